@@ -1,0 +1,49 @@
+// One connection to svnetd.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "client/failure.h"
+#include "client/rpc_failure.h"
+#include "daemon/base/unique_fd.h"
+#include "svnet/v1/network.grpc.pb.h"
+
+namespace svnet::client {
+
+// Not thread-safe. Never reconnects: who is gone is gone, and errno said why.
+class Connection {
+ public:
+  using Stub = v1::NetworkService::Stub;
+
+  // connect(2)s itself, so that a failure has an errno, and leaves the rest to
+  // gRPC. What it takes counts against `timeout` too. `socket` must fit sun_path.
+  static Result<Connection> Open(const std::string& socket, absl::Duration timeout);
+
+  // Over a socket that is connected already. `socket` is for messages.
+  Connection(UniqueFd fd, const std::string& socket, absl::Duration timeout);
+
+  // Calls `method`. `timeout` is for all calls together.
+  template <typename Request, typename Response>
+  Result<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                     Response*),
+                        const Request& request) {
+    grpc::ClientContext context;
+    context.set_deadline(deadline_);
+    Response response;
+    const grpc::Status status = (*stub_.*method)(&context, request, &response);
+    if (!status.ok()) return ExplainRpcFailure(status, about_);
+    return response;
+  }
+
+ private:
+  Connection(UniqueFd fd, const CallContext& about, std::chrono::system_clock::time_point deadline);
+
+  CallContext about_;
+  std::chrono::system_clock::time_point deadline_;
+  std::unique_ptr<Stub> stub_;
+};
+
+}  // namespace svnet::client

@@ -1,0 +1,53 @@
+// Why a command did not do what it was asked, and how that is shown.
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+
+namespace svnet::client {
+
+// What svnetctl exits with.
+enum class ExitCode {
+  kDone = 0,
+  // The daemon answered with an error, or what it answered could not be printed.
+  kRefused = 1,
+  kUsage = 2,
+  kNoDaemon = 3,
+};
+
+// For people (kPeople) or for scripts (kJson).
+enum class Format { kPeople, kJson };
+
+struct Failure {
+  ExitCode exit_code = ExitCode::kRefused;
+  // The canonical gRPC code's name: "RESOURCE_EXHAUSTED".
+  std::string code;
+  // The contract's ErrorReason by name; empty if the daemon gave none.
+  std::string reason;
+  std::string message;
+  // What to do next; empty if that is not known.
+  std::string hint;
+  // ErrorInfo.metadata.
+  std::map<std::string, std::string> metadata;
+};
+
+// A T, or why there is none.
+template <typename T>
+using Result = std::variant<T, Failure>;
+
+// What belongs on standard output, or why there is nothing.
+using Outcome = Result<std::string>;
+
+// All that a run of svnetctl leaves behind.
+struct Report {
+  ExitCode exit_code = ExitCode::kDone;
+  std::string standard_output;
+  std::string standard_error;
+};
+
+// The message goes to standard error; with kJson, the failure goes to standard
+// output too, as an object {"error": {...}}.
+Report MakeReport(const Outcome& outcome, Format format);
+
+}  // namespace svnet::client

@@ -1,0 +1,39 @@
+#include "client/json.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/wrappers.pb.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "client/text.h"
+
+namespace svnet::client {
+namespace {
+
+absl::string_view View(google::protobuf::StringPiece text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.always_print_primitive_fields = true;
+  std::string json;
+  auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  if (!status.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the answer cannot be said in JSON: ", View(status.message())));
+  }
+  return json;
+}
+
+std::string JsonString(absl::string_view text) {
+  google::protobuf::StringValue value;
+  value.set_value(IsUtf8(text) ? std::string(text) : Printable(text));
+  std::string json;
+  // Cannot fail: any UTF-8 is a JSON string.
+  (void)google::protobuf::util::MessageToJsonString(value, &json);
+  return json;
+}
+
+}  // namespace svnet::client

@@ -1,0 +1,111 @@
+#include "client/output.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/table.h"
+#include "client/text.h"
+
+namespace svnet::client {
+namespace {
+
+std::string GuestAddress(const v1::Tap& tap) {
+  return absl::StrCat(tap.guest_ip(), "/", tap.prefix_length());
+}
+
+Row TapRow(const v1::Tap& tap) {
+  return {tap.tap_name(),
+          tap.vm_id(),
+          tap.iface_id(),
+          GuestAddress(tap),
+          tap.mac(),
+          absl::StrCat(tap.owner_uid()),
+          tap.attached() ? "yes" : "no"};
+}
+
+std::string Bridge(const v1::GetNetworkResponse& network) {
+  return absl::StrCat(network.bridge(),
+                      network.bridge_up() ? ", up" : ", not there: made with the first TAP");
+}
+
+std::string Addresses(const v1::GetNetworkResponse::Addresses& addresses) {
+  std::string text = absl::StrCat(addresses.used(), " of ", addresses.total(), " used");
+  if (addresses.reaping() > 0) absl::StrAppend(&text, ", ", addresses.reaping(), " free soon");
+  return text;
+}
+
+std::string Ports(const v1::GetNetworkResponse::Ports& ports) {
+  return absl::StrCat(ports.used(), " of ", ports.limit(), " used");
+}
+
+std::string RenderCondition(const v1::GetNetworkResponse::Condition& condition) {
+  std::string text =
+      absl::StrCat("  ", Printable(condition.type()), ": ", Printable(condition.message()), "\n");
+  if (!condition.remedy().empty()) {
+    absl::StrAppend(&text, "    remedy: ", Printable(condition.remedy()), "\n");
+  }
+  return text;
+}
+
+std::string RenderConditions(const v1::GetNetworkResponse& network) {
+  if (network.conditions().empty()) return "no problems known\n";
+  std::string text = "problems:\n";
+  for (const auto& condition : network.conditions()) text += RenderCondition(condition);
+  return text;
+}
+
+std::string CountTaps(uint32_t count) { return absl::StrCat(count, count == 1 ? " TAP" : " TAPs"); }
+
+}  // namespace
+
+std::string RenderCreated(const v1::CreateTapResponse& response) {
+  const v1::Tap& tap = response.tap();
+  std::vector<Row> facts = {{"tap", tap.tap_name()},
+                            {"guest address", GuestAddress(tap)},
+                            {"gateway", tap.gateway_ip()},
+                            {"guest mac", tap.mac()},
+                            {"mtu", absl::StrCat(tap.mtu())}};
+  if (tap.queues() > 1) {
+    facts.push_back({"queues", absl::StrCat(tap.queues(), " (open it with IFF_MULTI_QUEUE)")});
+  }
+  return absl::StrCat(RenderTable(facts),
+                      "\nfor the guest's kernel command line: ", "svnetctl boot-args --tap ",
+                      Printable(tap.tap_name()), "\n");
+}
+
+std::string RenderRemoved(const v1::RemoveTapResponse& response) {
+  return response.removed() ? "removed\n" : "nothing to remove\n";
+}
+
+std::string RenderTaps(const v1::ListTapsResponse& response) {
+  std::vector<Row> rows = {{"TAP", "VM", "IFACE", "ADDRESS", "MAC", "OWNER", "ATTACHED"}};
+  for (const v1::Tap& tap : response.taps()) rows.push_back(TapRow(tap));
+  return RenderTable(rows);
+}
+
+std::string RenderBootArgs(const v1::GetBootArgsResponse& response) {
+  return Printable(response.boot_args()) + "\n";
+}
+
+std::string RenderCleanup(const v1::CleanupResponse& response) {
+  std::vector<std::string> removed;
+  if (response.taps_removed() > 0) removed.push_back(CountTaps(response.taps_removed()));
+  if (response.bridge_removed()) removed.push_back("the bridge");
+  if (response.nat_removed()) removed.push_back("the NAT rules");
+  if (removed.empty()) return "nothing to remove\n";
+  return absl::StrCat("removed ", absl::StrJoin(removed, ", "), "\n");
+}
+
+std::string RenderNetwork(const v1::GetNetworkResponse& response) {
+  return absl::StrCat(RenderTable({{"bridge", Bridge(response)},
+                                   {"prefix", response.prefix()},
+                                   {"gateway", response.gateway()},
+                                   {"mtu", absl::StrCat(response.mtu())},
+                                   {"addresses", Addresses(response.addresses())},
+                                   {"ports", Ports(response.ports())},
+                                   {"svnetd", response.daemon_version()}}),
+                      "\n", RenderConditions(response));
+}
+
+}  // namespace svnet::client

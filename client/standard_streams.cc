@@ -1,0 +1,34 @@
+#include "client/standard_streams.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace svnet::client {
+namespace {
+
+bool IsClosed(int fd) { return fcntl(fd, F_GETFD) < 0 && errno == EBADF; }
+
+}  // namespace
+
+void PrepareStandardStreams() {
+  std::signal(SIGPIPE, SIG_IGN);
+  // open(2) takes the lowest number that is free, so each lands where it should.
+  if (IsClosed(STDIN_FILENO)) (void)open("/dev/null", O_WRONLY);
+  if (IsClosed(STDOUT_FILENO)) (void)open("/dev/null", O_RDONLY);
+  if (IsClosed(STDERR_FILENO)) (void)open("/dev/null", O_RDONLY);
+}
+
+absl::Status WriteFully(int fd, absl::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return absl::ErrnoToStatus(errno, "write");
+    text.remove_prefix(written);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace svnet::client

@@ -1,0 +1,18 @@
+// Standard input, output and error, which the caller may have closed.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace svnet::client {
+
+// Call it first. Puts /dev/null where one of the three is closed, in a mode in
+// which using it is an error: otherwise the next socket would get its number, and
+// the output would go to the daemon. Makes writing to a closed pipe an error, too,
+// rather than a SIGPIPE.
+void PrepareStandardStreams();
+
+// Everything is written when this is OK; the error is write(2)'s.
+absl::Status WriteFully(int fd, absl::string_view text);
+
+}  // namespace svnet::client

@@ -1,0 +1,15 @@
+// svnetctl's subcommands, as CLI11 knows them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+
+#include "client/commands.h"
+
+namespace svnet::client {
+
+// Adds all of them to `app`. The one that is parsed puts its request into
+// `chosen`, which must outlive `app`.
+void AddSubcommands(CLI::App& app, std::optional<Request>& chosen);
+
+}  // namespace svnet::client

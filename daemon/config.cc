@@ -1,0 +1,104 @@
+#include "daemon/config.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/config_file.h"
+#include "daemon/config_keys.h"
+
+namespace svnet {
+namespace {
+
+constexpr char kDefaultFile[] = "/etc/svnet/svnetd.toml";
+
+std::string FlagOf(absl::string_view key) {
+  return absl::StrCat("--", absl::StrReplaceAll(key, {{"_", "-"}}));
+}
+
+// nullopt: there is no such file.
+absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid() && errno == ENOENT) return std::nullopt;
+  std::string text;
+  char buffer[4096];
+  // A folder can be opened, and not be read.
+  ssize_t count = read(file.get(), buffer, sizeof(buffer));
+  for (; count > 0; count = read(file.get(), buffer, sizeof(buffer))) text.append(buffer, count);
+  if (count == 0) return text;
+  return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+}
+
+absl::StatusOr<Config> LoadFrom(const std::optional<std::string>& path, const Flags& flags) {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<std::string> text,
+                         ReadFile(path.value_or(kDefaultFile)));
+  if (path.has_value() && !text.has_value()) {
+    return absl::NotFoundError(absl::StrCat("there is no file ", *path));
+  }
+  return MakeConfig(path.value_or(kDefaultFile), text.value_or(""), flags, HostAccounts());
+}
+
+}  // namespace
+
+Accounts HostAccounts() {
+  return {.find_user = [](const std::string& name) -> std::optional<uid_t> {
+            const passwd* user = getpwnam(name.c_str());
+            return user == nullptr ? std::nullopt : std::make_optional(user->pw_uid);
+          },
+          .find_group = [](const std::string& name) -> std::optional<gid_t> {
+            const group* entry = getgrnam(name.c_str());
+            return entry == nullptr ? std::nullopt : std::make_optional(entry->gr_gid);
+          }};
+}
+
+absl::StatusOr<Config> MakeConfig(absl::string_view name, absl::string_view toml,
+                                  const Flags& flags, const Accounts& accounts) {
+  Config config;
+  SVNET_RETURN_IF_ERROR(ApplyFile(name, toml, accounts, &config));
+  for (const auto& [key, value] : flags) {
+    if (const absl::Status status = FindKey(key)->set(&config, value, accounts); !status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(FlagOf(key), ": ", status.message()));
+    }
+  }
+  return config;
+}
+
+std::variant<Config, Exit> LoadConfig(int argc, const char* const* argv) {
+  CLI::App app("svnetd leases TAP devices on a bridge to unprivileged VM supervisors.", "svnetd");
+  app.footer("Each flag is also a key of the file, with _ for -. See also: svnetctl --help");
+  app.set_version_flag("--version", "svnetd " SVNET_VERSION);
+  std::optional<std::string> file;
+  Flags flags;
+  app.add_option("--config", file,
+                 absl::StrCat("The TOML file (", kDefaultFile, ", if it is there)"))
+      ->type_name("FILE");
+  for (const Key& key : AllKeys()) {
+    app.add_option_function<std::string>(
+           FlagOf(key.name),
+           [&flags, &key](const std::string& value) { flags[std::string(key.name)] = value; },
+           std::string(key.help))
+        ->type_name(std::string(key.placeholder));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream text;
+    const int code = app.exit(error, text, text);
+    return Exit{.code = code == 0 ? 0 : 2, .text = text.str()};
+  }
+  absl::StatusOr<Config> config = LoadFrom(file, flags);
+  if (config.ok()) return *std::move(config);
+  return Exit{.code = 1, .text = absl::StrCat("svnetd: ", config.status().message(), "\n")};
+}
+
+}  // namespace svnet

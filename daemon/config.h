@@ -1,0 +1,70 @@
+// svnetd's configuration: flags and a TOML file become one value that is valid.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/firewall/ruleset.h"
+#include "daemon/network/isolation.h"
+#include "daemon/rpc/admission.h"
+
+namespace svnet {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+struct Config {
+  std::string socket = "/run/svnet/svnetd.sock";
+  std::string socket_group = "svnet";  // empty: the socket is root's alone
+  LinkName bridge = LinkName::Parse("svbr0").value();
+  Ipv4Prefix subnet = Ipv4Prefix::Parse("172.30.0.0/24").value();  // /8 to /30
+  std::optional<uint32_t> mtu;  // bytes, 576 to 65521; nullopt: "auto", as the uplink's
+  LogLevel log_level = LogLevel::kInfo;
+
+  Isolation isolation = Isolation::kOwner;
+  bool host_access = true;
+  std::vector<HostPort> host_ports;
+  std::vector<Ipv4Prefix> blocked_destinations = {Ipv4Prefix::Parse("169.254.0.0/16").value()};
+
+  AdmissionRules callers;       // all but socket_group
+  uint32_t connections = 4096;  // of all callers together; root's not counted
+};
+
+// The host's users and groups by name; nullopt: there is none.
+struct Accounts {
+  std::function<std::optional<uid_t>(const std::string&)> find_user;
+  std::function<std::optional<gid_t>(const std::string&)> find_group;
+};
+// As getpwnam(3) and getgrnam(3) know them.
+Accounts HostAccounts();
+
+// The values of flags, by configuration key.
+using Flags = std::map<std::string, std::string>;
+
+// `toml` is the text of the file `name`. Flags win. InvalidArgument names the file,
+// the line, the key, and what is allowed. Pure, if `accounts` is.
+absl::StatusOr<Config> MakeConfig(absl::string_view name, absl::string_view toml,
+                                  const Flags& flags, const Accounts& accounts);
+
+// What to print and exit with, when there is nothing to run: --help, --version, or an
+// error.
+struct Exit {
+  int code;  // 0, 1 (the configuration), 2 (usage)
+  std::string text;
+};
+
+// Parses the command line and reads the file that it names. The default file may be
+// absent.
+std::variant<Config, Exit> LoadConfig(int argc, const char* const* argv);
+
+}  // namespace svnet

@@ -1,0 +1,184 @@
+#include "daemon/config_file.h"
+
+#include <toml++/toml.h>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/config_keys.h"
+
+namespace svnet {
+namespace {
+
+absl::string_view View(const toml::key& key) { return {key.str().data(), key.str().size()}; }
+
+// The keys that a table has, for a message.
+std::string NamesIn(absl::string_view table) {
+  std::vector<absl::string_view> names;
+  for (const Key& key : AllKeys()) {
+    if (key.table == table) names.push_back(key.name);
+  }
+  if (table.empty()) names.insert(names.end(), {"[callers]", "[limits]"});
+  if (table == "limits") names.insert(names.end(), {"[limits.users.NAME]", "[limits.groups.NAME]"});
+  return absl::StrJoin(names, ", ");
+}
+
+absl::Status WrongType(absl::string_view wanted, const toml::node& node) {
+  std::ostringstream type;
+  type << node.type();
+  return absl::InvalidArgumentError(
+      absl::StrCat("must be ", wanted, ", and is of type ", type.str()));
+}
+
+absl::StatusOr<std::string> TextOfList(const toml::node& node) {
+  const toml::array* array = node.as_array();
+  if (array == nullptr) return WrongType("a list of strings", node);
+  std::vector<std::string> items;
+  for (const toml::node& item : *array) {
+    const auto text = item.value_exact<std::string>();
+    if (!text.has_value()) return WrongType("a list of strings", item);
+    // What no item can be, it must not become by being taken apart.
+    if (text->empty() || text->find(',') != std::string::npos) {
+      return absl::InvalidArgumentError(absl::StrCat(Quote(*text), " is no item of such a list"));
+    }
+    items.push_back(*text);
+  }
+  return absl::StrJoin(items, ",");
+}
+
+// The file's value as a flag would have it.
+absl::StatusOr<std::string> TextOf(Type type, const toml::node& node) {
+  const auto text = node.value_exact<std::string>();
+  const auto number = node.value_exact<int64_t>();
+  switch (type) {
+    case Type::kText:
+      return text.has_value() ? absl::StatusOr<std::string>(*text) : WrongType("a string", node);
+    case Type::kInteger:
+      if (number.has_value()) return absl::StrCat(*number);
+      return WrongType("an integer", node);
+    case Type::kTextOrInteger:
+      if (number.has_value()) return absl::StrCat(*number);
+      return text.has_value() ? absl::StatusOr<std::string>(*text)
+                              : WrongType("a string or an integer", node);
+    case Type::kTexts:
+      break;
+  }
+  return TextOfList(node);
+}
+
+// Where in the file an error is.
+class Place {
+ public:
+  Place(absl::string_view file, absl::string_view path) : file_(file), path_(path) {}
+
+  absl::string_view path() const { return path_; }
+  Place In(const toml::key& key) const {
+    return Place(file_, absl::StrCat(path_, path_.empty() ? "" : ".", absl::CHexEscape(View(key))));
+  }
+  absl::Status Error(const toml::node& node, absl::string_view message) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_, ":", node.source().begin.line, ": ", path_, ": ", message));
+  }
+
+ private:
+  std::string file_;
+  std::string path_;
+};
+
+// One [limits.users.NAME] or [limits.groups.NAME].
+absl::Status ApplyOverride(const Place& place, const toml::node& node, CallerLimits* limits) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return place.Error(node, WrongType("a table", node).message());
+  for (const auto& [key, value] : *table) {
+    const Place at = place.In(key);
+    uint32_t* count = nullptr;
+    if (key == "taps_per_user") count = &limits->taps;
+    if (key == "connections_per_user") count = &limits->connections;
+    if (count == nullptr) {
+      return at.Error(value, "there is no such key; there are taps_per_user, connections_per_user");
+    }
+    const absl::StatusOr<std::string> text = TextOf(Type::kInteger, value);
+    const absl::Status status = text.ok() ? SetCount(count, 0, *text) : text.status();
+    if (!status.ok()) return at.Error(value, status.message());
+  }
+  return absl::OkStatus();
+}
+
+// [limits.users] or [limits.groups].
+absl::Status ApplyOverrides(const Place& place, absl::string_view kind, const toml::node& node,
+                            const CallerLimits& defaults,
+                            const std::function<std::optional<uint32_t>(const std::string&)>& find,
+                            std::map<uint32_t, CallerLimits>* overrides) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return place.Error(node, WrongType("a table", node).message());
+  for (const auto& [key, value] : *table) {
+    const Place at = place.In(key);
+    const absl::StatusOr<uint32_t> id = ParseId(kind, View(key), find);
+    if (!id.ok()) return at.Error(value, id.status().message());
+    CallerLimits limits = defaults;
+    SVNET_RETURN_IF_ERROR(ApplyOverride(at, value, &limits));
+    overrides->insert_or_assign(*id, limits);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyKey(const Place& place, absl::string_view table, absl::string_view name,
+                      const toml::node& node, const Accounts& accounts, Config* config) {
+  const Key* key = FindKey(name);
+  if (key == nullptr || key->table != table) {
+    return place.Error(node, absl::StrCat("there is no such key; there are ", NamesIn(table)));
+  }
+  const absl::StatusOr<std::string> text = TextOf(key->type, node);
+  const absl::Status status = text.ok() ? key->set(config, *text, accounts) : text.status();
+  return status.ok() ? status : place.Error(node, status.message());
+}
+
+absl::Status ApplyTable(const Place& place, const toml::table& table, const Accounts& accounts,
+                        Config* config) {
+  // What overrides the defaults comes after them, wherever it stands.
+  for (const bool overrides : {false, true}) {
+    for (const auto& [key, node] : table) {
+      const bool is_override = place.path() == "limits" && (key == "users" || key == "groups");
+      if (is_override != overrides) continue;
+      const Place at = place.In(key);
+      const bool is_table = place.path().empty() && (key == "callers" || key == "limits");
+      if (is_override && key == "users") {
+        SVNET_RETURN_IF_ERROR(ApplyOverrides(at, "user", node, config->callers.limits,
+                                             accounts.find_user, &config->callers.user_limits));
+      } else if (is_override) {
+        SVNET_RETURN_IF_ERROR(ApplyOverrides(at, "group", node, config->callers.limits,
+                                             accounts.find_group, &config->callers.group_limits));
+      } else if (is_table && node.is_table()) {
+        SVNET_RETURN_IF_ERROR(ApplyTable(at, *node.as_table(), accounts, config));
+      } else {
+        SVNET_RETURN_IF_ERROR(ApplyKey(at, place.path(), View(key), node, accounts, config));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ApplyFile(absl::string_view file, absl::string_view text, const Accounts& accounts,
+                       Config* config) {
+  toml::table table;
+  try {
+    table = toml::parse(std::string_view(text.data(), text.size()));
+  } catch (const toml::parse_error& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ":", error.source().begin.line, ": ",
+                     absl::string_view(error.description().data(), error.description().size())));
+  }
+  return ApplyTable(Place(file, ""), table, accounts, config);
+}
+
+}  // namespace svnet

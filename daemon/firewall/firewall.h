@@ -1,0 +1,50 @@
+// The packet filter's part of the network: NAT, and who may talk to whom.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/base/ipv4.h"
+#include "daemon/base/mac_address.h"
+
+namespace svnet {
+
+// What the guest on a port may send: frames of this MAC and this address, and nothing
+// else. A port without one may send nothing.
+struct Binding {
+  int ifindex;
+  MacAddress mac;
+  Ipv4Address ip;
+  // Ports of one zone reach each other; those of two never.
+  uint32_t zone;
+
+  friend bool operator==(const Binding&, const Binding&) = default;
+};
+
+// One network's rules, in the network namespace in which the implementation was
+// made. Not thread-safe. Errors carry the kernel's own words.
+class Firewall {
+ public:
+  virtual ~Firewall() = default;
+
+  // Makes the rules stand, whole, with these bindings and no others, whatever stood of
+  // them before: one transaction, in which no packet sees anything but the old rules or
+  // the new. An error leaves the old ones. `bridge` is the MAC of the bridge.
+  virtual absl::Status Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) = 0;
+
+  // Whether the rules stand just as Apply of this object made them. False, so that
+  // Apply is called once, for those of an earlier svnetd.
+  virtual absl::StatusOr<bool> IsApplied() = 0;
+
+  // Opens a port, or closes it at once. One transaction; OK if it is so already. The
+  // rules must stand (Unbind: if they do not, then the binding is gone, and that is OK).
+  virtual absl::Status Bind(const Binding& binding) = 0;
+  virtual absl::Status Unbind(const Binding& binding) = 0;
+
+  // Takes the rules away, and nobody else's. False if there were none.
+  virtual absl::StatusOr<bool> Remove() = 0;
+};
+
+}  // namespace svnet

@@ -1,0 +1,221 @@
+#include "daemon/firewall/ruleset.h"
+
+#include <arpa/inet.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+
+namespace svnet {
+namespace {
+
+// No rule names an uplink: a default route that changes needs nothing. Nor does one
+// name a guest: they are elements of sets, so that a packet costs the same however many
+// guests there are.
+//
+// A TAP of ours is known by its link group, which nobody but root can change: from the
+// instant in which it joins the bridge until it is gone, with elements or without, what
+// is not bound is dropped.
+
+// Frames between a guest and the bridge.
+constexpr absl::string_view kBridgeTable = R"(table bridge $table {
+  comment "made by svnetd, which replaces it whole: changes are lost"
+
+  set macs { type iface_index . ether_addr; }
+  set addresses { type iface_index . ether_addr . ipv4_addr; }
+  map zone_of { type iface_index : mark; }
+  set zones { type iface_index . mark; }
+
+  counter foreign_mac { }
+  counter foreign_protocol { }
+  counter foreign_arp { }
+  counter foreign_address { }
+  counter dhcp_server { }
+  counter foreign_zone { }
+
+  chain prerouting {
+    type filter hook prerouting priority dstnat; policy accept;
+    iifgroup $taps jump from_guest
+  }
+
+  chain from_guest {
+    iif . ether saddr != @macs counter name foreign_mac drop
+    ether type ip goto ip_from_guest
+    ether type arp goto arp_from_guest
+    counter name foreign_protocol drop comment "IPv6, VLAN tags, BPDUs, LLC and all else"
+  }
+
+  chain ip_from_guest {
+    udp sport 67 counter name dhcp_server drop
+    iif . ether saddr . ip saddr @addresses accept
+    counter name foreign_address drop
+  }
+
+  chain arp_from_guest {
+    arp htype 1 arp ptype ip arp hlen 6 arp plen 4 iif . arp saddr ether . arp saddr ip @addresses accept
+    arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iif . arp saddr ether @macs arp saddr ip 0.0.0.0 accept comment "RFC 5227: a probe"
+    counter name foreign_arp drop
+  }
+
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifgroup $taps ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name foreign_protocol drop comment "these never come to prerouting"
+  }
+
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifgroup $taps oifgroup $taps jump between_guests
+  }
+
+  chain between_guests {
+    meta mark set iif map @zone_of oif . meta mark @zones meta mark set 0 accept
+    counter name foreign_zone drop
+  }
+}
+)";
+
+// Packets between guests, the host and everybody else.
+constexpr absl::string_view kInetTable = R"(table inet $table {
+  comment "made by svnetd, which replaces it whole: changes are lost"
+
+  counter past_the_bridge { }
+  counter blocked_destination { }
+  counter between_guests { }
+  counter unasked { }
+  counter host_denied { }
+$blocked_set
+  chain prerouting {
+    type filter hook prerouting priority raw; policy accept;
+    iifgroup $taps counter name past_the_bridge drop comment "a frame to 01:80:c2:00:00:0e never comes to the bridge's hooks"$blocked_rule
+  }
+$host_chains
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname "$bridge" oifname "$bridge" ether daddr $mac counter name between_guests drop comment "no guest reaches another through the gateway"
+    oifname "$bridge" ct state established,related accept comment "answers to guests"
+    oifname "$bridge" iifname != "$bridge" counter name unasked drop comment "nobody outside opens a connection to a guest"
+  }
+
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr $prefix oifname != { "$bridge", "lo" } masquerade comment "guests leave with the host's address"
+  }
+}
+)";
+
+constexpr absl::string_view kArpTable = R"(table arp $table {
+  comment "made by svnetd, which replaces it whole: changes are lost"
+
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifgroup $taps drop comment "as in inet prerouting"
+  }
+}
+)";
+
+constexpr absl::string_view kBlockedSet = R"(
+  set blocked {
+    type ipv4_addr; flags interval; auto-merge
+    elements = { $prefixes }
+  }
+)";
+
+constexpr absl::string_view kBlockedRule =
+    "\n    iifname \"$bridge\" ip daddr != $prefix ip daddr @blocked counter name "
+    "blocked_destination drop";
+
+constexpr absl::string_view kHostChains = R"(
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifname "$bridge" jump host_from_guest
+  }
+
+  chain host_from_guest {
+    ct state established,related accept
+    icmp type echo-request accept
+$host_ports    counter name host_denied drop
+  }
+)";
+
+std::string RenderBlocked(absl::string_view text, const std::vector<Ipv4Prefix>& prefixes) {
+  if (prefixes.empty()) return "";
+  return absl::StrReplaceAll(
+      text, {{"$prefixes", absl::StrJoin(prefixes, ", ", [](std::string* out, const Ipv4Prefix& p) {
+                absl::StrAppend(out, p.ToString());
+              })}});
+}
+
+std::string RenderHostChains(const RulesetSpec& spec) {
+  if (spec.host_access) return "";
+  std::string ports;
+  for (const HostPort& port : spec.host_ports) {
+    absl::StrAppend(&ports, "    ", port.protocol == HostPort::Protocol::kTcp ? "tcp" : "udp",
+                    " dport ", port.port, " accept\n");
+  }
+  return absl::StrReplaceAll(kHostChains, {{"$host_ports", ports}});
+}
+
+std::string RenderElements(const LinkName& bridge, const Binding& binding) {
+  const std::string add = absl::StrCat("add element bridge ", TableName(bridge), " ");
+  const std::string mac = absl::StrCat(binding.ifindex, " . ", binding.mac.ToString());
+  return absl::StrCat(add, "macs { ", mac, " }\n",                                      //
+                      add, "addresses { ", mac, " . ", binding.ip.ToString(), " }\n",   //
+                      add, "zone_of { ", binding.ifindex, " : ", binding.zone, " }\n",  //
+                      add, "zones { ", binding.ifindex, " . ", binding.zone, " }\n");
+}
+
+// A field of a key, in the machine's byte order.
+std::string HostOrder(uint32_t value) {
+  return {reinterpret_cast<const char*>(&value), sizeof(value)};
+}
+
+}  // namespace
+
+std::string TableName(const LinkName& bridge) { return absl::StrCat("svnet-", bridge.text()); }
+
+const std::vector<std::string>& TableFamilies() {
+  static const auto* const families = new std::vector<std::string>{"inet", "bridge", "arp"};
+  return *families;
+}
+
+std::string RenderRuleset(const RulesetSpec& spec, const MacAddress& bridge_mac,
+                          const std::vector<Binding>& bindings) {
+  const std::string tables = absl::StrReplaceAll(
+      absl::StrCat(kBridgeTable, kInetTable, kArpTable),
+      {{"$blocked_set", RenderBlocked(kBlockedSet, spec.blocked_destinations)},
+       {"$blocked_rule", RenderBlocked(kBlockedRule, spec.blocked_destinations)},
+       {"$host_chains", RenderHostChains(spec)}});
+  std::string ruleset = RenderRemoval(spec.bridge);
+  absl::StrAppend(
+      &ruleset, absl::StrReplaceAll(tables, {{"$table", TableName(spec.bridge)},
+                                             {"$prefix", spec.prefix.ToString()},
+                                             {"$bridge", spec.bridge.text()},
+                                             {"$mac", bridge_mac.ToString()},
+                                             {"$taps", absl::StrCat("{ ", spec.link_group, ", ",
+                                                                    spec.link_group + 1, " }")}}));
+  for (const Binding& binding : bindings) ruleset += RenderElements(spec.bridge, binding);
+  return ruleset;
+}
+
+std::string RenderRemoval(const LinkName& bridge) {
+  std::string removal;
+  // To add a table before it is deleted makes "delete" right whether or not it was there.
+  for (const std::string& family : TableFamilies()) {
+    const std::string table = absl::StrCat(" table ", family, " ", TableName(bridge), "\n");
+    absl::StrAppend(&removal, "add", table, "delete", table);
+  }
+  return removal;
+}
+
+std::vector<NftElement> ElementsOf(const Binding& binding) {
+  const std::string ifindex = HostOrder(static_cast<uint32_t>(binding.ifindex));
+  const std::string zone = HostOrder(binding.zone);
+  const uint32_t address = htonl(binding.ip.value());
+  const std::string mac(binding.mac.octets().begin(), binding.mac.octets().end());
+  return {{.set = "macs", .key = ifindex + mac + std::string(2, '\0')},
+          {.set = "addresses", .key = ifindex + mac + std::string(2, '\0') + HostOrder(address)},
+          {.set = "zone_of", .key = ifindex, .data = zone},
+          {.set = "zones", .key = ifindex + zone}};
+}
+
+}  // namespace svnet

@@ -1,0 +1,57 @@
+// The rules as text, for nft(8) or libnftables. All pure; nothing but typed values is
+// ever rendered.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/mac_address.h"
+#include "daemon/firewall/firewall.h"
+#include "daemon/firewall/nft_socket.h"
+
+namespace svnet {
+
+// A port of the host's that guests may reach.
+struct HostPort {
+  enum class Protocol { kTcp, kUdp };
+  Protocol protocol;
+  uint16_t port;
+
+  friend auto operator<=>(const HostPort&, const HostPort&) = default;
+};
+
+struct RulesetSpec {
+  LinkName bridge;
+  Ipv4Prefix prefix;
+  // IFLA_GROUP of TAPs whose guests are served. Those of the group that follows are
+  // cut off.
+  uint32_t link_group = 0;
+  // Whether guests may open connections to the host itself; if not, then only to
+  // host_ports (and ping it).
+  bool host_access = true;
+  std::vector<HostPort> host_ports;
+  // What guests may not reach, wherever it is.
+  std::vector<Ipv4Prefix> blocked_destinations;
+};
+
+// What svnetd's own tables are called, in each of the families: `svnet-<bridge>`.
+std::string TableName(const LinkName& bridge);
+
+// `inet`, `bridge`, `arp`.
+const std::vector<std::string>& TableFamilies();
+
+// Replaces those tables, whole. `bridge_mac` is the bridge's own.
+std::string RenderRuleset(const RulesetSpec& spec, const MacAddress& bridge_mac,
+                          const std::vector<Binding>& bindings);
+
+// Deletes them, if they are there.
+std::string RenderRemoval(const LinkName& bridge);
+
+// What a binding adds to the sets of the table in the family `bridge`: the same as
+// RenderRuleset does.
+std::vector<NftElement> ElementsOf(const Binding& binding);
+
+}  // namespace svnet

@@ -1,0 +1,183 @@
+// What svnetd needs of the Linux kernel's network stack, and nothing else.
+//
+// Everything happens in the network namespace in which the implementation was
+// made. Errors carry the kernel's own words; where the contract has a reason for
+// one (NOT_A_BRIDGE, BRIDGE_FULL), they carry that reason.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/mac_address.h"
+
+namespace svnet {
+
+// The kernel's number of a link; always positive, hardly ever used again.
+using Ifindex = int;
+
+enum class LinkKind { kOther, kBridge, kTap };
+
+// A link as a dump shows it.
+struct Link {
+  Ifindex ifindex = 0;
+  std::string name;  // not a LinkName: a foreign link may be called anything
+  LinkKind kind = LinkKind::kOther;
+  std::string alias;   // empty: none
+  Ifindex master = 0;  // 0: none
+  MacAddress mac = MacAddress({});
+  uint32_t mtu = 0;    // bytes
+  uint32_t group = 0;  // IFLA_GROUP
+  bool up = false;     // IFF_UP: somebody wants it up
+  bool carrier = false;
+
+  // TAPs only.
+  std::optional<uid_t> owner;      // TUNSETOWNER
+  std::optional<gid_t> group_gid;  // TUNSETGROUP
+  bool persistent = false;
+  bool multi_queue = false;
+  // On a bridge, and it neither learns MACs from the TAP nor floods it with what it
+  // knows no port for: only what was told to it is behind this port.
+  bool pinned = false;
+
+  friend bool operator==(const Link&, const Link&) = default;
+};
+
+// An IPv4 address on a link.
+struct LinkAddress {
+  Ifindex ifindex = 0;
+  Ipv4Address address = Ipv4Address(0);
+  Ipv4Prefix prefix = Ipv4Prefix::Containing(Ipv4Address(0), 0);  // what it makes on-link
+
+  friend bool operator==(const LinkAddress&, const LinkAddress&) = default;
+};
+
+// An IPv4 route by which packets leave through a link, or reach the host itself.
+// Routes that lead nowhere (blackhole, unreachable, prohibit) are not listed.
+struct Route {
+  Ipv4Prefix destination = Ipv4Prefix::Containing(Ipv4Address(0), 0);
+  Ifindex ifindex = 0;  // the first next hop's link
+  uint32_t table = 0;   // RT_TABLE_MAIN = 254
+  uint32_t metric = 0;  // less is preferred
+
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+struct BridgeSpec {
+  LinkName name;
+  MacAddress mac;  // what a bridge that svnetd makes gets, and is known by
+  uint32_t mtu;    // bytes; of a bridge that svnetd makes
+  Ipv4Address gateway;
+  Ipv4Prefix prefix;
+};
+
+struct Bridge {
+  Ifindex ifindex = 0;
+  MacAddress mac = MacAddress({});
+  uint32_t mtu = 0;   // bytes
+  bool ours = false;  // svnetd made it, now or earlier
+  // This call made the bridge, or gave another's its address: should something else
+  // fail now, ReleaseBridge is the way back.
+  bool changed = false;
+  // This call made the bridge or brought it up: it has no neighbours yet.
+  bool fresh = false;
+  std::vector<Ipv4Address> addresses;  // all that it has, the gateway among them
+
+  friend bool operator==(const Bridge&, const Bridge&) = default;
+};
+
+struct TapSpec {
+  LinkName name;
+  uid_t owner;
+  std::optional<gid_t> group_gid;
+  bool multi_queue = false;
+};
+
+struct PortSpec {
+  Ifindex bridge;
+  std::string alias;  // at most 255 bytes
+  uint32_t group;     // IFLA_GROUP
+  uint32_t mtu;       // bytes
+  MacAddress guest;   // the one MAC behind it
+  bool isolated;      // from all other isolated ports of the bridge
+};
+
+// A TAP that svnetd holds open. Until Persist it goes when this object goes, or
+// the process dies.
+class OpenTap {
+ public:
+  virtual ~OpenTap() = default;
+
+  virtual Ifindex ifindex() const = 0;
+  // Marks the TAP, makes it a port of the bridge, and brings it up. The bridge is told
+  // which MAC is behind it, and to learn no other: true if that is so, false if this
+  // kernel cannot. BRIDGE_FULL if the bridge takes no more ports.
+  virtual absl::StatusOr<bool> Join(const PortSpec& port) = 0;
+  // From here on the TAP stays until it is deleted. The last step of all.
+  virtual absl::Status Persist() = 0;
+};
+
+// Whose MAC an address has on a link, for good: nothing that is received changes it.
+struct Neighbour {
+  Ipv4Address address;
+  MacAddress mac;
+
+  friend bool operator==(const Neighbour&, const Neighbour&) = default;
+};
+
+// Not thread-safe.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+
+  virtual absl::StatusOr<std::vector<Link>> ListLinks() = 0;
+  virtual absl::StatusOr<std::vector<LinkAddress>> ListAddresses() = 0;
+  // All tables.
+  virtual absl::StatusOr<std::vector<Route>> ListRoutes() = 0;
+  // No such link: nullopt.
+  virtual absl::StatusOr<std::optional<Link>> FindLink(const LinkName& name) = 0;
+  virtual absl::StatusOr<std::optional<Link>> FindLink(Ifindex ifindex) = 0;
+
+  // Makes `spec` true: the bridge stands, is up, and has the gateway's address. A
+  // bridge that svnetd made also gets spec.mtu; of another's, MTU and MAC stay as
+  // they are (the MAC is pinned, or it would follow the ports that come and go).
+  // NOT_A_BRIDGE if a link of that name is something else. An error leaves no part
+  // of it behind.
+  virtual absl::StatusOr<Bridge> EnsureBridge(const BridgeSpec& spec) = 0;
+  // Undoes EnsureBridge: deletes the bridge if svnetd made it; otherwise takes back
+  // the address and the "up" that EnsureBridge gave it. OK if there is no bridge.
+  // True if the bridge was deleted.
+  virtual absl::StatusOr<bool> ReleaseBridge(const BridgeSpec& spec) = 0;
+
+  // Whether the host forwards IPv4 (net.ipv4.ip_forward).
+  virtual absl::StatusOr<bool> IsForwarding() = 0;
+  virtual absl::Status EnableForwarding() = 0;
+
+  // A new TAP. AlreadyExists if there is a link of that name, whatever it is.
+  virtual absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) = 0;
+
+  // Those of the link's that SetNeighbour, perhaps an earlier svnetd's, has set.
+  virtual absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) = 0;
+  // Replaces what the link knew of the address.
+  virtual absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) = 0;
+  // OK if it, or the link, is gone.
+  virtual absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) = 0;
+
+  // Destroys the link, even one that a process holds open. OK if it is gone.
+  // Takes the kernel 16 to 20 ms for a TAP.
+  virtual absl::Status DeleteLink(Ifindex ifindex) = 0;
+};
+
+// The kernel's limit of ports on a bridge (net/bridge/br_private.h: BR_MAX_PORTS
+// is 1024, and number 0 is never given).
+inline constexpr int kMaxBridgePorts = 1023;
+
+}  // namespace svnet

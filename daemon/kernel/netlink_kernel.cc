@@ -1,0 +1,331 @@
+#include "daemon/kernel/netlink_kernel.h"
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/kernel/netlink_tap.h"
+#include "daemon/kernel/route_messages.h"
+#include "daemon/kernel/sysctl.h"
+
+namespace svnet {
+namespace {
+
+// IFA_PROTO of a gateway address that svnetd put on another's bridge: how
+// ReleaseBridge, perhaps of a later svnetd, knows what to take back. Values below
+// 4 are the kernel's; these are free (linux/if_addr.h).
+constexpr uint8_t kAddressAdded = 0x73;
+constexpr uint8_t kAddressAddedAndBroughtUp = 0x74;
+
+// NDA_PROTOCOL of neighbours that svnetd has set: the operator's are left alone.
+constexpr uint8_t kNeighbourSet = 0x73;
+
+template <typename Value>
+void Put(nl_msg* message, int type, const Value& value) {
+  nla_put(message, type, sizeof(value), &value);
+}
+
+void PutText(nl_msg* message, int type, const std::string& text) {
+  nla_put_string(message, type, text.c_str());
+}
+
+NetlinkMessage LinkDumpRequest() {
+  NetlinkMessage message = NewMessage(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  Put(message.get(), IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
+  return message;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open() {
+  SVNET_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
+  return std::unique_ptr<NetlinkKernel>(new NetlinkKernel(std::move(socket)));
+}
+
+absl::StatusOr<std::vector<Link>> NetlinkKernel::ListLinks() {
+  std::vector<Link> links;
+  SVNET_RETURN_IF_ERROR(socket_.Dump(
+      LinkDumpRequest, [&] { links.clear(); },
+      [&](nlmsghdr* message) { links.push_back(ParseLink(message)); }));
+  return links;
+}
+
+absl::StatusOr<std::vector<LinkAddress>> NetlinkKernel::ListAddresses() {
+  std::vector<LinkAddress> addresses;
+  SVNET_RETURN_IF_ERROR(socket_.Dump(
+      [] { return NewMessage(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{.ifa_family = AF_INET}); },
+      [&] { addresses.clear(); },
+      [&](nlmsghdr* message) {
+        if (std::optional<LinkAddress> address = ParseAddress(message)) {
+          addresses.push_back(*address);
+        }
+      }));
+  return addresses;
+}
+
+absl::StatusOr<std::vector<Route>> NetlinkKernel::ListRoutes() {
+  std::vector<Route> routes;
+  SVNET_RETURN_IF_ERROR(socket_.Dump(
+      [] { return NewMessage(RTM_GETROUTE, NLM_F_DUMP, rtmsg{.rtm_family = AF_INET}); },
+      [&] { routes.clear(); },
+      [&](nlmsghdr* message) {
+        if (std::optional<Route> route = ParseRoute(message)) routes.push_back(*route);
+      }));
+  return routes;
+}
+
+absl::StatusOr<std::optional<Link>> NetlinkKernel::FindLink(const LinkName& name) {
+  NetlinkMessage request = NewMessage(RTM_GETLINK, 0, ifinfomsg{});
+  PutText(request.get(), IFLA_IFNAME, name.text());
+  return GetLink(std::move(request));
+}
+
+absl::StatusOr<std::optional<Link>> NetlinkKernel::FindLink(Ifindex ifindex) {
+  return GetLink(NewMessage(RTM_GETLINK, 0, ifinfomsg{.ifi_index = ifindex}));
+}
+
+absl::StatusOr<std::optional<Link>> NetlinkKernel::GetLink(NetlinkMessage request) {
+  Put(request.get(), IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
+  std::optional<Link> link;
+  const absl::Status status =
+      socket_.Get(std::move(request), [&](nlmsghdr* message) { link = ParseLink(message); });
+  if (ErrnoOf(status) == ENODEV) return std::nullopt;
+  SVNET_RETURN_IF_ERROR(status);
+  return link;
+}
+
+absl::StatusOr<Bridge> NetlinkKernel::EnsureBridge(const BridgeSpec& spec) {
+  bool created = false;
+  SVNET_ASSIGN_OR_RETURN(const Link link, FindOrCreateBridge(spec, &created));
+  const bool ours = link.mac == spec.mac;
+  Bridge bridge = {.ifindex = link.ifindex,
+                   .mac = link.mac,
+                   .mtu = ours ? spec.mtu : link.mtu,
+                   .ours = ours,
+                   .changed = created,
+                   .fresh = created || !link.up,
+                   .addresses = {}};
+  // What stood before as our own has ports, perhaps, and is not taken away.
+  absl::Cleanup release = [&] {
+    if (bridge.changed) ReleaseBridge(spec).IgnoreError();
+  };
+  SVNET_RETURN_IF_ERROR(EnsureAddress(link, spec, &bridge));
+  SVNET_RETURN_IF_ERROR(PutRight(link, spec));
+  std::move(release).Cancel();
+  return bridge;
+}
+
+absl::Status NetlinkKernel::EnsureAddress(const Link& link, const BridgeSpec& spec,
+                                          Bridge* bridge) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<BridgeAddress> present,
+                         ListBridgeAddresses(link.ifindex));
+  bool has_gateway = false;
+  for (const BridgeAddress& address : present) {
+    bridge->addresses.push_back(address.at.address);
+    has_gateway |= address.at.address == spec.gateway && address.at.prefix == spec.prefix;
+  }
+  if (has_gateway) return absl::OkStatus();
+  const uint8_t protocol = link.up ? kAddressAdded : kAddressAddedAndBroughtUp;
+  SVNET_RETURN_IF_ERROR(
+      ChangeAddress(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link.ifindex, spec, protocol));
+  bridge->addresses.push_back(spec.gateway);
+  if (!bridge->ours) bridge->changed = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Link> NetlinkKernel::FindOrCreateBridge(const BridgeSpec& spec, bool* created) {
+  SVNET_ASSIGN_OR_RETURN(std::optional<Link> link, FindLink(spec.name));
+  if (!link.has_value()) {
+    SVNET_RETURN_IF_ERROR(CreateBridge(spec));
+    *created = true;
+    SVNET_ASSIGN_OR_RETURN(link, FindLink(spec.name));
+  }
+  if (!link.has_value()) {
+    return absl::AbortedError(absl::StrCat("link ", spec.name.text(), " vanished"));
+  }
+  if (link->kind != LinkKind::kBridge) {
+    return Error(Reason::kNotABridge,
+                 absl::StrCat("link ", spec.name.text(),
+                              " is no bridge: remove it, or set another `bridge`"));
+  }
+  return *link;
+}
+
+absl::Status NetlinkKernel::CreateBridge(const BridgeSpec& spec) {
+  NetlinkMessage request = NewMessage(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  nl_msg* message = request.get();
+  PutText(message, IFLA_IFNAME, spec.name.text());
+  // Without an explicit MAC a bridge takes its lowest port's, which comes and goes.
+  // It is also the mark, set in the same instant, that svnetd made this bridge.
+  Put(message, IFLA_ADDRESS, spec.mac.octets());
+  // Not yet the right one. A bridge's MTU follows its ports' until somebody sets it,
+  // and to set what it is already does not count (net/core/dev.c, dev_set_mtu).
+  Put(message, IFLA_MTU, spec.mtu + 1);
+  {
+    const Nest info(message, IFLA_LINKINFO);
+    PutText(message, IFLA_INFO_KIND, "bridge");
+    const Nest data(message, IFLA_INFO_DATA);
+    Put(message, IFLA_BR_STP_STATE, uint32_t{0});
+    // The default of 15 s would hold back a port's first packets if someone turned
+    // STP on.
+    Put(message, IFLA_BR_FORWARD_DELAY, uint32_t{0});
+    // Snooping needs a querier, and there is none: without it multicast reaches all
+    // ports, as broadcast does.
+    Put(message, IFLA_BR_MCAST_SNOOPING, uint8_t{0});
+  }
+  const absl::Status status = socket_.Transact(std::move(request));
+  // Somebody else made one in this instant: it is checked as one that stood before.
+  return ErrnoOf(status) == EEXIST ? absl::OkStatus() : status;
+}
+
+// The bridge's settings, and "up" last of all: that it is up says that the rest was
+// done.
+absl::Status NetlinkKernel::PutRight(const Link& bridge, const BridgeSpec& spec) {
+  const bool ours = bridge.mac == spec.mac;
+  if (ours && !bridge.up) {
+    // No link-local address, and no router advertisement of a guest's is believed.
+    SVNET_RETURN_IF_ERROR(DisableIpv6(spec.name));
+  }
+  if (ours && bridge.up && bridge.mtu == spec.mtu) return absl::OkStatus();
+  NetlinkMessage request =
+      NewMessage(RTM_SETLINK, 0,
+                 ifinfomsg{.ifi_index = bridge.ifindex, .ifi_flags = IFF_UP, .ifi_change = IFF_UP});
+  if (ours) {
+    Put(request.get(), IFLA_MTU, spec.mtu);
+  } else {
+    Put(request.get(), IFLA_ADDRESS, bridge.mac.octets());  // to itself: that pins it
+  }
+  return socket_.Transact(std::move(request));
+}
+
+absl::StatusOr<std::vector<NetlinkKernel::BridgeAddress>> NetlinkKernel::ListBridgeAddresses(
+    Ifindex bridge) {
+  std::vector<BridgeAddress> addresses;
+  SVNET_RETURN_IF_ERROR(socket_.Dump(
+      [&] {
+        return NewMessage(
+            RTM_GETADDR, NLM_F_DUMP,
+            ifaddrmsg{.ifa_family = AF_INET, .ifa_index = static_cast<uint32_t>(bridge)});
+      },
+      [&] { addresses.clear(); },
+      [&](nlmsghdr* message) {
+        const std::optional<LinkAddress> address = ParseAddress(message);
+        if (!address.has_value() || address->ifindex != bridge) return;
+        addresses.push_back({.at = *address, .protocol = ParseAddressProtocol(message)});
+      }));
+  return addresses;
+}
+
+absl::Status NetlinkKernel::ChangeAddress(int type, int flags, Ifindex bridge,
+                                          const BridgeSpec& spec, uint8_t protocol) {
+  NetlinkMessage request =
+      NewMessage(type, flags,
+                 ifaddrmsg{.ifa_family = AF_INET,
+                           .ifa_prefixlen = static_cast<uint8_t>(spec.prefix.length()),
+                           .ifa_index = static_cast<uint32_t>(bridge)});
+  Put(request.get(), IFA_LOCAL, htonl(spec.gateway.value()));
+  Put(request.get(), IFA_ADDRESS, htonl(spec.gateway.value()));
+  if (type == RTM_NEWADDR) {
+    Put(request.get(), IFA_BROADCAST, htonl(spec.prefix.broadcast().value()));
+    Put(request.get(), IFA_PROTO, protocol);
+  }
+  return Prepend(absl::StrCat("address ", spec.gateway.ToString(), "/", spec.prefix.length()),
+                 socket_.Transact(std::move(request)));
+}
+
+absl::StatusOr<bool> NetlinkKernel::ReleaseBridge(const BridgeSpec& spec) {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, FindLink(spec.name));
+  if (!link.has_value() || link->kind != LinkKind::kBridge) return false;
+  if (link->mac != spec.mac) {
+    SVNET_RETURN_IF_ERROR(ReleaseForeignBridge(*link, spec));
+    return false;
+  }
+  SVNET_RETURN_IF_ERROR(DeleteLink(link->ifindex));
+  return true;
+}
+
+absl::Status NetlinkKernel::ReleaseForeignBridge(const Link& bridge, const BridgeSpec& spec) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<BridgeAddress> addresses,
+                         ListBridgeAddresses(bridge.ifindex));
+  for (const BridgeAddress& address : addresses) {
+    const bool added =
+        address.at.address == spec.gateway &&
+        (address.protocol == kAddressAdded || address.protocol == kAddressAddedAndBroughtUp);
+    if (!added) continue;
+    SVNET_RETURN_IF_ERROR(ChangeAddress(RTM_DELADDR, 0, bridge.ifindex, spec, address.protocol));
+    if (address.protocol == kAddressAddedAndBroughtUp) {
+      SVNET_RETURN_IF_ERROR(SetUp(bridge.ifindex, false));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NetlinkKernel::SetUp(Ifindex link, bool up) {
+  return socket_.Transact(NewMessage(
+      RTM_SETLINK, 0,
+      ifinfomsg{.ifi_index = link, .ifi_flags = up ? unsigned{IFF_UP} : 0u, .ifi_change = IFF_UP}));
+}
+
+absl::StatusOr<bool> NetlinkKernel::IsForwarding() { return IsIpv4Forwarding(); }
+
+absl::Status NetlinkKernel::EnableForwarding() { return EnableIpv4Forwarding(); }
+
+absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkKernel::OpenNewTap(const TapSpec& spec) {
+  return NetlinkTap::Create(socket_, spec);
+}
+
+absl::StatusOr<std::vector<Neighbour>> NetlinkKernel::ListNeighbours(Ifindex link) {
+  std::vector<Neighbour> neighbours;
+  SVNET_RETURN_IF_ERROR(socket_.Dump(
+      [] { return NewMessage(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_INET}); },
+      [&] { neighbours.clear(); },
+      [&](nlmsghdr* message) {
+        const auto each = ParsePermanentNeighbour(message, link, kNeighbourSet);
+        if (each.has_value()) neighbours.push_back(*each);
+      }));
+  return neighbours;
+}
+
+absl::Status NetlinkKernel::SetNeighbour(Ifindex link, const Neighbour& neighbour) {
+  NetlinkMessage request =
+      NewMessage(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+                 ndmsg{.ndm_family = AF_INET, .ndm_ifindex = link, .ndm_state = NUD_PERMANENT});
+  Put(request.get(), NDA_DST, htonl(neighbour.address.value()));
+  Put(request.get(), NDA_LLADDR, neighbour.mac.octets());
+  Put(request.get(), NDA_PROTOCOL, kNeighbourSet);
+  return Prepend(absl::StrCat("neighbour ", neighbour.address.ToString()),
+                 socket_.Transact(std::move(request)));
+}
+
+absl::Status NetlinkKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
+  NetlinkMessage request =
+      NewMessage(RTM_DELNEIGH, 0, ndmsg{.ndm_family = AF_INET, .ndm_ifindex = link});
+  Put(request.get(), NDA_DST, htonl(address.value()));
+  const absl::Status status = socket_.Transact(std::move(request));
+  const int error = ErrnoOf(status);
+  if (error == ENOENT || error == ENODEV) return absl::OkStatus();
+  return Prepend(absl::StrCat("neighbour ", address.ToString()), status);
+}
+
+absl::Status NetlinkKernel::DeleteLink(Ifindex ifindex) {
+  const absl::Status status =
+      socket_.Transact(NewMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = ifindex}));
+  return ErrnoOf(status) == ENODEV ? absl::OkStatus() : status;
+}
+
+}  // namespace svnet

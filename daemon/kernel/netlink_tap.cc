@@ -1,0 +1,101 @@
+#include "daemon/kernel/netlink_tap.h"
+
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/kernel/tun_device.h"
+
+namespace svnet {
+namespace {
+
+// What the TAP is, while it is still down. It is up only after this: the kernel heeds
+// IFLA_AF_SPEC after IFF_UP (net/core/rtnetlink.c, do_setlink), when the link-local
+// address is already made.
+NetlinkMessage DescribeRequest(Ifindex tap, const PortSpec& port) {
+  NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
+  nl_msg* message = request.get();
+  nla_put_string(message, IFLA_IFALIAS, port.alias.c_str());
+  nla_put_u32(message, IFLA_GROUP, port.group);
+  nla_put_u32(message, IFLA_MTU, port.mtu);
+  nla_put_u32(message, IFLA_MASTER, static_cast<uint32_t>(port.bridge));
+  // The host has nothing to say in IPv6 on a port: no address, no solicitations.
+  const Nest families(message, IFLA_AF_SPEC);
+  const Nest ipv6(message, AF_INET6);
+  nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  return request;
+}
+
+// A static entry of the bridge's forwarding database, which no port takes over by
+// sending from that MAC (bridge(8): static, sticky).
+NetlinkMessage PinRequest(Ifindex tap, const MacAddress& guest) {
+  NetlinkMessage request = NewMessage(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+                                      ndmsg{.ndm_family = AF_BRIDGE,
+                                            .ndm_ifindex = tap,
+                                            .ndm_state = NUD_NOARP,
+                                            .ndm_flags = NTF_MASTER | NTF_STICKY});
+  nla_put(request.get(), NDA_LLADDR, sizeof(guest.octets()), guest.octets().data());
+  return request;
+}
+
+ifinfomsg Up(Ifindex tap) { return {.ifi_index = tap, .ifi_flags = IFF_UP, .ifi_change = IFF_UP}; }
+
+NetlinkMessage HardenAndUpRequest(Ifindex tap, bool isolated) {
+  NetlinkMessage request = NewMessage(RTM_NEWLINK, 0, Up(tap));
+  nl_msg* message = request.get();
+  const Nest info(message, IFLA_LINKINFO);
+  nla_put_string(message, IFLA_INFO_SLAVE_KIND, "bridge");
+  const Nest port(message, IFLA_INFO_SLAVE_DATA);
+  nla_put_u8(message, IFLA_BRPORT_LEARNING, 0);
+  nla_put_u8(message, IFLA_BRPORT_UNICAST_FLOOD, 0);
+  nla_put_u8(message, IFLA_BRPORT_ISOLATED, isolated ? 1 : 0);
+  return request;
+}
+
+// What a kernel says to a setting that it does not know.
+bool IsUnsupported(const absl::Status& status) {
+  const int error = ErrnoOf(status);
+  return error == EOPNOTSUPP || error == EINVAL;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::Create(NetlinkSocket& socket,
+                                                            const TapSpec& spec) {
+  SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(spec));
+  return std::unique_ptr<OpenTap>(new NetlinkTap(socket, std::move(device.fd), device.ifindex));
+}
+
+absl::StatusOr<bool> NetlinkTap::Join(const PortSpec& port) {
+  const absl::Status joined = socket_.Transact(DescribeRequest(ifindex_, port));
+  if (ErrnoOf(joined) == EXFULL) {
+    return Error(Reason::kBridgeFull,
+                 absl::StrCat("the bridge has ", kMaxBridgePorts,
+                              " ports, the kernel's limit: remove TAPs that are no longer used"));
+  }
+  SVNET_RETURN_IF_ERROR(Prepend("join the bridge", joined));
+  SVNET_ASSIGN_OR_RETURN(const bool pinned, PinAndBringUp(port));
+  if (pinned) return true;
+  SVNET_RETURN_IF_ERROR(
+      Prepend("bring the TAP up", socket_.Transact(NewMessage(RTM_SETLINK, 0, Up(ifindex_)))));
+  return false;
+}
+
+absl::StatusOr<bool> NetlinkTap::PinAndBringUp(const PortSpec& port) {
+  absl::Status status = socket_.Transact(PinRequest(ifindex_, port.guest));
+  if (status.ok()) status = socket_.Transact(HardenAndUpRequest(ifindex_, port.isolated));
+  if (IsUnsupported(status)) return false;
+  SVNET_RETURN_IF_ERROR(Prepend("pin the guest's MAC to its port", status));
+  return true;
+}
+
+absl::Status NetlinkTap::Persist() { return MakePersistent(device_); }
+
+}  // namespace svnet

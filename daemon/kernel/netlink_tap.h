@@ -1,0 +1,36 @@
+// A TAP that is being made: /dev/net/tun for the device, rtnetlink for the port.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "daemon/base/unique_fd.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/kernel/netlink_socket.h"
+
+namespace svnet {
+
+class NetlinkTap final : public OpenTap {
+ public:
+  // See Kernel::OpenNewTap. `socket` must outlive the TAP.
+  static absl::StatusOr<std::unique_ptr<OpenTap>> Create(NetlinkSocket& socket,
+                                                         const TapSpec& spec);
+
+  Ifindex ifindex() const override { return ifindex_; }
+  absl::StatusOr<bool> Join(const PortSpec& port) override;
+  absl::Status Persist() override;
+
+ private:
+  NetlinkTap(NetlinkSocket& socket, UniqueFd device, Ifindex ifindex)
+      : socket_(socket), device_(std::move(device)), ifindex_(ifindex) {}
+
+  // Tells the bridge which MAC is behind the port, and brings it up with learning and
+  // flooding off. False, and the port is down, if this kernel cannot.
+  absl::StatusOr<bool> PinAndBringUp(const PortSpec& port);
+
+  NetlinkSocket& socket_;
+  UniqueFd device_;
+  Ifindex ifindex_;
+};
+
+}  // namespace svnet

@@ -1,0 +1,28 @@
+// rtnetlink messages as values (rtnetlink(7)): what a dump says.
+#pragma once
+
+#include <linux/netlink.h>
+
+#include <optional>
+
+#include "daemon/kernel/kernel.h"
+
+namespace svnet {
+
+// RTM_NEWLINK.
+Link ParseLink(nlmsghdr* message);
+
+// RTM_NEWADDR. nullopt: not IPv4.
+std::optional<LinkAddress> ParseAddress(nlmsghdr* message);
+// IFA_PROTO: who says that it put the address there; 0 where the kernel (before
+// 5.18) or the address has none.
+uint8_t ParseAddressProtocol(nlmsghdr* message);
+
+// RTM_NEWNEIGH. nullopt: not IPv4, not permanent, of another link, or of another
+// NDA_PROTOCOL.
+std::optional<Neighbour> ParsePermanentNeighbour(nlmsghdr* message, Ifindex link, uint8_t protocol);
+
+// RTM_NEWROUTE. nullopt: not IPv4, or it leads nowhere.
+std::optional<Route> ParseRoute(nlmsghdr* message);
+
+}  // namespace svnet

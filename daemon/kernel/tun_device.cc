@@ -1,0 +1,71 @@
+#include "daemon/kernel/tun_device.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+absl::Status Control(const UniqueFd& tap, unsigned long request, unsigned long argument,
+                     absl::string_view what) {
+  if (ioctl(tap.get(), request, argument) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, what);
+}
+
+absl::Status Attach(const UniqueFd& tap, const TapSpec& spec) {
+  ifreq request = {};
+  // IFF_VNET_HDR is every VMM's choice to repeat or drop when it opens the TAP;
+  // IFF_MULTI_QUEUE is fixed for good. IFF_TUN_EXCL refuses a link that is there.
+  const int flags =
+      IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL | (spec.multi_queue ? IFF_MULTI_QUEUE : 0);
+  request.ifr_flags = static_cast<short>(flags);
+  std::memcpy(request.ifr_name, spec.name.text().c_str(), spec.name.text().size() + 1);
+  if (ioctl(tap.get(), TUNSETIFF, &request) == 0) return absl::OkStatus();
+  if (errno == EBUSY || errno == EEXIST) {
+    return absl::AlreadyExistsError(absl::StrCat("there is a link ", spec.name.text()));
+  }
+  return absl::ErrnoToStatus(errno, "TUNSETIFF");
+}
+
+// Asks by the name that the kernel gives for the descriptor: no other link can have
+// taken it in between.
+absl::StatusOr<Ifindex> IndexOf(const UniqueFd& tap) {
+  ifreq request = {};
+  if (ioctl(tap.get(), TUNGETIFF, &request) != 0) return absl::ErrnoToStatus(errno, "TUNGETIFF");
+  const UniqueFd any_socket(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!any_socket.valid()) return absl::ErrnoToStatus(errno, "socket");
+  if (ioctl(any_socket.get(), SIOCGIFINDEX, &request) != 0) {
+    return absl::ErrnoToStatus(errno, "SIOCGIFINDEX");
+  }
+  return request.ifr_ifindex;
+}
+
+}  // namespace
+
+absl::StatusOr<TapDevice> CreateTapDevice(const TapSpec& spec) {
+  UniqueFd tap(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  if (!tap.valid()) return absl::ErrnoToStatus(errno, "/dev/net/tun");
+  SVNET_RETURN_IF_ERROR(Attach(tap, spec));
+  SVNET_RETURN_IF_ERROR(Control(tap, TUNSETOWNER, spec.owner, "TUNSETOWNER"));
+  if (spec.group_gid.has_value()) {
+    SVNET_RETURN_IF_ERROR(Control(tap, TUNSETGROUP, *spec.group_gid, "TUNSETGROUP"));
+  }
+  SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(tap));
+  return TapDevice{.fd = std::move(tap), .ifindex = ifindex};
+}
+
+absl::Status MakePersistent(const UniqueFd& tap) {
+  return Control(tap, TUNSETPERSIST, 1, "TUNSETPERSIST");
+}
+
+}  // namespace svnet

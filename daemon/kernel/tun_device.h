@@ -1,0 +1,23 @@
+// /dev/net/tun (Documentation/networking/tuntap.rst).
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/kernel/kernel.h"
+
+namespace svnet {
+
+struct TapDevice {
+  UniqueFd fd;
+  Ifindex ifindex;
+};
+
+// A new TAP that lives as long as the descriptor. AlreadyExists if there is a link
+// of that name: an existing TAP is never opened, as root could by accident.
+absl::StatusOr<TapDevice> CreateTapDevice(const TapSpec& spec);
+
+// The TAP outlives its descriptor from now on (TUNSETPERSIST).
+absl::Status MakePersistent(const UniqueFd& tap);
+
+}  // namespace svnet

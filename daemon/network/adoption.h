@@ -1,0 +1,36 @@
+// What an earlier svnetd left in the kernel, read back at start. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/network/lease.h"
+
+namespace svnet {
+
+// Something that is not as it should be (the contract's Condition).
+struct Condition {
+  std::string type;
+  std::string message;
+  std::string remedy;
+
+  friend bool operator==(const Condition&, const Condition&) = default;
+};
+
+struct Adoption {
+  std::vector<Lease> leases;          // by address; no two share key, address or MAC
+  std::vector<Condition> conditions;  // one for each TAP that is left alone, and why
+};
+
+// The lease that a link is; nullopt if it is no TAP of this bridge's network at all.
+// InvalidArgument if it is one of ours, but not one that can be taken over: it says
+// why. A foreign TAP cannot pass for ours by accident, only on purpose, and by root.
+absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const LinkName& bridge,
+                                               const Ipv4Prefix& prefix);
+
+Adoption Adopt(const std::vector<Link>& links, const LinkName& bridge, const Ipv4Prefix& prefix);
+
+}  // namespace svnet

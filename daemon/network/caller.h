@@ -1,0 +1,30 @@
+// Who asks.
+#pragma once
+
+#include <sys/types.h>
+
+#include <algorithm>
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+namespace svnet {
+
+// As the kernel said when the caller connected (unix(7): SO_PEERCRED and
+// SO_PEERGROUPS), and what the configuration makes of that.
+struct Caller {
+  uid_t uid;
+  gid_t gid;
+  std::vector<gid_t> groups;  // supplementary; sorted
+  bool administrator = false;
+  // How many leases the caller may have; administrators: any number.
+  uint32_t tap_limit = 64;
+
+  bool IsInGroup(gid_t group) const {
+    return group == gid || std::binary_search(groups.begin(), groups.end(), group);
+  }
+
+  friend auto operator<=>(const Caller&, const Caller&) = default;
+};
+
+}  // namespace svnet

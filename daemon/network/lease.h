@@ -1,0 +1,48 @@
+// What svnetd leases.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/mac_address.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/network/ids.h"
+
+namespace svnet {
+
+// What a lease is held for: never two of one key.
+struct LeaseKey {
+  uid_t owner;
+  VmId vm;
+  IfaceId iface;
+
+  friend auto operator<=>(const LeaseKey&, const LeaseKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const LeaseKey& key) {
+    return H::combine(std::move(state), key.owner, key.vm, key.iface);
+  }
+};
+
+// A TAP + guest address + guest MAC. It exists if and only if the TAP does.
+struct Lease {
+  LeaseKey key;
+  LinkName tap;
+  Ifindex ifindex;
+  Ipv4Address ip;
+  MacAddress mac;
+  int queues = 1;  // pairs; above 1 the TAP is multi-queue
+  std::optional<gid_t> group;
+  uint32_t mtu = 0;  // bytes
+  bool attached = false;
+  Ifindex bridge = 0;   // whose port it is; 0: none's
+  bool pinned = false;  // see Link
+
+  friend bool operator==(const Lease&, const Lease&) = default;
+};
+
+}  // namespace svnet

@@ -1,0 +1,36 @@
+// Every name and MAC that svnetd makes up. All pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/mac_address.h"
+#include "daemon/network/lease.h"
+
+namespace svnet {
+
+// What the ancestor called the TAP: `sv`, the first 4 characters of vm without its
+// dashes, the first 6 of iface. Two VMs may have the same one.
+LinkName PreferredTapName(const VmId& vm, const IfaceId& iface);
+
+// When that is taken: `sv` and 13 base-32 characters of a hash of `key`, the same in
+// every run. `attempt` 1, 2, ... if that is taken too.
+LinkName HashedTapName(const LeaseKey& key, int attempt);
+
+// The ancestor's MAC for (vm, iface). `attempt` 1, 2, ... hashes with `#1`, `#2`, ...
+// appended, for when that MAC is taken.
+MacAddress DeriveGuestMac(const VmId& vm, const IfaceId& iface, int attempt);
+
+using MachineId = std::array<uint8_t, 16>;
+
+// The MAC of a bridge that svnetd makes: the same on this machine every time, and
+// unlike those of guests, so that it also marks the bridge as svnetd's own.
+MacAddress DeriveBridgeMac(const MachineId& machine, const LinkName& bridge);
+
+// The link group (IFLA_GROUP) of a network's TAPs. Even, never the default group 0.
+uint32_t DeriveLinkGroup(const LinkName& bridge);
+
+}  // namespace svnet

@@ -1,0 +1,239 @@
+#include "daemon/network/network_setup.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/network/address_pool.h"
+#include "daemon/network/surroundings.h"
+
+namespace svnet {
+namespace {
+
+constexpr uint32_t kDefaultMtu = 1500;  // without an uplink: Ethernet's
+
+absl::StatusOr<Surroundings> ObserveSurroundings(Kernel* kernel) {
+  Surroundings host;
+  SVNET_ASSIGN_OR_RETURN(host.links, kernel->ListLinks());
+  SVNET_ASSIGN_OR_RETURN(host.addresses, kernel->ListAddresses());
+  SVNET_ASSIGN_OR_RETURN(host.routes, kernel->ListRoutes());
+  return host;
+}
+
+const Link* FindByName(const std::vector<Link>& links, const LinkName& name) {
+  const auto link = std::find_if(links.begin(), links.end(),
+                                 [&](const Link& each) { return each.name == name.text(); });
+  return link == links.end() ? nullptr : &*link;
+}
+
+bool HasAddress(const std::vector<LinkAddress>& addresses, Ifindex link, Ipv4Address address) {
+  return std::any_of(addresses.begin(), addresses.end(), [&](const LinkAddress& each) {
+    return each.ifindex == link && each.address == address;
+  });
+}
+
+}  // namespace
+
+NetworkSetup::NetworkSetup(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall)
+    : settings_(settings), kernel_(kernel), firewall_(firewall) {}
+
+absl::Status NetworkSetup::CheckPrefix() {
+  absl::StatusOr<Surroundings> host = ObserveSurroundings(kernel_);
+  if (!host.ok()) return Explain(host.status());
+  const Link* bridge = FindByName(host->links, settings_.bridge);
+  const Ifindex ours = bridge == nullptr ? 0 : bridge->ifindex;
+  if (ours != 0 && HasAddress(host->addresses, ours, GatewayOf(settings_.prefix))) {
+    return absl::OkStatus();
+  }
+  const std::optional<std::string> conflict = FindConflict(*host, settings_.prefix, ours);
+  if (!conflict.has_value()) return absl::OkStatus();
+  return Error(Reason::kSubnetConflict,
+               absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict,
+                            ": set another `subnet`, or remove that"));
+}
+
+absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::Ensure(const LeaseTable& leases) {
+  const bool in_use = leases.size() > 0;
+  absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(settings_.bridge);
+  if (!link.ok()) return Explain(link.status());
+  if (!link->has_value()) SVNET_RETURN_IF_ERROR(CheckPrefix());
+  absl::StatusOr<uint32_t> mtu = PlanMtu(*link, in_use);
+  if (!mtu.ok()) return Explain(mtu.status());
+  absl::StatusOr<Bridge> bridge = kernel_->EnsureBridge(SpecWith(*mtu));
+  if (!bridge.ok()) return Explain(bridge.status());
+  Ensured ensured = {.bridge = *std::move(bridge), .in_use = in_use};
+  // Until all of it is done, whether in this call or, if this one fails, in a later one.
+  distrusted_ = distrusted_ || ensured.bridge.fresh;
+  absl::Cleanup undo = [&] { Undo(ensured); };
+  if (absl::Status status = kernel_->EnableForwarding(); !status.ok()) return Explain(status);
+  if (absl::Status status = ApplyRulesIfAbsent(leases, &ensured); !status.ok()) {
+    return Explain(status);
+  }
+  if (distrusted_) {
+    const absl::Status status = EnsureNeighbours(ensured.bridge.ifindex, leases);
+    if (!status.ok()) return Explain(status);
+  }
+  distrusted_ = false;
+  std::move(undo).Cancel();
+  return ensured;
+}
+
+// While there are leases a live network's MTU does not change under its guests.
+absl::StatusOr<uint32_t> NetworkSetup::PlanMtu(const std::optional<Link>& bridge, bool in_use) {
+  if (settings_.mtu.has_value()) return *settings_.mtu;
+  if (bridge.has_value() && in_use) return bridge->mtu;
+  SVNET_ASSIGN_OR_RETURN(const Surroundings host, ObserveSurroundings(kernel_));
+  return FindUplinkMtu(host).value_or(kDefaultMtu);
+}
+
+absl::Status NetworkSetup::ApplyRulesIfAbsent(const LeaseTable& leases, Ensured* ensured) {
+  SVNET_ASSIGN_OR_RETURN(const bool applied, firewall_->IsApplied());
+  if (applied && !distrusted_) return absl::OkStatus();
+  std::vector<Binding> bindings;
+  for (const auto& [tap, lease] : leases.all()) {
+    bindings.push_back(BindingOf(lease, settings_.isolation));
+  }
+  SVNET_RETURN_IF_ERROR(firewall_->Apply(ensured->bridge.mac, bindings));
+  ensured->applied_rules = true;
+  return absl::OkStatus();
+}
+
+absl::Status NetworkSetup::EnsureNeighbours(Ifindex bridge, const LeaseTable& leases) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Neighbour> neighbours, kernel_->ListNeighbours(bridge));
+  for (const Neighbour& neighbour : neighbours) {
+    if (leases.HasIp(neighbour.address)) continue;
+    SVNET_RETURN_IF_ERROR(kernel_->DeleteNeighbour(bridge, neighbour.address));
+  }
+  for (const auto& [tap, lease] : leases.all()) {
+    SVNET_RETURN_IF_ERROR(kernel_->SetNeighbour(bridge, {.address = lease.ip, .mac = lease.mac}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NetworkSetup::Guard(const Lease& lease) {
+  const absl::Status status = BindGuest(lease);
+  if (status.ok()) return status;
+  // Perhaps of a lease that stands, and goes on.
+  distrusted_ = true;
+  Unguard(lease).IgnoreError();
+  return status;
+}
+
+absl::Status NetworkSetup::BindGuest(const Lease& lease) {
+  SVNET_RETURN_IF_ERROR(firewall_->Bind(BindingOf(lease, settings_.isolation)));
+  return kernel_->SetNeighbour(lease.bridge, {.address = lease.ip, .mac = lease.mac});
+}
+
+absl::Status NetworkSetup::Unguard(const Lease& lease) {
+  const absl::Status status = UnbindGuest(lease);
+  if (!status.ok()) distrusted_ = true;
+  return status;
+}
+
+absl::Status NetworkSetup::UnbindGuest(const Lease& lease) {
+  SVNET_RETURN_IF_ERROR(firewall_->Unbind(BindingOf(lease, settings_.isolation)));
+  return kernel_->DeleteNeighbour(lease.bridge, lease.ip);
+}
+
+void NetworkSetup::Undo(const Ensured& ensured) {
+  if (ensured.in_use) return;
+  if (ensured.applied_rules) firewall_->Remove().IgnoreError();
+  if (ensured.bridge.changed) kernel_->ReleaseBridge(SpecWith(0)).IgnoreError();
+}
+
+absl::StatusOr<NetworkSetup::Released> NetworkSetup::Release() {
+  const absl::StatusOr<bool> bridge_removed = kernel_->ReleaseBridge(SpecWith(0));
+  if (!bridge_removed.ok()) return Explain(bridge_removed.status());
+  const absl::StatusOr<bool> nat_removed = firewall_->Remove();
+  if (!nat_removed.ok()) return Explain(nat_removed.status());
+  return Released{.bridge_removed = *bridge_removed, .nat_removed = *nat_removed};
+}
+
+absl::StatusOr<NetworkSetup::Status> NetworkSetup::Observe(const std::vector<Link>& links,
+                                                           bool in_use) {
+  absl::StatusOr<Status> status = ObserveAll(links, in_use);
+  if (status.ok()) return status;
+  return svnet::Explain(Reason::kBridgeSetupFailed, "cannot read the network's state",
+                        status.status());
+}
+
+absl::StatusOr<NetworkSetup::Status> NetworkSetup::ObserveAll(const std::vector<Link>& links,
+                                                              bool in_use) {
+  Status status;
+  const Link* bridge = FindByName(links, settings_.bridge);
+  if (bridge != nullptr && bridge->kind != LinkKind::kBridge) {
+    status.conditions.push_back(
+        {.type = "NOT_A_BRIDGE",
+         .message = absl::StrCat("link ", settings_.bridge.text(), " is no bridge"),
+         .remedy = "remove it, or set another `bridge`"});
+    bridge = nullptr;
+  }
+  status.bridge_up = bridge != nullptr && bridge->up;
+  for (const Link& link : links) {
+    if (bridge != nullptr && link.master == bridge->ifindex) ++status.ports_used;
+  }
+  SVNET_ASSIGN_OR_RETURN(
+      status.mtu, PlanMtu(bridge == nullptr ? std::nullopt : std::make_optional(*bridge), true));
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Condition> conflict, ObserveConflict(links));
+  if (conflict.has_value()) status.conditions.push_back(*conflict);
+  if (in_use) SVNET_RETURN_IF_ERROR(ObserveRunning(bridge, &status.conditions));
+  return status;
+}
+
+absl::StatusOr<std::optional<Condition>> NetworkSetup::ObserveConflict(
+    const std::vector<Link>& links) {
+  SVNET_ASSIGN_OR_RETURN(const Surroundings host, ObserveSurroundings(kernel_));
+  const Link* bridge = FindByName(links, settings_.bridge);
+  const std::optional<std::string> conflict =
+      FindConflict(host, settings_.prefix, bridge == nullptr ? 0 : bridge->ifindex);
+  if (!conflict.has_value()) return std::nullopt;
+  return Condition{
+      .type = "SUBNET_CONFLICT",
+      .message = absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict),
+      .remedy = "set another `subnet`, or remove that"};
+}
+
+// What leases need, and somebody may have taken away.
+absl::Status NetworkSetup::ObserveRunning(const Link* bridge, std::vector<Condition>* conditions) {
+  constexpr char kRemedy[] = "`systemctl restart svnetd` puts it right; no guest is disturbed";
+  if (bridge == nullptr) {
+    conditions->push_back({.type = "BRIDGE_MISSING",
+                           .message = absl::StrCat("there is no bridge ", settings_.bridge.text()),
+                           .remedy = kRemedy});
+  } else if (!bridge->up) {
+    conditions->push_back({.type = "BRIDGE_DOWN",
+                           .message = absl::StrCat("bridge ", settings_.bridge.text(), " is down"),
+                           .remedy = kRemedy});
+  }
+  SVNET_ASSIGN_OR_RETURN(const bool forwarding, kernel_->IsForwarding());
+  if (!forwarding) {
+    conditions->push_back({.type = "FORWARDING_OFF",
+                           .message = "net.ipv4.ip_forward is 0: guests do not get out",
+                           .remedy = kRemedy});
+  }
+  SVNET_ASSIGN_OR_RETURN(const bool applied, firewall_->IsApplied());
+  if (!applied) {
+    conditions->push_back({.type = "NAT_MISSING",
+                           .message = "svnetd's nftables table is gone: guests do not get out",
+                           .remedy = kRemedy});
+  }
+  return absl::OkStatus();
+}
+
+BridgeSpec NetworkSetup::SpecWith(uint32_t mtu) const {
+  return {.name = settings_.bridge,
+          .mac = settings_.bridge_mac,
+          .mtu = mtu,
+          .gateway = GatewayOf(settings_.prefix),
+          .prefix = settings_.prefix};
+}
+
+absl::Status NetworkSetup::Explain(const absl::Status& cause) const {
+  return svnet::Explain(Reason::kBridgeSetupFailed,
+                        absl::StrCat("cannot set up bridge ", settings_.bridge.text()), cause);
+}
+
+}  // namespace svnet

@@ -1,0 +1,96 @@
+// What all leases of a network share: the bridge, forwarding, NAT.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/mac_address.h"
+#include "daemon/firewall/firewall.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/network/adoption.h"
+#include "daemon/network/isolation.h"
+#include "daemon/network/lease_table.h"
+
+namespace svnet {
+
+struct NetworkSettings {
+  LinkName bridge;
+  Ipv4Prefix prefix;            // at most a /30
+  std::optional<uint32_t> mtu;  // bytes; nullopt: as the uplink's
+  MacAddress bridge_mac;        // of a bridge that svnetd makes
+  Isolation isolation = Isolation::kOwner;
+};
+
+// Not thread-safe. Every error has a reason of the contract.
+class NetworkSetup {
+ public:
+  // Both must outlive it.
+  NetworkSetup(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall);
+
+  // SUBNET_CONFLICT if the prefix overlaps what the host already has, unless our
+  // bridge holds the gateway's address already.
+  absl::Status CheckPrefix();
+
+  struct Ensured {
+    Bridge bridge;
+    bool applied_rules = false;  // and they did not stand before
+    bool in_use = false;
+  };
+  // Makes it all stand, and every lease guarded. While there are leases the MTU of a
+  // bridge that stands is kept. An error leaves nothing that was not there before, but
+  // for forwarding and for what leases need.
+  absl::StatusOr<Ensured> Ensure(const LeaseTable& leases);
+
+  // Takes back what that call of Ensure did, but for forwarding and for what leases
+  // need.
+  void Undo(const Ensured& ensured);
+
+  // Lets the guest of a lease send what it was given, and nothing else, and has the
+  // gateway know its MAC for good. An error leaves nothing of it.
+  absl::Status Guard(const Lease& lease);
+  // Cuts the guest off, at once.
+  absl::Status Unguard(const Lease& lease);
+
+  struct Released {
+    bool bridge_removed = false;
+    bool nat_removed = false;
+  };
+  // Takes it all away, but for forwarding and for a bridge that svnetd did not make.
+  absl::StatusOr<Released> Release();
+
+  struct Status {
+    bool bridge_up = false;
+    uint32_t mtu = 0;         // bytes
+    uint32_t ports_used = 0;  // links on the bridge, whoever put them there
+    std::vector<Condition> conditions;
+  };
+  // How it stands, among all links of the host. `in_use`: there are leases.
+  absl::StatusOr<Status> Observe(const std::vector<Link>& links, bool in_use);
+
+ private:
+  absl::StatusOr<Status> ObserveAll(const std::vector<Link>& links, bool in_use);
+  absl::StatusOr<uint32_t> PlanMtu(const std::optional<Link>& bridge, bool in_use);
+  absl::Status ApplyRulesIfAbsent(const LeaseTable& leases, Ensured* ensured);
+  absl::Status BindGuest(const Lease& lease);
+  absl::Status UnbindGuest(const Lease& lease);
+  // The bridge's neighbours are those of its leases, whatever an earlier svnetd left.
+  absl::Status EnsureNeighbours(Ifindex bridge, const LeaseTable& leases);
+  absl::StatusOr<std::optional<Condition>> ObserveConflict(const std::vector<Link>& links);
+  absl::Status ObserveRunning(const Link* bridge, std::vector<Condition>* conditions);
+  BridgeSpec SpecWith(uint32_t mtu) const;
+  absl::Status Explain(const absl::Status& cause) const;
+
+  const NetworkSettings settings_;
+  Kernel* const kernel_;
+  Firewall* const firewall_;
+  // Guard or Unguard did not do all that it should: the next Ensure makes everything
+  // anew. So it is after a start, too.
+  bool distrusted_ = true;
+};
+
+}  // namespace svnet

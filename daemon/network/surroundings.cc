@@ -1,0 +1,59 @@
+#include "daemon/network/surroundings.h"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace svnet {
+namespace {
+
+// Shorter prefixes say "everywhere", not "there".
+constexpr int kShortestSpecificPrefix = 2;
+
+const Link* FindByIndex(const std::vector<Link>& links, Ifindex ifindex) {
+  const auto link = std::find_if(links.begin(), links.end(), [&](const Link& candidate) {
+    return candidate.ifindex == ifindex;
+  });
+  return link == links.end() ? nullptr : &*link;
+}
+
+std::string NameOf(const std::vector<Link>& links, Ifindex ifindex) {
+  const Link* link = FindByIndex(links, ifindex);
+  return link == nullptr ? absl::StrCat("number ", ifindex) : link->name;
+}
+
+}  // namespace
+
+std::optional<std::string> FindConflict(const Surroundings& host, const Ipv4Prefix& prefix,
+                                        Ifindex bridge) {
+  for (const LinkAddress& address : host.addresses) {
+    if (address.ifindex == bridge) continue;
+    if (address.prefix.Overlaps(prefix) || prefix.Contains(address.address)) {
+      return absl::StrCat("the address ", address.address.ToString(), "/", address.prefix.length(),
+                          " of link ", NameOf(host.links, address.ifindex));
+    }
+  }
+  for (const Route& route : host.routes) {
+    if (route.ifindex == bridge || route.destination.length() < kShortestSpecificPrefix) continue;
+    if (route.destination.Overlaps(prefix)) {
+      return absl::StrCat("the route ", route.destination.ToString(), " by link ",
+                          NameOf(host.links, route.ifindex));
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<uint32_t> FindUplinkMtu(const Surroundings& host) {
+  const Route* best = nullptr;
+  for (const Route& route : host.routes) {
+    if (route.table != RT_TABLE_MAIN || route.destination.length() != 0) continue;
+    if (best == nullptr || route.metric < best->metric) best = &route;
+  }
+  const Link* uplink = best == nullptr ? nullptr : FindByIndex(host.links, best->ifindex);
+  if (uplink == nullptr) return std::nullopt;
+  return uplink->mtu;
+}
+
+}  // namespace svnet

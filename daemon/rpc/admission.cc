@@ -1,0 +1,57 @@
+#include "daemon/rpc/admission.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+
+namespace svnet {
+namespace {
+
+bool IsInOneOf(const Caller& peer, const std::set<gid_t>& groups) {
+  return std::any_of(groups.begin(), groups.end(),
+                     [&](gid_t group) { return peer.IsInGroup(group); });
+}
+
+bool IsAdmitted(const Caller& peer, const AdmissionRules& rules) {
+  return peer.administrator || rules.everybody || rules.users.contains(peer.uid) ||
+         IsInOneOf(peer, rules.groups) ||
+         (rules.socket_group.has_value() && peer.IsInGroup(*rules.socket_group));
+}
+
+CallerLimits LimitsOf(const Caller& peer, const AdmissionRules& rules) {
+  if (const auto own = rules.user_limits.find(peer.uid); own != rules.user_limits.end()) {
+    return own->second;
+  }
+  std::optional<CallerLimits> best;
+  for (const auto& [group, limits] : rules.group_limits) {
+    if (!peer.IsInGroup(group)) continue;
+    if (!best.has_value()) best = limits;
+    best->taps = std::max(best->taps, limits.taps);
+    best->connections = std::max(best->connections, limits.connections);
+  }
+  return best.value_or(rules.limits);
+}
+
+}  // namespace
+
+Admission Admit(const Caller& peer, const AdmissionRules& rules) {
+  Admission admission = {.caller = peer, .verdict = absl::OkStatus(), .connection_limit = 0};
+  Caller& caller = admission.caller;
+  caller.administrator = peer.uid == 0 || IsInOneOf(peer, rules.admin_groups);
+  const CallerLimits limits = LimitsOf(peer, rules);
+  caller.tap_limit = caller.administrator ? std::numeric_limits<uint32_t>::max() : limits.taps;
+  admission.connection_limit =
+      caller.administrator ? std::numeric_limits<uint32_t>::max() : limits.connections;
+  if (!IsAdmitted(caller, rules)) {
+    admission.verdict =
+        Error(Reason::kPermissionDenied,
+              absl::StrCat("uid ", caller.uid,
+                           " may not use svnetd: join the socket's group, or have it added to "
+                           "`allow_users` or `allow_groups` in svnetd's [callers]"));
+  }
+  return admission;
+}
+
+}  // namespace svnet

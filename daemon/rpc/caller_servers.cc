@@ -1,0 +1,74 @@
+#include "daemon/rpc/caller_servers.h"
+
+#include <grpcpp/server_posix.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+// What one connection can make svnetd keep. What is larger than NetworkService takes,
+// but not by much, gets an answer that says so.
+constexpr int kMaxMessage = 16 << 10;  // bytes
+constexpr int kMaxMetadata = 4 << 10;  // bytes
+constexpr int kMaxStreams = 32;        // of one connection; a client's others wait
+
+}  // namespace
+
+CallerServers::~CallerServers() {
+  for (auto& [caller, server] : servers_) server.server->Shutdown();
+}
+
+absl::Status CallerServers::Serve(const Caller& caller, const absl::Status& verdict,
+                                  UniqueFd connection) {
+  SVNET_ASSIGN_OR_RETURN(Server * server, FindOrStart(caller, verdict));
+  ++server->connections;
+  server->last_used = ++clock_;
+  grpc::AddInsecureChannelFromFd(server->server.get(), connection.Release());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CallerServers::Server*> CallerServers::FindOrStart(const Caller& caller,
+                                                                  const absl::Status& verdict) {
+  const Key key(caller, verdict.ToString());
+  if (const auto found = servers_.find(key); found != servers_.end()) return &found->second;
+  Server server = {.service = std::make_unique<NetworkService>(caller, verdict, manager_, &queue_)};
+  grpc::ServerBuilder builder;
+  builder.RegisterService(server.service.get());
+  builder.SetMaxReceiveMessageSize(kMaxMessage);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadata);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
+  server.server = builder.BuildAndStart();  // of no port
+  if (server.server == nullptr) {
+    return absl::InternalError(absl::StrCat("gRPC starts no server for uid ", caller.uid));
+  }
+  return &servers_.emplace(key, std::move(server)).first->second;
+}
+
+void CallerServers::Closed(const Caller& caller, const absl::Status& verdict) {
+  const auto found = servers_.find(Key(caller, verdict.ToString()));
+  if (found == servers_.end()) return;
+  --found->second.connections;
+  StopLongestIdle();
+}
+
+void CallerServers::StopLongestIdle() {
+  size_t idle = 0;
+  auto longest = servers_.end();
+  for (auto each = servers_.begin(); each != servers_.end(); ++each) {
+    // To stop one whose calls run would wait for them.
+    if (each->second.connections > 0 || !each->second.service->IsQuiet()) continue;
+    ++idle;
+    if (longest == servers_.end() || each->second.last_used < longest->second.last_used) {
+      longest = each;
+    }
+  }
+  if (idle <= kMaxIdle) return;
+  longest->second.server->Shutdown();
+  servers_.erase(longest);
+}
+
+}  // namespace svnet

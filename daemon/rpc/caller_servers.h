@@ -1,0 +1,67 @@
+// One grpc::Server for each caller.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/network/caller.h"
+#include "daemon/network/network_manager.h"
+#include "daemon/rpc/call_queue.h"
+#include "daemon/rpc/network_service.h"
+
+namespace svnet {
+
+// A connection belongs, as long as it lasts, to the server of who opened it: who has
+// the same uid but other groups has another server. Not thread-safe (gRPC's own
+// threads are no concern of the owner).
+class CallerServers {
+ public:
+  // `manager` must outlive it.
+  explicit CallerServers(NetworkManager* manager) : manager_(manager) {}
+  ~CallerServers();
+
+  // Serves `caller` on that connected, non-blocking socket, until either side closes
+  // it; if `verdict` is an error, then with nothing but that. Each Serve wants one
+  // Closed.
+  absl::Status Serve(const Caller& caller, const absl::Status& verdict, UniqueFd connection);
+  // One of those connections has ended.
+  void Closed(const Caller& caller, const absl::Status& verdict);
+
+  // Calls that come from now on are UNAVAILABLE. Returns when those that run have
+  // ended, or at `deadline`.
+  void FinishCalls(absl::Time deadline) { queue_.CloseAndWait(deadline); }
+
+ private:
+  struct Server {
+    std::unique_ptr<NetworkService> service;  // outlives the server
+    std::unique_ptr<grpc::Server> server;
+    int connections = 0;
+    uint64_t last_used = 0;  // as clock_ counts
+  };
+
+  // A caller, and the text of the verdict.
+  using Key = std::pair<Caller, std::string>;
+
+  absl::StatusOr<Server*> FindOrStart(const Caller& caller, const absl::Status& verdict);
+  void StopLongestIdle();
+
+  // Kept for callers who come again, as svnetctl does: to start a server takes longer
+  // than a call.
+  static constexpr size_t kMaxIdle = 16;
+
+  NetworkManager* const manager_;
+  std::map<Key, Server> servers_;
+  // Its thread ends before the services go that its calls are of.
+  CallQueue queue_;
+  uint64_t clock_ = 0;
+};
+
+}  // namespace svnet

@@ -1,0 +1,217 @@
+#include "daemon/rpc/conversions.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/network/address_pool.h"
+
+namespace svnet {
+namespace {
+
+constexpr uint32_t kMaxQueues = 256;  // drivers/net/tun.c: MAX_TAP_QUEUES
+constexpr uint32_t kMaxPageSize = 1000;
+constexpr int kMaxDnsServers = 2;
+constexpr uint32_t kNoId = UINT32_MAX;  // (uid_t)-1 is nobody
+
+absl::StatusOr<Ipv4Address> ParseAddress(absl::string_view field, absl::string_view text) {
+  absl::StatusOr<Ipv4Address> address = Ipv4Address::Parse(text);
+  if (address.ok()) return address;
+  return Explain(Reason::kInvalidAddress, field, address.status());
+}
+
+absl::StatusOr<MacAddress> ParseMac(absl::string_view text) {
+  const absl::StatusOr<MacAddress> mac = MacAddress::Parse(text);
+  if (!mac.ok()) return Explain(Reason::kInvalidAddress, "mac_address", mac.status());
+  if (mac->IsUnicast()) return *mac;
+  return Error(Reason::kInvalidAddress,
+               absl::StrCat("mac_address: ", mac->ToString(),
+                            " is no guest's: the first octet must be even, and not all zero"));
+}
+
+absl::StatusOr<LinkName> ParseLinkName(absl::string_view field, absl::string_view text) {
+  absl::StatusOr<LinkName> name = LinkName::Parse(text);
+  if (name.ok()) return name;
+  return Explain(Reason::kInvalidId, field, name.status());
+}
+
+// A uid or gid that somebody can have.
+absl::Status CheckId(absl::string_view field, bool is_set, uint32_t id) {
+  if (!is_set || id != kNoId) return absl::OkStatus();
+  return Error(Reason::kInvalidRequest, absl::StrCat(field, ": ", id, " is nobody"));
+}
+
+absl::Status CheckLifetime(const v1::Lifetime& lifetime) {
+  switch (lifetime.kind_case()) {
+    case v1::Lifetime::KIND_NOT_SET:
+    case v1::Lifetime::kPersistent:
+      return absl::OkStatus();
+    case v1::Lifetime::kProcess:
+    case v1::Lifetime::kUntilDetached:
+      break;
+  }
+  return Error(Reason::kUnsupported, "lifetime: this svnetd has only persistent leases");
+}
+
+// RemoveTapRequest and GetBootArgsRequest name a lease in the same way.
+template <typename Request>
+absl::StatusOr<LeaseSelector> ParseSelector(const Request& request) {
+  SVNET_RETURN_IF_ERROR(CheckId("owner_uid", request.has_owner_uid(), request.owner_uid()));
+  const bool by_ids =
+      !request.vm_id().empty() || !request.iface_id().empty() || request.has_owner_uid();
+  if (!request.tap_name().empty()) {
+    if (by_ids) {
+      return Error(Reason::kInvalidRequest, "tap_name goes without vm_id, iface_id and owner_uid");
+    }
+    SVNET_ASSIGN_OR_RETURN(LinkName name, ParseLinkName("tap_name", request.tap_name()));
+    return LeaseSelector(std::move(name));
+  }
+  if (!by_ids)
+    return Error(Reason::kInvalidRequest, "tap_name, or vm_id and iface_id, must be set");
+  SVNET_ASSIGN_OR_RETURN(VmId vm, VmId::Parse(request.vm_id()));
+  SVNET_ASSIGN_OR_RETURN(IfaceId iface, IfaceId::Parse(request.iface_id()));
+  LeaseIds ids = {.owner = {}, .vm = std::move(vm), .iface = std::move(iface)};
+  if (request.has_owner_uid()) ids.owner = request.owner_uid();
+  return LeaseSelector(std::move(ids));
+}
+
+absl::StatusOr<std::vector<Ipv4Address>> ParseDnsServers(const v1::GetBootArgsRequest& request) {
+  if (request.dns_servers_size() > kMaxDnsServers) {
+    return Error(Reason::kInvalidRequest,
+                 absl::StrCat("dns_servers: at most ", kMaxDnsServers, ", the kernel's own limit"));
+  }
+  std::vector<Ipv4Address> servers;
+  for (const std::string& text : request.dns_servers()) {
+    SVNET_ASSIGN_OR_RETURN(const Ipv4Address server, ParseAddress("dns_servers", text));
+    servers.push_back(server);
+  }
+  return servers;
+}
+
+}  // namespace
+
+absl::StatusOr<TapRequest> FromProto(const v1::CreateTapRequest& request) {
+  SVNET_ASSIGN_OR_RETURN(VmId vm, VmId::Parse(request.vm_id()));
+  SVNET_ASSIGN_OR_RETURN(IfaceId iface, IfaceId::Parse(request.iface_id()));
+  TapRequest tap = {.vm = std::move(vm), .iface = std::move(iface)};
+  if (!request.ip_address().empty()) {
+    SVNET_ASSIGN_OR_RETURN(tap.ip, ParseAddress("ip_address", request.ip_address()));
+  }
+  if (!request.mac_address().empty()) {
+    SVNET_ASSIGN_OR_RETURN(tap.mac, ParseMac(request.mac_address()));
+  }
+  SVNET_RETURN_IF_ERROR(CheckId("owner_uid", request.has_owner_uid(), request.owner_uid()));
+  SVNET_RETURN_IF_ERROR(CheckId("group_gid", request.has_group_gid(), request.group_gid()));
+  if (request.has_owner_uid()) tap.owner = request.owner_uid();
+  if (request.has_group_gid()) tap.group = request.group_gid();
+  if (request.queues() > kMaxQueues) {
+    return Error(Reason::kInvalidRequest,
+                 absl::StrCat("queues: ", request.queues(), " is not 1 to ", kMaxQueues));
+  }
+  tap.queues = std::max(1, static_cast<int>(request.queues()));
+  SVNET_RETURN_IF_ERROR(CheckLifetime(request.lifetime()));
+  return tap;
+}
+
+absl::StatusOr<LeaseSelector> FromProto(const v1::RemoveTapRequest& request) {
+  return ParseSelector(request);
+}
+
+absl::StatusOr<BootArgsRequest> FromProto(const v1::GetBootArgsRequest& request) {
+  SVNET_ASSIGN_OR_RETURN(LeaseSelector lease, ParseSelector(request));
+  SVNET_ASSIGN_OR_RETURN(
+      LinkName guest_interface,
+      ParseLinkName("guest_interface",
+                    request.guest_interface().empty() ? "eth0" : request.guest_interface()));
+  SVNET_ASSIGN_OR_RETURN(HostName hostname, HostName::Parse(request.hostname()));
+  SVNET_ASSIGN_OR_RETURN(std::vector<Ipv4Address> dns_servers, ParseDnsServers(request));
+  return BootArgsRequest{.lease = std::move(lease),
+                         .guest_interface = std::move(guest_interface),
+                         .hostname = std::move(hostname),
+                         .dns_servers = std::move(dns_servers)};
+}
+
+absl::StatusOr<CleanupScope> FromProto(const v1::CleanupRequest& request) {
+  switch (request.scope()) {
+    case v1::CLEANUP_SCOPE_UNSPECIFIED:
+    case v1::CLEANUP_SCOPE_CALLER:
+      return CleanupScope::kCaller;
+    case v1::CLEANUP_SCOPE_NETWORK:
+      return CleanupScope::kNetwork;
+    default:
+      return Error(Reason::kInvalidRequest, absl::StrCat("scope: there is no ", request.scope()));
+  }
+}
+
+absl::StatusOr<ListRequest> FromProto(const v1::ListTapsRequest& request) {
+  ListRequest list = {.limit = std::min(request.page_size(), kMaxPageSize), .after = {}};
+  if (list.limit == 0) list.limit = kMaxPageSize;
+  if (request.page_token().empty()) return list;
+  absl::StatusOr<LinkName> after = LinkName::Parse(request.page_token());
+  if (!after.ok()) {
+    return Error(Reason::kInvalidRequest, "page_token: it is no next_page_token of ListTaps");
+  }
+  list.after = *std::move(after);
+  return list;
+}
+
+v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix) {
+  v1::Tap tap;
+  tap.set_tap_name(lease.tap.text());
+  tap.set_guest_ip(lease.ip.ToString());
+  tap.set_gateway_ip(GatewayOf(prefix).ToString());
+  tap.set_subnet_mask(prefix.netmask().ToString());
+  tap.set_mac(lease.mac.ToString());
+  tap.set_vm_id(lease.key.vm.text());
+  tap.set_iface_id(lease.key.iface.text());
+  tap.set_prefix_length(prefix.length());
+  tap.set_mtu(lease.mtu);
+  tap.set_owner_uid(lease.key.owner);
+  tap.set_attached(lease.attached);
+  tap.mutable_lifetime()->mutable_persistent();
+  tap.set_queues(lease.queues);
+  if (lease.group.has_value()) tap.set_group_gid(*lease.group);
+  return tap;
+}
+
+v1::CleanupResponse ToProto(const CleanupResult& result) {
+  v1::CleanupResponse response;
+  response.set_taps_removed(result.taps_removed);
+  response.set_bridge_removed(result.bridge_removed);
+  response.set_nat_removed(result.nat_removed);
+  return response;
+}
+
+v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix) {
+  v1::ListTapsResponse response;
+  for (const Lease& lease : page.leases) *response.add_taps() = ToProto(lease, prefix);
+  if (page.more) response.set_next_page_token(page.leases.back().tap.text());
+  return response;
+}
+
+v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSettings& settings) {
+  v1::GetNetworkResponse response;
+  response.set_bridge(settings.bridge.text());
+  response.set_prefix(settings.prefix.ToString());
+  response.set_gateway(GatewayOf(settings.prefix).ToString());
+  response.set_mtu(status.setup.mtu);
+  response.mutable_addresses()->set_total(status.addresses_total);
+  response.mutable_addresses()->set_used(status.addresses_used);
+  response.mutable_ports()->set_used(status.setup.ports_used);
+  response.mutable_ports()->set_limit(kMaxBridgePorts);
+  for (const Condition& condition : status.setup.conditions) {
+    v1::GetNetworkResponse::Condition* shown = response.add_conditions();
+    shown->set_type(condition.type);
+    shown->set_message(condition.message);
+    shown->set_remedy(condition.remedy);
+  }
+  response.set_daemon_version(SVNET_VERSION);
+  response.set_bridge_up(status.setup.bridge_up);
+  return response;
+}
+
+}  // namespace svnet

@@ -1,0 +1,29 @@
+// Protobuf messages <-> checked values. Every byte of a caller's is checked here, or
+// in the Parse functions that this calls. All pure.
+#pragma once
+
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "daemon/network/network_manager.h"
+#include "svnet/v1/network.pb.h"
+
+namespace svnet {
+
+absl::StatusOr<TapRequest> FromProto(const v1::CreateTapRequest& request);
+absl::StatusOr<LeaseSelector> FromProto(const v1::RemoveTapRequest& request);
+absl::StatusOr<BootArgsRequest> FromProto(const v1::GetBootArgsRequest& request);
+absl::StatusOr<CleanupScope> FromProto(const v1::CleanupRequest& request);
+
+struct ListRequest {
+  size_t limit;
+  std::optional<LinkName> after;
+};
+absl::StatusOr<ListRequest> FromProto(const v1::ListTapsRequest& request);
+
+v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix);
+v1::CleanupResponse ToProto(const CleanupResult& result);
+v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix);
+v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSettings& settings);
+
+}  // namespace svnet

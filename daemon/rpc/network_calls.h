@@ -1,0 +1,40 @@
+// The rpcs of one caller, without gRPC: check, convert, call, convert.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "daemon/network/caller.h"
+#include "daemon/network/network_manager.h"
+#include "svnet/v1/network.pb.h"
+
+namespace svnet {
+
+// Thread-safe. Each call adds to `log` what its line in the log should say of the
+// request and of the effect; text of the caller's is escaped.
+class NetworkCalls {
+ public:
+  // `manager` must outlive it.
+  NetworkCalls(const Caller& caller, NetworkManager* manager)
+      : caller_(caller), manager_(manager) {}
+
+  absl::StatusOr<v1::CreateTapResponse> CreateTap(const v1::CreateTapRequest& request,
+                                                  std::string* log);
+  absl::StatusOr<v1::RemoveTapResponse> RemoveTap(const v1::RemoveTapRequest& request,
+                                                  std::string* log);
+  absl::StatusOr<v1::GetBootArgsResponse> GetBootArgs(const v1::GetBootArgsRequest& request,
+                                                      std::string* log);
+  absl::StatusOr<v1::CleanupResponse> Cleanup(const v1::CleanupRequest& request, std::string* log);
+  absl::StatusOr<v1::ListTapsResponse> ListTaps(const v1::ListTapsRequest& request,
+                                                std::string* log);
+  absl::StatusOr<v1::GetNetworkResponse> GetNetwork(const v1::GetNetworkRequest& request,
+                                                    std::string* log);
+
+  const Caller& caller() const { return caller_; }
+
+ private:
+  const Caller caller_;
+  NetworkManager* const manager_;
+};
+
+}  // namespace svnet

@@ -1,0 +1,162 @@
+#include "daemon/rpc/network_service.h"
+
+#include <google/protobuf/empty.pb.h>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/rpc/error_details.h"
+
+namespace svnet {
+namespace {
+
+// Bytes; the largest that makes sense has about 500.
+constexpr size_t kMaxRequestSize = 12 << 10;
+
+template <typename Message>
+bool ParseBytes(const grpc::ByteBuffer& bytes, Message* message) {
+  grpc::ByteBuffer copy = bytes;  // a reference; parsing uses it up
+  return grpc::SerializationTraits<Message>::Deserialize(&copy, message).ok();
+}
+
+// Bytes that are a message, but not this one, can only hold text that is not UTF-8.
+absl::Status ExplainUnparsable(const grpc::ByteBuffer& bytes) {
+  google::protobuf::Empty any_message;
+  if (ParseBytes(bytes, &any_message)) {
+    return Error(Reason::kInvalidId, "the request holds text that is not UTF-8");
+  }
+  return Error(Reason::kInvalidRequest, "the request is not a protobuf message");
+}
+
+// A call that the queue has accepted, or is about to.
+class AcceptedCall final : public grpc::ServerUnaryReactor {
+ public:
+  AcceptedCall(CallQueue* queue, std::atomic<int>* unanswered)
+      : queue_(queue), unanswered_(unanswered) {
+    ++*unanswered_;
+  }
+  ~AcceptedCall() override { --*unanswered_; }
+  void OnDone() override {
+    queue_->Answered();
+    delete this;
+  }
+
+ private:
+  CallQueue* const queue_;
+  std::atomic<int>* const unanswered_;
+};
+
+// A stream that ends as it begins.
+class RefusedStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  explicit RefusedStream(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+absl::Status NetworkService::Check(const grpc::ByteBuffer& request) const {
+  if (!verdict_.ok() || request.Length() <= kMaxRequestSize) return verdict_;
+  return Error(Reason::kQuotaExceeded, absl::StrCat("the request has ", request.Length(),
+                                                    " bytes, and may have ", kMaxRequestSize));
+}
+
+grpc::Status NetworkService::Refuse(absl::string_view name, const absl::Status& status) {
+  log_.Write(name, "", status);
+  return ToGrpcStatus(status);
+}
+
+template <typename Request, typename Response>
+grpc::Status NetworkService::Run(Method<Request, Response> method, absl::string_view name,
+                                 const grpc::ByteBuffer& bytes, grpc::ByteBuffer* answer) {
+  Request request;
+  std::string details;
+  const absl::StatusOr<Response> response =
+      ParseBytes(bytes, &request) ? (calls_.*method)(request, &details) : ExplainUnparsable(bytes);
+  log_.Write(name, details, response.status());
+  if (!response.ok()) return ToGrpcStatus(response.status());
+  bool own_buffer = false;
+  return grpc::SerializationTraits<Response>::Serialize(*response, answer, &own_buffer);
+}
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* NetworkService::Answer(grpc::CallbackServerContext* context,
+                                                 Method<Request, Response> method,
+                                                 absl::string_view name,
+                                                 const grpc::ByteBuffer* request,
+                                                 grpc::ByteBuffer* response) {
+  const auto answer_now = [context](const grpc::Status& status) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(status);
+    return reactor;
+  };
+  if (const absl::Status status = Check(*request); !status.ok()) {
+    return answer_now(Refuse(name, status));
+  }
+  auto* reactor = new AcceptedCall(queue_, &unanswered_);
+  const auto run = [=, this] {
+    // Nobody waits for it any more: then it is not begun.
+    reactor->Finish(context->IsCancelled() ? grpc::Status::CANCELLED
+                                           : Run(method, name, *request, response));
+  };
+  switch (queue_->Submit(calls_.caller().uid, run)) {
+    case CallQueue::Admission::kAccepted:
+      return reactor;
+    case CallQueue::Admission::kClosed:
+      delete reactor;
+      return answer_now({grpc::StatusCode::UNAVAILABLE, "svnetd is shutting down"});
+    case CallQueue::Admission::kTooMany:
+      break;
+  }
+  delete reactor;
+  return answer_now(
+      Refuse(name, Error(Reason::kQuotaExceeded,
+                         absl::StrCat("uid ", calls_.caller().uid, " has ", CallQueue::kMaxWaiting,
+                                      " calls waiting: wait for some of them to be answered"))));
+}
+
+grpc::ServerUnaryReactor* NetworkService::CreateTap(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request,
+                                                    grpc::ByteBuffer* response) {
+  return Answer(context, &NetworkCalls::CreateTap, "CreateTap", request, response);
+}
+
+grpc::ServerUnaryReactor* NetworkService::RemoveTap(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request,
+                                                    grpc::ByteBuffer* response) {
+  return Answer(context, &NetworkCalls::RemoveTap, "RemoveTap", request, response);
+}
+
+grpc::ServerUnaryReactor* NetworkService::GetBootArgs(grpc::CallbackServerContext* context,
+                                                      const grpc::ByteBuffer* request,
+                                                      grpc::ByteBuffer* response) {
+  return Answer(context, &NetworkCalls::GetBootArgs, "GetBootArgs", request, response);
+}
+
+grpc::ServerUnaryReactor* NetworkService::Cleanup(grpc::CallbackServerContext* context,
+                                                  const grpc::ByteBuffer* request,
+                                                  grpc::ByteBuffer* response) {
+  return Answer(context, &NetworkCalls::Cleanup, "Cleanup", request, response);
+}
+
+grpc::ServerUnaryReactor* NetworkService::ListTaps(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer* request,
+                                                   grpc::ByteBuffer* response) {
+  return Answer(context, &NetworkCalls::ListTaps, "ListTaps", request, response);
+}
+
+grpc::ServerUnaryReactor* NetworkService::GetNetwork(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request,
+                                                     grpc::ByteBuffer* response) {
+  return Answer(context, &NetworkCalls::GetNetwork, "GetNetwork", request, response);
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* NetworkService::WatchTaps(
+    grpc::CallbackServerContext* /*context*/, const grpc::ByteBuffer* /*request*/) {
+  const absl::Status status =
+      verdict_.ok() ? Error(Reason::kUnsupported, "this svnetd cannot watch yet") : verdict_;
+  log_.Write("WatchTaps", "", status);
+  return new RefusedStream(status);
+}
+
+}  // namespace svnet

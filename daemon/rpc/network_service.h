@@ -1,0 +1,89 @@
+// The gRPC service of one caller.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "daemon/network/caller.h"
+#include "daemon/rpc/call_log.h"
+#include "daemon/rpc/call_queue.h"
+#include "daemon/rpc/network_calls.h"
+#include "svnet/v1/network.grpc.pb.h"
+
+namespace svnet {
+
+// Every method raw: gRPC would answer a request that does not parse with an INTERNAL
+// of its own, without a reason.
+using RawNetworkService = v1::NetworkService::WithRawCallbackMethod_CreateTap<
+    v1::NetworkService::WithRawCallbackMethod_RemoveTap<
+        v1::NetworkService::WithRawCallbackMethod_GetBootArgs<
+            v1::NetworkService::WithRawCallbackMethod_Cleanup<
+                v1::NetworkService::WithRawCallbackMethod_ListTaps<
+                    v1::NetworkService::WithRawCallbackMethod_GetNetwork<
+                        v1::NetworkService::WithRawCallbackMethod_WatchTaps<
+                            v1::NetworkService::Service>>>>>>>;
+
+// Made with the caller's identity: no handler ever looks it up. Logs one line for
+// each call. Thread-safe.
+class NetworkService final : public RawNetworkService {
+ public:
+  // `manager` and `queue`, where calls wait for their turn, must outlive it. If
+  // `verdict` is an error, it is the answer to every call.
+  NetworkService(const Caller& caller, const absl::Status& verdict, NetworkManager* manager,
+                 CallQueue* queue)
+      : calls_(caller, manager), log_(caller), verdict_(verdict), queue_(queue) {}
+
+  // No call of it is accepted and not yet answered.
+  bool IsQuiet() const { return unanswered_ == 0; }
+
+  grpc::ServerUnaryReactor* CreateTap(grpc::CallbackServerContext* context,
+                                      const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* RemoveTap(grpc::CallbackServerContext* context,
+                                      const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetBootArgs(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* Cleanup(grpc::CallbackServerContext* context,
+                                    const grpc::ByteBuffer* request,
+                                    grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListTaps(grpc::CallbackServerContext* context,
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetNetwork(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
+  // Not there yet: UNSUPPORTED.
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchTaps(grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* request) override;
+
+ private:
+  template <typename Request, typename Response>
+  using Method = absl::StatusOr<Response> (NetworkCalls::*)(const Request&, std::string*);
+
+  // Whatever becomes of it, has a call answered: at once, or in its turn.
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                   Method<Request, Response> method, absl::string_view name,
+                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
+  // Parses, calls, logs, and puts the answer into `response`.
+  template <typename Request, typename Response>
+  grpc::Status Run(Method<Request, Response> method, absl::string_view name,
+                   const grpc::ByteBuffer& request, grpc::ByteBuffer* response);
+  // The verdict, or that the request is too large.
+  absl::Status Check(const grpc::ByteBuffer& request) const;
+  grpc::Status Refuse(absl::string_view name, const absl::Status& status);
+
+  NetworkCalls calls_;
+  CallLog log_;
+  const absl::Status verdict_;
+  CallQueue* const queue_;
+  std::atomic<int> unanswered_ = 0;
+};
+
+}  // namespace svnet

@@ -1,0 +1,251 @@
+#include "tests/fakes/fake_kernel.h"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet::testing {
+
+// Goes with the object, unless it was persisted: as the kernel has it.
+class FakeOpenTap final : public OpenTap {
+ public:
+  FakeOpenTap(FakeKernel* kernel, Ifindex ifindex) : kernel_(kernel), ifindex_(ifindex) {}
+  ~FakeOpenTap() override {
+    const auto link = kernel_->links_.find(ifindex_);
+    if (link != kernel_->links_.end() && !link->second.persistent) kernel_->Erase(ifindex_);
+  }
+
+  Ifindex ifindex() const override { return ifindex_; }
+
+  absl::StatusOr<bool> Join(const PortSpec& port) override {
+    SVNET_RETURN_IF_ERROR(kernel_->faults_->Check("Join"));
+    if (kernel_->PortsOf(port.bridge) >= kMaxBridgePorts) {
+      return Error(Reason::kBridgeFull, "the bridge has no free port");
+    }
+    Link& link = kernel_->links_.at(ifindex_);
+    link.alias = port.alias;
+    link.master = port.bridge;
+    link.group = port.group;
+    link.mtu = port.mtu;
+    link.up = true;
+    link.pinned = kernel_->can_pin_;
+    return link.pinned;
+  }
+
+  absl::Status Persist() override {
+    SVNET_RETURN_IF_ERROR(kernel_->faults_->Check("Persist"));
+    kernel_->links_.at(ifindex_).persistent = true;
+    return absl::OkStatus();
+  }
+
+ private:
+  FakeKernel* const kernel_;
+  const Ifindex ifindex_;
+};
+
+FakeKernel::FakeKernel(Faults* faults) : faults_(faults) {
+  const Ipv4Address own(0xc000020a);
+  const Ifindex uplink = AddLink({.name = "eth0", .mtu = 1500, .up = true, .carrier = true});
+  AddAddress({.ifindex = uplink, .address = own, .prefix = Ipv4Prefix::Containing(own, 24)});
+  AddRoute({.destination = Ipv4Prefix::Containing(Ipv4Address(0), 0),
+            .ifindex = uplink,
+            .table = RT_TABLE_MAIN});
+}
+
+absl::StatusOr<std::vector<Link>> FakeKernel::ListLinks() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("ListLinks"));
+  std::vector<Link> links;
+  for (const auto& [ifindex, link] : links_) links.push_back(link);
+  return links;
+}
+
+absl::StatusOr<std::vector<LinkAddress>> FakeKernel::ListAddresses() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("ListAddresses"));
+  return addresses_;
+}
+
+absl::StatusOr<std::vector<Route>> FakeKernel::ListRoutes() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("ListRoutes"));
+  return routes_;
+}
+
+absl::StatusOr<std::optional<Link>> FakeKernel::FindLink(const LinkName& name) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("FindLink"));
+  const Link* link = Find(name.text());
+  return link == nullptr ? std::nullopt : std::make_optional(*link);
+}
+
+absl::StatusOr<std::optional<Link>> FakeKernel::FindLink(Ifindex ifindex) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("FindLink"));
+  const auto link = links_.find(ifindex);
+  return link == links_.end() ? std::nullopt : std::make_optional(link->second);
+}
+
+absl::StatusOr<Bridge> FakeKernel::EnsureBridge(const BridgeSpec& spec) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("EnsureBridge"));
+  Link* link = Find(spec.name.text());
+  if (link != nullptr && link->kind != LinkKind::kBridge) {
+    return Error(Reason::kNotABridge, absl::StrCat(spec.name.text(), " is not a bridge"));
+  }
+  Bridge bridge;
+  if (link == nullptr) {
+    AddLink({.name = spec.name.text(), .kind = LinkKind::kBridge, .mac = spec.mac});
+    link = Find(spec.name.text());
+    bridge.changed = true;
+  }
+  bridge.fresh = !link->up;
+  bridge.ours = link->mac == spec.mac;
+  if (bridge.ours) link->mtu = spec.mtu;
+  link->up = true;
+  if (!HasAddress(link->ifindex, spec.gateway)) {
+    AddAddress({.ifindex = link->ifindex, .address = spec.gateway, .prefix = spec.prefix});
+    bridge.changed = true;
+  }
+  bridge.ifindex = link->ifindex;
+  bridge.mac = link->mac;
+  bridge.mtu = link->mtu;
+  for (const LinkAddress& address : addresses_) {
+    if (address.ifindex == link->ifindex) bridge.addresses.push_back(address.address);
+  }
+  return bridge;
+}
+
+absl::StatusOr<bool> FakeKernel::ReleaseBridge(const BridgeSpec& spec) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("ReleaseBridge"));
+  Link* link = Find(spec.name.text());
+  if (link == nullptr || link->kind != LinkKind::kBridge) return false;
+  if (link->mac == spec.mac) {
+    Erase(link->ifindex);
+    return true;
+  }
+  std::erase_if(addresses_, [&](const LinkAddress& address) {
+    return address.ifindex == link->ifindex && address.address == spec.gateway;
+  });
+  link->up = false;
+  return false;
+}
+
+absl::StatusOr<bool> FakeKernel::IsForwarding() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("IsForwarding"));
+  return forwarding_;
+}
+
+absl::Status FakeKernel::EnableForwarding() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("EnableForwarding"));
+  forwarding_ = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<OpenTap>> FakeKernel::OpenNewTap(const TapSpec& spec) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("OpenNewTap"));
+  if (Find(spec.name.text()) != nullptr) return absl::AlreadyExistsError(spec.name.text());
+  const Ifindex ifindex = AddLink({.name = spec.name.text(),
+                                   .kind = LinkKind::kTap,
+                                   .mtu = 1500,
+                                   .owner = spec.owner,
+                                   .group_gid = spec.group_gid,
+                                   .multi_queue = spec.multi_queue});
+  return std::make_unique<FakeOpenTap>(this, ifindex);
+}
+
+absl::StatusOr<std::vector<Neighbour>> FakeKernel::ListNeighbours(Ifindex link) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("ListNeighbours"));
+  std::vector<Neighbour> neighbours;
+  for (const auto& [key, mac] : neighbours_) {
+    if (key.first == link) neighbours.push_back({.address = key.second, .mac = mac});
+  }
+  return neighbours;
+}
+
+absl::Status FakeKernel::SetNeighbour(Ifindex link, const Neighbour& neighbour) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("SetNeighbour"));
+  if (!links_.contains(link)) return absl::NotFoundError("No such device");
+  neighbours_.insert_or_assign({link, neighbour.address}, neighbour.mac);
+  return absl::OkStatus();
+}
+
+absl::Status FakeKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("DeleteNeighbour"));
+  neighbours_.erase({link, address});
+  return absl::OkStatus();
+}
+
+absl::Status FakeKernel::DeleteLink(Ifindex ifindex) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("DeleteLink"));
+  Erase(ifindex);
+  return absl::OkStatus();
+}
+
+Ifindex FakeKernel::AddLink(Link link) {
+  link.ifindex = next_++;
+  links_[link.ifindex] = link;
+  return link.ifindex;
+}
+
+Link* FakeKernel::Find(const std::string& name) {
+  const auto at = std::find_if(links_.begin(), links_.end(),
+                               [&](const auto& each) { return each.second.name == name; });
+  return at == links_.end() ? nullptr : &at->second;
+}
+
+void FakeKernel::Delete(const std::string& name) { Erase(Find(name)->ifindex); }
+
+bool FakeKernel::HasAddress(Ifindex link, Ipv4Address address) const {
+  return std::any_of(addresses_.begin(), addresses_.end(), [&](const LinkAddress& each) {
+    return each.ifindex == link && each.address == address;
+  });
+}
+
+void FakeKernel::Erase(Ifindex ifindex) {
+  links_.erase(ifindex);
+  std::erase_if(addresses_, [&](const LinkAddress& each) { return each.ifindex == ifindex; });
+  std::erase_if(neighbours_, [&](const auto& each) { return each.first.first == ifindex; });
+  std::erase_if(routes_, [&](const Route& each) { return each.ifindex == ifindex; });
+  for (auto& [other, link] : links_) {
+    if (link.master == ifindex) link.master = 0;
+  }
+}
+
+int FakeKernel::PortsOf(Ifindex bridge) const {
+  return static_cast<int>(std::count_if(links_.begin(), links_.end(), [&](const auto& each) {
+    return each.second.master == bridge;
+  }));
+}
+
+std::string FakeKernel::Dump() const {
+  std::string text;
+  const auto name = [&](Ifindex ifindex) {
+    const auto link = links_.find(ifindex);
+    return link == links_.end() ? std::string("-") : link->second.name;
+  };
+  for (const auto& [ifindex, link] : links_) {
+    absl::StrAppend(&text, "link ", link.name, " kind=", static_cast<int>(link.kind),
+                    " master=", name(link.master), " mac=", link.mac.ToString(), " mtu=", link.mtu,
+                    " group=", link.group, link.up ? " up" : " down",
+                    link.carrier ? " carrier" : "", link.persistent ? " persistent" : "",
+                    link.pinned ? " pinned" : "");
+    if (link.multi_queue) absl::StrAppend(&text, " multi_queue");
+    if (link.owner.has_value()) absl::StrAppend(&text, " owner=", *link.owner);
+    if (link.group_gid.has_value()) absl::StrAppend(&text, " gid=", *link.group_gid);
+    absl::StrAppend(&text, " alias=\"", link.alias, "\"\n");
+  }
+  for (const LinkAddress& each : addresses_) {
+    absl::StrAppend(&text, "address ", each.address.ToString(), "/", each.prefix.length(), " dev ",
+                    name(each.ifindex), "\n");
+  }
+  for (const auto& [key, mac] : neighbours_) {
+    absl::StrAppend(&text, "neighbour ", key.second.ToString(), " ", mac.ToString(), " dev ",
+                    name(key.first), "\n");
+  }
+  for (const Route& each : routes_) {
+    absl::StrAppend(&text, "route ", each.destination.ToString(), " dev ", name(each.ifindex),
+                    "\n");
+  }
+  return text;
+}
+
+}  // namespace svnet::testing

@@ -1,0 +1,54 @@
+// Requests as bytes, as a hostile caller sends them, to the calls of one caller.
+#include <fuzzer/FuzzedDataProvider.h>
+
+#include "daemon/base/error.h"
+#include "daemon/rpc/network_calls.h"
+#include "tests/fakes/fake_firewall.h"
+#include "tests/fakes/fake_kernel.h"
+#include "tests/fuzz/check.h"
+
+namespace svnet::testing {
+namespace {
+
+template <typename Request, typename Response>
+void Call(NetworkCalls& calls, const std::string& bytes,
+          absl::StatusOr<Response> (NetworkCalls::*method)(const Request&, std::string*)) {
+  Request request;
+  if (!request.ParseFromString(bytes)) return;
+  std::string log;
+  const absl::StatusOr<Response> response = (calls.*method)(request, &log);
+  if (!log.empty()) CheckPrintable(log);
+  Check(log.size() < 1000, "a long line in the log");
+  if (response.ok()) return;
+  CheckPrintable(response.status().message());
+  Check(ReasonOf(response.status()).has_value(), "an error without a reason");
+  Check(response.status().message().size() < 1000, "a long error");
+}
+
+}  // namespace
+}  // namespace svnet::testing
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace svnet;           // NOLINT
+  using namespace svnet::testing;  // NOLINT
+  FuzzedDataProvider input(data, size);
+  Faults faults;
+  FakeKernel kernel(&faults);
+  FakeFirewall firewall(&faults);
+  const auto manager = NetworkManager::Start({.bridge = LinkName::Parse("svbr0").value(),
+                                              .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
+                                              .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
+                                             &kernel, &firewall);
+  NetworkCalls calls({.uid = 1000, .gid = 1000}, manager->get());
+  for (int i = 0; i < 8 && input.remaining_bytes() > 0; ++i) {
+    const int method = input.ConsumeIntegralInRange(0, 5);
+    const std::string bytes = input.ConsumeRandomLengthString(500);
+    if (method == 0) Call(calls, bytes, &NetworkCalls::CreateTap);
+    if (method == 1) Call(calls, bytes, &NetworkCalls::RemoveTap);
+    if (method == 2) Call(calls, bytes, &NetworkCalls::GetBootArgs);
+    if (method == 3) Call(calls, bytes, &NetworkCalls::Cleanup);
+    if (method == 4) Call(calls, bytes, &NetworkCalls::ListTaps);
+    if (method == 5) Call(calls, bytes, &NetworkCalls::GetNetwork);
+  }
+  return 0;
+}

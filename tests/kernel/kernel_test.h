@@ -1,0 +1,44 @@
+// What the tests on the real kernel share.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <memory>
+
+#include "daemon/kernel/netlink_kernel.h"
+#include "tests/sandbox/sandbox.h"
+
+namespace svnet::testing {
+
+// Each test has a network namespace of its own.
+class KernelTest : public ::testing::Test {
+ protected:
+  KernelTest() {
+    EnterFreshNetworkNamespace();
+    auto kernel = NetlinkKernel::Open();
+    if (!kernel.ok()) ADD_FAILURE() << kernel.status();
+    kernel_ = *std::move(kernel);
+  }
+
+  NetlinkKernel& kernel() { return *kernel_; }
+
+  static BridgeSpec Spec() {
+    return {.name = LinkName::Parse("svbr0").value(),
+            .mac = MacAddress({0xc2, 1, 2, 3, 4, 5}),
+            .mtu = 1400,
+            .gateway = Ipv4Address(0x0a090001),
+            .prefix = Ipv4Prefix::Parse("10.9.0.0/24").value()};
+  }
+
+ private:
+  std::unique_ptr<NetlinkKernel> kernel_;
+};
+
+// The exit code of a child.
+inline int WaitFor(pid_t child) {
+  int status = 0;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+}  // namespace svnet::testing

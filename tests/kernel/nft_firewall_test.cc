@@ -1,0 +1,186 @@
+// NftFirewall on the real kernel.
+#include "daemon/firewall/nft_firewall.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/unique_fd.h"
+#include "tests/sandbox/sandbox.h"
+
+namespace svnet {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::Shell;
+
+class NftFirewallTest : public ::testing::Test {
+ protected:
+  NftFirewallTest() {
+    testing::EnterFreshNetworkNamespace();
+    firewall_ = NftFirewall::Open({.bridge = LinkName::Parse("svbr0").value(),
+                                   .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(),
+                                   .link_group = 100})
+                    .value();
+  }
+
+  absl::Status Apply(const std::vector<Binding>& bindings = {}) {
+    return firewall().Apply(MacAddress({0xc2, 0, 0, 0, 0, 1}), bindings);
+  }
+
+  NftFirewall& firewall() { return *firewall_; }
+
+ private:
+  std::unique_ptr<NftFirewall> firewall_;
+};
+
+TEST_F(NftFirewallTest, AppliesTheWholeRuleset) {
+  ASSERT_TRUE(Apply().ok());
+  const std::string rules = Shell("nft list ruleset");
+  EXPECT_THAT(rules,
+              HasSubstr("ip saddr 172.30.0.0/24 oifname != { \"lo\", \"svbr0\" } masquerade"));
+  EXPECT_THAT(rules, HasSubstr("oifname \"svbr0\" ct state established,related accept"));
+  EXPECT_THAT(rules,
+              HasSubstr("oifname \"svbr0\" iifname != \"svbr0\" counter name \"unasked\" drop"));
+}
+
+TEST_F(NftFirewallTest, AppliedTwiceIsTheSameRuleset) {
+  ASSERT_TRUE(Apply().ok());
+  const std::string once = Shell("nft list ruleset");
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_EQ(Shell("nft list ruleset"), once);
+}
+
+TEST_F(NftFirewallTest, KnowsWhetherItsRulesStandAsItMadeThem) {
+  EXPECT_FALSE(*firewall().IsApplied());
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_TRUE(*firewall().IsApplied());
+  Shell("nft add rule inet svnet-svbr0 forward accept");
+  EXPECT_FALSE(*firewall().IsApplied());
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_TRUE(*firewall().IsApplied());
+  Shell("nft flush ruleset");
+  EXPECT_FALSE(*firewall().IsApplied());
+}
+
+TEST_F(NftFirewallTest, BindsAndUnbindsAndBothMayBeRepeated) {
+  const Binding first = {.ifindex = 7,
+                         .mac = MacAddress({2, 0, 0, 0, 0, 7}),
+                         .ip = Ipv4Address(0xac1e0002),
+                         .zone = 4294967294};
+  Binding second = first;
+  second.ifindex = 8;
+  second.zone = 0;
+  EXPECT_FALSE(firewall().Bind(first).ok());  // the rules do not stand
+  EXPECT_TRUE(firewall().Unbind(first).ok());
+  ASSERT_TRUE(Apply({first}).ok());
+  const std::string only_first = Shell("nft list ruleset");
+  EXPECT_THAT(only_first, HasSubstr("7 . 02:00:00:00:00:07 . 172.30.0.2"));
+  EXPECT_THAT(only_first, HasSubstr("7 : 0xfffffffe"));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(firewall().Bind(second).ok());
+  EXPECT_NE(Shell("nft list ruleset"), only_first);
+  EXPECT_TRUE(*firewall().IsApplied());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(firewall().Unbind(second).ok());
+  EXPECT_EQ(Shell("nft list ruleset"), only_first);
+}
+
+// The elements that are added to the rules are those that they would be made with.
+TEST_F(NftFirewallTest, WhatIsBoundIsWhatIsApplied) {
+  const Binding binding = {.ifindex = 4711,
+                           .mac = MacAddress({2, 0x29, 0xa3, 0x2f, 0x41, 0xc8}),
+                           .ip = Ipv4Address(0xac1e0002),
+                           .zone = 100'000};
+  ASSERT_TRUE(Apply({binding}).ok());
+  const std::string applied = Shell("nft list ruleset");
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_NE(Shell("nft list ruleset"), applied);
+  ASSERT_TRUE(firewall().Bind(binding).ok());
+  EXPECT_EQ(Shell("nft list ruleset"), applied);
+}
+
+TEST_F(NftFirewallTest, ABindingThatTheKernelRefusesChangesNothing) {
+  const Binding binding = {.ifindex = 7,
+                           .mac = MacAddress({2, 0, 0, 0, 0, 7}),
+                           .ip = Ipv4Address(0xac1e0002),
+                           .zone = 1};
+  ASSERT_TRUE(Apply().ok());
+  Shell(
+      "nft delete rule bridge svnet-svbr0 between_guests handle $(nft -a list chain bridge "
+      "svnet-svbr0 between_guests | sed -n 's/.*@zones.*handle //p'); "
+      "nft delete set bridge svnet-svbr0 zones");
+  const std::string before = Shell("nft list ruleset");
+  const absl::Status refused = firewall().Bind(binding);
+  EXPECT_TRUE(absl::IsNotFound(refused)) << refused;
+  EXPECT_EQ(Shell("nft list ruleset"), before);
+  EXPECT_FALSE(*firewall().IsApplied());
+}
+
+TEST_F(NftFirewallTest, EveryTableIsMissed) {
+  for (const char* family : {"inet", "bridge", "arp"}) {
+    ASSERT_TRUE(Apply().ok());
+    Shell(absl::StrCat("nft delete table ", family, " svnet-svbr0"));
+    EXPECT_FALSE(*firewall().IsApplied()) << family;
+  }
+}
+
+TEST_F(NftFirewallTest, TakesAwayItsOwnRulesAndNobodyElses) {
+  Shell(
+      "nft add table inet others; nft add chain inet others forward;"
+      "nft add table ip svnet-svbr0; nft add table inet svnet-svbr00");
+  const std::string before = Shell("nft list ruleset");
+  EXPECT_FALSE(*firewall().Remove());
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_NE(Shell("nft list ruleset"), before);
+  EXPECT_TRUE(*firewall().Remove());
+  EXPECT_EQ(Shell("nft list ruleset"), before);
+}
+
+// A table that belongs to another process (nft: `flags owner`), so that the kernel
+// refuses to have it replaced.
+TEST_F(NftFirewallTest, RefusedSaysTheKernelsWordsInOneLineAndChangesNothing) {
+  int in[2];
+  int out[2];
+  ASSERT_EQ(pipe(in), 0);
+  ASSERT_EQ(pipe(out), 0);
+  const pid_t owner = fork();
+  if (owner == 0) {
+    dup2(in[0], 0);
+    dup2(out[1], 1);
+    for (const int fd : {in[0], in[1], out[0], out[1]}) close(fd);
+    execlp("nft", "nft", "-i", nullptr);
+    _exit(1);
+  }
+  close(in[0]);
+  close(out[1]);
+  UniqueFd to_owner(in[1]);
+  const UniqueFd from_owner(out[0]);
+  const std::string commands =
+      "add table inet svnet-svbr0 { flags owner; }\nlist tables\nlist nothing\n";
+  ASSERT_EQ(write(to_owner.get(), commands.data(), commands.size()),
+            static_cast<ssize_t>(commands.size()));
+  std::string answer;
+  char c;
+  while (answer.find("table inet svnet-svbr0") == std::string::npos &&
+         read(from_owner.get(), &c, 1) == 1) {
+    answer += c;
+  }
+  const std::string before = Shell("nft list ruleset");
+  ASSERT_THAT(before, HasSubstr("svnet-svbr0"));
+
+  const absl::Status status = Apply();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("Operation not permitted"));
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("\n")));
+  EXPECT_LT(status.message().size(), 300u);
+  EXPECT_FALSE(*firewall().IsApplied());
+  EXPECT_EQ(Shell("nft list ruleset"), before);
+
+  to_owner.Reset();  // the owner reads the end of its input, and goes
+  int exit_status = 0;
+  EXPECT_EQ(waitpid(owner, &exit_status, 0), owner);
+}
+
+}  // namespace
+}  // namespace svnet

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Data flows down the folders (docs/architecture.md): what each may include of the
+# others, and of the libraries that only one of them may know.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+failures=0
+
+# Prints each include of the files in folder $1 that matches $2 but not $3.
+forbid() {
+  local folder=$1 pattern=$2 allowed=$3 found
+  found=$(grep -rnE "^#include [<\"]($pattern)" "$folder" | grep -vE "#include [<\"]($allowed)" || true)
+  if [[ -n $found ]]; then
+    echo "$found"
+    failures=1
+  fi
+}
+
+none='^$'
+forbid daemon/base 'daemon/|client/|svnet/' 'daemon/base/'
+forbid daemon/kernel 'daemon/|client/|svnet/' 'daemon/(base|kernel)/'
+forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|firewall)/'
+forbid daemon/network 'daemon/|client/|svnet/' \
+  'daemon/(base|network)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'
+forbid daemon/rpc 'daemon/|client/' 'daemon/(base|network|rpc)/'
+forbid client 'daemon/' 'daemon/base/'
+
+for folder in daemon/base daemon/kernel daemon/firewall daemon/network; do
+  forbid "$folder" 'grpc|google/|spdlog|CLI/|toml\+\+' "$none"
+done
+for folder in daemon/base daemon/network daemon/rpc client; do
+  forbid "$folder" 'netlink/|linux/' 'linux/rtnetlink.h' # its constants: RT_TABLE_MAIN
+done
+forbid daemon/firewall 'netlink/|linux/' 'linux/(netfilter|netlink.h)'
+for folder in daemon/base daemon/kernel daemon/network daemon/rpc client; do
+  forbid "$folder" 'nftables/' "$none"
+done
+
+# Nothing runs a program, and nothing asks a shell.
+if grep -rnE '\b(system|popen|exec[lv]p?e?|posix_spawnp?)\(' daemon client; then failures=1; fi
+exit "$failures"

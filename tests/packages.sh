@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# What Debian 12 must have, and how it gets it. Sourced by tests/run.sh and
+# docs/quickstart.sh.
+
+# shellcheck disable=SC2034 # used by who sources this
+BUILD_PACKAGES=(
+  cmake ninja-build g++ pkg-config
+  libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
+  libnl-3-dev libnftables-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libsystemd-dev)
+
+# A guest, and the namespaces around it.
+GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-ping procps)
+
+TEST_PACKAGES=(
+  clang clang-format git libgmock-dev libgtest-dev shellcheck
+  qemu-system-x86 xz-utils kmod
+  python3-grpcio python3-protobuf)
+
+# install_packages NAME...: those that are missing, and says so only if there are any.
+install_packages() {
+  local missing=()
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' ||
+      missing+=("$package")
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  echo "installing: ${missing[*]}"
+  # Of what a failed installation prints, the end says why.
+  local log
+  log=$(mktemp)
+  if ! {
+    apt-get update &&
+      DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}"
+  } >"$log" 2>&1; then
+    tail -20 "$log" >&2
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+}

@@ -1,0 +1,372 @@
+// A guest that sends what it was not given: every attack with all layers on, with all
+// but one off, and with none, to see that it is one.
+#include <functional>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "tests/system/system_test.h"
+#include "tests/system/tap_guest.h"
+
+namespace svnet::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kMark[] = "attack!";
+
+Ipv4Address Ip(absl::string_view text) { return Ipv4Address::Parse(text).value(); }
+MacAddress Mac(absl::string_view text) { return MacAddress::Parse(text).value(); }
+
+// Mallory and a victim, of the same owner: only the binding stands between them.
+class AttackTest : public SystemTest {
+ protected:
+  AttackTest() : svnetd_(Start()), alice_(svnetd_.socket(), Member(kAlice)) {
+    mallory_.emplace(alice_.MustCreate("mallory"));
+    victim_.emplace(alice_.MustCreate("victim"));
+  }
+
+  // What svnetd has done stays; from here on the test may take layers away.
+  void Freeze() { svnetd_.Stop(SIGKILL); }
+
+  static void TurnOffInetRules() {
+    Shell("nft delete table inet svnet-svbr0; nft delete table arp svnet-svbr0");
+  }
+  static void TurnOffBridgeRules() { Shell("nft delete table bridge svnet-svbr0"); }
+  // Ports learn and are flooded, as a bridge has it by default.
+  static void TurnOffForwardingDatabase() {
+    Shell(
+        "for port in svmalleth0 svvicteth0; do"
+        "  ip link set $port type bridge_slave learning on flood on;"
+        "  bridge fdb show dev $port | grep static | while read mac rest; do"
+        "    bridge fdb del $mac dev $port master; done; done");
+  }
+  static void TurnOffNeighbours() {
+    Shell("ip neighbour flush dev svbr0; ip neighbour flush dev svbr0 nud permanent");
+  }
+
+  const TapGuest& mallory() const { return *mallory_; }
+  const TapGuest& victim() const { return *victim_; }
+
+ private:
+  Daemon svnetd_;
+  Client alice_;
+  std::optional<TapGuest> mallory_;
+  std::optional<TapGuest> victim_;
+};
+
+struct Attack {
+  std::string name;
+  std::string counter;  // of the bridge's rules
+  std::function<Frame(const TapGuest& mallory, const TapGuest& victim)> frame;
+
+  friend std::ostream& operator<<(std::ostream& out, const Attack& each) {
+    return out << each.name;
+  }
+};
+
+// Of mallory's own, but for what `change` says.
+std::function<Frame(const TapGuest&, const TapGuest&)> UdpWith(
+    const std::function<void(UdpFields*, const TapGuest& victim)>& change) {
+  return [change](const TapGuest& mallory, const TapGuest& victim) {
+    UdpFields fields = {.from = mallory.ip(), .to = victim.ip()};
+    change(&fields, victim);
+    return Ethernet(victim.mac(), mallory.mac(), kIpv4Type, Udp(fields, kMark));
+  };
+}
+
+std::function<Frame(const TapGuest&, const TapGuest&)> ArpWith(
+    const std::function<void(ArpFields*, const TapGuest& victim)>& change) {
+  return [change](const TapGuest& mallory, const TapGuest& victim) {
+    ArpFields fields = {.operation = ArpOperation::kReply,
+                        .sender_mac = mallory.mac(),
+                        .sender_ip = mallory.ip(),
+                        .target_ip = victim.ip()};
+    change(&fields, victim);
+    return Ethernet(victim.mac(), mallory.mac(), kArpType, Arp(fields) + kMark);
+  };
+}
+
+// A payload of mallory's to `to` (nullopt: the victim), of any type.
+std::function<Frame(const TapGuest&, const TapGuest&)> Typed(uint16_t type,
+                                                             const std::string& prefix,
+                                                             std::optional<MacAddress> to = {}) {
+  return [=](const TapGuest& mallory, const TapGuest& victim) {
+    const std::string packet = Udp({.from = mallory.ip(), .to = victim.ip()}, kMark);
+    return Ethernet(to.value_or(victim.mac()), mallory.mac(), type, prefix + packet);
+  };
+}
+
+std::vector<Attack> Attacks() {
+  const auto from_mac = [](const std::function<MacAddress(const TapGuest&)>& mac) {
+    return [mac](const TapGuest& mallory, const TapGuest& victim) {
+      // Not to the victim's, which may be on mallory's side of the bridge by then.
+      return Ethernet(kBroadcast, mac(victim), kIpv4Type,
+                      Udp({.from = mallory.ip(), .to = victim.ip()}, kMark));
+    };
+  };
+  const std::string tag("\x00\x05\x08\x00", 4);      // VLAN 5, IPv4
+  const std::string no_vlan("\x00\x00\x08\x00", 4);  // only a priority
+  const std::string two_tags = std::string("\x00\x05\x81\x00", 4) + tag;
+  // From fe80::1 to ff02::1; 35 bytes follow, of no protocol.
+  const std::string ipv6 = std::string("\x60\0\0\0\0\x23\x3b\x40\xfe\x80", 10) +
+                           std::string(13, '\0') + "\x01\xff\x02" + std::string(13, '\0') + "\x01";
+  const std::string llc = "\x42\x42\x03";
+  return {
+      {"MacOfNobody", "foreign_mac",
+       from_mac([](const TapGuest&) { return Mac("02:66:66:66:66:66"); })},
+      {"MacOfAnother", "foreign_mac",
+       from_mac([](const TapGuest& victim) { return victim.mac(); })},
+      {"MacOfTheGateway", "foreign_mac",
+       from_mac([](const TapGuest& victim) { return victim.gateway_mac(); })},
+      {"AddressOfAnother", "foreign_address",
+       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.ip(); })},
+      {"AddressOfTheGateway", "foreign_address",
+       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.gateway(); })},
+      {"AddressOfElsewhere", "foreign_address",
+       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("198.51.100.1"); })},
+      {"AddressNone", "foreign_address",
+       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("0.0.0.0"); })},
+      {"DhcpServer", "dhcp_server", UdpWith([](UdpFields* udp, const TapGuest&) {
+         udp->from_port = 67;
+         udp->to_port = 68;
+       })},
+      {"ArpForAnother", "foreign_arp",
+       ArpWith([](ArpFields* arp, const TapGuest& victim) { arp->sender_ip = victim.ip(); })},
+      {"ArpForTheGateway", "foreign_arp",
+       ArpWith([](ArpFields* arp, const TapGuest& victim) { arp->sender_ip = victim.gateway(); })},
+      {"ArpWithAnothersMac", "foreign_arp",
+       ArpWith([](ArpFields* arp, const TapGuest& victim) { arp->sender_mac = victim.mac(); })},
+      {"ArpGratuitous", "foreign_arp", ArpWith([](ArpFields* arp, const TapGuest& victim) {
+         arp->operation = ArpOperation::kRequest;
+         arp->sender_ip = arp->target_ip = victim.gateway();
+       })},
+      {"ArpReplyOfNobody", "foreign_arp",
+       ArpWith([](ArpFields* arp, const TapGuest&) { arp->sender_ip = Ip("0.0.0.0"); })},
+      {"ArpProbeWithAnothersMac", "foreign_arp",
+       ArpWith([](ArpFields* arp, const TapGuest& victim) {
+         arp->operation = ArpOperation::kRequest;
+         arp->sender_ip = Ip("0.0.0.0");
+         arp->sender_mac = victim.mac();
+       })},
+      {"ArpOfOddLength", "foreign_arp",
+       ArpWith([](ArpFields* arp, const TapGuest&) { arp->mac_length = 8; })},
+      {"Ipv6", "foreign_protocol", Typed(kIpv6Type, ipv6)},
+      {"VlanTag", "foreign_protocol", Typed(0x8100, tag)},
+      {"VlanTagOfPriorityOnly", "foreign_protocol", Typed(0x8100, no_vlan)},
+      {"QinQ", "foreign_protocol", Typed(0x88a8, two_tags)},
+      {"Bpdu", "foreign_protocol", Typed(60, llc, Mac("01:80:c2:00:00:00"))},
+      {"Llc", "foreign_protocol", Typed(60, llc)},
+      {"Mpls", "foreign_protocol", Typed(0x8847, "")},
+      {"Pppoe", "foreign_protocol", Typed(0x8864, "")},
+      {"Broadcast", "foreign_protocol", Typed(0x9000, "", kBroadcast)},
+  };
+}
+
+class EachAttackTest : public AttackTest, public ::testing::WithParamInterface<Attack> {
+ protected:
+  void Launch() { mallory().Send(GetParam().frame(mallory(), victim())); }
+};
+INSTANTIATE_TEST_SUITE_P(Attacks, EachAttackTest, ::testing::ValuesIn(Attacks()),
+                         [](const auto& each) { return each.param.name; });
+
+TEST_P(EachAttackTest, IsDropped) {
+  const int before = Counter("bridge", GetParam().counter);
+  Launch();
+  EXPECT_EQ(Counter("bridge", GetParam().counter), before + 1);
+  EXPECT_FALSE(victim().HasReceived(kMark));
+}
+
+TEST_P(EachAttackTest, IsDroppedByTheBridgesRulesAlone) {
+  Freeze();
+  TurnOffInetRules();
+  TurnOffForwardingDatabase();
+  TurnOffNeighbours();
+  const int before = Counter("bridge", GetParam().counter);
+  Launch();
+  EXPECT_EQ(Counter("bridge", GetParam().counter), before + 1);
+  EXPECT_FALSE(victim().HasReceived(kMark));
+}
+
+// It is these rules that stop it: otherwise it arrives.
+TEST_P(EachAttackTest, ArrivesWithoutAnyLayer) {
+  Freeze();
+  TurnOffInetRules();
+  TurnOffBridgeRules();
+  TurnOffForwardingDatabase();
+  Launch();
+  EXPECT_TRUE(victim().HasReceived(kMark));
+}
+
+// What a guest was given it may send.
+TEST_F(AttackTest, RightFramesPass) {
+  mallory().Send(victim().mac(), kIpv4Type,
+                 Udp({.from = mallory().ip(), .to = victim().ip()}, "hello victim"));
+  EXPECT_TRUE(victim().HasReceived("hello victim"));
+  mallory().Send(kBroadcast, kArpType,
+                 Arp({.operation = ArpOperation::kRequest,
+                      .sender_mac = mallory().mac(),
+                      .sender_ip = Ip("0.0.0.0"),
+                      .target_ip = victim().ip()}) +
+                     "a probe");
+  EXPECT_TRUE(victim().HasReceived("a probe"));
+  const HostPortListener host(9999);
+  mallory().Send(mallory().gateway_mac(), kIpv4Type,
+                 Udp({.from = mallory().ip(), .to = mallory().gateway()}, "hello host"));
+  EXPECT_TRUE(host.HasReceived("hello host"));
+  EXPECT_TRUE(mallory().Pings(mallory().gateway()));
+}
+
+// Fragments, a header that lies, and half a frame: no way around the address.
+TEST_F(AttackTest, BrokenPacketsAreNoWayAround) {
+  std::string packet = Udp({.from = victim().ip(), .to = victim().ip()}, kMark);
+  const std::string whole = packet;
+  const auto launch = [&](const std::string& bytes) {
+    mallory().Send(victim().mac(), kIpv4Type, bytes);
+    EXPECT_FALSE(victim().HasReceived(kMark));
+  };
+  packet[6] = '\x20';  // more fragments
+  launch(packet);
+  packet = whole;
+  packet[7] = '\x01';  // a later fragment
+  launch(packet);
+  packet = whole;
+  packet[0] = '\x41';  // a header of 4 bytes
+  launch(packet);
+  packet[0] = '\x65';  // version 6
+  launch(packet);
+  for (size_t length : {0, 1, 13, 14, 20, 33}) mallory().Send(Frame(length, '\x01'));
+  EXPECT_TRUE(victim().Receive().empty());
+}
+
+// A frame to 01:80:c2:00:00:0e never comes to the bridge's hooks, but straight to the
+// host's own stack, with any source address.
+TEST_F(AttackTest, TheWayPastTheBridgeIsClosed) {
+  const HostPortListener host(9999);
+  const auto launch = [&] {
+    const std::string packet = Udp({.from = victim().ip(), .to = mallory().gateway()}, kMark);
+    mallory().Send(Mac("01:80:c2:00:00:0e"), kIpv4Type, packet);
+    return host.HasReceived(kMark);
+  };
+  EXPECT_FALSE(launch());
+  EXPECT_EQ(Counter("inet", "past_the_bridge"), 1);
+  Freeze();
+  TurnOffBridgeRules();
+  EXPECT_FALSE(launch());
+  TurnOffInetRules();
+  Shell("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+  EXPECT_TRUE(launch());
+}
+
+TEST_F(AttackTest, ReservedGroupAddressesReachNobody) {
+  const int before = Counter("bridge", "foreign_protocol");
+  mallory().Send(Mac("01:80:c2:00:00:03"), 0x888e, kMark);
+  EXPECT_EQ(Counter("bridge", "foreign_protocol"), before + 1);
+}
+
+// The forwarding database by itself: a stolen MAC changes nobody's way.
+TEST_F(AttackTest, TheForwardingDatabaseAloneKeepsAMacInItsPlace) {
+  const HostPortListener host(9999);
+  Freeze();
+  TurnOffInetRules();
+  TurnOffBridgeRules();
+  const auto steal = [&] {
+    mallory().Send(Ethernet(kBroadcast, victim().mac(), 0x9000, "I am the victim"));
+    mallory().Receive();
+    host.Send(victim().ip(), "for the victim");
+  };
+  steal();
+  EXPECT_TRUE(victim().HasReceived("for the victim"));
+  EXPECT_FALSE(mallory().HasReceived("for the victim"));
+  TurnOffForwardingDatabase();
+  steal();
+  EXPECT_TRUE(mallory().HasReceived("for the victim"));
+}
+
+// The same against flooding: what is for nobody known comes to nobody.
+TEST_F(AttackTest, UnknownUnicastIsNotFlooded) {
+  Freeze();
+  TurnOffInetRules();
+  TurnOffBridgeRules();
+  const auto launch = [&] {
+    mallory().Send(Mac("02:99:99:99:99:99"), kIpv4Type,
+                   Udp({.from = mallory().ip(), .to = victim().ip()}, kMark));
+    return victim().HasReceived(kMark);
+  };
+  EXPECT_FALSE(launch());
+  TurnOffForwardingDatabase();
+  EXPECT_TRUE(launch());
+}
+
+// The gateway's neighbours by themselves: it knows whose MAC an address has.
+TEST_F(AttackTest, TheGatewaysNeighboursAloneCannotBePoisoned) {
+  const HostPortListener host(9999);
+  Freeze();
+  TurnOffInetRules();
+  TurnOffBridgeRules();
+  const auto poison = [&] {
+    mallory().Send(mallory().gateway_mac(), kArpType,
+                   Arp({.operation = ArpOperation::kReply,
+                        .sender_mac = mallory().mac(),
+                        .sender_ip = victim().ip(),
+                        .target_ip = mallory().gateway()}));
+    host.Send(victim().ip(), "for the victim");
+  };
+  poison();
+  EXPECT_TRUE(victim().HasReceived("for the victim"));
+  EXPECT_FALSE(mallory().HasReceived("for the victim"));
+  Shell(absl::StrCat("ip neighbour replace ", victim().ip().ToString(), " lladdr ",
+                     victim().mac().ToString(), " dev svbr0 nud stale"));
+  Shell("echo 0 > /proc/sys/net/ipv4/neigh/svbr0/locktime");
+  // The kernel heeds no second answer in the same tick.
+  bool stolen = false;
+  for (const absl::Time end = absl::Now() + absl::Seconds(5); !stolen && absl::Now() < end;) {
+    poison();
+    stolen = mallory().HasReceived("for the victim");
+  }
+  EXPECT_TRUE(stolen);
+}
+
+// Removed, it is cut off although its VMM holds it; made anew, the port is open again.
+TEST_F(SystemTest, ARemovedGuestIsCutOffAtOnce) {
+  Daemon svnetd = Start();
+  Client alice(svnetd.socket(), Member(kAlice));
+  const v1::Tap tap = alice.MustCreate("vm1");
+  {
+    const TapGuest guest(tap);
+    const HostPortListener host(9999);
+    EXPECT_TRUE(alice.MustRemove(tap.tap_name()));
+    EXPECT_EQ(Shell("nft list table bridge svnet-svbr0 | grep -c elements || true"), "0\n");
+    EXPECT_EQ(Shell("ip neighbour show nud permanent"), "");
+  }
+  const TapGuest again(alice.MustCreate("vm1"));
+  EXPECT_TRUE(again.Pings(again.gateway()));
+}
+
+// One guest or a thousand: the same rules.
+TEST_F(SystemTest, AThousandGuestsHaveNoMoreRulesThanOne) {
+  Daemon svnetd = Start({"--subnet=10.30.16.0/20", "--taps-per-user=1000"});
+  Client alice(svnetd.socket(), Member(kAlice));
+  const std::string rules = "nft -s -t list ruleset";
+  alice.MustCreate("vm0");
+  const std::string with_one = Shell(rules);
+  for (int i = 1; i < 1000; ++i) alice.MustCreate(absl::StrCat("vm", i));
+  EXPECT_EQ(Shell(rules), with_one);
+  EXPECT_EQ(Shell("nft list map bridge svnet-svbr0 zone_of | grep -o 0x000003e8 | wc -l"),
+            "1000\n");
+  EXPECT_EQ(alice.MustGetNetwork().conditions_size(), 0);
+  // And they hold for the last as for the first.
+  const TapGuest mallory(alice.MustCreate("vm998"));
+  const TapGuest victim(alice.MustCreate("vm999"));
+  EXPECT_TRUE(mallory.Pings(mallory.gateway()));
+  for (const Attack& attack : Attacks()) {
+    const int before = Counter("bridge", attack.counter);
+    mallory.Send(attack.frame(mallory, victim));
+    EXPECT_EQ(Counter("bridge", attack.counter), before + 1) << attack.name;
+  }
+  EXPECT_FALSE(victim.HasReceived(kMark));
+}
+
+}  // namespace
+}  // namespace svnet::testing

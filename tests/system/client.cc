@@ -1,0 +1,139 @@
+#include "tests/system/client.h"
+
+#include <fcntl.h>
+#include <grpcpp/create_channel_posix.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace svnet::testing {
+namespace {
+
+// Takes another's ids, of this thread only (glibc's own wrappers change all threads).
+class BorrowedIds {
+ public:
+  explicit BorrowedIds(const RunAs& who) {
+    EXPECT_EQ(syscall(SYS_setgroups, who.groups.size(), who.groups.data()), 0);
+    EXPECT_EQ(syscall(SYS_setresgid, -1, who.gid, -1), 0);
+    EXPECT_EQ(syscall(SYS_setresuid, -1, who.uid, -1), 0);
+  }
+  ~BorrowedIds() {
+    EXPECT_EQ(syscall(SYS_setresuid, -1, 0, -1), 0);
+    EXPECT_EQ(syscall(SYS_setresgid, -1, 0, -1), 0);
+    EXPECT_EQ(syscall(SYS_setgroups, 0, nullptr), 0);
+  }
+};
+
+int Connect(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address = {.sun_family = AF_UNIX};
+  std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  const int result = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  if (result != 0) ADD_FAILURE() << "connect " << path << ": " << strerror(errno);
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  return fd;
+}
+
+// svnetd is there, or the test fails: nothing here should take this long.
+void SetDeadline(grpc::ClientContext* context) {
+  context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+}
+
+template <typename Request, typename Response>
+Response Must(v1::NetworkService::Stub& stub,
+              grpc::Status (v1::NetworkService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                               Response*),
+              const Request& request) {
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  Response response;
+  const grpc::Status status = (stub.*method)(&context, request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return response;
+}
+
+}  // namespace
+
+UniqueFd ConnectAs(const std::string& socket, const RunAs& who) {
+  const BorrowedIds ids(who);
+  return UniqueFd(Connect(socket));
+}
+
+Client::Client(const std::string& socket, const RunAs& who) {
+  channel_ = grpc::CreateInsecureChannelFromFd("svnetd", ConnectAs(socket, who).Release());
+  stub_ = v1::NetworkService::NewStub(channel_);
+}
+
+Client::Answer Client::Create(const v1::CreateTapRequest& request) {
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  v1::CreateTapResponse response;
+  const grpc::Status status = stub_->CreateTap(&context, request, &response);
+  return {.status = status, .tap = response.tap()};
+}
+
+Client::Answer Client::Create(const std::string& vm, const std::string& iface) {
+  v1::CreateTapRequest request;
+  request.set_vm_id(vm);
+  request.set_iface_id(iface);
+  return Create(request);
+}
+
+v1::Tap Client::MustCreate(const std::string& vm, const std::string& iface) {
+  const Answer answer = Create(vm, iface);
+  EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
+  return answer.tap;
+}
+
+std::vector<v1::Tap> Client::MustList() {
+  std::vector<v1::Tap> taps;
+  v1::ListTapsRequest request;
+  do {
+    const auto page = Must(*stub_, &v1::NetworkService::Stub::ListTaps, request);
+    taps.insert(taps.end(), page.taps().begin(), page.taps().end());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return taps;
+}
+
+v1::GetNetworkResponse Client::MustGetNetwork() {
+  return Must(*stub_, &v1::NetworkService::Stub::GetNetwork, v1::GetNetworkRequest());
+}
+
+v1::CleanupResponse Client::MustCleanup(v1::CleanupScope scope) {
+  v1::CleanupRequest request;
+  request.set_scope(scope);
+  return Must(*stub_, &v1::NetworkService::Stub::Cleanup, request);
+}
+
+bool Client::MustRemove(const v1::RemoveTapRequest& request) {
+  return Must(*stub_, &v1::NetworkService::Stub::RemoveTap, request).removed();
+}
+
+bool Client::MustRemove(const std::string& tap_name) {
+  v1::RemoveTapRequest request;
+  request.set_tap_name(tap_name);
+  return MustRemove(request);
+}
+
+std::string ReasonOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  if (!details.ParseFromString(status.error_details()) || details.details_size() != 1 ||
+      !details.details(0).UnpackTo(&info)) {
+    return "";
+  }
+  EXPECT_EQ(details.code(), static_cast<int>(status.error_code()));
+  EXPECT_EQ(details.message(), status.error_message());
+  EXPECT_EQ(info.domain(), "svnet");
+  return info.reason();
+}
+
+}  // namespace svnet::testing

@@ -1,0 +1,53 @@
+// Callers of several uids, in the test's own process.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/base/unique_fd.h"
+#include "svnet/v1/network.grpc.pb.h"
+#include "tests/system/daemon.h"
+
+namespace svnet::testing {
+
+// A connected socket, and what the kernel recorded of who connected: the calling
+// thread takes these ids for the time of connect(2). Non-blocking.
+UniqueFd ConnectAs(const std::string& socket, const RunAs& who);
+
+// A connection to svnetd that a process of that uid opened.
+class Client {
+ public:
+  Client(const std::string& socket, const RunAs& who);
+  // With no supplementary groups.
+  Client(const std::string& socket, uid_t uid) : Client(socket, {uid, uid, {}}) {}
+
+  v1::NetworkService::Stub& stub() { return *stub_; }
+
+  struct Answer {
+    grpc::Status status;
+    v1::Tap tap;
+  };
+  Answer Create(const v1::CreateTapRequest& request);
+  Answer Create(const std::string& vm, const std::string& iface = "eth0");
+
+  // Fail the test if they fail.
+  v1::Tap MustCreate(const std::string& vm, const std::string& iface = "eth0");
+  std::vector<v1::Tap> MustList();
+  v1::GetNetworkResponse MustGetNetwork();
+  v1::CleanupResponse MustCleanup(v1::CleanupScope scope);
+  // Whether there was something to remove.
+  bool MustRemove(const v1::RemoveTapRequest& request);
+  bool MustRemove(const std::string& tap_name);
+
+ private:
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::NetworkService::Stub> stub_;
+};
+
+// ErrorInfo's reason; empty if the status has none. Checks the rest of the details.
+std::string ReasonOf(const grpc::Status& status);
+
+}  // namespace svnet::testing

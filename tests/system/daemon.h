@@ -1,0 +1,73 @@
+// svnetd as a process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/sandbox/sandbox.h"
+
+namespace svnet::testing {
+
+inline constexpr char kSvnetd[] = SVNET_BINARY "/daemon/svnetd";
+inline constexpr char kSvnetctl[] = SVNET_BINARY "/client/svnetctl";
+
+// A folder of its own under /tmp that every uid may enter; gone with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+struct Exited {
+  int code;         // -1: by a signal
+  std::string out;  // standard output
+  std::string err;
+};
+
+// Runs a program to its end, as `uid` with `groups` if it is given (nullopt: as the test).
+struct RunAs {
+  uid_t uid;
+  gid_t gid;
+  std::vector<gid_t> groups;
+};
+Exited RunProgram(const std::vector<std::string>& command);
+Exited RunProgramAs(const RunAs& who, const std::vector<std::string>& command);
+
+// Started in the caller's network namespace. Ends with the object, if it has not.
+class Daemon {
+ public:
+  // `flags` come after --socket and --config, so they may repeat neither. Returns when
+  // svnetd says that it is ready (sd_notify), or has ended.
+  Daemon(const std::string& folder, const std::vector<std::string>& flags,
+         const std::string& config = "", const std::vector<std::string>& wrapper = {});
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  bool running() const { return pid_ > 0; }
+  pid_t pid() const { return pid_; }
+  const std::string& socket() const { return socket_; }
+  // All that it has written to standard error.
+  std::string log() const;
+
+  // Sends `signal` and waits for the end; the exit code, -1 if a signal ended it.
+  int Stop(int signal);
+  // What it ended with, if it did not become ready.
+  int exit_code() const { return exit_code_; }
+
+ private:
+  int Reap();
+
+  std::string socket_;
+  std::string log_path_;
+  pid_t pid_ = -1;
+  int exit_code_ = 0;
+};
+
+}  // namespace svnet::testing

@@ -1,0 +1,107 @@
+// Real guests, started by an unprivileged uid: User Mode Linux, and QEMU under
+// emulation.
+#include <fstream>
+
+#include "tests/sandbox/internet.h"
+#include "tests/system/system_test.h"
+#include "tests/system/tap_guest.h"
+
+namespace svnet::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Kind {
+  std::string name;
+  std::string interface;  // inside the guest
+
+  friend std::ostream& operator<<(std::ostream& out, const Kind& each) { return out << each.name; }
+};
+
+class GuestTest : public SystemTest, public ::testing::WithParamInterface<Kind> {
+ protected:
+  // Boots a guest on the caller's TAP, as kAlice; its answer.
+  Exited Boot(Client& alice, const v1::Tap& tap, const std::string& script) {
+    v1::GetBootArgsRequest request;
+    request.set_tap_name(tap.tap_name());
+    request.set_guest_interface(GetParam().interface);
+    grpc::ClientContext context;
+    v1::GetBootArgsResponse response;
+    EXPECT_TRUE(alice.stub().GetBootArgs(&context, request, &response).ok());
+    std::ofstream(folder() + "/script") << script;
+    return RunProgramAs(Member(kAlice), {SVNET_SOURCE "/tests/guests/run.sh", GetParam().name,
+                                         SVNET_SOURCE "/build/guests", tap.tap_name(), tap.mac(),
+                                         response.boot_args(), folder() + "/script"});
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Guests, GuestTest,
+                         ::testing::Values(Kind{"uml", "vec0"}, Kind{"qemu", "eth0"}),
+                         [](const auto& each) { return each.param.name; });
+
+TEST_P(GuestTest, AnswersToItsMacAndBootArgsAndReachesTheInternetThroughTheNat) {
+  const Internet internet(/*mtu=*/1400);
+  // The other direction: without the NAT nothing can come back.
+  ASSERT_NE(internet.ShellExitCode("ping -c 1 -w 2 172.30.0.1"), 0);
+  Daemon svnetd = Start();
+  Client alice(svnetd.socket(), Member(kAlice));
+  const v1::Tap tap = alice.MustCreate("vm1");
+  const Exited guest =
+      Boot(alice, tap, "ping -c 2 -w 20 172.30.0.1 && ping -c 2 -w 20 203.0.113.1");
+  EXPECT_EQ(guest.code, 0) << guest.out << guest.err;
+  EXPECT_THAT(guest.out, HasSubstr("interface " + GetParam().interface + "\n"));
+  EXPECT_THAT(guest.out, HasSubstr("mac " + tap.mac() + "\n"));
+  EXPECT_THAT(guest.out, HasSubstr("ip 172.30.0.2/24\n"));
+  EXPECT_THAT(guest.out, HasSubstr("gateway 172.30.0.1\n"));
+  EXPECT_EQ(tap.mtu(), 1400u);
+}
+
+// What a guest changes inside itself gets it nowhere, and no further than that.
+TEST_P(GuestTest, WithAnotherMacOrAddressIsCutOffUntilItHasItsOwnAgain) {
+  Daemon svnetd = Start();
+  Client alice(svnetd.socket(), Member(kAlice));
+  const v1::Tap tap = alice.MustCreate("vm1");
+  const Exited guest = Boot(alice, tap, R"(
+set -e
+reach() { ping -c 1 -W "$1" -w 20 -I "$2" 172.30.0.1 >/dev/null; }
+change_mac() {
+  ip link set dev "$interface" down
+  ip link set dev "$interface" address "$1"
+  ip link set dev "$interface" up
+}
+mac=$(cat /sys/class/net/"$interface"/address)
+reach 20 172.30.0.2 && echo "as it was given: reached"
+ip address add 172.30.0.77/24 dev "$interface"
+reach 2 172.30.0.77 || echo "another address: cut off"
+change_mac 02:66:66:66:66:66
+reach 2 172.30.0.2 || echo "another MAC: cut off"
+change_mac "$mac"
+reach 20 172.30.0.2 && echo "its own again: reached"
+)");
+  EXPECT_EQ(guest.code, 0) << guest.out << guest.err;
+  EXPECT_THAT(guest.out, HasSubstr("as it was given: reached\n"
+                                   "another address: cut off\n"
+                                   "another MAC: cut off\n"
+                                   "its own again: reached\n"));
+  EXPECT_GT(Counter("bridge", "foreign_mac"), 0);
+  // A guest asks for the gateway's MAC first, in the name of that address.
+  EXPECT_GT(Counter("bridge", "foreign_arp") + Counter("bridge", "foreign_address"), 0);
+}
+
+// The same guest on the same TAP, with another svnetd.
+TEST_P(GuestTest, BootsAgainAfterARestartOfSvnetd) {
+  const Internet internet;
+  v1::Tap tap;
+  {
+    Daemon svnetd = Start();
+    Client alice(svnetd.socket(), Member(kAlice));
+    tap = alice.MustCreate("vm1");
+    svnetd.Stop(SIGKILL);
+  }
+  Daemon svnetd = Start();
+  Client alice(svnetd.socket(), Member(kAlice));
+  const Exited guest = Boot(alice, tap, "ping -c 1 -w 20 203.0.113.1");
+  EXPECT_EQ(guest.code, 0) << guest.out << guest.err;
+}
+
+}  // namespace
+}  // namespace svnet::testing

@@ -1,0 +1,152 @@
+// svnetd ends and starts again, and nothing happens to anybody.
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+#include <atomic>
+#include <cstring>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/unique_fd.h"
+#include "tests/system/system_test.h"
+
+namespace svnet::testing {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+class RestartTest : public SystemTest {};
+
+std::vector<std::string> Serialized(const std::vector<v1::Tap>& taps) {
+  std::vector<std::string> texts;
+  for (const v1::Tap& tap : taps) texts.push_back(tap.ShortDebugString());
+  return texts;
+}
+
+// Fault 7.
+TEST_F(RestartTest, AfterKill9TheLeasesAreTheSame) {
+  std::vector<std::string> before;
+  std::string picture;
+  {
+    Daemon svnetd = Start();
+    Client alice(svnetd.socket(), Member(kAlice));
+    Client bob(svnetd.socket(), Member(kBob));
+    for (int i = 0; i < 10; ++i) {
+      alice.MustCreate(absl::StrCat("vm", i));
+      bob.MustCreate(absl::StrCat("vm", i));
+    }
+    alice.MustRemove("svvm9eth0");
+    before = Serialized(Client(svnetd.socket(), 0).MustList());
+    picture = NetworkPicture();
+    EXPECT_EQ(svnetd.Stop(SIGKILL), -1);
+  }
+  EXPECT_EQ(NetworkPicture(), picture);
+  Daemon svnetd = Start();
+  EXPECT_EQ(NetworkPicture(), picture);
+  Client root(svnetd.socket(), 0);
+  EXPECT_EQ(Serialized(root.MustList()), before);
+  Client alice(svnetd.socket(), Member(kAlice));
+  EXPECT_EQ(alice.MustCreate("vm0").guest_ip(), "172.30.0.2");
+  EXPECT_EQ(alice.MustCreate("new").guest_ip(), "172.30.0.22");
+  EXPECT_EQ(root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK).taps_removed(), 20u);
+}
+
+TEST_F(RestartTest, AVmmKeepsItsTapThroughIt) {
+  UniqueFd vmm;
+  {
+    Daemon svnetd = Start();
+    Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
+    vmm = UniqueFd(open("/dev/net/tun", O_RDWR));
+    ifreq request = {};
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    std::strcpy(request.ifr_name, "svvm1eth0");
+    ASSERT_EQ(ioctl(vmm.get(), TUNSETIFF, &request), 0);
+    EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
+  }
+  const std::string changes =
+      "cat /sys/class/net/svvm1eth0/carrier_changes 2>/dev/null || "
+      "ip -d -o link show svvm1eth0";
+  const std::string before = Shell(changes);
+  Daemon svnetd = Start();
+  EXPECT_EQ(Shell(changes), before);
+  Client alice(svnetd.socket(), Member(kAlice));
+  ASSERT_EQ(alice.MustList().size(), 1u);
+  EXPECT_TRUE(alice.MustList()[0].attached());
+}
+
+TEST_F(RestartTest, SigtermLetsRunningCallsFinishAndRefusesNewOnes) {
+  Daemon svnetd = Start();
+  constexpr int kCallers = 4;
+  std::atomic<int> made = 0;
+  std::atomic<bool> begun = false;
+  std::vector<grpc::Status> last(kCallers);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < kCallers; ++i) {
+    clients.push_back(std::make_unique<Client>(svnetd.socket(), Member(kAlice + i)));
+  }
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&, i] {
+      for (int vm = 0; vm < 60; ++vm) {
+        last[i] = clients[i]->Create(absl::StrCat("vm", vm)).status;
+        if (!last[i].ok()) return;
+        begun = ++made >= 8;
+      }
+    });
+  }
+  while (!begun) std::this_thread::yield();
+  EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
+  for (std::thread& caller : callers) caller.join();
+  for (const grpc::Status& status : last) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
+  }
+  // Whoever was told that it is made has it, and nothing else is there.
+  EXPECT_EQ(Shell("ip -o link show type tun | wc -l"), absl::StrCat(made.load(), "\n"));
+  EXPECT_NE(ShellExitCode(absl::StrCat("test -e ", svnetd.socket())), 0);
+}
+
+TEST_F(RestartTest, AStaleSocketFileIsReplaced) {
+  std::string path;
+  {
+    Daemon svnetd = Start();
+    path = svnetd.socket();
+    svnetd.Stop(SIGKILL);
+  }
+  EXPECT_EQ(ShellExitCode("test -S " + path), 0);
+  Daemon svnetd = Start();
+  EXPECT_TRUE(svnetd.running());
+  Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
+}
+
+TEST_F(RestartTest, ALiveSocketIsRefused) {
+  Daemon first = Start();
+  Daemon second = Start({"--bridge=svbr1", "--subnet=172.31.0.0/24"});
+  EXPECT_FALSE(second.running());
+  EXPECT_EQ(second.exit_code(), 1);
+  EXPECT_THAT(second.log(), HasSubstr("somebody listens at"));
+  Client(first.socket(), Member(kAlice)).MustCreate("vm1");
+}
+
+TEST_F(RestartTest, AFileThatIsNoSocketIsLeftAlone) {
+  Shell("echo precious > " + folder() + "/svnetd.sock");
+  Daemon svnetd = Start();
+  EXPECT_EQ(svnetd.exit_code(), 1);
+  EXPECT_THAT(svnetd.log(), HasSubstr("is no socket"));
+  EXPECT_EQ(Shell("cat " + folder() + "/svnetd.sock"), "precious\n");
+}
+
+TEST_F(RestartTest, TheSocketIsTheGroupsOrRootsAlone) {
+  {
+    Daemon svnetd = Start();
+    EXPECT_EQ(Shell("stat -c '%a %u %g' " + svnetd.socket()), "660 0 65534\n");
+  }
+  Daemon svnetd(folder(), {"--socket-group=no-such-group"});
+  EXPECT_EQ(Shell("stat -c '%a %u %g' " + svnetd.socket()), "600 0 0\n");
+  EXPECT_THAT(svnetd.log(), HasSubstr("there is no group no-such-group"));
+}
+
+}  // namespace
+}  // namespace svnet::testing

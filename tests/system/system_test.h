@@ -1,0 +1,42 @@
+// What the system tests share: svnetd in a network namespace of the test's own.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/sandbox/sandbox.h"
+#include "tests/system/client.h"
+#include "tests/system/daemon.h"
+
+namespace svnet::testing {
+
+// Two unprivileged uids, which need no entry in /etc/passwd.
+inline constexpr uid_t kAlice = 1000;
+inline constexpr uid_t kBob = 1001;
+
+// The group of the socket in these tests, and a member.
+inline constexpr gid_t kSocketGroup = 65534;  // nogroup
+inline const char kSocketGroupFlag[] = "--socket-group=nogroup";
+
+inline RunAs Member(uid_t uid) { return {.uid = uid, .gid = uid, .groups = {kSocketGroup}}; }
+
+class SystemTest : public ::testing::Test {
+ protected:
+  SystemTest() { EnterFreshNetworkNamespace(); }
+
+  const std::string& folder() const { return folder_.path(); }
+
+  // With the socket open to Member()s.
+  Daemon Start(std::vector<std::string> flags = {}, const std::string& config = "") {
+    flags.insert(flags.begin(), kSocketGroupFlag);
+    return Daemon(folder(), flags, config);
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+}  // namespace svnet::testing

@@ -1,0 +1,66 @@
+// A guest of which the test is the kernel: it sends and receives whatever it likes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/base/unique_fd.h"
+#include "svnet/v1/network.pb.h"
+#include "tests/system/frames.h"
+
+namespace svnet::testing {
+
+class TapGuest {
+ public:
+  // Opens the TAP, and waits until its port passes frames.
+  explicit TapGuest(const v1::Tap& tap);
+
+  const MacAddress& mac() const { return mac_; }
+  Ipv4Address ip() const { return ip_; }
+  Ipv4Address gateway() const { return gateway_; }
+  // The gateway's, as it answers to ARP.
+  const MacAddress& gateway_mac() const { return gateway_mac_; }
+
+  // When it returns, the kernel has done with the frame all that it will do, unless it
+  // goes through a queue of another device.
+  void Send(const Frame& frame) const;
+  // A frame with the guest's own MAC.
+  void Send(const MacAddress& to, uint16_t type, absl::string_view payload) const {
+    Send(Ethernet(to, mac_, type, payload));
+  }
+
+  // All that has come in since the last time.
+  std::vector<Frame> Receive() const;
+  // Whether a frame with `text` in it is among them.
+  bool HasReceived(absl::string_view text) const;
+  // Whether one comes within five seconds.
+  bool WaitFor(absl::string_view text) const;
+  // Whether the address answers a ping, sent by way of the gateway.
+  bool Pings(Ipv4Address to) const;
+
+ private:
+  void WaitUntilPortPasses();
+
+  UniqueFd fd_;
+  MacAddress mac_;
+  Ipv4Address ip_;
+  Ipv4Address gateway_;
+  MacAddress gateway_mac_ = MacAddress({});
+};
+
+// A UDP port of the host's, on all its addresses.
+class HostPortListener {
+ public:
+  explicit HostPortListener(uint16_t port);
+  bool HasReceived(absl::string_view text) const;
+  // Sends `text` to a guest's port 9999.
+  void Send(Ipv4Address to, absl::string_view text) const;
+
+ private:
+  UniqueFd fd_;
+};
+
+// How many packets one of svnetd's counters has seen.
+int Counter(const std::string& family, const std::string& name);
+
+}  // namespace svnet::testing

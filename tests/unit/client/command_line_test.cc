@@ -1,0 +1,117 @@
+#include "client/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace svnet::client {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::variant<Invocation, Report> Parse(std::vector<const char*> argv) {
+  argv.insert(argv.begin(), "svnetctl");
+  return ParseCommandLine(static_cast<int>(argv.size()), argv.data());
+}
+
+Invocation MustParse(const std::vector<const char*>& argv) {
+  const auto parsed = Parse(argv);
+  const auto* report = std::get_if<Report>(&parsed);
+  EXPECT_EQ(report, nullptr) << report->standard_error;
+  return std::get<Invocation>(parsed);
+}
+
+template <typename R>
+std::string RequestOf(const std::vector<const char*>& argv) {
+  return std::get<R>(MustParse(argv).request).ShortDebugString();
+}
+
+std::string UsageErrorOf(const std::vector<const char*>& argv) {
+  const auto parsed = Parse(argv);
+  const auto* report = std::get_if<Report>(&parsed);
+  if (report == nullptr) return "no error";
+  EXPECT_EQ(report->exit_code, ExitCode::kUsage);
+  EXPECT_EQ(report->standard_output, "");
+  return report->standard_error;
+}
+
+class CommandLineTest : public ::testing::Test {
+ protected:
+  CommandLineTest() { unsetenv("SVNET_SOCKET"); }
+};
+
+TEST_F(CommandLineTest, EachCommandIsItsRequest) {
+  EXPECT_EQ(RequestOf<v1::CreateTapRequest>({"create", "vm1"}), R"(vm_id: "vm1" iface_id: "eth0")");
+  EXPECT_EQ(RequestOf<v1::CreateTapRequest>({"create", "vm1", "eth1", "--ip", "10.0.0.2", "--mac",
+                                             "02:00:00:00:00:01", "--owner", "root", "--group",
+                                             "44", "--queues", "4"}),
+            R"(vm_id: "vm1" iface_id: "eth1" ip_address: "10.0.0.2" )"
+            R"(mac_address: "02:00:00:00:00:01" owner_uid: 0 group_gid: 44 queues: 4)");
+  EXPECT_EQ(RequestOf<v1::RemoveTapRequest>({"remove", "vm1"}), R"(vm_id: "vm1" iface_id: "eth0")");
+  EXPECT_EQ(RequestOf<v1::RemoveTapRequest>({"remove", "--tap", "svvm1eth0"}),
+            R"(tap_name: "svvm1eth0")");
+  EXPECT_EQ(RequestOf<v1::GetBootArgsRequest>(
+                {"boot-args", "--dns", "1.1.1.1", "vm1", "--dns=9.9.9.9", "--hostname", "web"}),
+            R"(vm_id: "vm1" iface_id: "eth0" hostname: "web" dns_servers: "1.1.1.1" )"
+            R"(dns_servers: "9.9.9.9")");
+  EXPECT_EQ(RequestOf<v1::CleanupRequest>({"cleanup"}), "scope: CLEANUP_SCOPE_CALLER");
+  EXPECT_EQ(RequestOf<v1::CleanupRequest>({"cleanup", "--network"}),
+            "scope: CLEANUP_SCOPE_NETWORK");
+  EXPECT_EQ(RequestOf<v1::ListTapsRequest>({"list"}), "");
+  EXPECT_EQ(RequestOf<v1::GetNetworkRequest>({"status"}), "");
+}
+
+TEST_F(CommandLineTest, GlobalOptionsGoBeforeAndAfter) {
+  const Invocation plain = MustParse({"status"});
+  EXPECT_EQ(plain.socket, "/run/svnet/svnetd.sock");
+  EXPECT_EQ(plain.timeout, absl::Seconds(30));
+  EXPECT_EQ(plain.format, Format::kPeople);
+  for (const auto& argv : std::vector<std::vector<const char*>>{
+           {"--json", "--socket=/s", "--timeout", "5", "status"},
+           {"status", "--json", "--socket", "/s", "--timeout=5"}}) {
+    const Invocation invocation = MustParse(argv);
+    EXPECT_EQ(invocation.socket, "/s");
+    EXPECT_EQ(invocation.timeout, absl::Seconds(5));
+    EXPECT_EQ(invocation.format, Format::kJson);
+  }
+}
+
+TEST_F(CommandLineTest, TheEnvironmentNamesTheSocketAndTheOptionWins) {
+  setenv("SVNET_SOCKET", "/from/environment", 1);
+  EXPECT_EQ(MustParse({"status"}).socket, "/from/environment");
+  EXPECT_EQ(MustParse({"status", "--socket", "/s"}).socket, "/s");
+  unsetenv("SVNET_SOCKET");
+}
+
+TEST_F(CommandLineTest, HelpAndVersionAreNoErrors) {
+  const Report help = std::get<Report>(Parse({"--help"}));
+  EXPECT_EQ(help.exit_code, ExitCode::kDone);
+  for (const char* command : {"create", "remove", "list", "boot-args", "cleanup", "status"}) {
+    EXPECT_THAT(help.standard_output, HasSubstr(command));
+    EXPECT_EQ(std::get<Report>(Parse({command, "--help"})).exit_code, ExitCode::kDone);
+  }
+  EXPECT_EQ(std::get<Report>(Parse({"--version"})).standard_output, "svnetctl " SVNET_VERSION "\n");
+}
+
+TEST_F(CommandLineTest, UsageErrorsSayWhatAndWhereToLook) {
+  EXPECT_THAT(UsageErrorOf({}), HasSubstr("see: svnetctl --help"));
+  EXPECT_THAT(UsageErrorOf({"destroy"}), StartsWith("svnetctl: there is no command 'destroy'"));
+  EXPECT_THAT(UsageErrorOf({"create"}), HasSubstr("see: svnetctl create --help"));
+  EXPECT_THAT(UsageErrorOf({"remove"}), HasSubstr("VM or --tap NAME"));
+  EXPECT_THAT(UsageErrorOf({"remove", "vm1", "--tap", "x"}), HasSubstr("--tap"));
+  EXPECT_THAT(UsageErrorOf({"create", "vm1", "--queues", "0"}), HasSubstr("queues"));
+  EXPECT_THAT(UsageErrorOf({"create", "vm1", "--queues", "257"}), HasSubstr("queues"));
+  EXPECT_THAT(UsageErrorOf({"create", "--ip=", "vm1"}), HasSubstr("--ip= needs a value"));
+  EXPECT_THAT(UsageErrorOf({"create", "vm1", "--owner", "no-such-user"}),
+              HasSubstr("there is no user 'no-such-user'"));
+  EXPECT_THAT(UsageErrorOf({"create", "\xff"}), HasSubstr("'\\xff' is not UTF-8 text"));
+  EXPECT_THAT(UsageErrorOf({"status", "--timeout", "0"}), HasSubstr("--timeout"));
+  EXPECT_THAT(UsageErrorOf({"status", "--socket", std::string(108, 'x').c_str()}),
+              HasSubstr("108 bytes"));
+  EXPECT_THAT(UsageErrorOf({"list", "extra"}), HasSubstr("extra"));
+}
+
+}  // namespace
+}  // namespace svnet::client

@@ -1,0 +1,127 @@
+// What people and scripts read.
+#include "client/output.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+#include "client/json.h"
+#include "client/table.h"
+#include "client/text.h"
+
+namespace svnet::client {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+template <typename Message>
+Message FromJson(const std::string& json) {
+  Message message;
+  EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(json, &message).ok()) << json;
+  return message;
+}
+
+constexpr char kTap[] = R"({"tapName":"svvm1eth0","guestIp":"172.30.0.2",
+  "gatewayIp":"172.30.0.1","subnetMask":"255.255.255.0","mac":"02:29:a3:2f:41:c8","vmId":"vm1",
+  "ifaceId":"eth0","prefixLength":24,"mtu":1500,"ownerUid":1000,"attached":true,
+  "lifetime":{"persistent":{}},"queues":1})";
+
+TEST(TextTest, PrintableMovesNoCursor) {
+  EXPECT_EQ(Printable("plain ~"), "plain ~");
+  EXPECT_EQ(Printable("a\nb\tc"), "a\\nb\\tc");
+  EXPECT_EQ(Printable("\x1b[2J\r\x7f\xc3\xa4"), "\\x1b[2J\\x0d\\x7f\\xc3\\xa4");
+  EXPECT_EQ(Printable(absl::string_view("\0", 1)), "\\x00");
+}
+
+TEST(TextTest, Utf8IsWellFormed) {
+  for (const char* good : {"", "a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                           "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf"}) {
+    EXPECT_TRUE(IsUtf8(good)) << good;
+  }
+  for (const char* bad :
+       {"\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
+        "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xc3", "\xe2\x82", "a\xff"}) {
+    EXPECT_FALSE(IsUtf8(bad)) << Printable(bad);
+  }
+}
+
+TEST(TableTest, AlignsAndStaysOneLineARow) {
+  EXPECT_EQ(RenderTable({{"A", "LONGER", "C"}, {"long cell", "b"}, {"x", "y\nz", "c"}}),
+            "A          LONGER  C\n"
+            "long cell  b\n"
+            "x          y\\nz    c\n");
+  EXPECT_EQ(RenderTable({}), "");
+}
+
+TEST(OutputTest, Created) {
+  v1::CreateTapResponse response;
+  *response.mutable_tap() = FromJson<v1::Tap>(kTap);
+  EXPECT_EQ(RenderCreated(response),
+            "tap            svvm1eth0\n"
+            "guest address  172.30.0.2/24\n"
+            "gateway        172.30.0.1\n"
+            "guest mac      02:29:a3:2f:41:c8\n"
+            "mtu            1500\n"
+            "\n"
+            "for the guest's kernel command line: svnetctl boot-args --tap svvm1eth0\n");
+  response.mutable_tap()->set_queues(4);
+  EXPECT_THAT(RenderCreated(response), HasSubstr("queues         4 (open it with"));
+}
+
+TEST(OutputTest, Taps) {
+  v1::ListTapsResponse response;
+  EXPECT_EQ(RenderTaps(response), "TAP  VM  IFACE  ADDRESS  MAC  OWNER  ATTACHED\n");
+  *response.add_taps() = FromJson<v1::Tap>(kTap);
+  EXPECT_EQ(RenderTaps(response),
+            "TAP        VM   IFACE  ADDRESS        MAC                OWNER  ATTACHED\n"
+            "svvm1eth0  vm1  eth0   172.30.0.2/24  02:29:a3:2f:41:c8  1000   yes\n");
+}
+
+TEST(OutputTest, RemovedAndCleanedUp) {
+  v1::RemoveTapResponse removed;
+  EXPECT_EQ(RenderRemoved(removed), "nothing to remove\n");
+  removed.set_removed(true);
+  EXPECT_EQ(RenderRemoved(removed), "removed\n");
+  EXPECT_EQ(RenderCleanup({}), "nothing to remove\n");
+  EXPECT_EQ(RenderCleanup(FromJson<v1::CleanupResponse>(R"({"tapsRemoved":1})")),
+            "removed 1 TAP\n");
+  EXPECT_EQ(RenderCleanup(FromJson<v1::CleanupResponse>(
+                R"({"tapsRemoved":2,"bridgeRemoved":true,"natRemoved":true})")),
+            "removed 2 TAPs, the bridge, the NAT rules\n");
+}
+
+TEST(OutputTest, Network) {
+  const auto network = FromJson<v1::GetNetworkResponse>(
+      R"({"bridge":"svbr0","prefix":"172.30.0.0/24","gateway":"172.30.0.1","mtu":1500,
+          "addresses":{"total":253,"used":2,"reaping":1},"ports":{"used":2,"limit":1023},
+          "daemonVersion":"1.2.3","bridgeUp":true,
+          "conditions":[{"type":"NAT_MISSING","message":"gone\u001b[2J","remedy":"restart"}]})");
+  EXPECT_EQ(RenderNetwork(network),
+            "bridge     svbr0, up\n"
+            "prefix     172.30.0.0/24\n"
+            "gateway    172.30.0.1\n"
+            "mtu        1500\n"
+            "addresses  2 of 253 used, 1 free soon\n"
+            "ports      2 of 1023 used\n"
+            "svnetd     1.2.3\n"
+            "\n"
+            "problems:\n"
+            "  NAT_MISSING: gone\\x1b[2J\n"
+            "    remedy: restart\n");
+  EXPECT_THAT(RenderNetwork({}), HasSubstr("no problems known\n"));
+}
+
+TEST(JsonTest, ShowsDefaultsToo) {
+  EXPECT_EQ(*ToJson(FromJson<v1::RemoveTapResponse>("{}")), "{\n \"removed\": false\n}\n");
+  EXPECT_THAT(*ToJson(FromJson<v1::Tap>(kTap)), HasSubstr("\"attached\": true"));
+}
+
+TEST(JsonTest, StringsAreAlwaysJson) {
+  EXPECT_EQ(JsonString("a\"b\\c\n"), R"("a\"b\\c\n")");
+  EXPECT_EQ(JsonString("\xff"), R"("\\xff")");
+  EXPECT_THAT(JsonString("\x1b"), Not(HasSubstr("\x1b")));
+}
+
+}  // namespace
+}  // namespace svnet::client

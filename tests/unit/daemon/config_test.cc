@@ -1,0 +1,196 @@
+#include "daemon/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/values.h"
+
+namespace svnet {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+// A host with the users alice (1000) and bob (1001), and the groups kvm (105) and ops (27).
+Accounts TestAccounts() {
+  const auto find = [](std::map<std::string, uint32_t> ids) {
+    return [ids](const std::string& name) {
+      const auto at = ids.find(name);
+      return at == ids.end() ? std::nullopt : std::make_optional(at->second);
+    };
+  };
+  return {.find_user = find({{"alice", 1000}, {"bob", 1001}}),
+          .find_group = find({{"kvm", 105}, {"ops", 27}})};
+}
+
+absl::StatusOr<Config> FromText(absl::string_view text, const Flags& flags = {}) {
+  return MakeConfig("svnetd.toml", text, flags, TestAccounts());
+}
+
+std::string ErrorOf(absl::string_view text, const Flags& flags = {}) {
+  const absl::StatusOr<Config> config = FromText(text, flags);
+  EXPECT_FALSE(config.ok()) << text;
+  return std::string(config.status().message());
+}
+
+TEST(ConfigTest, WithoutAFileIsTheAncestors) {
+  const Config config = FromText("").value();
+  EXPECT_EQ(config.socket, "/run/svnet/svnetd.sock");
+  EXPECT_EQ(config.socket_group, "svnet");
+  EXPECT_EQ(config.bridge.text(), "svbr0");
+  EXPECT_EQ(config.subnet.ToString(), "172.30.0.0/24");
+  EXPECT_EQ(config.mtu, std::nullopt);
+  EXPECT_EQ(config.log_level, LogLevel::kInfo);
+}
+
+TEST(ConfigTest, EveryKeyIsReadAndFlagsWin) {
+  constexpr char kText[] = R"(# a comment
+socket = "/tmp/s.sock"
+socket_group = ""
+bridge = "br-vm"
+subnet = "10.0.0.0/8"
+mtu = 9000
+log_level = "debug"
+)";
+  const Config config = FromText(kText).value();
+  EXPECT_EQ(config.socket, "/tmp/s.sock");
+  EXPECT_EQ(config.socket_group, "");
+  EXPECT_EQ(config.bridge.text(), "br-vm");
+  EXPECT_EQ(config.subnet.ToString(), "10.0.0.0/8");
+  EXPECT_EQ(config.mtu, 9000u);
+  EXPECT_EQ(config.log_level, LogLevel::kDebug);
+  EXPECT_EQ(FromText(kText, {{"mtu", "auto"}}).value().mtu, std::nullopt);
+  EXPECT_EQ(FromText(kText, {{"bridge", "br1"}}).value().bridge.text(), "br1");
+}
+
+TEST(ConfigTest, AnErrorNamesFileLineKeyAndWhatIsAllowed) {
+  EXPECT_THAT(ErrorOf("\n\nbrigde = \"x\"\n"),
+              AllOf(StartsWith("svnetd.toml:3: brigde: "), HasSubstr("there are socket, ")));
+  EXPECT_THAT(ErrorOf("mtu = 9.5"), AllOf(StartsWith("svnetd.toml:1: mtu: "),
+                                          HasSubstr("must be a string or an integer")));
+  EXPECT_THAT(ErrorOf("bridge = 7"), HasSubstr("must be a string, and is of type integer"));
+  EXPECT_THAT(ErrorOf("mtu = 500"), HasSubstr("576 to 65521"));
+  EXPECT_THAT(ErrorOf("mtu = 65522"), HasSubstr("576 to 65521"));
+  EXPECT_THAT(ErrorOf("mtu = \"big\""), HasSubstr("neither \"auto\" nor"));
+  EXPECT_THAT(ErrorOf("log_level = \"loud\""), HasSubstr("debug, info, warning, error"));
+  EXPECT_THAT(ErrorOf("bridge = \"a b\""), HasSubstr("svnetd.toml:1: bridge: "));
+  EXPECT_THAT(ErrorOf("socket = \"relative\""), HasSubstr("absolute path"));
+  EXPECT_THAT(ErrorOf("socket = \"/" + std::string(107, 'x') + "\""), HasSubstr("107 bytes"));
+  EXPECT_THAT(ErrorOf("bridge = \n"), StartsWith("svnetd.toml:1: "));
+  EXPECT_THAT(ErrorOf("a = 1\na = 2"), StartsWith("svnetd.toml:2: "));
+  EXPECT_THAT(ErrorOf("[bridge]\nname = 1"), HasSubstr("must be a string"));
+  EXPECT_THAT(ErrorOf("", {{"log_level", "loud"}}), StartsWith("--log-level: "));
+}
+
+TEST(ConfigTest, GuestsAndWhatTheyMayReach) {
+  const Config defaults = FromText("").value();
+  EXPECT_EQ(defaults.isolation, Isolation::kOwner);
+  EXPECT_TRUE(defaults.host_access);
+  EXPECT_THAT(defaults.host_ports, IsEmpty());
+  EXPECT_THAT(defaults.blocked_destinations, ElementsAre(testing::Prefix("169.254.0.0/16")));
+  const Config config = FromText(R"(isolation = "all"
+host_access = "deny"
+host_ports = ["udp/53", "tcp/443"]
+blocked_destinations = []
+)")
+                            .value();
+  EXPECT_EQ(config.isolation, Isolation::kAll);
+  EXPECT_FALSE(config.host_access);
+  EXPECT_THAT(config.host_ports, ElementsAre(HostPort{HostPort::Protocol::kUdp, 53},
+                                             HostPort{HostPort::Protocol::kTcp, 443}));
+  EXPECT_THAT(config.blocked_destinations, IsEmpty());
+  EXPECT_EQ(FromText("", {{"host_ports", "udp/1,tcp/65535"}})->host_ports.size(), 2u);
+  EXPECT_THAT(ErrorOf("isolation = \"some\""), HasSubstr("none, owner, all"));
+  EXPECT_THAT(ErrorOf("host_access = true"), HasSubstr("must be a string"));
+  for (const char* bad : {"53", "udp/0", "udp/65536", "sctp/1", "udp/", "udp/5 3", "udp/1/2"}) {
+    EXPECT_THAT(ErrorOf("", {{"host_ports", bad}}), HasSubstr("udp/53")) << bad;
+  }
+  EXPECT_THAT(ErrorOf("host_ports = \"udp/53\""), HasSubstr("a list of strings"));
+  EXPECT_THAT(ErrorOf("host_ports = [53]"), HasSubstr("a list of strings"));
+  EXPECT_THAT(ErrorOf("host_ports = [\"udp/53,tcp/1\"]"), HasSubstr("no item"));
+  EXPECT_THAT(ErrorOf("blocked_destinations = [\"10.0.0.1/8\"]"), HasSubstr("did you mean"));
+}
+
+TEST(ConfigTest, CallersByNameAndNumber) {
+  const Config config = FromText(R"([callers]
+allow_users = ["alice", "4711"]
+allow_groups = ["kvm"]
+admin_groups = ["ops"]
+)")
+                            .value();
+  EXPECT_THAT(config.callers.users, ElementsAre(1000u, 4711u));
+  EXPECT_THAT(config.callers.groups, ElementsAre(105u));
+  EXPECT_THAT(config.callers.admin_groups, ElementsAre(27u));
+  EXPECT_FALSE(config.callers.everybody);
+  EXPECT_TRUE(FromText("", {{"allow_users", "*"}})->callers.everybody);
+  EXPECT_THAT(FromText("", {{"allow_users", "alice,bob"}})->callers.users,
+              ElementsAre(1000u, 1001u));
+  EXPECT_THAT(ErrorOf("[callers]\nallow_users = [\"carol\"]"),
+              AllOf(StartsWith("svnetd.toml:2: callers.allow_users: "),
+                    HasSubstr("is no user of this host")));
+  EXPECT_THAT(ErrorOf("[callers]\nadmin_groups = [\"alice\"]"), HasSubstr("is no group"));
+  EXPECT_THAT(ErrorOf("allow_users = [\"alice\"]"), HasSubstr("there is no such key"));
+  EXPECT_THAT(ErrorOf("[callers]\nallow_user = [\"alice\"]"),
+              HasSubstr("there are allow_users, allow_groups, admin_groups"));
+}
+
+TEST(ConfigTest, LimitsAndWhoHasOthers) {
+  // Overrides stand before the defaults here, and start from them all the same.
+  const Config config = FromText(R"([limits.users.alice]
+taps_per_user = 500
+[limits.groups.kvm]
+connections_per_user = 7
+[limits.users.4711]
+taps_per_user = 0
+[limits]
+taps_per_user = 10
+connections_per_user = 20
+connections = 300
+)")
+                            .value();
+  EXPECT_EQ(config.connections, 300u);
+  const AdmissionRules& rules = config.callers;
+  EXPECT_EQ(rules.limits, (CallerLimits{.taps = 10, .connections = 20}));
+  EXPECT_EQ(rules.user_limits.at(1000), (CallerLimits{.taps = 500, .connections = 20}));
+  EXPECT_EQ(rules.user_limits.at(4711), (CallerLimits{.taps = 0, .connections = 20}));
+  EXPECT_EQ(rules.group_limits.at(105), (CallerLimits{.taps = 10, .connections = 7}));
+  EXPECT_THAT(ErrorOf("[limits]\ntaps_per_user = -1"), HasSubstr("is not 0 to"));
+  EXPECT_THAT(ErrorOf("[limits]\ntaps_per_user = \"9\""), HasSubstr("must be an integer"));
+  EXPECT_THAT(ErrorOf("[limits]\nconnections_per_user = 0"), HasSubstr("is not 1 to"));
+  EXPECT_THAT(ErrorOf("[limits]\ntaps = 9"), HasSubstr("[limits.users.NAME]"));
+  EXPECT_THAT(ErrorOf("[limits.users.carol]\ntaps_per_user = 9"),
+              AllOf(StartsWith("svnetd.toml:1: limits.users.carol: "), HasSubstr("is no user")));
+  EXPECT_THAT(ErrorOf("[limits.users.alice]\ntaps = 9"),
+              StartsWith("svnetd.toml:2: limits.users.alice.taps: there is no such key"));
+  EXPECT_THAT(ErrorOf("[limits.users]\nalice = 9"), HasSubstr("must be a table"));
+  EXPECT_THAT(ErrorOf("limits = 9"), StartsWith("svnetd.toml:1: limits: "));
+}
+
+TEST(ConfigTest, TheSubnetMustHoldAGatewayAndAGuestThatHostsCanHave) {
+  for (const char* bad : {"10.0.0.0/7", "10.0.0.0/31", "10.0.0.0/32", "0.0.0.0/8", "127.0.0.0/24",
+                          "224.0.0.0/24", "240.0.0.0/8", "10.0.0.1/24", "10.0.0.0", "fd00::/64"}) {
+    EXPECT_THAT(ErrorOf("", {{"subnet", bad}}), StartsWith("--subnet: ")) << bad;
+  }
+  for (const char* good : {"10.0.0.0/8", "10.9.9.4/30", "192.168.1.64/26", "100.64.0.0/10"}) {
+    EXPECT_TRUE(FromText("", {{"subnet", good}}).ok()) << good;
+  }
+}
+
+TEST(ConfigTest, TheCommandLineIsLoaded) {
+  const auto load = [](std::vector<const char*> argv) {
+    argv.insert(argv.begin(), "svnetd");
+    return LoadConfig(static_cast<int>(argv.size()), argv.data());
+  };
+  EXPECT_EQ(std::get<Exit>(load({"--help"})).code, 0);
+  EXPECT_EQ(std::get<Exit>(load({"--version"})).text, "svnetd " SVNET_VERSION "\n");
+  EXPECT_EQ(std::get<Exit>(load({"--nonsense"})).code, 2);
+  EXPECT_EQ(std::get<Exit>(load({"--config", "/nonexistent.toml"})).code, 1);
+  EXPECT_EQ(std::get<Exit>(load({"--config", "/dev"})).code, 1);
+  EXPECT_EQ(std::get<Config>(load({"--config", "/dev/null", "--bridge=b"})).bridge.text(), "b");
+}
+
+}  // namespace
+}  // namespace svnet

@@ -1,0 +1,684 @@
+// Every decision, over a kernel and a firewall in memory.
+#include "daemon/network/network_manager.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/network/names.h"
+#include "tests/fakes/fake_firewall.h"
+#include "tests/fakes/fake_kernel.h"
+#include "tests/unit/values.h"
+
+namespace svnet {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using testing::Iface;
+using testing::Ip;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using testing::Mac;
+using testing::Name;
+using ::testing::Not;
+using testing::Prefix;
+using testing::ReasonIn;
+using testing::Vm;
+
+const Caller kAlice = {.uid = 1000, .gid = 1000, .groups = {44, 105}};
+const Caller kBob = {.uid = 1001, .gid = 1001};
+const Caller kRoot = {.uid = 0, .gid = 0, .administrator = true};
+
+class NetworkManagerTest : public ::testing::Test {
+ protected:
+  explicit NetworkManagerTest(const std::string& prefix = "172.30.0.0/24")
+      : settings_({.bridge = Name("svbr0"),
+                   .prefix = Prefix(prefix),
+                   .bridge_mac = Mac("c2:00:00:00:00:01")}) {}
+
+  // A second call is a restart.
+  absl::Status Start() {
+    manager_.reset();
+    firewall_.Restart();
+    auto manager = NetworkManager::Start(settings_, &kernel_, &firewall_);
+    if (manager.ok()) manager_ = *std::move(manager);
+    return manager.status();
+  }
+
+  NetworkManager& manager() {
+    if (manager_ == nullptr) {
+      EXPECT_TRUE(Start().ok());
+    }
+    return *manager_;
+  }
+
+  absl::StatusOr<Lease> Create(const Caller& caller, const std::string& vm) {
+    return manager().CreateTap(caller, {.vm = Vm(vm), .iface = Iface("eth0")});
+  }
+  Lease MustCreate(const Caller& caller, const std::string& vm) {
+    const absl::StatusOr<Lease> lease = Create(caller, vm);
+    EXPECT_TRUE(lease.ok()) << lease.status();
+    return *lease;
+  }
+  static LeaseSelector ByIds(const std::string& vm) {
+    return LeaseIds{.vm = Vm(vm), .iface = Iface("eth0")};
+  }
+  bool MustRemove(const Caller& caller, const LeaseSelector& selector) {
+    const auto removed = manager().RemoveTap(caller, selector);
+    EXPECT_TRUE(removed.ok()) << removed.status();
+    return removed->has_value();
+  }
+  std::vector<Lease> List(const Caller& caller) {
+    return manager().ListTaps(caller, std::nullopt, 1000)->leases;
+  }
+  std::vector<std::string> Conditions() {
+    std::vector<std::string> types;
+    const NetworkStatus status = manager().GetNetwork().value();
+    for (const Condition& each : status.setup.conditions) types.push_back(each.type);
+    return types;
+  }
+
+  std::string Picture() const { return kernel_.Dump() + firewall_.Dump(); }
+
+  NetworkSettings settings_;
+  testing::Faults faults_;
+  testing::FakeKernel kernel_{&faults_};
+  testing::FakeFirewall firewall_{&faults_};
+  std::unique_ptr<NetworkManager> manager_;
+};
+
+TEST_F(NetworkManagerTest, StartsWithoutTouchingAnything) {
+  const std::string before = Picture();
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(Picture(), before);
+}
+
+TEST_F(NetworkManagerTest, TheFirstTapMakesTheNetwork) {
+  const Lease lease = MustCreate(kAlice, "vm1");
+  EXPECT_EQ(lease.tap, Name("svvm1eth0"));
+  EXPECT_EQ(lease.ip, Ip("172.30.0.2"));
+  EXPECT_EQ(lease.mac, Mac("02:29:a3:2f:41:c8"));
+  EXPECT_EQ(lease.mtu, 1500u);
+  const std::string group = absl::StrCat(DeriveLinkGroup(Name("svbr0")));
+  EXPECT_EQ(
+      Picture(),
+      "link eth0 kind=0 master=- mac=00:00:00:00:00:00 mtu=1500 group=0 up carrier alias=\"\"\n"
+      "link svbr0 kind=1 master=- mac=c2:00:00:00:00:01 mtu=1500 group=0 up alias=\"\"\n"
+      "link svvm1eth0 kind=2 master=svbr0 mac=00:00:00:00:00:00 mtu=1500 group=" +
+          group +
+          " up persistent pinned owner=1000 alias=\"svnet1 bridge=svbr0 vm=vm1 iface=eth0 "
+          "ip=172.30.0.2 mac=02:29:a3:2f:41:c8 queues=1 lifetime=persistent\"\n"
+          "address 192.0.2.10/24 dev eth0\n"
+          "address 172.30.0.1/24 dev svbr0\n"
+          "neighbour 172.30.0.2 02:29:a3:2f:41:c8 dev svbr0\n"
+          "route 0.0.0.0/0 dev eth0\n"
+          "rules for c2:00:00:00:00:01\n"
+          "binding 3 02:29:a3:2f:41:c8 172.30.0.2 zone 1000\n");
+}
+
+// A daemon killed between any two steps leaves no device: it is made persistent last.
+TEST_F(NetworkManagerTest, TheTapBecomesPersistentLast) {
+  MustCreate(kAlice, "vm1");
+  const std::vector<std::string> calls = faults_.TakeCalls();
+  EXPECT_EQ(calls.back(), "Persist");
+}
+
+TEST_F(NetworkManagerTest, ARepeatedRequestIsTheSameLease) {
+  const Lease lease = MustCreate(kAlice, "vm1");
+  const std::string before = Picture();
+  EXPECT_EQ(MustCreate(kAlice, "vm1"), lease);
+  EXPECT_EQ(Picture(), before);
+}
+
+TEST_F(NetworkManagerTest, ADifferentRequestForTheSameIdsIsAConflict) {
+  const TapRequest made = {.vm = Vm("vm1"), .iface = Iface("eth0"), .group = 44, .queues = 2};
+  ASSERT_TRUE(manager().CreateTap(kAlice, made).ok());
+  const std::string before = Picture();
+  const auto refused = [&](const std::function<void(TapRequest*)>& change) {
+    TapRequest request = made;
+    change(&request);
+    return ReasonIn(manager().CreateTap(kAlice, request).status());
+  };
+  EXPECT_EQ(refused([](TapRequest* r) { r->ip = Ip("172.30.0.9"); }), "LEASE_CONFLICT");
+  EXPECT_EQ(refused([](TapRequest* r) { r->mac = Mac("02:00:00:00:00:09"); }), "LEASE_CONFLICT");
+  EXPECT_EQ(refused([](TapRequest* r) { r->queues = 1; }), "LEASE_CONFLICT");
+  EXPECT_EQ(refused([](TapRequest* r) { r->group = 105; }), "LEASE_CONFLICT");
+  EXPECT_EQ(refused([](TapRequest* r) { r->group.reset(); }), "LEASE_CONFLICT");
+  EXPECT_EQ(refused([](TapRequest* r) { r->ip = Ip("172.30.0.2"); }), "OK");
+  EXPECT_EQ(Picture(), before);
+}
+
+// Fault 3: each gets its own device.
+TEST_F(NetworkManagerTest, NamesThatCollideAreDifferentDevices) {
+  kernel_.AddLink({.name = "svforeeth0"});
+  EXPECT_EQ(MustCreate(kAlice, "same-vm-1").tap, Name("svsameeth0"));
+  EXPECT_EQ(MustCreate(kAlice, "same-vm-2").tap,
+            HashedTapName({1000, Vm("same-vm-2"), Iface("eth0")}, 0));
+  EXPECT_EQ(MustCreate(kBob, "same-vm-1").tap,
+            HashedTapName({1001, Vm("same-vm-1"), Iface("eth0")}, 0));
+  EXPECT_EQ(MustCreate(kBob, "foreign").tap,
+            HashedTapName({1001, Vm("foreign"), Iface("eth0")}, 0));
+}
+
+TEST_F(NetworkManagerTest, AHashedNameThatIsTakenTooIsHashedAgain) {
+  const LeaseKey key = {1000, Vm("vm1"), Iface("eth0")};
+  kernel_.AddLink({.name = "svvm1eth0"});
+  for (int i = 0; i < 3; ++i) kernel_.AddLink({.name = HashedTapName(key, i).text()});
+  EXPECT_EQ(MustCreate(kAlice, "vm1").tap, HashedTapName(key, 3));
+  for (int i = 3; i < 8; ++i) {
+    if (kernel_.Find(HashedTapName(key, i).text()) == nullptr) {
+      kernel_.AddLink({.name = HashedTapName(key, i).text()});
+    }
+  }
+  EXPECT_TRUE(MustRemove(kAlice, ByIds("vm1")));
+  kernel_.AddLink({.name = HashedTapName(key, 3).text()});
+  EXPECT_EQ(ReasonIn(Create(kAlice, "vm1").status()), "TAP_CREATE_FAILED");
+}
+
+// Fault 9.
+TEST_F(NetworkManagerTest, MacsThatCollideBecomeDifferent) {
+  EXPECT_EQ(MustCreate(kAlice, "vm1").mac, DeriveGuestMac(Vm("vm1"), Iface("eth0"), 0));
+  EXPECT_EQ(MustCreate(kBob, "vm1").mac, DeriveGuestMac(Vm("vm1"), Iface("eth0"), 1));
+}
+
+TEST_F(NetworkManagerTest, AParticularAddressAndMacAreChecked) {
+  const auto answer = [&](const std::string& vm, std::optional<Ipv4Address> ip,
+                          std::optional<MacAddress> mac) {
+    return ReasonIn(
+        manager()
+            .CreateTap(kAlice, {.vm = Vm(vm), .iface = Iface("eth0"), .ip = ip, .mac = mac})
+            .status());
+  };
+  const std::string before = Picture();
+  EXPECT_EQ(answer("a", Ip("172.30.0.1"), {}), "INVALID_ADDRESS");
+  EXPECT_EQ(answer("a", Ip("172.30.0.255"), {}), "INVALID_ADDRESS");
+  EXPECT_EQ(answer("a", Ip("10.0.0.1"), {}), "INVALID_ADDRESS");
+  EXPECT_EQ(answer("a", {}, settings_.bridge_mac), "ADDRESS_IN_USE");
+  EXPECT_EQ(Picture(), before);
+  EXPECT_EQ(answer("a", Ip("172.30.0.254"), Mac("02:00:00:00:00:09")), "OK");
+  EXPECT_EQ(answer("b", Ip("172.30.0.254"), {}), "ADDRESS_IN_USE");
+  EXPECT_EQ(answer("b", {}, Mac("02:00:00:00:00:09")), "ADDRESS_IN_USE");
+}
+
+TEST_F(NetworkManagerTest, ABridgesOtherAddressesAreNotForGuests) {
+  const Ifindex bridge = kernel_.AddLink(
+      {.name = "svbr0", .kind = LinkKind::kBridge, .mac = Mac("02:00:00:00:00:77"), .mtu = 1500});
+  kernel_.AddAddress(
+      {.ifindex = bridge, .address = Ip("172.30.0.2"), .prefix = Prefix("172.30.0.0/24")});
+  EXPECT_EQ(MustCreate(kAlice, "vm1").ip, Ip("172.30.0.3"));
+  EXPECT_EQ(manager().GetNetwork()->addresses_total, 252u);
+}
+
+class SmallNetworkTest : public NetworkManagerTest {
+ protected:
+  SmallNetworkTest() : NetworkManagerTest("10.9.9.0/29") {}  // .2 to .6
+};
+
+// Faults 1 and 12.
+TEST_F(SmallNetworkTest, AFullPoolRefusesAndOneRemovalMakesRoomForOne) {
+  for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
+  const std::string before = Picture();
+  EXPECT_EQ(ReasonIn(Create(kAlice, "more").status()), "ADDRESS_POOL_EXHAUSTED");
+  EXPECT_EQ(Picture(), before);
+  EXPECT_TRUE(MustRemove(kAlice, ByIds("vm3")));
+  EXPECT_EQ(MustCreate(kAlice, "more").ip, Ip("10.9.9.5"));
+  EXPECT_EQ(ReasonIn(Create(kAlice, "still").status()), "ADDRESS_POOL_EXHAUSTED");
+}
+
+TEST_F(SmallNetworkTest, AddressesOfTapsThatSomebodyDeletedComeBack) {
+  for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
+  kernel_.Delete("svvm2eth0");
+  EXPECT_EQ(MustCreate(kBob, "more").ip, Ip("10.9.9.4"));
+  EXPECT_EQ(List(kRoot).size(), 5u);
+}
+
+TEST_F(NetworkManagerTest, AFullBridgeRefusesAndNothingStays) {
+  MustCreate(kAlice, "vm1");
+  const Ifindex bridge = kernel_.Find("svbr0")->ifindex;
+  for (int i = 1; i < kMaxBridgePorts; ++i) {
+    kernel_.AddLink({.name = absl::StrCat("port", i), .master = bridge});
+  }
+  const std::string before = Picture();
+  EXPECT_EQ(ReasonIn(Create(kAlice, "vm2").status()), "BRIDGE_FULL");
+  EXPECT_EQ(Picture(), before);
+}
+
+TEST_F(NetworkManagerTest, OwnersSeeReadAndRemoveOnlyTheirOwn) {
+  const Lease lease = MustCreate(kAlice, "vm1");
+  const std::string before = Picture();
+  EXPECT_THAT(List(kBob), IsEmpty());
+  EXPECT_FALSE(MustRemove(kBob, LeaseSelector(lease.tap)));
+  EXPECT_FALSE(MustRemove(kBob, ByIds("vm1")));
+  const auto boot_args = [&](const Caller& caller, const LeaseSelector& selector) {
+    return manager().GetBootArgs(caller, {.lease = selector, .guest_interface = Name("eth0")});
+  };
+  // Another's is exactly as an absent one.
+  EXPECT_EQ(boot_args(kBob, lease.tap).status(),
+            Error(Reason::kTapNotFound, "there is no TAP svvm1eth0"));
+  EXPECT_EQ(boot_args(kBob, Name("absent")).status(),
+            Error(Reason::kTapNotFound, "there is no TAP absent"));
+  EXPECT_EQ(manager().Cleanup(kBob, CleanupScope::kCaller)->taps_removed, 0u);
+  EXPECT_EQ(Picture(), before);
+  EXPECT_EQ(*boot_args(kAlice, lease.tap), "ip=172.30.0.2::172.30.0.1:255.255.255.0::eth0:off");
+  EXPECT_THAT(List(kRoot), ElementsAre(lease));
+  EXPECT_TRUE(boot_args(kRoot, lease.tap).ok());
+  EXPECT_TRUE(MustRemove(kRoot, LeaseSelector(lease.tap)));
+  EXPECT_FALSE(MustRemove(kRoot, LeaseSelector(lease.tap)));
+}
+
+TEST_F(NetworkManagerTest, OnlyAdministratorsSpeakForOthers) {
+  const TapRequest request = {.vm = Vm("vm1"), .iface = Iface("eth0"), .owner = 1001};
+  EXPECT_EQ(ReasonIn(manager().CreateTap(kAlice, request).status()), "PERMISSION_DENIED");
+  EXPECT_EQ(manager().CreateTap(kRoot, request)->key.owner, 1001u);
+  EXPECT_EQ(manager().CreateTap(kBob, request)->key.owner, 1001u);
+  const LeaseSelector bobs = LeaseIds{.owner = 1001, .vm = Vm("vm1"), .iface = Iface("eth0")};
+  EXPECT_EQ(ReasonIn(manager().RemoveTap(kAlice, bobs).status()), "PERMISSION_DENIED");
+  EXPECT_EQ(ReasonIn(manager().Cleanup(kAlice, CleanupScope::kNetwork).status()),
+            "PERMISSION_DENIED");
+  EXPECT_TRUE(MustRemove(kRoot, bobs));
+}
+
+TEST_F(NetworkManagerTest, AGroupIsOneThatTheCallerIsIn) {
+  const auto create = [&](const Caller& caller, gid_t group) {
+    return ReasonIn(
+        manager()
+            .CreateTap(caller, {.vm = Vm("vm1"), .iface = Iface("eth0"), .group = group})
+            .status());
+  };
+  EXPECT_EQ(create(kAlice, 999), "PERMISSION_DENIED");
+  EXPECT_EQ(create(kAlice, 105), "OK");
+  EXPECT_EQ(create(kRoot, 999), "OK");
+}
+
+// Fault 7.
+TEST_F(NetworkManagerTest, ARestartFindsTheSameLeasesAndTouchesNothing) {
+  for (int i = 0; i < 5; ++i) MustCreate(i % 2 == 0 ? kAlice : kBob, absl::StrCat("vm", i));
+  MustRemove(kAlice, ByIds("vm4"));
+  kernel_.Find("svvm0eth0")->carrier = true;
+  const std::vector<Lease> before = List(kRoot);
+  const std::string picture = Picture();
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(Picture(), picture);
+  EXPECT_EQ(List(kRoot), before);
+  EXPECT_EQ(MustCreate(kAlice, "new").ip, Ip("172.30.0.6"));
+}
+
+TEST_F(NetworkManagerTest, AStartWithLeasesMakesTheirNetworkWhole) {
+  MustCreate(kAlice, "vm1");
+  firewall_.Flush();
+  kernel_.Find("svbr0")->up = false;
+  kernel_.TurnForwardingOff();
+  EXPECT_THAT(Conditions(), ElementsAre("BRIDGE_DOWN", "FORWARDING_OFF", "NAT_MISSING"));
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(Conditions(), IsEmpty());
+}
+
+TEST_F(NetworkManagerTest, AStartThatCannotMakeItWholeServesAllTheSame) {
+  const Lease lease = MustCreate(kAlice, "vm1");
+  faults_.FailNext("Apply", absl::InternalError("nftables: no"));
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(List(kAlice), ElementsAre(lease));
+  EXPECT_THAT(Conditions(), Contains("NAT_MISSING"));
+}
+
+// Fault 5.
+TEST_F(NetworkManagerTest, ABridgeThatStoodBeforeIsUsedAndStays) {
+  kernel_.AddLink(
+      {.name = "svbr0", .kind = LinkKind::kBridge, .mac = Mac("02:00:00:00:00:77"), .mtu = 1300});
+  const std::string before = Picture();
+  EXPECT_EQ(MustCreate(kAlice, "vm1").mtu, 1300u);
+  EXPECT_TRUE(kernel_.Find("svbr0")->up);
+  const CleanupResult result = *manager().Cleanup(kRoot, CleanupScope::kNetwork);
+  EXPECT_EQ(result.taps_removed, 1u);
+  EXPECT_FALSE(result.bridge_removed);
+  EXPECT_TRUE(result.nat_removed);
+  EXPECT_EQ(Picture(), before);
+}
+
+TEST_F(NetworkManagerTest, CleanupTakesAwayWhatItSays) {
+  const std::string before = Picture();
+  for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
+  MustCreate(kBob, "vm0");
+  EXPECT_EQ(manager().Cleanup(kAlice, CleanupScope::kCaller)->taps_removed, 3u);
+  EXPECT_EQ(List(kRoot).size(), 1u);
+  const CleanupResult result = *manager().Cleanup(kRoot, CleanupScope::kNetwork);
+  EXPECT_EQ(result.taps_removed, 1u);
+  EXPECT_TRUE(result.bridge_removed);
+  EXPECT_TRUE(result.nat_removed);
+  EXPECT_EQ(Picture(), before);
+  EXPECT_FALSE(manager().Cleanup(kRoot, CleanupScope::kNetwork)->bridge_removed);
+  EXPECT_EQ(MustCreate(kAlice, "vm9").tap, Name("svvm9eth0"));
+}
+
+TEST_F(NetworkManagerTest, CleanupAlsoTakesTapsThatCouldNotBeAdopted) {
+  MustCreate(kAlice, "vm1");
+  kernel_.Find("svvm1eth0")->alias += " spoiled";
+  EXPECT_THAT(List(kRoot), IsEmpty());
+  EXPECT_THAT(Conditions(), ElementsAre("TAP_NOT_ADOPTED"));
+  EXPECT_EQ(manager().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 1u);
+}
+
+TEST_F(NetworkManagerTest, ACleanupThatFailsMayBeRepeated) {
+  const std::string before = Picture();
+  for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
+  faults_.FailNext("DeleteLink", absl::InternalError("EBUSY"));
+  EXPECT_EQ(ReasonIn(manager().Cleanup(kRoot, CleanupScope::kNetwork).status()),
+            "BRIDGE_SETUP_FAILED");
+  EXPECT_EQ(List(kAlice).size(), 3u);
+  EXPECT_EQ(manager().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 3u);
+  EXPECT_EQ(Picture(), before);
+}
+
+TEST_F(NetworkManagerTest, ATapThatSomebodyRenamedIsFoundByItsIds) {
+  MustCreate(kAlice, "vm1");
+  kernel_.Find("svvm1eth0")->name = "renamed";
+  EXPECT_EQ(MustCreate(kAlice, "vm1").tap, Name("renamed"));
+  EXPECT_TRUE(MustRemove(kAlice, LeaseSelector(Name("renamed"))));
+}
+
+TEST_F(NetworkManagerTest, ATapThatSomebodyDeletedIsMadeAnew) {
+  MustCreate(kAlice, "vm1");
+  kernel_.Delete("svvm1eth0");
+  EXPECT_FALSE(MustRemove(kAlice, ByIds("vm1")));
+  MustCreate(kAlice, "vm1");
+  EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
+}
+
+TEST_F(NetworkManagerTest, AConflictIsRefusedAtStartAndWhenTheBridgeIsFirstMade) {
+  ASSERT_TRUE(Start().ok());
+  kernel_.AddRoute({.destination = Prefix("172.16.0.0/12"),
+                    .ifindex = kernel_.Find("eth0")->ifindex,
+                    .table = RT_TABLE_MAIN});
+  const std::string before = Picture();
+  const absl::Status refused = Create(kAlice, "vm1").status();
+  EXPECT_EQ(ReasonIn(refused), "SUBNET_CONFLICT");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("172.16.0.0/12 by link eth0"));
+  EXPECT_EQ(Picture(), before);
+  EXPECT_THAT(Conditions(), ElementsAre("SUBNET_CONFLICT"));
+  EXPECT_EQ(ReasonIn(Start()), "SUBNET_CONFLICT");
+}
+
+TEST_F(NetworkManagerTest, AConflictThatCameLaterDoesNotStopANetworkThatStands) {
+  const Lease lease = MustCreate(kAlice, "vm1");
+  kernel_.AddRoute({.destination = Prefix("172.16.0.0/12"),
+                    .ifindex = kernel_.Find("eth0")->ifindex,
+                    .table = RT_TABLE_MAIN});
+  EXPECT_THAT(Conditions(), ElementsAre("SUBNET_CONFLICT"));
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(List(kAlice), ElementsAre(lease));
+  MustCreate(kAlice, "vm2");
+}
+
+TEST_F(NetworkManagerTest, ALinkOfTheBridgesNameThatIsNoBridge) {
+  kernel_.AddLink({.name = "svbr0"});
+  const std::string before = Picture();
+  EXPECT_EQ(ReasonIn(Create(kAlice, "vm1").status()), "NOT_A_BRIDGE");
+  EXPECT_EQ(Picture(), before);
+  EXPECT_THAT(Conditions(), ElementsAre("NOT_A_BRIDGE"));
+}
+
+TEST_F(NetworkManagerTest, TheMtuIsTheUplinksWhenTheNetworkIsMadeAndKeptThen) {
+  kernel_.Find("eth0")->mtu = 1420;
+  EXPECT_EQ(MustCreate(kAlice, "vm1").mtu, 1420u);
+  kernel_.Find("eth0")->mtu = 9000;
+  EXPECT_EQ(MustCreate(kAlice, "vm2").mtu, 1420u);
+  ASSERT_TRUE(manager().Cleanup(kAlice, CleanupScope::kCaller).ok());
+  EXPECT_EQ(MustCreate(kAlice, "vm3").mtu, 9000u);
+}
+
+TEST_F(NetworkManagerTest, PagesAreInOrderAndComplete) {
+  for (int i = 0; i < 7; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
+  MustCreate(kBob, "vm7");
+  std::vector<LinkName> seen;
+  std::optional<LinkName> after;
+  for (int page = 0; page < 10; ++page) {
+    const LeasePage taps = *manager().ListTaps(kAlice, after, 3);
+    for (const Lease& lease : taps.leases) seen.push_back(lease.tap);
+    if (!taps.more) break;
+    after = taps.leases.back().tap;
+  }
+  EXPECT_EQ(seen.size(), 7u);
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+  // A page that is just full is the last one.
+  EXPECT_FALSE(manager().ListTaps(kAlice, std::nullopt, 7)->more);
+}
+
+TEST_F(NetworkManagerTest, ForeignLinksAreNeverTouched) {
+  Link foreign = {.name = "svvm1eth0", .kind = LinkKind::kTap, .owner = 1000, .persistent = true};
+  kernel_.AddLink(foreign);
+  foreign.name = "tap9";
+  foreign.alias =
+      "svnet1 bridge=svbr9 vm=vm1 iface=eth0 ip=172.30.0.2 mac=02:29:a3:2f:41:c8 queues=1 "
+      "lifetime=persistent";
+  kernel_.AddLink(foreign);
+  const std::string before = Picture();
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(List(kRoot), IsEmpty());
+  EXPECT_FALSE(MustRemove(kRoot, LeaseSelector(Name("tap9"))));
+  MustCreate(kAlice, "vm1");
+  EXPECT_EQ(manager().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 1u);
+  EXPECT_EQ(Picture(), before);
+}
+
+// The port is closed until its elements stand, and at once when they go.
+TEST_F(NetworkManagerTest, AGuestIsBoundBeforeItsPortOpensAndCutOffBeforeItGoes) {
+  MustCreate(kAlice, "vm1");
+  faults_.TakeCalls();
+  MustCreate(kAlice, "vm2");
+  std::vector<std::string> calls = faults_.TakeCalls();
+  EXPECT_THAT(calls, IsSupersetOf({"Bind", "SetNeighbour", "Join", "Persist"}));
+  const auto at = [&](const std::string& call) {
+    return std::find(calls.begin(), calls.end(), call) - calls.begin();
+  };
+  EXPECT_LT(at("Bind"), at("Join"));
+  EXPECT_LT(at("SetNeighbour"), at("Join"));
+  MustRemove(kAlice, ByIds("vm2"));
+  calls = faults_.TakeCalls();
+  EXPECT_LT(at("Unbind"), at("DeleteLink"));
+  EXPECT_EQ(firewall_.bindings().size(), 1u);
+}
+
+TEST_F(NetworkManagerTest, ATapThatSomebodyDeletedIsBoundNoMore) {
+  MustCreate(kAlice, "vm1");
+  const std::string before = Picture();
+  MustCreate(kAlice, "vm2");
+  kernel_.Delete("svvm2eth0");
+  EXPECT_EQ(List(kAlice).size(), 1u);
+  EXPECT_EQ(Picture(), before);
+}
+
+TEST_F(NetworkManagerTest, RulesThatSomebodyFlushedComeBackWithEveryBinding) {
+  MustCreate(kAlice, "vm1");
+  MustCreate(kBob, "vm2");
+  const std::string before = Picture();
+  firewall_.Flush();
+  MustCreate(kAlice, "vm3");
+  MustRemove(kAlice, ByIds("vm3"));
+  EXPECT_EQ(Picture(), before);
+}
+
+TEST_F(NetworkManagerTest, ARestartForgetsTheNeighboursOfThoseWhoHaveGone) {
+  MustCreate(kAlice, "vm1");
+  const Lease gone = MustCreate(kAlice, "vm2");
+  kernel_.Delete("svvm2eth0");
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(*kernel_.ListNeighbours(kernel_.Find("svbr0")->ifindex),
+              ElementsAre(Field(&Neighbour::address, Ip("172.30.0.2"))));
+  EXPECT_EQ(firewall_.bindings().size(), 1u);
+}
+
+TEST_F(NetworkManagerTest, ABridgeThatWasDownKnowsItsNeighboursAgain) {
+  MustCreate(kAlice, "vm1");
+  const std::string before = Picture();
+  Link* bridge = kernel_.Find("svbr0");
+  bridge->up = false;
+  ASSERT_TRUE(kernel_.DeleteNeighbour(bridge->ifindex, Ip("172.30.0.2")).ok());
+  MustCreate(kAlice, "vm2");
+  MustRemove(kAlice, ByIds("vm2"));
+  EXPECT_EQ(Picture(), before);
+}
+
+TEST_F(NetworkManagerTest, AKernelThatCannotPinIsACondition) {
+  kernel_.ForgetPinning();
+  MustCreate(kAlice, "vm1");
+  EXPECT_THAT(Conditions(), ElementsAre("PORTS_NOT_PINNED"));
+}
+
+TEST_F(NetworkManagerTest, ZonesAreWhatTheIsolationSays) {
+  const auto zones = [&](Isolation isolation) {
+    settings_.isolation = isolation;
+    EXPECT_TRUE(Start().ok());
+    std::vector<uint32_t> zones;
+    for (const auto& [ifindex, binding] : firewall_.bindings()) zones.push_back(binding.zone);
+    return zones;
+  };
+  MustCreate(kAlice, "vm1");
+  MustCreate(kAlice, "vm2");
+  MustCreate(kBob, "vm1");
+  EXPECT_THAT(zones(Isolation::kOwner), ElementsAre(1000u, 1000u, 1001u));
+  EXPECT_THAT(zones(Isolation::kNone), ElementsAre(0u, 0u, 0u));
+  const std::vector<uint32_t> all = zones(Isolation::kAll);
+  EXPECT_EQ(std::set<uint32_t>(all.begin(), all.end()).size(), 3u);
+}
+
+class QuotaTest : public NetworkManagerTest {
+ protected:
+  Caller modest_ = {.uid = 1000, .gid = 1000, .tap_limit = 2};
+};
+
+TEST_F(QuotaTest, IsOneOwnersAlone) {
+  MustCreate(modest_, "vm1");
+  MustCreate(modest_, "vm2");
+  const std::string before = Picture();
+  const absl::Status refused = Create(modest_, "vm3").status();
+  EXPECT_EQ(ReasonIn(refused), "QUOTA_EXCEEDED");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("taps_per_user"));
+  EXPECT_EQ(Picture(), before);
+  MustCreate(kBob, "vm3");
+  // What stands is no new one.
+  MustCreate(modest_, "vm2");
+  MustRemove(modest_, ByIds("vm2"));
+  MustCreate(modest_, "vm3");
+}
+
+TEST_F(QuotaTest, CountsWhatWasAdoptedAndWhatAnAdministratorMade) {
+  ASSERT_TRUE(manager()
+                  .CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0"), .owner = modest_.uid})
+                  .ok());
+  MustCreate(modest_, "vm2");
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(ReasonIn(Create(modest_, "vm3").status()), "QUOTA_EXCEEDED");
+  // Nor does one that somebody deleted count for ever.
+  kernel_.Delete("svvm2eth0");
+  MustCreate(modest_, "vm3");
+}
+
+TEST_F(QuotaTest, IsNoAdministrators) {
+  for (int i = 0; i < 100; ++i) MustCreate(kRoot, absl::StrCat("vm", i));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(manager()
+                    .CreateTap(kRoot, {.vm = Vm(absl::StrCat("vm", i)),
+                                       .iface = Iface("eth0"),
+                                       .owner = modest_.uid})
+                    .ok());
+  }
+}
+
+// Fault 4: no step's failure passes for success. Each call below NetworkManager fails
+// once, one after the other.
+class FailureTest : public NetworkManagerTest, public ::testing::WithParamInterface<int> {};
+// More than CreateTap makes calls; MakesFewerCallsThanAreTried checks that.
+constexpr int kCalls = 30;
+INSTANTIATE_TEST_SUITE_P(Call, FailureTest, ::testing::Range(0, kCalls));
+
+TEST_F(FailureTest, MakesFewerCallsThanAreTried) {
+  manager();
+  faults_.TakeCalls();
+  MustCreate(kAlice, "vm1");
+  EXPECT_LT(faults_.TakeCalls().size(), static_cast<size_t>(kCalls));
+}
+
+TEST_P(FailureTest, TheFirstCreateLeavesNothing) {
+  manager();
+  const std::string before = Picture();
+  faults_.FailAfter(GetParam());
+  const absl::StatusOr<Lease> lease = Create(kAlice, "vm1");
+  faults_.Heal();
+  if (lease.ok()) {
+    EXPECT_EQ(List(kAlice).size(), 1u);
+    return;
+  }
+  EXPECT_THAT(std::string(lease.status().message()), HasSubstr("injected: "));
+  EXPECT_THAT(ReasonIn(lease.status()), Not("none"));
+  EXPECT_EQ(Picture(), before);
+  EXPECT_THAT(List(kAlice), IsEmpty());
+  // Nor is the address lost.
+  EXPECT_EQ(MustCreate(kAlice, "vm1").ip, Ip("172.30.0.2"));
+}
+
+TEST_P(FailureTest, ALaterCreateLeavesTheOthersAsTheyAre) {
+  const Lease first = MustCreate(kAlice, "vm1");
+  const std::string before = Picture();
+  faults_.FailAfter(GetParam());
+  const absl::StatusOr<Lease> lease = Create(kAlice, "vm2");
+  faults_.Heal();
+  if (lease.ok()) return;
+  EXPECT_EQ(Picture(), before);
+  EXPECT_THAT(List(kAlice), ElementsAre(first));
+  EXPECT_EQ(MustCreate(kAlice, "vm2").ip, Ip("172.30.0.3"));
+}
+
+TEST_P(FailureTest, ARemovalIsWholeOrNone) {
+  const Lease lease = MustCreate(kAlice, "vm1");
+  faults_.FailAfter(GetParam());
+  const auto removed = manager().RemoveTap(kAlice, ByIds("vm1"));
+  faults_.Heal();
+  EXPECT_EQ(List(kAlice).size(), removed.ok() ? 0u : 1u);
+  MustRemove(kAlice, ByIds("vm1"));
+  EXPECT_THAT(List(kAlice), IsEmpty());
+}
+
+TEST_P(FailureTest, ACleanupThatFailsIsCompletedByTheNext) {
+  manager();
+  const std::string before = Picture();
+  MustCreate(kAlice, "vm1");
+  MustCreate(kBob, "vm2");
+  faults_.FailAfter(GetParam());
+  manager().Cleanup(kRoot, CleanupScope::kNetwork).IgnoreError();
+  faults_.Heal();
+  ASSERT_TRUE(manager().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  EXPECT_EQ(Picture(), before);
+}
+
+TEST_P(FailureTest, AStartThatFailsTouchesNothing) {
+  MustCreate(kAlice, "vm1");
+  const std::string before = Picture();
+  faults_.FailAfter(GetParam());
+  Start().IgnoreError();
+  faults_.Heal();
+  EXPECT_EQ(Picture(), before);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(List(kAlice).size(), 1u);
+}
+
+TEST_F(NetworkManagerTest, WhenTheUndoFailsTooTheErrorIsThatOfTheStep) {
+  faults_.FailNext("Persist", absl::PermissionDeniedError("TUNSETPERSIST: EPERM"));
+  faults_.FailNext("ReleaseBridge", absl::InternalError("cannot delete"));
+  faults_.FailNext("Remove", absl::InternalError("cannot remove"));
+  const absl::Status status = Create(kAlice, "vm1").status();
+  EXPECT_EQ(ReasonIn(status), "TAP_CREATE_FAILED");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("TUNSETPERSIST: EPERM"));
+  EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
+  // What was left is what the next one takes.
+  EXPECT_EQ(MustCreate(kAlice, "vm1").ip, Ip("172.30.0.2"));
+}
+
+}  // namespace
+}  // namespace svnet

@@ -1,0 +1,227 @@
+// Protobuf to values and back, errors on the wire, and what the log says.
+#include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/rpc/conversions.h"
+#include "daemon/rpc/error_details.h"
+#include "daemon/rpc/network_calls.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "tests/fakes/fake_firewall.h"
+#include "tests/fakes/fake_kernel.h"
+#include "tests/unit/values.h"
+
+namespace svnet {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Iface;
+using testing::Ip;
+using testing::Mac;
+using testing::Name;
+using ::testing::Not;
+using testing::Prefix;
+using testing::ReasonIn;
+using testing::Vm;
+
+// A message from proto3 JSON.
+template <typename Message>
+Message FromJson(const std::string& json) {
+  Message message;
+  EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(json, &message).ok()) << json;
+  return message;
+}
+
+template <typename Request>
+std::string ReasonFor(const std::string& json) {
+  return ReasonIn(FromProto(FromJson<Request>(json)).status());
+}
+
+TEST(ConversionsTest, ACreateRequestWithEverything) {
+  const TapRequest request =
+      FromProto(FromJson<v1::CreateTapRequest>(
+                    R"({"vm_id": "vm1", "iface_id": "eth0", "ip_address": "172.30.0.9",
+                        "mac_address": "02:00:00:00:00:01", "owner_uid": 0, "group_gid": 44,
+                        "queues": 4, "lifetime": {"persistent": {}}})"))
+          .value();
+  EXPECT_EQ(request.vm, Vm("vm1"));
+  EXPECT_EQ(request.iface, Iface("eth0"));
+  EXPECT_EQ(request.ip, Ip("172.30.0.9"));
+  EXPECT_EQ(request.mac, Mac("02:00:00:00:00:01"));
+  EXPECT_EQ(request.owner, 0u);
+  EXPECT_EQ(request.group, 44u);
+  EXPECT_EQ(request.queues, 4);
+}
+
+TEST(ConversionsTest, ACreateRequestWithOnlyWhatMustBe) {
+  const TapRequest request =
+      FromProto(FromJson<v1::CreateTapRequest>(R"({"vm_id": "vm1", "iface_id": "eth0"})")).value();
+  EXPECT_EQ(request.ip, std::nullopt);
+  EXPECT_EQ(request.mac, std::nullopt);
+  EXPECT_EQ(request.owner, std::nullopt);
+  EXPECT_EQ(request.group, std::nullopt);
+  EXPECT_EQ(request.queues, 1);
+}
+
+TEST(ConversionsTest, EveryFieldOfACreateRequestIsChecked) {
+  const auto reason = [](const std::string& field) {
+    return ReasonFor<v1::CreateTapRequest>(
+        absl::StrCat(R"({"vm_id": "vm1", "iface_id": "eth0", )", field, "}"));
+  };
+  EXPECT_EQ(ReasonFor<v1::CreateTapRequest>("{}"), "INVALID_ID");
+  EXPECT_EQ(ReasonFor<v1::CreateTapRequest>(R"({"vm_id": "vm1"})"), "INVALID_ID");
+  EXPECT_EQ(reason(R"("ip_address": "172.30.0")"), "INVALID_ADDRESS");
+  EXPECT_EQ(reason(R"("ip_address": "fe80::1")"), "INVALID_ADDRESS");
+  EXPECT_EQ(reason(R"("mac_address": "02:00:00:00:00")"), "INVALID_ADDRESS");
+  EXPECT_EQ(reason(R"("mac_address": "01:00:5e:00:00:01")"), "INVALID_ADDRESS");
+  EXPECT_EQ(reason(R"("mac_address": "00:00:00:00:00:00")"), "INVALID_ADDRESS");
+  EXPECT_EQ(reason(R"("owner_uid": 4294967295)"), "INVALID_REQUEST");
+  EXPECT_EQ(reason(R"("group_gid": 4294967295)"), "INVALID_REQUEST");
+  EXPECT_EQ(reason(R"("queues": 257)"), "INVALID_REQUEST");
+  EXPECT_EQ(reason(R"("queues": 4294967295)"), "INVALID_REQUEST");
+  EXPECT_EQ(reason(R"("lifetime": {"process": {"pid": 1}})"), "UNSUPPORTED");
+  EXPECT_EQ(reason(R"("lifetime": {"untilDetached": {}})"), "UNSUPPORTED");
+  EXPECT_EQ(reason(R"("lifetime": {})"), "OK");
+}
+
+TEST(ConversionsTest, ALeaseIsNamedInOneWay) {
+  using Remove = v1::RemoveTapRequest;
+  EXPECT_EQ(ReasonFor<Remove>("{}"), "INVALID_REQUEST");
+  EXPECT_EQ(ReasonFor<Remove>(R"({"tapName": "a", "vmId": "b"})"), "INVALID_REQUEST");
+  EXPECT_EQ(ReasonFor<Remove>(R"({"tapName": "a", "ownerUid": 5})"), "INVALID_REQUEST");
+  EXPECT_EQ(ReasonFor<Remove>(R"({"vmId": "b"})"), "INVALID_ID");
+  EXPECT_EQ(ReasonFor<Remove>(R"({"tapName": "../x"})"), "INVALID_ID");
+  EXPECT_EQ(ReasonFor<Remove>(R"({"vmId": "a", "ifaceId": "b", "ownerUid": 4294967295})"),
+            "INVALID_REQUEST");
+  EXPECT_EQ(std::get<LinkName>(*FromProto(FromJson<Remove>(R"({"tapName": "svvm1eth0"})"))),
+            Name("svvm1eth0"));
+  const LeaseIds ids = std::get<LeaseIds>(
+      *FromProto(FromJson<Remove>(R"({"vmId": "a", "ifaceId": "b", "ownerUid": 5})")));
+  EXPECT_EQ(ids.owner, 5u);
+  EXPECT_EQ(ids.vm, Vm("a"));
+}
+
+TEST(ConversionsTest, BootArgs) {
+  using BootArgs = v1::GetBootArgsRequest;
+  const BootArgsRequest plain = *FromProto(FromJson<BootArgs>(R"({"tapName": "a"})"));
+  EXPECT_EQ(plain.guest_interface, Name("eth0"));
+  EXPECT_EQ(plain.hostname.text(), "");
+  const auto reason = [](const std::string& field) {
+    return ReasonFor<BootArgs>(absl::StrCat(R"({"tapName": "a", )", field, "}"));
+  };
+  EXPECT_EQ(reason(R"("guestInterface": "a:b")"), "INVALID_ID");
+  EXPECT_EQ(reason(R"("hostname": "a b")"), "INVALID_ID");
+  EXPECT_EQ(reason(R"("dnsServers": ["1.1.1.1", "9.9.9.9", "8.8.8.8"])"), "INVALID_REQUEST");
+  EXPECT_EQ(reason(R"("dnsServers": ["1.1.1.1:init=/bin/sh"])"), "INVALID_ADDRESS");
+  EXPECT_EQ(reason(R"("dnsServers": ["1.1.1.1", "9.9.9.9"])"), "OK");
+}
+
+TEST(ConversionsTest, PagesAndScopes) {
+  using Request = v1::ListTapsRequest;
+  EXPECT_EQ(FromProto(FromJson<Request>("{}"))->limit, 1000u);
+  EXPECT_EQ(FromProto(FromJson<Request>(R"({"pageSize": 7})"))->limit, 7u);
+  EXPECT_EQ(FromProto(FromJson<Request>(R"({"pageSize": 4294967295})"))->limit, 1000u);
+  EXPECT_EQ(FromProto(FromJson<Request>(R"({"pageToken": "svvm1eth0"})"))->after,
+            Name("svvm1eth0"));
+  EXPECT_EQ(ReasonFor<Request>(R"({"pageToken": "no/token"})"), "INVALID_REQUEST");
+  v1::CleanupRequest cleanup;
+  EXPECT_EQ(*FromProto(cleanup), CleanupScope::kCaller);
+  cleanup.set_scope(v1::CLEANUP_SCOPE_NETWORK);
+  EXPECT_EQ(*FromProto(cleanup), CleanupScope::kNetwork);
+  cleanup.set_scope(static_cast<v1::CleanupScope>(9));
+  EXPECT_EQ(ReasonIn(FromProto(cleanup).status()), "INVALID_REQUEST");
+}
+
+google::rpc::ErrorInfo InfoIn(const grpc::Status& status) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  EXPECT_EQ(details.code(), static_cast<int>(status.error_code()));
+  EXPECT_TRUE(details.details(0).UnpackTo(&info));
+  return info;
+}
+
+TEST(ErrorDetailsTest, CarryTheReasonAndTheAncestorsCode) {
+  const grpc::Status status = ToGrpcStatus(Error(Reason::kNotABridge, "svbr0 is no bridge"));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(status.error_message(), "svbr0 is no bridge");
+  const google::rpc::ErrorInfo info = InfoIn(status);
+  EXPECT_EQ(info.domain(), "svnet");
+  EXPECT_EQ(info.reason(), "NOT_A_BRIDGE");
+  EXPECT_EQ(info.metadata().at("ancestor_code"), "BRIDGE_SETUP_FAILED");
+  EXPECT_EQ(InfoIn(ToGrpcStatus(Error(Reason::kTapNotFound, "x"))).metadata_size(), 0);
+  EXPECT_EQ(InfoIn(ToGrpcStatus(absl::InternalError("x"))).reason(), "BRIDGE_SETUP_FAILED");
+  EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).ok());
+}
+
+class NetworkCallsTest : public ::testing::Test {
+ protected:
+  NetworkCallsTest()
+      : manager_(*NetworkManager::Start({.bridge = Name("svbr0"),
+                                         .prefix = Prefix("172.30.0.0/24"),
+                                         .bridge_mac = Mac("c2:00:00:00:00:01")},
+                                        &kernel_, &firewall_)),
+        calls_({.uid = 1000, .gid = 1000}, manager_.get()) {}
+
+  testing::Faults faults_;
+  testing::FakeKernel kernel_{&faults_};
+  testing::FakeFirewall firewall_{&faults_};
+  std::unique_ptr<NetworkManager> manager_;
+  NetworkCalls calls_;
+};
+
+TEST_F(NetworkCallsTest, TheLogSaysWhoWhatAndWhich) {
+  std::string log;
+  const auto response = calls_.CreateTap(
+      FromJson<v1::CreateTapRequest>(R"({"vmId": "vm1", "ifaceId": "eth0"})"), &log);
+  EXPECT_EQ(log, " vm=vm1 iface=eth0 tap=svvm1eth0 ip=172.30.0.2 mac=02:29:a3:2f:41:c8 owner=1000");
+  std::string json;
+  ASSERT_TRUE(google::protobuf::util::MessageToJsonString(response->tap(), &json).ok());
+  EXPECT_EQ(json, R"({"tapName":"svvm1eth0","guestIp":"172.30.0.2","gatewayIp":"172.30.0.1",)"
+                  R"("subnetMask":"255.255.255.0","mac":"02:29:a3:2f:41:c8","vmId":"vm1",)"
+                  R"("ifaceId":"eth0","prefixLength":24,"mtu":1500,"ownerUid":1000,)"
+                  R"("lifetime":{"persistent":{}},"queues":1})");
+  log.clear();
+  ASSERT_TRUE(
+      calls_.RemoveTap(FromJson<v1::RemoveTapRequest>(R"({"tapName": "svvm1eth0"})"), &log).ok());
+  EXPECT_EQ(log, " tap=svvm1eth0 removed=svvm1eth0 ip=172.30.0.2 owner=1000");
+}
+
+TEST_F(NetworkCallsTest, ACallersTextCannotForgeALogLine) {
+  v1::CreateTapRequest request;
+  request.set_vm_id("a\n2026-01-01 info: forged");
+  request.set_iface_id("x ip=1.2.3.4");
+  std::string log;
+  EXPECT_EQ(ReasonIn(calls_.CreateTap(request, &log).status()), "INVALID_ID");
+  EXPECT_EQ(log, R"( vm="a\n2026-01-01 info: forged" iface="x ip=1.2.3.4")");
+  request.set_vm_id(std::string(4096, '\x1b'));
+  log.clear();
+  EXPECT_FALSE(calls_.CreateTap(request, &log).ok());
+  EXPECT_LT(log.size(), 400u);
+  EXPECT_THAT(log, Not(HasSubstr("\x1b")));
+}
+
+TEST_F(NetworkCallsTest, TheNetworkIsShownWhole) {
+  std::string log;
+  ASSERT_TRUE(
+      calls_
+          .CreateTap(FromJson<v1::CreateTapRequest>(R"({"vmId": "vm1", "ifaceId": "eth0"})"), &log)
+          .ok());
+  const v1::GetNetworkResponse network = *calls_.GetNetwork({}, &log);
+  EXPECT_EQ(network.bridge(), "svbr0");
+  EXPECT_EQ(network.prefix(), "172.30.0.0/24");
+  EXPECT_EQ(network.gateway(), "172.30.0.1");
+  EXPECT_EQ(network.mtu(), 1500u);
+  EXPECT_EQ(network.addresses().total(), 253u);
+  EXPECT_EQ(network.addresses().used(), 1u);
+  EXPECT_EQ(network.ports().used(), 1u);
+  EXPECT_EQ(network.ports().limit(), 1023u);
+  EXPECT_TRUE(network.bridge_up());
+  EXPECT_EQ(network.daemon_version(), SVNET_VERSION);
+  EXPECT_EQ(network.conditions_size(), 0);
+}
+
+}  // namespace
+}  // namespace svnet

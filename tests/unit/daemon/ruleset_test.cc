@@ -1,0 +1,90 @@
+#include "daemon/firewall/ruleset.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "daemon/firewall/nft_firewall.h"
+#include "tests/unit/values.h"
+
+namespace svnet {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::Ip;
+using testing::Mac;
+using testing::Name;
+using ::testing::Not;
+using testing::Prefix;
+using ::testing::StartsWith;
+
+// The whole policy, as a reader should see it: every option that adds a rule is on.
+TEST(RulesetTest, IsTheGoldenText) {
+  const RulesetSpec spec = {
+      .bridge = Name("br-vm.1"),
+      .prefix = Prefix("10.1.2.64/26"),
+      .link_group = 100,
+      .host_access = false,
+      .host_ports = {{HostPort::Protocol::kUdp, 53}, {HostPort::Protocol::kTcp, 8080}},
+      .blocked_destinations = {Prefix("169.254.0.0/16"), Prefix("10.0.0.0/8")}};
+  const Binding binding = {
+      .ifindex = 7, .mac = Mac("02:00:00:00:00:07"), .ip = Ip("10.1.2.66"), .zone = 4294967294};
+  std::ifstream file(SVNET_GOLDEN_RULESET);
+  std::ostringstream golden;
+  golden << file.rdbuf();
+  EXPECT_EQ(RenderRuleset(spec, Mac("c2:00:00:00:00:01"), {binding}), golden.str());
+}
+
+TEST(RulesetTest, WithoutOptionsLeavesTheirRulesOut) {
+  const std::string ruleset =
+      RenderRuleset({.bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24"), .link_group = 100},
+                    Mac("c2:00:00:00:00:01"), {});
+  for (const char* absent : {"@blocked", "set blocked", "host_from_guest", "add element", "$"}) {
+    EXPECT_THAT(ruleset, Not(HasSubstr(absent)));
+  }
+}
+
+// A guest more is elements more, and never a rule.
+TEST(RulesetTest, HasNoMoreRulesForAThousandGuests) {
+  const RulesetSpec spec = {.bridge = Name("svbr0"), .prefix = Prefix("10.0.0.0/8")};
+  const auto lines_without_elements = [&](int guests) {
+    std::vector<Binding> bindings;
+    for (int i = 0; i < guests; ++i) {
+      bindings.push_back({.ifindex = i + 5,
+                          .mac = Mac("02:00:00:00:00:07"),
+                          .ip = Ipv4Address(0x0a000002 + i),
+                          .zone = 1});
+    }
+    const std::string ruleset = RenderRuleset(spec, Mac("c2:00:00:00:00:01"), bindings);
+    return ruleset.substr(0, ruleset.find("add element"));
+  };
+  EXPECT_EQ(lines_without_elements(1), lines_without_elements(1000));
+}
+
+TEST(RulesetTest, ElementsAreAsTheKernelHoldsThem) {
+  const Binding binding = {
+      .ifindex = 7, .mac = Mac("02:29:a3:2f:41:c8"), .ip = Ip("172.30.0.2"), .zone = 5};
+  const std::string seven("\7\0\0\0", 4), five("\5\0\0\0", 4);
+  const std::string mac("\x02\x29\xa3\x2f\x41\xc8\0\0", 8);
+  EXPECT_THAT(ElementsOf(binding),
+              ElementsAre(NftElement{.set = "macs", .key = seven + mac},
+                          NftElement{.set = "addresses",
+                                     .key = seven + mac + std::string("\xac\x1e\0\2", 4)},
+                          NftElement{.set = "zone_of", .key = seven, .data = five},
+                          NftElement{.set = "zones", .key = seven + five}));
+}
+
+TEST(ShortenNftErrorTest, LeavesOutTheCommandsThatItRepeats) {
+  EXPECT_EQ(ShortenNftError("/dev/stdin:2:1-9: Error: Could not process rule: Operation not "
+                            "permitted\ndelete table inet x\n^^^^^^^^^\n"),
+            "Could not process rule: Operation not permitted");
+  EXPECT_EQ(ShortenNftError("netlink: Error: cache initialization failed: Operation not permitted"),
+            "cache initialization failed: Operation not permitted");
+  EXPECT_NE(ShortenNftError(""), "");
+}
+
+}  // namespace
+}  // namespace svnet

@@ -1,5 +1,6 @@
 // Who may call, and what a hostile caller can take: nothing that another one feels.
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -7,7 +8,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
@@ -256,54 +256,40 @@ TEST_F(HostileCallerTest, OversizedMessagesAndMetadataAreRefused) {
   EXPECT_LT(svnetd().log().size(), 10'000u);
 }
 
-// As many calls under way as the flood began with, until its end.
+// That many calls under way on one connection, until its end. Not by gRPC's callbacks:
+// the last to return may be what holds the channel, which then ends in, and joins, the
+// thread that it is in (a double free in 1.51).
 class Flood {
  public:
   Flood(const std::string& socket, int calls) : client_(socket, Member(kMallory)) {
-    absl::MutexLock lock(&mutex_);
-    for (int i = 0; i < calls; ++i) Call();
+    for (int i = 0; i < calls; ++i) callers_.emplace_back([this] { CallUntilStopped(); });
   }
   ~Flood() {
-    absl::MutexLock lock(&mutex_);
     stopped_ = true;
-    mutex_.Await(absl::Condition(
-        +[](int* running) { return *running == 0; }, &running_));
+    for (std::thread& caller : callers_) caller.join();
   }
-  int answered() {
-    absl::MutexLock lock(&mutex_);
-    return answered_;
-  }
+  int answered() const { return answered_; }
 
  private:
-  struct UnderWay {
-    grpc::ClientContext context;
-    v1::ListTapsRequest request;
-    v1::ListTapsResponse response;
-  };
-
-  void Call() {
-    auto call = std::make_shared<UnderWay>();
-    ++running_;
-    client_.stub().async()->ListTaps(&call->context, &call->request, &call->response,
-                                     [this, call](const grpc::Status&) {
-                                       absl::MutexLock lock(&mutex_);
-                                       --running_;
-                                       ++answered_;
-                                       if (!stopped_) Call();
-                                     });
+  void CallUntilStopped() {
+    while (!stopped_) {
+      grpc::ClientContext context;
+      v1::ListTapsResponse response;
+      client_.stub().ListTaps(&context, {}, &response);
+      ++answered_;
+    }
   }
 
   Client client_;
-  absl::Mutex mutex_;
-  int running_ = 0;
-  int answered_ = 0;
-  bool stopped_ = false;
+  std::atomic<int> answered_ = 0;
+  std::atomic<bool> stopped_ = false;
+  std::vector<std::thread> callers_;
 };
 
 TEST_F(HostileCallerTest, AFloodOfCallsHoldsNobodyUp) {
   Client(svnetd().socket(), Member(kMallory)).MustCreate("vm1");
-  Flood one(svnetd().socket(), 500);
-  Flood two(svnetd().socket(), 500);
+  Flood one(svnetd().socket(), 64);
+  Flood two(svnetd().socket(), 64);
   for (int i = 0; i < 20; ++i) ExpectOthersAreServed();
   EXPECT_GT(one.answered(), 0);
   EXPECT_GT(two.answered(), 0);

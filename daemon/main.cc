@@ -1,6 +1,7 @@
 // svnetd: wiring only. What is declared first is made first, and goes last:
 //
-//   Config -> Kernel, Firewall -> NetworkManager -> CallerServers -> AcceptLoop
+//   Config -> Kernel, Reaper, Firewall -> NetworkManager -> CallerServers -> Housekeeping
+//   -> AcceptLoop
 #include <grp.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -19,16 +20,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/config.h"
 #include "daemon/firewall/nft_firewall.h"
+#include "daemon/kernel/instance_lock.h"
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
+#include "daemon/kernel/netlink_reaper.h"
+#include "daemon/network/housekeeping.h"
 #include "daemon/network/names.h"
 #include "daemon/network/network_manager.h"
 #include "daemon/rpc/accept_loop.h"
 #include "daemon/rpc/caller_servers.h"
+#include "daemon/rpc/event_log.h"
 #include "daemon/rpc/library_logs.h"
 #include "daemon/rpc/listening_socket.h"
 
@@ -101,7 +107,15 @@ std::optional<gid_t> FindSocketGroup(const std::string& name) {
 absl::Status Serve(const Config& config) {
   SVNET_ASSIGN_OR_RETURN(const UniqueFd stop, OpenStopSignals());
   RouteLibraryLogs();
+  SVNET_ASSIGN_OR_RETURN(const UniqueFd instance, LockInstance(config.bridge));
+  if (!instance.valid()) {
+    spdlog::warn(
+        "somebody who is not root holds the name of svnetd's lock for bridge {}: "
+        "whether another svnetd runs is not known",
+        config.bridge.text());
+  }
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, NetlinkKernel::Open());
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Firewall> firewall,
                          NftFirewall::Open({.bridge = config.bridge,
                                             .prefix = config.subnet,
@@ -120,8 +134,15 @@ absl::Status Serve(const Config& config) {
                          ListeningSocket::Listen(config.socket, callers.socket_group,
                                                  callers.ReachBeyondSocketGroup()));
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkManager> manager,
-                         NetworkManager::Start(settings, kernel.get(), firewall.get()));
+                         NetworkManager::Start(settings, {.kernel = kernel.get(),
+                                                          .reaper = reaper.get(),
+                                                          .firewall = firewall.get(),
+                                                          .clock = MonotonicNow,
+                                                          .on_event = LogEvent}));
   CallerServers servers(manager.get());
+  manager->SetOnReaped([&] { servers.Resume(); });
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
+                         Housekeeping::Start(manager.get()));
   SVNET_ASSIGN_OR_RETURN(
       const std::unique_ptr<AcceptLoop> loop,
       AcceptLoop::Create(listening.fd(), stop.get(), callers, MaxConnections(config), &servers));

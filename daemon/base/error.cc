@@ -10,6 +10,7 @@ namespace svnet {
 namespace {
 
 constexpr absl::string_view kPayloadType = "svnet/reason";
+constexpr absl::string_view kPassingType = "svnet/passing";
 
 struct ReasonFacts {
   Reason reason;
@@ -75,5 +76,12 @@ std::optional<Reason> ReasonOf(const absl::Status& status) {
   }
   return std::nullopt;
 }
+
+absl::Status Passing(absl::Status status) {
+  status.SetPayload(kPassingType, absl::Cord());
+  return status;
+}
+
+bool IsPassing(const absl::Status& status) { return status.GetPayload(kPassingType).has_value(); }
 
 }  // namespace svnet

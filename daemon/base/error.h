@@ -47,4 +47,8 @@ absl::Status Prepend(absl::string_view context, const absl::Status& cause);
 
 std::optional<Reason> ReasonOf(const absl::Status& status);
 
+// Marks an error that may be none in a moment, without the caller's doing.
+absl::Status Passing(absl::Status status);
+bool IsPassing(const absl::Status& status);
+
 }  // namespace svnet

@@ -34,10 +34,6 @@ class Firewall {
   // the new. An error leaves the old ones. `bridge` is the MAC of the bridge.
   virtual absl::Status Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) = 0;
 
-  // Whether the rules stand just as Apply of this object made them. False, so that
-  // Apply is called once, for those of an earlier svnetd.
-  virtual absl::StatusOr<bool> IsApplied() = 0;
-
   // Opens a port, or closes it at once. One transaction; OK if it is so already. The
   // rules must stand (Unbind: if they do not, then the binding is gone, and that is OK).
   virtual absl::Status Bind(const Binding& binding) = 0;
@@ -45,6 +41,12 @@ class Firewall {
 
   // Takes the rules away, and nobody else's. False if there were none.
   virtual absl::StatusOr<bool> Remove() = 0;
+
+  // Readable when WereChanged may have something to say.
+  virtual int changes_fd() const = 0;
+  // Whether somebody else has changed the rules since the last call, or may have: then
+  // Apply puts them right. Does not wait.
+  virtual absl::StatusOr<bool> WereChanged() = 0;
 };
 
 }  // namespace svnet

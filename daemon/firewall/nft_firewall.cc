@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
@@ -30,53 +31,56 @@ absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec
   if (nft_ctx_buffer_output(context.get()) != 0 || nft_ctx_buffer_error(context.get()) != 0) {
     return absl::ResourceExhaustedError("nftables: no memory");
   }
-  nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE);
   SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Open());
-  return std::unique_ptr<NftFirewall>(new NftFirewall(std::move(context), std::move(socket), spec));
+  SVNET_ASSIGN_OR_RETURN(NftMonitor monitor, NftMonitor::Open(TableName(spec.bridge)));
+  return std::unique_ptr<NftFirewall>(
+      new NftFirewall(std::move(context), std::move(socket), std::move(monitor), spec));
 }
 
 absl::Status NftFirewall::Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) {
-  applied_at_.reset();
-  SVNET_RETURN_IF_ERROR(Run(RenderRuleset(spec_, bridge, bindings)).status());
-  SVNET_ASSIGN_OR_RETURN(const uint32_t generation, socket_.ReadGeneration());
-  SVNET_ASSIGN_OR_RETURN(applied_, List());
-  applied_at_ = generation;
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.apply"));
+  return Change(RenderRuleset(spec_, bridge, bindings));
+}
+
+absl::Status NftFirewall::Change(const std::string& commands) {
+  SVNET_ASSIGN_OR_RETURN(const uint32_t before, socket_.ReadGeneration());
+  SVNET_RETURN_IF_ERROR(Run(commands).status());
+  SVNET_ASSIGN_OR_RETURN(const uint32_t after, socket_.ReadGeneration());
+  // Where somebody else's was in between, ours cannot be told from that one.
+  if (after == before + 1) own_generations_.insert(after);
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> NftFirewall::IsApplied() {
-  SVNET_ASSIGN_OR_RETURN(const uint32_t generation, socket_.ReadGeneration());
-  if (applied_at_ == generation) return true;
-  applied_at_.reset();
-  // Somebody has changed some rules: whether ours takes longer to see.
-  SVNET_ASSIGN_OR_RETURN(const std::string now, List());
-  if (now.empty() || now != applied_) return false;
-  applied_at_ = generation;
-  return true;
+absl::StatusOr<bool> NftFirewall::WereChanged() {
+  SVNET_ASSIGN_OR_RETURN(const NftChanges changes, monitor_.Take());
+  bool changed = changes.lost;
+  for (const NftTransaction& transaction : changes.transactions) changed |= !IsOurs(transaction);
+  own_generations_.clear();
+  return changed;
 }
 
-absl::Status NftFirewall::NoteOwnChange() {
-  SVNET_ASSIGN_OR_RETURN(const uint32_t generation, socket_.ReadGeneration());
-  if (applied_at_.has_value() && generation == *applied_at_ + 1) applied_at_ = generation;
-  return absl::OkStatus();
+bool NftFirewall::IsOurs(const NftTransaction& transaction) const {
+  return transaction.port == socket_.port() || own_generations_.contains(transaction.generation);
 }
 
 absl::Status NftFirewall::Bind(const Binding& binding) {
-  SVNET_RETURN_IF_ERROR(socket_.Add(TableName(spec_.bridge), ElementsOf(binding)));
-  return NoteOwnChange();
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.bind"));
+  return socket_.Add(TableName(spec_.bridge), ElementsOf(binding));
 }
 
 absl::Status NftFirewall::Unbind(const Binding& binding) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.unbind"));
   const absl::Status status = socket_.Delete(TableName(spec_.bridge), ElementsOf(binding));
-  if (status.ok()) return NoteOwnChange();
-  SVNET_ASSIGN_OR_RETURN(const std::string tables, List());
-  return tables.empty() ? absl::OkStatus() : status;
+  if (status.ok()) return status;
+  SVNET_ASSIGN_OR_RETURN(const int standing, CountTables());
+  return standing == 0 ? absl::OkStatus() : status;
 }
 
 absl::StatusOr<bool> NftFirewall::Remove() {
   SVNET_ASSIGN_OR_RETURN(const int standing, CountTables());
   if (standing == 0) return false;
-  SVNET_RETURN_IF_ERROR(Run(RenderRemoval(spec_.bridge)).status());
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.remove"));
+  SVNET_RETURN_IF_ERROR(Change(RenderRemoval(spec_.bridge)));
   return true;
 }
 
@@ -89,20 +93,6 @@ absl::StatusOr<int> NftFirewall::CountTables() {
     count += static_cast<int>(std::count(lines.begin(), lines.end(), ours));
   }
   return count;
-}
-
-absl::StatusOr<std::string> NftFirewall::List() {
-  // To list a table that is not there is an error like any other, so look first.
-  SVNET_ASSIGN_OR_RETURN(const int standing, CountTables());
-  if (standing < static_cast<int>(TableFamilies().size())) return "";
-  std::string all;
-  for (const std::string& family : TableFamilies()) {
-    SVNET_ASSIGN_OR_RETURN(
-        const std::string table,
-        Run(absl::StrCat("list table ", family, " ", TableName(spec_.bridge), "\n")));
-    all += table;
-  }
-  return all;
 }
 
 absl::StatusOr<std::string> NftFirewall::Run(const std::string& commands) {

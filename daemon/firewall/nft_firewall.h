@@ -5,13 +5,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "daemon/firewall/firewall.h"
+#include "daemon/firewall/nft_monitor.h"
 #include "daemon/firewall/nft_socket.h"
 #include "daemon/firewall/ruleset.h"
 
@@ -23,10 +24,11 @@ class NftFirewall final : public Firewall {
   static absl::StatusOr<std::unique_ptr<NftFirewall>> Open(const RulesetSpec& spec);
 
   absl::Status Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) override;
-  absl::StatusOr<bool> IsApplied() override;
   absl::Status Bind(const Binding& binding) override;
   absl::Status Unbind(const Binding& binding) override;
   absl::StatusOr<bool> Remove() override;
+  int changes_fd() const override { return monitor_.fd(); }
+  absl::StatusOr<bool> WereChanged() override;
 
  private:
   struct FreeContext {
@@ -34,27 +36,26 @@ class NftFirewall final : public Firewall {
   };
   using Context = std::unique_ptr<nft_ctx, FreeContext>;
 
-  NftFirewall(Context context, NftSocket socket, RulesetSpec spec)
-      : context_(std::move(context)), socket_(std::move(socket)), spec_(std::move(spec)) {}
-
-  // After a transaction of ours: if nobody else's was between, then what was known to
-  // stand does so still.
-  absl::Status NoteOwnChange();
+  NftFirewall(Context context, NftSocket socket, NftMonitor monitor, RulesetSpec spec)
+      : context_(std::move(context)),
+        socket_(std::move(socket)),
+        monitor_(std::move(monitor)),
+        spec_(std::move(spec)) {}
 
   // What the commands print.
   absl::StatusOr<std::string> Run(const std::string& commands);
-  // How many of ours stand.
+  // As Run, for those that change something: one transaction.
+  absl::Status Change(const std::string& commands);
+  // How many of our tables stand.
   absl::StatusOr<int> CountTables();
-  // The tables as nftables prints them, without elements and counts; empty if one is
-  // missing.
-  absl::StatusOr<std::string> List();
+  bool IsOurs(const NftTransaction& transaction) const;
 
   Context context_;
   NftSocket socket_;
+  NftMonitor monitor_;
   RulesetSpec spec_;
-  std::string applied_;  // what List said after the last Apply
-  // The generation at which the rules were last known to stand as applied.
-  std::optional<uint32_t> applied_at_;
+  // Those of Change that the monitor has not told of yet.
+  std::set<uint32_t> own_generations_;
 };
 
 // libnftables' error text, cut to what is said in its first line: after that it

@@ -104,7 +104,13 @@ absl::StatusOr<NftSocket> NftSocket::Open() {
   const int on = 1;
   setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));  // short answers
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerTimeout, sizeof(kAnswerTimeout));
-  return NftSocket(std::move(fd));
+  sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_pad = 0, .nl_pid = 0, .nl_groups = 0};
+  socklen_t size = sizeof(address);
+  auto* any = reinterpret_cast<sockaddr*>(&address);
+  if (bind(fd.get(), any, size) != 0 || getsockname(fd.get(), any, &size) != 0) {
+    return Errno(errno);
+  }
+  return NftSocket(std::move(fd), address.nl_pid);
 }
 
 absl::StatusOr<uint32_t> NftSocket::ReadGeneration() {

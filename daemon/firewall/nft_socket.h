@@ -30,6 +30,9 @@ class NftSocket {
   // Of the network namespace that the calling thread is in now.
   static absl::StatusOr<NftSocket> Open();
 
+  // What the kernel names as the sender of this socket's transactions.
+  uint32_t port() const { return port_; }
+
   // The kernel's count of transactions, of whatever process, on all nftables rules of
   // the namespace (net/netfilter/nf_tables_api.c, nft_base_seq).
   absl::StatusOr<uint32_t> ReadGeneration();
@@ -41,13 +44,14 @@ class NftSocket {
   absl::Status Delete(const std::string& table, const std::vector<NftElement>& elements);
 
  private:
-  explicit NftSocket(UniqueFd socket) : socket_(std::move(socket)) {}
+  NftSocket(UniqueFd socket, uint32_t port) : socket_(std::move(socket)), port_(port) {}
 
   // Sends the messages, whose numbers are those after `begin` to last_, as a batch, and
   // hears what became of each.
   absl::Status Transact(const std::string& messages, uint32_t begin);
 
   UniqueFd socket_;
+  uint32_t port_;
   // The number of the last message. None comes twice, so that an answer that comes too
   // late is not taken for another's.
   uint32_t last_ = 0;

@@ -8,9 +8,12 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +21,7 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
+#include "daemon/base/unique_fd.h"
 
 namespace svnet {
 
@@ -38,6 +42,9 @@ struct Link {
   uint32_t group = 0;  // IFLA_GROUP
   bool up = false;     // IFF_UP: somebody wants it up
   bool carrier = false;
+  // How often the carrier came up since the link was made: of a TAP, how often somebody
+  // opened it after the first, who made it.
+  uint32_t carrier_ups = 0;
 
   // TAPs only.
   std::optional<uid_t> owner;      // TUNSETOWNER
@@ -84,12 +91,15 @@ struct Bridge {
   MacAddress mac = MacAddress({});
   uint32_t mtu = 0;   // bytes
   bool ours = false;  // svnetd made it, now or earlier
-  // This call made the bridge, or gave another's its address: should something else
-  // fail now, ReleaseBridge is the way back.
-  bool changed = false;
-  // This call made the bridge or brought it up: it has no neighbours yet.
-  bool fresh = false;
+  // What this call did. A bridge that was made or brought up has no neighbours yet.
+  bool made = false;
+  bool brought_up = false;
+  bool given_address = false;
+  bool given_mtu = false;
   std::vector<Ipv4Address> addresses;  // all that it has, the gateway among them
+
+  // Should something else fail now, ReleaseBridge is the way back.
+  bool changed() const { return made || (given_address && !ours); }
 
   friend bool operator==(const Bridge&, const Bridge&) = default;
 };
@@ -133,6 +143,31 @@ struct Neighbour {
   friend bool operator==(const Neighbour&, const Neighbour&) = default;
 };
 
+// What the kernel has said of changes, by whomever. By the time that it is read it may be
+// old: whoever acts on it looks again.
+struct KernelChanges {
+  // Some were lost: anything may have changed.
+  bool lost = false;
+  std::map<Ifindex, Link> links;   // as they were last said to be
+  std::map<Ifindex, bool> pinned;  // ports of bridges: see Link
+  std::set<Ifindex> gone;
+  std::set<Ifindex> addresses;  // links that got or lost an IPv4 address
+  // What a link knows of an address: its MAC if that is permanent; else nullopt.
+  std::map<std::pair<Ifindex, Ipv4Address>, std::optional<MacAddress>> neighbours;
+  // Whether a bridge has a static entry for that MAC behind that port.
+  std::map<std::pair<Ifindex, MacAddress>, bool> static_macs;
+  bool forwarding = false;  // somebody wrote net.ipv4.ip_forward
+};
+
+// A process, held so that its number cannot come to mean another.
+struct Process {
+  UniqueFd pidfd;  // readable when it has ended
+  uid_t uid = 0;   // the real one
+  // In the kernel's clock ticks after boot (proc(5), /proc/pid/stat): no two processes
+  // of one number have the same.
+  uint64_t start_time = 0;
+};
+
 // Not thread-safe.
 class Kernel {
  public:
@@ -171,9 +206,40 @@ class Kernel {
   // OK if it, or the link, is gone.
   virtual absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) = 0;
 
+  // Makes a TAP, and its port, what they were when it joined. True as OpenTap::Join.
+  virtual absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name,
+                                         const PortSpec& port) = 0;
+  // Another name and link group for a TAP, at once. NotFound if it is gone, AlreadyExists
+  // if there is a link of that name.
+  virtual absl::Status RetireTap(Ifindex tap, const LinkName& name, uint32_t group) = 0;
+
+  // NotFound if there is none of that number, in svnetd's own pid namespace.
+  virtual absl::StatusOr<Process> OpenProcess(pid_t pid) = 0;
+
+  // Readable when TakeChanges has something to say.
+  virtual int changes_fd() const = 0;
+  // All changes since the last call, or since this object was made; a change whose
+  // system call has returned is among them. Does not wait.
+  virtual absl::StatusOr<KernelChanges> TakeChanges() = 0;
+};
+
+// Ends what is no longer needed; takes the kernel long. Not thread-safe, but may be used
+// at the same time as a Kernel.
+class Reaper {
+ public:
+  virtual ~Reaper() = default;
+
   // Destroys the link, even one that a process holds open. OK if it is gone.
   // Takes the kernel 16 to 20 ms for a TAP.
   virtual absl::Status DeleteLink(Ifindex ifindex) = 0;
+  // The same for all links of a group, none of which needs to be there any more, in
+  // hardly more time than for one. FailedPrecondition, and nothing is destroyed, if a
+  // link that is none of `members` is in it.
+  virtual absl::Status DeleteGroup(uint32_t group, const std::set<Ifindex>& members) = 0;
+
+  // Ends what the host's connection tracking knows of any of these addresses, as either
+  // end, before or after NAT.
+  virtual absl::Status ForgetFlows(const std::set<Ipv4Address>& addresses) = 0;
 };
 
 // The kernel's limit of ports on a bridge (net/bridge/br_private.h: BR_MAX_PORTS

@@ -17,9 +17,11 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
+#include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/kernel/netlink_tap.h"
+#include "daemon/kernel/process.h"
 #include "daemon/kernel/route_messages.h"
 #include "daemon/kernel/sysctl.h"
 
@@ -44,26 +46,15 @@ void PutText(nl_msg* message, int type, const std::string& text) {
   nla_put_string(message, type, text.c_str());
 }
 
-NetlinkMessage LinkDumpRequest() {
-  NetlinkMessage message = NewMessage(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
-  Put(message.get(), IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
-  return message;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open() {
   SVNET_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
-  return std::unique_ptr<NetlinkKernel>(new NetlinkKernel(std::move(socket)));
+  SVNET_ASSIGN_OR_RETURN(LinkMonitor monitor, LinkMonitor::Open());
+  return std::unique_ptr<NetlinkKernel>(new NetlinkKernel(std::move(socket), std::move(monitor)));
 }
 
-absl::StatusOr<std::vector<Link>> NetlinkKernel::ListLinks() {
-  std::vector<Link> links;
-  SVNET_RETURN_IF_ERROR(socket_.Dump(
-      LinkDumpRequest, [&] { links.clear(); },
-      [&](nlmsghdr* message) { links.push_back(ParseLink(message)); }));
-  return links;
-}
+absl::StatusOr<std::vector<Link>> NetlinkKernel::ListLinks() { return DumpLinks(socket_); }
 
 absl::StatusOr<std::vector<LinkAddress>> NetlinkKernel::ListAddresses() {
   std::vector<LinkAddress> addresses;
@@ -110,22 +101,18 @@ absl::StatusOr<std::optional<Link>> NetlinkKernel::GetLink(NetlinkMessage reques
 }
 
 absl::StatusOr<Bridge> NetlinkKernel::EnsureBridge(const BridgeSpec& spec) {
-  bool created = false;
-  SVNET_ASSIGN_OR_RETURN(const Link link, FindOrCreateBridge(spec, &created));
-  const bool ours = link.mac == spec.mac;
-  Bridge bridge = {.ifindex = link.ifindex,
-                   .mac = link.mac,
-                   .mtu = ours ? spec.mtu : link.mtu,
-                   .ours = ours,
-                   .changed = created,
-                   .fresh = created || !link.up,
-                   .addresses = {}};
+  Bridge bridge;
+  SVNET_ASSIGN_OR_RETURN(const Link link, FindOrCreateBridge(spec, &bridge.made));
+  bridge.ifindex = link.ifindex;
+  bridge.mac = link.mac;
+  bridge.ours = link.mac == spec.mac;
+  bridge.mtu = bridge.ours ? spec.mtu : link.mtu;
   // What stood before as our own has ports, perhaps, and is not taken away.
   absl::Cleanup release = [&] {
-    if (bridge.changed) ReleaseBridge(spec).IgnoreError();
+    if (bridge.changed()) ReleaseBridge(spec).IgnoreError();
   };
   SVNET_RETURN_IF_ERROR(EnsureAddress(link, spec, &bridge));
-  SVNET_RETURN_IF_ERROR(PutRight(link, spec));
+  SVNET_RETURN_IF_ERROR(PutRight(link, spec, &bridge));
   std::move(release).Cancel();
   return bridge;
 }
@@ -144,7 +131,7 @@ absl::Status NetlinkKernel::EnsureAddress(const Link& link, const BridgeSpec& sp
   SVNET_RETURN_IF_ERROR(
       ChangeAddress(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link.ifindex, spec, protocol));
   bridge->addresses.push_back(spec.gateway);
-  if (!bridge->ours) bridge->changed = true;
+  bridge->given_address = true;
   return absl::OkStatus();
 }
 
@@ -188,6 +175,7 @@ absl::Status NetlinkKernel::CreateBridge(const BridgeSpec& spec) {
     // ports, as broadcast does.
     Put(message, IFLA_BR_MCAST_SNOOPING, uint8_t{0});
   }
+  SVNET_RETURN_IF_ERROR(FaultPoint("bridge.make"));
   const absl::Status status = socket_.Transact(std::move(request));
   // Somebody else made one in this instant: it is checked as one that stood before.
   return ErrnoOf(status) == EEXIST ? absl::OkStatus() : status;
@@ -195,22 +183,25 @@ absl::Status NetlinkKernel::CreateBridge(const BridgeSpec& spec) {
 
 // The bridge's settings, and "up" last of all: that it is up says that the rest was
 // done.
-absl::Status NetlinkKernel::PutRight(const Link& bridge, const BridgeSpec& spec) {
-  const bool ours = bridge.mac == spec.mac;
-  if (ours && !bridge.up) {
+absl::Status NetlinkKernel::PutRight(const Link& link, const BridgeSpec& spec, Bridge* bridge) {
+  if (bridge->ours && !link.up) {
     // No link-local address, and no router advertisement of a guest's is believed.
     SVNET_RETURN_IF_ERROR(DisableIpv6(spec.name));
   }
-  if (ours && bridge.up && bridge.mtu == spec.mtu) return absl::OkStatus();
+  if (bridge->ours && link.up && link.mtu == spec.mtu) return absl::OkStatus();
   NetlinkMessage request =
       NewMessage(RTM_SETLINK, 0,
-                 ifinfomsg{.ifi_index = bridge.ifindex, .ifi_flags = IFF_UP, .ifi_change = IFF_UP});
-  if (ours) {
+                 ifinfomsg{.ifi_index = link.ifindex, .ifi_flags = IFF_UP, .ifi_change = IFF_UP});
+  if (bridge->ours) {
     Put(request.get(), IFLA_MTU, spec.mtu);
   } else {
-    Put(request.get(), IFLA_ADDRESS, bridge.mac.octets());  // to itself: that pins it
+    Put(request.get(), IFLA_ADDRESS, link.mac.octets());  // to itself: that pins it
   }
-  return socket_.Transact(std::move(request));
+  SVNET_RETURN_IF_ERROR(FaultPoint("bridge.up"));
+  SVNET_RETURN_IF_ERROR(socket_.Transact(std::move(request)));
+  bridge->brought_up = !link.up;
+  bridge->given_mtu = bridge->ours && link.up;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<NetlinkKernel::BridgeAddress>> NetlinkKernel::ListBridgeAddresses(
@@ -244,6 +235,7 @@ absl::Status NetlinkKernel::ChangeAddress(int type, int flags, Ifindex bridge,
     Put(request.get(), IFA_BROADCAST, htonl(spec.prefix.broadcast().value()));
     Put(request.get(), IFA_PROTO, protocol);
   }
+  SVNET_RETURN_IF_ERROR(FaultPoint(type == RTM_NEWADDR ? "bridge.address" : "bridge.address.take"));
   return Prepend(absl::StrCat("address ", spec.gateway.ToString(), "/", spec.prefix.length()),
                  socket_.Transact(std::move(request)));
 }
@@ -255,7 +247,7 @@ absl::StatusOr<bool> NetlinkKernel::ReleaseBridge(const BridgeSpec& spec) {
     SVNET_RETURN_IF_ERROR(ReleaseForeignBridge(*link, spec));
     return false;
   }
-  SVNET_RETURN_IF_ERROR(DeleteLink(link->ifindex));
+  SVNET_RETURN_IF_ERROR(DeleteBridge(link->ifindex));
   return true;
 }
 
@@ -283,7 +275,10 @@ absl::Status NetlinkKernel::SetUp(Ifindex link, bool up) {
 
 absl::StatusOr<bool> NetlinkKernel::IsForwarding() { return IsIpv4Forwarding(); }
 
-absl::Status NetlinkKernel::EnableForwarding() { return EnableIpv4Forwarding(); }
+absl::Status NetlinkKernel::EnableForwarding() {
+  SVNET_RETURN_IF_ERROR(FaultPoint("forwarding"));
+  return EnableIpv4Forwarding();
+}
 
 absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkKernel::OpenNewTap(const TapSpec& spec) {
   return NetlinkTap::Create(socket_, spec);
@@ -308,6 +303,7 @@ absl::Status NetlinkKernel::SetNeighbour(Ifindex link, const Neighbour& neighbou
   Put(request.get(), NDA_DST, htonl(neighbour.address.value()));
   Put(request.get(), NDA_LLADDR, neighbour.mac.octets());
   Put(request.get(), NDA_PROTOCOL, kNeighbourSet);
+  SVNET_RETURN_IF_ERROR(FaultPoint("neighbour.set"));
   return Prepend(absl::StrCat("neighbour ", neighbour.address.ToString()),
                  socket_.Transact(std::move(request)));
 }
@@ -316,15 +312,46 @@ absl::Status NetlinkKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
   NetlinkMessage request =
       NewMessage(RTM_DELNEIGH, 0, ndmsg{.ndm_family = AF_INET, .ndm_ifindex = link});
   Put(request.get(), NDA_DST, htonl(address.value()));
+  SVNET_RETURN_IF_ERROR(FaultPoint("neighbour.delete"));
   const absl::Status status = socket_.Transact(std::move(request));
   const int error = ErrnoOf(status);
   if (error == ENOENT || error == ENODEV) return absl::OkStatus();
   return Prepend(absl::StrCat("neighbour ", address.ToString()), status);
 }
 
-absl::Status NetlinkKernel::DeleteLink(Ifindex ifindex) {
+absl::StatusOr<bool> NetlinkKernel::RepairTap(Ifindex tap, const LinkName& name,
+                                              const PortSpec& port) {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, FindLink(tap));
+  if (!link.has_value()) return absl::NotFoundError("the TAP is gone");
+  if (link->name != name.text()) {
+    SVNET_RETURN_IF_ERROR(Prepend("rename", Rename(tap, name, std::nullopt)));
+  }
+  return JoinBridge(socket_, tap, port);
+}
+
+absl::Status NetlinkKernel::RetireTap(Ifindex tap, const LinkName& name, uint32_t group) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("tap.retire"));
+  return Rename(tap, name, group);
+}
+
+absl::Status NetlinkKernel::Rename(Ifindex link, const LinkName& name,
+                                   std::optional<uint32_t> group) {
+  if (!renames_links_that_are_up_) SVNET_RETURN_IF_ERROR(SetUp(link, false));
+  NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = link});
+  PutText(request.get(), IFLA_IFNAME, name.text());
+  if (group.has_value()) Put(request.get(), IFLA_GROUP, *group);
+  const absl::Status status = socket_.Transact(std::move(request));
+  if (ErrnoOf(status) != EBUSY || !renames_links_that_are_up_) return status;
+  renames_links_that_are_up_ = false;
+  return Rename(link, name, group);
+}
+
+absl::StatusOr<Process> NetlinkKernel::OpenProcess(pid_t pid) { return OpenProcessOf(pid); }
+
+absl::Status NetlinkKernel::DeleteBridge(Ifindex bridge) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("bridge.delete"));
   const absl::Status status =
-      socket_.Transact(NewMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = ifindex}));
+      socket_.Transact(NewMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = bridge}));
   return ErrnoOf(status) == ENODEV ? absl::OkStatus() : status;
 }
 

@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "daemon/kernel/kernel.h"
+#include "daemon/kernel/link_monitor.h"
 #include "daemon/kernel/netlink_socket.h"
 
 namespace svnet {
@@ -29,7 +31,14 @@ class NetlinkKernel final : public Kernel {
   absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) override;
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
-  absl::Status DeleteLink(Ifindex ifindex) override;
+  absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name, const PortSpec& port) override;
+  absl::Status RetireTap(Ifindex tap, const LinkName& name, uint32_t group) override;
+  absl::StatusOr<Process> OpenProcess(pid_t pid) override;
+  int changes_fd() const override { return monitor_.fd(); }
+  absl::StatusOr<KernelChanges> TakeChanges() override { return monitor_.Take(); }
+
+  // As if the kernel were one, before 6.2, in which a link must be down to be renamed.
+  void PretendLinksAreRenamedDown() { renames_links_that_are_up_ = false; }
 
  private:
   // An address of the bridge, and what its IFA_PROTO says of how it came there.
@@ -38,7 +47,8 @@ class NetlinkKernel final : public Kernel {
     uint8_t protocol;
   };
 
-  explicit NetlinkKernel(NetlinkSocket socket) : socket_(std::move(socket)) {}
+  NetlinkKernel(NetlinkSocket socket, LinkMonitor monitor)
+      : socket_(std::move(socket)), monitor_(std::move(monitor)) {}
 
   absl::StatusOr<std::optional<Link>> GetLink(NetlinkMessage request);
   absl::StatusOr<Link> FindOrCreateBridge(const BridgeSpec& spec, bool* created);
@@ -49,9 +59,13 @@ class NetlinkKernel final : public Kernel {
                              uint8_t protocol);
   absl::Status ReleaseForeignBridge(const Link& bridge, const BridgeSpec& spec);
   absl::Status SetUp(Ifindex link, bool up);
-  absl::Status PutRight(const Link& bridge, const BridgeSpec& spec);
+  absl::Status PutRight(const Link& link, const BridgeSpec& spec, Bridge* bridge);
+  absl::Status DeleteBridge(Ifindex bridge);
+  absl::Status Rename(Ifindex link, const LinkName& name, std::optional<uint32_t> group);
 
   NetlinkSocket socket_;
+  LinkMonitor monitor_;
+  bool renames_links_that_are_up_ = true;  // until the kernel says that it does not
 };
 
 }  // namespace svnet

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
+#include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/kernel/tun_device.h"
 
@@ -65,6 +66,18 @@ bool IsUnsupported(const absl::Status& status) {
   return error == EOPNOTSUPP || error == EINVAL;
 }
 
+// Tells the bridge which MAC is behind the port, and brings it up with learning and
+// flooding off. False, and the port is as it was, if this kernel cannot.
+absl::StatusOr<bool> PinAndBringUp(NetlinkSocket& socket, Ifindex tap, const PortSpec& port) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("tap.pin"));
+  absl::Status status = socket.Transact(PinRequest(tap, port.guest));
+  if (status.ok()) status = FaultPoint("tap.up");
+  if (status.ok()) status = socket.Transact(HardenAndUpRequest(tap, port.isolated));
+  if (IsUnsupported(status)) return false;
+  SVNET_RETURN_IF_ERROR(Prepend("pin the guest's MAC to its port", status));
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::Create(NetlinkSocket& socket,
@@ -74,28 +87,28 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::Create(NetlinkSocket& socke
 }
 
 absl::StatusOr<bool> NetlinkTap::Join(const PortSpec& port) {
-  const absl::Status joined = socket_.Transact(DescribeRequest(ifindex_, port));
+  return JoinBridge(socket_, ifindex_, port);
+}
+
+absl::Status NetlinkTap::Persist() {
+  SVNET_RETURN_IF_ERROR(FaultPoint("tap.persist"));
+  return MakePersistent(device_);
+}
+
+absl::StatusOr<bool> JoinBridge(NetlinkSocket& socket, Ifindex tap, const PortSpec& port) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("tap.describe"));
+  const absl::Status joined = socket.Transact(DescribeRequest(tap, port));
   if (ErrnoOf(joined) == EXFULL) {
     return Error(Reason::kBridgeFull,
                  absl::StrCat("the bridge has ", kMaxBridgePorts,
                               " ports, the kernel's limit: remove TAPs that are no longer used"));
   }
   SVNET_RETURN_IF_ERROR(Prepend("join the bridge", joined));
-  SVNET_ASSIGN_OR_RETURN(const bool pinned, PinAndBringUp(port));
+  SVNET_ASSIGN_OR_RETURN(const bool pinned, PinAndBringUp(socket, tap, port));
   if (pinned) return true;
   SVNET_RETURN_IF_ERROR(
-      Prepend("bring the TAP up", socket_.Transact(NewMessage(RTM_SETLINK, 0, Up(ifindex_)))));
+      Prepend("bring the TAP up", socket.Transact(NewMessage(RTM_SETLINK, 0, Up(tap)))));
   return false;
 }
-
-absl::StatusOr<bool> NetlinkTap::PinAndBringUp(const PortSpec& port) {
-  absl::Status status = socket_.Transact(PinRequest(ifindex_, port.guest));
-  if (status.ok()) status = socket_.Transact(HardenAndUpRequest(ifindex_, port.isolated));
-  if (IsUnsupported(status)) return false;
-  SVNET_RETURN_IF_ERROR(Prepend("pin the guest's MAC to its port", status));
-  return true;
-}
-
-absl::Status NetlinkTap::Persist() { return MakePersistent(device_); }
 
 }  // namespace svnet

@@ -24,13 +24,12 @@ class NetlinkTap final : public OpenTap {
   NetlinkTap(NetlinkSocket& socket, UniqueFd device, Ifindex ifindex)
       : socket_(socket), device_(std::move(device)), ifindex_(ifindex) {}
 
-  // Tells the bridge which MAC is behind the port, and brings it up with learning and
-  // flooding off. False, and the port is down, if this kernel cannot.
-  absl::StatusOr<bool> PinAndBringUp(const PortSpec& port);
-
   NetlinkSocket& socket_;
   UniqueFd device_;
   Ifindex ifindex_;
 };
+
+// See OpenTap::Join. A TAP that is a port already becomes what `port` says.
+absl::StatusOr<bool> JoinBridge(NetlinkSocket& socket, Ifindex tap, const PortSpec& port);
 
 }  // namespace svnet

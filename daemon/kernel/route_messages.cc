@@ -4,6 +4,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/neighbour.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 
 #include "absl/strings/string_view.h"
+#include "daemon/base/status_macros.h"
 
 namespace svnet {
 namespace {
@@ -72,17 +74,16 @@ void ParseTun(nlattr* data, Link* link) {
   link->multi_queue = tun.Get<uint8_t>(IFLA_TUN_MULTI_QUEUE).value_or(0) != 0;
 }
 
-// A port of a bridge.
-void ParsePort(nlattr* data, Link* link) {
-  const Attributes port = Attributes::In(data);
-  link->pinned = port.Get<uint8_t>(IFLA_BRPORT_LEARNING) == 0 &&
-                 port.Get<uint8_t>(IFLA_BRPORT_UNICAST_FLOOD) == 0;
+bool IsPinned(nlattr* port_data) {
+  const Attributes port = Attributes::In(port_data);
+  return port.Get<uint8_t>(IFLA_BRPORT_LEARNING) == 0 &&
+         port.Get<uint8_t>(IFLA_BRPORT_UNICAST_FLOOD) == 0;
 }
 
 void ParseKind(nlattr* link_info, Link* link) {
   const Attributes info = Attributes::In(link_info);
   if (info.GetText(IFLA_INFO_SLAVE_KIND) == "bridge") {
-    ParsePort(info.Find(IFLA_INFO_SLAVE_DATA), link);
+    link->pinned = IsPinned(info.Find(IFLA_INFO_SLAVE_DATA));
   }
   const std::string kind = info.GetText(IFLA_INFO_KIND);
   if (kind == "bridge") link->kind = LinkKind::kBridge;
@@ -117,8 +118,26 @@ Link ParseLink(nlmsghdr* message) {
   link.mtu = attributes.Get<uint32_t>(IFLA_MTU).value_or(0);
   link.group = attributes.Get<uint32_t>(IFLA_GROUP).value_or(0);
   link.carrier = attributes.Get<uint8_t>(IFLA_CARRIER).value_or(0) != 0;
+  link.carrier_ups = attributes.Get<uint32_t>(IFLA_CARRIER_UP_COUNT).value_or(0);
   ParseKind(attributes.Find(IFLA_LINKINFO), &link);
   return link;
+}
+
+absl::StatusOr<std::vector<Link>> DumpLinks(NetlinkSocket& socket) {
+  const auto request = [] {
+    NetlinkMessage message = NewMessage(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+    nla_put_u32(message.get(), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    return message;
+  };
+  std::vector<Link> links;
+  SVNET_RETURN_IF_ERROR(socket.Dump(
+      request, [&] { links.clear(); },
+      [&](nlmsghdr* message) { links.push_back(ParseLink(message)); }));
+  return links;
+}
+
+bool ParsePortPinned(nlmsghdr* message) {
+  return IsPinned(Attributes::Of(message, sizeof(ifinfomsg)).Find(IFLA_PROTINFO));
 }
 
 std::optional<LinkAddress> ParseAddress(nlmsghdr* message) {
@@ -152,6 +171,30 @@ std::optional<Neighbour> ParsePermanentNeighbour(nlmsghdr* message, Ifindex link
   const bool ours = attributes.Get<uint8_t>(NDA_PROTOCOL) == protocol;
   if (!ours || !address.has_value() || !mac.has_value()) return std::nullopt;
   return Neighbour{.address = *address, .mac = MacAddress(*mac)};
+}
+
+void ParseNeighbourChange(nlmsghdr* message, KernelChanges* changes) {
+  const auto* header = static_cast<const ndmsg*>(nlmsg_data(message));
+  const Attributes attributes = Attributes::Of(message, sizeof(ndmsg));
+  const bool stands = message->nlmsg_type == RTM_NEWNEIGH;
+  const auto octets = attributes.Get<MacAddress::Octets>(NDA_LLADDR);
+  const std::optional<Ipv4Address> address = GetAddress(attributes, NDA_DST);
+  if (header->ndm_family == AF_BRIDGE && octets.has_value()) {
+    changes->static_macs[{header->ndm_ifindex, MacAddress(*octets)}] =
+        stands && (header->ndm_state & NUD_NOARP) != 0;
+  } else if (header->ndm_family == AF_INET && address.has_value()) {
+    const bool permanent = stands && (header->ndm_state & NUD_PERMANENT) != 0;
+    changes->neighbours[{header->ndm_ifindex, *address}] =
+        permanent && octets.has_value() ? std::make_optional(MacAddress(*octets)) : std::nullopt;
+  }
+}
+
+bool IsForwardingChange(nlmsghdr* message) {
+  const auto* header = static_cast<const netconfmsg*>(nlmsg_data(message));
+  const Attributes attributes = Attributes::Of(message, sizeof(netconfmsg));
+  return header->ncm_family == AF_INET &&
+         attributes.Get<int>(NETCONFA_IFINDEX) == NETCONFA_IFINDEX_ALL &&
+         attributes.Find(NETCONFA_FORWARDING) != nullptr;
 }
 
 std::optional<Route> ParseRoute(nlmsghdr* message) {

@@ -4,15 +4,22 @@
 #include <linux/netlink.h>
 
 #include <optional>
+#include <vector>
 
 #include "daemon/kernel/kernel.h"
+#include "daemon/kernel/netlink_socket.h"
 
 namespace svnet {
 
 // RTM_NEWLINK.
 Link ParseLink(nlmsghdr* message);
+// All of them.
+absl::StatusOr<std::vector<Link>> DumpLinks(NetlinkSocket& socket);
 
-// RTM_NEWADDR. nullopt: not IPv4.
+// RTM_NEWLINK of the family AF_BRIDGE, which a bridge sends of a port: see Link::pinned.
+bool ParsePortPinned(nlmsghdr* message);
+
+// RTM_NEWADDR and RTM_DELADDR. nullopt: not IPv4.
 std::optional<LinkAddress> ParseAddress(nlmsghdr* message);
 // IFA_PROTO: who says that it put the address there; 0 where the kernel (before
 // 5.18) or the address has none.
@@ -21,6 +28,12 @@ uint8_t ParseAddressProtocol(nlmsghdr* message);
 // RTM_NEWNEIGH. nullopt: not IPv4, not permanent, of another link, or of another
 // NDA_PROTOCOL.
 std::optional<Neighbour> ParsePermanentNeighbour(nlmsghdr* message, Ifindex link, uint8_t protocol);
+
+// RTM_NEWNEIGH and RTM_DELNEIGH, of IPv4 and of bridges.
+void ParseNeighbourChange(nlmsghdr* message, KernelChanges* changes);
+
+// RTM_NEWNETCONF: whether it is about net.ipv4.ip_forward.
+bool IsForwardingChange(nlmsghdr* message);
 
 // RTM_NEWROUTE. nullopt: not IPv4, or it leads nowhere.
 std::optional<Route> ParseRoute(nlmsghdr* message);

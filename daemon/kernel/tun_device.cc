@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
@@ -53,9 +54,11 @@ absl::StatusOr<Ifindex> IndexOf(const UniqueFd& tap) {
 }  // namespace
 
 absl::StatusOr<TapDevice> CreateTapDevice(const TapSpec& spec) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("tap.open"));
   UniqueFd tap(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
   if (!tap.valid()) return absl::ErrnoToStatus(errno, "/dev/net/tun");
   SVNET_RETURN_IF_ERROR(Attach(tap, spec));
+  SVNET_RETURN_IF_ERROR(FaultPoint("tap.owner"));
   SVNET_RETURN_IF_ERROR(Control(tap, TUNSETOWNER, spec.owner, "TUNSETOWNER"));
   if (spec.group_gid.has_value()) {
     SVNET_RETURN_IF_ERROR(Control(tap, TUNSETGROUP, *spec.group_gid, "TUNSETGROUP"));

@@ -8,14 +8,15 @@
 #include "daemon/network/address_pool.h"
 #include "daemon/network/alias.h"
 #include "daemon/network/lease_table.h"
+#include "daemon/network/names.h"
 
 namespace svnet {
 namespace {
 
-Condition LeftAlone(const Link& link, absl::string_view why) {
+Condition LeftAlone(absl::string_view tap, absl::string_view why) {
   return {.type = "TAP_NOT_ADOPTED",
-          .message = absl::StrCat("TAP ", absl::CHexEscape(link.name), " is left alone: ", why),
-          .remedy = absl::StrCat("`ip link delete dev ", absl::CHexEscape(link.name),
+          .message = absl::StrCat("TAP ", absl::CHexEscape(tap), " is left alone: ", why),
+          .remedy = absl::StrCat("`ip link delete dev ", absl::CHexEscape(tap),
                                  "` removes it; `svnetctl cleanup --network` removes all")};
 }
 
@@ -39,9 +40,15 @@ absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const LinkName&
                .queues = alias.queues,
                .group = link.group_gid,
                .mtu = link.mtu,
+               .lifetime = alias.lifetime,
                .attached = link.carrier,
+               .was_attached = link.carrier || link.carrier_ups > 0,
                .bridge = link.master,
                .pinned = link.pinned};
+}
+
+Condition InTheWay(absl::string_view tap) {
+  return LeftAlone(tap, "another TAP has the same owner and ids, address or MAC");
 }
 
 Adoption Adopt(const std::vector<Link>& links, const LinkName& bridge, const Ipv4Prefix& prefix) {
@@ -49,11 +56,12 @@ Adoption Adopt(const std::vector<Link>& links, const LinkName& bridge, const Ipv
   LeaseTable unique;
   for (const Link& link : links) {
     const absl::StatusOr<std::optional<Lease>> lease = ReadLease(link, bridge, prefix);
-    if (!lease.ok()) {
-      adoption.conditions.push_back(LeftAlone(link, lease.status().message()));
+    if (lease.ok() && lease->has_value() && link.group == DyingGroupOf(DeriveLinkGroup(bridge))) {
+      adoption.dying.push_back(**lease);
+    } else if (!lease.ok()) {
+      adoption.conditions.push_back(LeftAlone(link.name, lease.status().message()));
     } else if (lease->has_value() && !unique.Insert(**lease)) {
-      adoption.conditions.push_back(
-          LeftAlone(link, "another TAP has the same owner and ids, address or MAC"));
+      adoption.conditions.push_back(InTheWay(link.name));
     } else if (lease->has_value()) {
       adoption.leases.push_back(**lease);
     }

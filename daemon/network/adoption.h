@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/kernel/kernel.h"
@@ -22,6 +23,7 @@ struct Condition {
 
 struct Adoption {
   std::vector<Lease> leases;          // by address; no two share key, address or MAC
+  std::vector<Lease> dying;           // in the group of the dying
   std::vector<Condition> conditions;  // one for each TAP that is left alone, and why
 };
 
@@ -30,6 +32,9 @@ struct Adoption {
 // why. A foreign TAP cannot pass for ours by accident, only on purpose, and by root.
 absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const LinkName& bridge,
                                                const Ipv4Prefix& prefix);
+
+// That condition, of a TAP that shares something with a lease that stands.
+Condition InTheWay(absl::string_view tap);
 
 Adoption Adopt(const std::vector<Link>& links, const LinkName& bridge, const Ipv4Prefix& prefix);
 

@@ -55,7 +55,17 @@ std::string FormatAlias(const Alias& alias) {
   return absl::StrCat(kVersion, " bridge=", alias.bridge.text(), " vm=", alias.vm.text(),
                       " iface=", alias.iface.text(), " ip=", alias.ip.ToString(),
                       " mac=", alias.mac.ToString(), " queues=", alias.queues,
-                      " lifetime=persistent");
+                      " lifetime=", FormatLifetime(alias.lifetime));
+}
+
+Alias AliasOf(const Lease& lease, const LinkName& bridge) {
+  return {.bridge = bridge,
+          .vm = lease.key.vm,
+          .iface = lease.key.iface,
+          .ip = lease.ip,
+          .mac = lease.mac,
+          .queues = lease.queues,
+          .lifetime = lease.lifetime};
 }
 
 absl::StatusOr<Alias> ParseAlias(absl::string_view text) {
@@ -69,8 +79,15 @@ absl::StatusOr<Alias> ParseAlias(absl::string_view text) {
   SVNET_ASSIGN_OR_RETURN(const Ipv4Address ip, TakeValue<Ipv4Address>(fields, "ip"));
   SVNET_ASSIGN_OR_RETURN(const MacAddress mac, TakeValue<MacAddress>(fields, "mac"));
   SVNET_ASSIGN_OR_RETURN(const int queues, TakeQueues(fields));
-  const Alias alias = {
-      .bridge = bridge, .vm = vm, .iface = iface, .ip = ip, .mac = mac, .queues = queues};
+  SVNET_ASSIGN_OR_RETURN(const absl::string_view lifetime_text, fields.Take("lifetime"));
+  SVNET_ASSIGN_OR_RETURN(const Lifetime lifetime, ParseLifetime(lifetime_text));
+  const Alias alias = {.bridge = bridge,
+                       .vm = vm,
+                       .iface = iface,
+                       .ip = ip,
+                       .mac = mac,
+                       .queues = queues,
+                       .lifetime = lifetime};
   // Whatever the steps above let pass ("queues=+1", something at the end) ends here.
   if (FormatAlias(alias) != text) return absl::InvalidArgumentError("it is not in the exact form");
   return alias;

@@ -10,6 +10,8 @@
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
 #include "daemon/network/ids.h"
+#include "daemon/network/lease.h"
+#include "daemon/network/lifetime.h"
 
 namespace svnet {
 
@@ -20,6 +22,7 @@ struct Alias {
   Ipv4Address ip;
   MacAddress mac;
   int queues = 1;  // 1 to 256
+  Lifetime lifetime;
 
   friend bool operator==(const Alias&, const Alias&) = default;
 };
@@ -27,6 +30,9 @@ struct Alias {
 // "svnet1 bridge=svbr0 vm=vm1 iface=eth0 ip=172.30.0.2 mac=02:29:a3:2f:41:c8 queues=1
 // lifetime=persistent", in one line of at most 255 bytes (IFALIASZ less the NUL).
 std::string FormatAlias(const Alias& alias);
+
+// The alias of a lease's TAP.
+Alias AliasOf(const Lease& lease, const LinkName& bridge);
 
 // Exactly what FormatAlias makes, and nothing that only resembles it.
 // InvalidArgument says what is wrong.

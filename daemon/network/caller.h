@@ -17,6 +17,9 @@ struct Caller {
   gid_t gid;
   std::vector<gid_t> groups;  // supplementary; sorted
   bool administrator = false;
+  // Whether process numbers mean the same to the caller as to svnetd: it was in svnetd's
+  // own pid namespace.
+  bool shares_pids = false;
   // How many leases the caller may have; administrators: any number.
   uint32_t tap_limit = 64;
 

@@ -12,6 +12,7 @@
 #include "daemon/base/mac_address.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/network/ids.h"
+#include "daemon/network/lifetime.h"
 
 namespace svnet {
 
@@ -38,9 +39,11 @@ struct Lease {
   int queues = 1;  // pairs; above 1 the TAP is multi-queue
   std::optional<gid_t> group;
   uint32_t mtu = 0;  // bytes
+  Lifetime lifetime;
   bool attached = false;
-  Ifindex bridge = 0;   // whose port it is; 0: none's
-  bool pinned = false;  // see Link
+  bool was_attached = false;  // at some time
+  Ifindex bridge = 0;         // whose port it is; 0: none's
+  bool pinned = false;        // see Link
 
   friend bool operator==(const Lease&, const Lease&) = default;
 };

@@ -6,14 +6,15 @@ namespace svnet {
 
 bool LeaseTable::Insert(const Lease& lease) {
   if (by_tap_.contains(lease.tap) || by_key_.contains(lease.key) || macs_.contains(lease.mac) ||
-      ips_.contains(lease.ip)) {
+      by_ip_.contains(lease.ip) || by_ifindex_.contains(lease.ifindex)) {
     return false;
   }
   by_tap_.emplace(lease.tap, lease);
   by_key_.emplace(lease.key, lease.tap);
   ++counts_[lease.key.owner];
   macs_.insert(lease.mac);
-  ips_.insert(lease.ip);
+  by_ip_.emplace(lease.ip, lease.tap);
+  by_ifindex_.emplace(lease.ifindex, lease.tap);
   return true;
 }
 
@@ -24,7 +25,8 @@ void LeaseTable::Erase(const LinkName& tap) {
   if (--count->second == 0) counts_.erase(count);
   by_key_.erase(at->second.key);
   macs_.erase(at->second.mac);
-  ips_.erase(at->second.ip);
+  by_ip_.erase(at->second.ip);
+  by_ifindex_.erase(at->second.ifindex);
   by_tap_.erase(at);
 }
 
@@ -36,6 +38,16 @@ uint32_t LeaseTable::CountOf(uid_t owner) const {
 Lease* LeaseTable::Find(const LeaseKey& key) {
   const auto at = by_key_.find(key);
   return at == by_key_.end() ? nullptr : Find(at->second);
+}
+
+Lease* LeaseTable::FindByIfindex(Ifindex tap) {
+  const auto at = by_ifindex_.find(tap);
+  return at == by_ifindex_.end() ? nullptr : Find(at->second);
+}
+
+Lease* LeaseTable::FindByIp(Ipv4Address ip) {
+  const auto at = by_ip_.find(ip);
+  return at == by_ip_.end() ? nullptr : Find(at->second);
 }
 
 Lease* LeaseTable::Find(const LinkName& tap) {

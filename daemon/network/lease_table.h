@@ -13,8 +13,8 @@ namespace svnet {
 // that lease is erased. Not thread-safe.
 class LeaseTable {
  public:
-  // False, and nothing is done, if a lease shares the key, the name, the address or
-  // the MAC.
+  // False, and nothing is done, if a lease shares the key, the name, the ifindex, the
+  // address or the MAC.
   bool Insert(const Lease& lease);
   // Nothing if there is none.
   void Erase(const LinkName& tap);
@@ -23,7 +23,9 @@ class LeaseTable {
   Lease* Find(const LeaseKey& key);
   Lease* Find(const LinkName& tap);
   const Lease* Find(const LinkName& tap) const;
-  bool HasIp(Ipv4Address ip) const { return ips_.contains(ip); }
+  Lease* FindByIfindex(Ifindex tap);
+  Lease* FindByIp(Ipv4Address ip);
+  bool HasIp(Ipv4Address ip) const { return by_ip_.contains(ip); }
   bool HasMac(const MacAddress& mac) const { return macs_.contains(mac); }
   // How many leases `owner` has.
   uint32_t CountOf(uid_t owner) const;
@@ -37,7 +39,8 @@ class LeaseTable {
   absl::flat_hash_map<LeaseKey, LinkName> by_key_;
   absl::flat_hash_map<uid_t, uint32_t> counts_;  // by owner; none is zero
   absl::flat_hash_set<MacAddress> macs_;
-  absl::flat_hash_set<Ipv4Address> ips_;
+  absl::flat_hash_map<Ipv4Address, LinkName> by_ip_;
+  absl::flat_hash_map<Ifindex, LinkName> by_ifindex_;
 };
 
 }  // namespace svnet

@@ -1,6 +1,8 @@
 #include "daemon/network/network_manager.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -15,10 +17,6 @@ namespace {
 
 // Hashed names that are taken in a row, before something else must be wrong.
 constexpr int kNameAttempts = 8;
-
-absl::Status CannotRead(const absl::Status& cause) {
-  return Explain(Reason::kBridgeSetupFailed, "cannot read the host's links", cause);
-}
 
 absl::Status NotAnAdministrator(absl::string_view what) {
   return Error(Reason::kPermissionDenied, absl::StrCat(what, " is for administrators"));
@@ -62,6 +60,10 @@ absl::Status CheckRepeated(const Lease& lease, const TapRequest& request) {
     return gid.has_value() ? absl::StrCat("group ", *gid) : std::string("no group");
   };
   if (request.group != lease.group) return conflict(group(lease.group), group(request.group));
+  if (request.lifetime != lease.lifetime) {
+    return conflict(absl::StrCat("lifetime ", FormatLifetime(lease.lifetime)),
+                    FormatLifetime(request.lifetime));
+  }
   return absl::OkStatus();
 }
 
@@ -72,6 +74,10 @@ absl::Status NoSuchTap(const LeaseSelector& selector) {
   const auto& ids = std::get<LeaseIds>(selector);
   return Error(Reason::kTapNotFound,
                absl::StrCat("there is no TAP for ", ids.vm.text(), " ", ids.iface.text()));
+}
+
+bool IsOurs(const Link& link, const LinkName& bridge) {
+  return link.kind == LinkKind::kTap && IsAliasOf(link.alias, bridge);
 }
 
 // The rules hold guests to their MACs and addresses all the same.
@@ -90,92 +96,66 @@ void AddUnpinned(const LeaseTable& leases, std::vector<Condition>* conditions) {
 
 }  // namespace
 
-NetworkManager::NetworkManager(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall)
+NetworkManager::NetworkManager(const NetworkSettings& settings, const Parts& parts)
     : settings_(settings),
-      kernel_(kernel),
-      setup_(settings, kernel, firewall),
-      pool_(settings.prefix) {}
+      clock_(parts.clock),
+      on_event_(parts.on_event),
+      kernel_(parts.kernel),
+      reaper_(parts.reaper),
+      firewall_(parts.firewall) {}
 
 absl::StatusOr<std::unique_ptr<NetworkManager>> NetworkManager::Start(
-    const NetworkSettings& settings, Kernel* kernel, Firewall* firewall) {
-  std::unique_ptr<NetworkManager> manager(new NetworkManager(settings, kernel, firewall));
+    const NetworkSettings& settings, const Parts& parts) {
+  std::unique_ptr<NetworkManager> manager(new NetworkManager(settings, parts));
   SVNET_RETURN_IF_ERROR(manager->Begin());
   return manager;
 }
 
 absl::Status NetworkManager::Begin() {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(setup_.CheckPrefix());
-  SVNET_RETURN_IF_ERROR(ReadLeases().status());
-  if (leases_.size() == 0) return absl::OkStatus();
-  // A network that cannot be made whole is no reason to refuse the owners of its
-  // leases: GetNetwork says what is wrong, and CreateTap why it cannot go on.
-  setup_.Ensure(leases_).IgnoreError();
-  return absl::OkStatus();
+  const auto publish = [this](const TapEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    watchers_.Publish(event);
+    if (!event.message.empty()) on_event_(event);
+  };
+  SVNET_ASSIGN_OR_RETURN(keeper_,
+                         LeaseKeeper::Create(settings_, kernel_, firewall_, clock_, publish));
+  return keeper_->Begin();
 }
 
 size_t NetworkManager::lease_count() {
   MutexLock lock(&mutex_);
-  return leases_.size();
+  return keeper_->leases().size();
 }
 
-absl::StatusOr<std::vector<Link>> NetworkManager::Refresh() {
-  const LeaseTable before = leases_;
-  SVNET_ASSIGN_OR_RETURN(std::vector<Link> links, ReadLeases());
-  const auto is_in = [](const LeaseTable& table, const Lease& lease) {
-    const Lease* same = table.Find(lease.tap);
-    return same != nullptr && same->ifindex == lease.ifindex && same->ip == lease.ip;
-  };
-  // What cannot be done here is put right with the whole network, by the next CreateTap.
-  for (const auto& [tap, lease] : before.all()) {
-    if (!is_in(leases_, lease)) setup_.Unguard(lease).IgnoreError();
-  }
-  for (const auto& [tap, lease] : leases_.all()) {
-    if (!is_in(before, lease)) setup_.Guard(lease).IgnoreError();
-  }
-  return links;
-}
-
-absl::StatusOr<std::vector<Link>> NetworkManager::ReadLeases() {
-  absl::StatusOr<std::vector<Link>> links = kernel_->ListLinks();
-  if (!links.ok()) return CannotRead(links.status());
-  Adoption adoption = Adopt(*links, settings_.bridge, settings_.prefix);
-  LeaseTable found;
-  for (const Lease& lease : adoption.leases) {
-    found.Insert(lease);
-    if (!leases_.HasIp(lease.ip)) pool_.Adopt(lease.ip).IgnoreError();
-  }
-  for (const auto& [tap, lease] : leases_.all()) {
-    if (!found.HasIp(lease.ip)) pool_.Free(lease.ip);
-  }
-  leases_ = std::move(found);
-  conditions_ = std::move(adoption.conditions);
-  return links;
-}
-
-absl::StatusOr<Lease*> NetworkManager::FindStanding(const LeaseKey& key) {
-  Lease* lease = leases_.Find(key);
-  if (lease == nullptr) return nullptr;
-  const absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(lease->ifindex);
-  if (!link.ok()) return CannotRead(link.status());
-  if (link->has_value() && (*link)->name == lease->tap.text()) {
-    lease->attached = (*link)->carrier;
-    return lease;
-  }
-  SVNET_RETURN_IF_ERROR(Refresh().status());
-  return leases_.Find(key);
-}
-
-absl::StatusOr<Lease*> NetworkManager::FindLease(const Caller& caller,
-                                                 const LeaseSelector& selector) {
+absl::StatusOr<const Lease*> NetworkManager::FindLease(const Caller& caller,
+                                                       const LeaseSelector& selector) {
   if (const auto* ids = std::get_if<LeaseIds>(&selector)) {
     SVNET_ASSIGN_OR_RETURN(const LeaseKey key, KeyFor(caller, *ids));
-    return FindStanding(key);
+    return keeper_->leases().Find(key);
   }
-  const Lease* lease = leases_.Find(std::get<LinkName>(selector));
+  const Lease* lease = keeper_->leases().Find(std::get<LinkName>(selector));
   // Another's lease is as good as none.
   if (lease == nullptr || (lease->key.owner != caller.uid && !caller.administrator)) return nullptr;
-  return FindStanding(LeaseKey(lease->key));
+  return lease;
+}
+
+absl::StatusOr<std::optional<Process>> NetworkManager::OpenProcessFor(const Caller& caller,
+                                                                      const Lifetime& lifetime) {
+  const auto* bound = std::get_if<BoundToProcess>(&lifetime);
+  if (bound == nullptr) return std::nullopt;
+  const auto refuse = [&](absl::string_view why) {
+    return Error(Reason::kInvalidRequest,
+                 absl::StrCat("lifetime.process.pid ", bound->pid, ": ", why));
+  };
+  if (!caller.shares_pids) {
+    return refuse("the caller is in a pid namespace of its own, or is gone: use until_detached");
+  }
+  absl::StatusOr<Process> process = kernel_->OpenProcess(bound->pid);
+  if (!process.ok()) return refuse(process.status().message());
+  if (process->uid != caller.uid && !caller.administrator) {
+    return refuse("the process is another user's");
+  }
+  return *std::move(process);
 }
 
 absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapRequest& request) {
@@ -184,22 +164,23 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
       KeyFor(caller, {.owner = request.owner, .vm = request.vm, .iface = request.iface}));
   SVNET_RETURN_IF_ERROR(CheckGroup(caller, request.group));
   MutexLock lock(&mutex_);
-  SVNET_ASSIGN_OR_RETURN(const Lease* standing, FindStanding(key));
-  if (standing != nullptr) {
-    SVNET_RETURN_IF_ERROR(CheckRepeated(*standing, request));
+  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_ASSIGN_OR_RETURN(std::optional<Process> process, OpenProcessFor(caller, request.lifetime));
+  TapRequest exact = request;
+  if (process.has_value()) {
+    std::get<BoundToProcess>(exact.lifetime).start_time = process->start_time;
+  }
+  if (const Lease* standing = keeper_->leases().Find(key)) {
+    SVNET_RETURN_IF_ERROR(CheckRepeated(*standing, exact));
     return *standing;
   }
-  absl::StatusOr<Lease> made = MakeTap(caller, key, request);
-  const bool perhaps_full =
-      absl::IsResourceExhausted(made.status()) || absl::IsAlreadyExists(made.status());
-  if (!perhaps_full) return made;
-  // Perhaps only for those whose TAP somebody has deleted by hand.
-  SVNET_RETURN_IF_ERROR(Refresh().status());
-  return MakeTap(caller, key, request);
+  SVNET_ASSIGN_OR_RETURN(const Lease lease, MakeTap(caller, key, exact));
+  keeper_->Add(lease, std::move(process));
+  return lease;
 }
 
 absl::Status NetworkManager::CheckQuota(const Caller& caller, uid_t owner) {
-  const uint32_t count = leases_.CountOf(owner);
+  const uint32_t count = keeper_->leases().CountOf(owner);
   if (caller.administrator || count < caller.tap_limit) return absl::OkStatus();
   return Error(Reason::kQuotaExceeded,
                absl::StrCat("uid ", owner, " has ", count, " TAPs, and may have ", caller.tap_limit,
@@ -213,9 +194,11 @@ absl::StatusOr<Lease> NetworkManager::MakeTap(const Caller& caller, const LeaseK
   SVNET_RETURN_IF_ERROR(CheckQuota(caller, key.owner));
   SVNET_RETURN_IF_ERROR(PickAddress(request).status());
   SVNET_RETURN_IF_ERROR(PickMac(request, settings_.bridge_mac).status());
-  SVNET_ASSIGN_OR_RETURN(const NetworkSetup::Ensured network, setup_.Ensure(leases_));
-  absl::Cleanup undo = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { setup_.Undo(network); };
-  for (const Ipv4Address& address : network.bridge.addresses) pool_.Reserve(address);
+  SVNET_RETURN_IF_ERROR(CheckPorts());
+  NetworkSetup& setup = keeper_->setup();
+  SVNET_ASSIGN_OR_RETURN(const NetworkSetup::Ensured network, setup.Ensure(keeper_->leases()));
+  absl::Cleanup undo = [&] { setup.Undo(network); };
+  for (const Ipv4Address& address : network.bridge.addresses) keeper_->pool().Reserve(address);
   absl::StatusOr<Lease> lease = MakeTapOn(network.bridge, key, request);
   if (!lease.ok()) {
     return Explain(Reason::kTapCreateFailed,
@@ -230,12 +213,6 @@ absl::StatusOr<Lease> NetworkManager::MakeTapOn(const Bridge& bridge, const Leas
                                                 const TapRequest& request) {
   SVNET_ASSIGN_OR_RETURN(const Ipv4Address ip, PickAddress(request));
   SVNET_ASSIGN_OR_RETURN(const MacAddress mac, PickMac(request, bridge.mac));
-  const Alias alias = {.bridge = settings_.bridge,
-                       .vm = key.vm,
-                       .iface = key.iface,
-                       .ip = ip,
-                       .mac = mac,
-                       .queues = request.queues};
   // The TAP dies with its descriptor, and so with any return before Persist.
   SVNET_ASSIGN_OR_RETURN(const OpenedTap tap, OpenTapFor(key, request));
   Lease lease = {.key = key,
@@ -246,23 +223,14 @@ absl::StatusOr<Lease> NetworkManager::MakeTapOn(const Bridge& bridge, const Leas
                  .queues = request.queues,
                  .group = request.group,
                  .mtu = bridge.mtu,
+                 .lifetime = request.lifetime,
                  .bridge = bridge.ifindex};
-  SVNET_RETURN_IF_ERROR(setup_.Guard(lease));
-  absl::Cleanup unguard = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    setup_.Unguard(lease).IgnoreError();
-  };
-  SVNET_ASSIGN_OR_RETURN(lease.pinned,
-                         tap.device->Join({.bridge = bridge.ifindex,
-                                           .alias = FormatAlias(alias),
-                                           .group = DeriveLinkGroup(settings_.bridge),
-                                           .mtu = bridge.mtu,
-                                           .guest = mac,
-                                           .isolated = settings_.isolation == Isolation::kAll}));
+  NetworkSetup& setup = keeper_->setup();
+  SVNET_RETURN_IF_ERROR(setup.Guard(lease));
+  absl::Cleanup unguard = [&] { setup.Unguard(lease).IgnoreError(); };
+  SVNET_ASSIGN_OR_RETURN(lease.pinned, tap.device->Join(PlanPort(lease, keeper_->Plan())));
   SVNET_RETURN_IF_ERROR(tap.device->Persist());
   std::move(unguard).Cancel();
-  // Neither can fail: both were found free above.
-  pool_.Take(ip).IgnoreError();
-  leases_.Insert(lease);
   return lease;
 }
 
@@ -284,22 +252,38 @@ absl::StatusOr<NetworkManager::OpenedTap> NetworkManager::OpenTapFor(const Lease
 
 absl::StatusOr<Ipv4Address> NetworkManager::PickAddress(const TapRequest& request) {
   if (request.ip.has_value()) {
-    SVNET_RETURN_IF_ERROR(pool_.Check(*request.ip));
+    SVNET_RETURN_IF_ERROR(keeper_->pool().Check(*request.ip));
     return *request.ip;
   }
-  const std::optional<Ipv4Address> next = pool_.PickNext();
+  const std::optional<Ipv4Address> next = keeper_->pool().PickNext();
   if (next.has_value()) return *next;
-  return Error(
-      Reason::kAddressPoolExhausted,
-      absl::StrCat("all ", pool_.total(), " guest addresses of ", settings_.prefix.ToString(),
-                   " are leased: remove TAPs that are no longer used, or set a larger "
-                   "`subnet`"));
+  return Exhausted(
+      Error(Reason::kAddressPoolExhausted,
+            absl::StrCat("all ", keeper_->pool().total(), " guest addresses of ",
+                         settings_.prefix.ToString(),
+                         " are leased: remove TAPs that are no longer used, or set a larger "
+                         "`subnet`")));
+}
+
+absl::Status NetworkManager::CheckPorts() {
+  if (keeper_->ports() < kMaxBridgePorts) return absl::OkStatus();
+  return Exhausted(
+      Error(Reason::kBridgeFull,
+            absl::StrCat("bridge ", settings_.bridge.text(), " has ", keeper_->ports(),
+                         " ports, the kernel's limit: remove TAPs that are no longer used")));
+}
+
+absl::Status NetworkManager::Exhausted(absl::Status status) {
+  if (keeper_->dying().size() == 0) return status;
+  keeper_->dying().Hurry();
+  changed_.notify_all();
+  return Passing(std::move(status));
 }
 
 absl::StatusOr<MacAddress> NetworkManager::PickMac(const TapRequest& request,
                                                    const MacAddress& bridge) {
   const auto is_taken = [&](const MacAddress& mac) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return mac == bridge || leases_.HasMac(mac);
+    return mac == bridge || keeper_->leases().HasMac(mac);
   };
   if (request.mac.has_value()) {
     if (!is_taken(*request.mac)) return *request.mac;
@@ -316,24 +300,22 @@ absl::StatusOr<MacAddress> NetworkManager::PickMac(const TapRequest& request,
 absl::StatusOr<std::optional<Lease>> NetworkManager::RemoveTap(const Caller& caller,
                                                                const LeaseSelector& selector) {
   MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
   SVNET_ASSIGN_OR_RETURN(const Lease* found, FindLease(caller, selector));
   if (found == nullptr) return std::nullopt;
   const Lease lease = *found;
-  absl::Status removed = setup_.Unguard(lease);
-  if (removed.ok()) removed = kernel_->DeleteLink(lease.ifindex);
-  if (!removed.ok()) {
-    setup_.Guard(lease).IgnoreError();  // whole, as it was
+  if (const absl::Status removed = keeper_->Retire(lease, ""); !removed.ok()) {
     return Explain(Reason::kBridgeSetupFailed, absl::StrCat("cannot remove ", lease.tap.text()),
                    removed);
   }
-  leases_.Erase(lease.tap);
-  pool_.Free(lease.ip);
+  changed_.notify_all();
   return lease;
 }
 
 absl::StatusOr<std::string> NetworkManager::GetBootArgs(const Caller& caller,
                                                         const BootArgsRequest& request) {
   MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
   SVNET_ASSIGN_OR_RETURN(const Lease* lease, FindLease(caller, request.lease));
   if (lease == nullptr) return NoSuchTap(request.lease);
   return RenderBootArgs({.guest = lease->ip,
@@ -348,32 +330,75 @@ absl::StatusOr<CleanupResult> NetworkManager::Cleanup(const Caller& caller, Clea
     return NotAnAdministrator("a cleanup of the whole network");
   }
   MutexLock lock(&mutex_);
-  SVNET_ASSIGN_OR_RETURN(std::vector<Link> taps, Refresh());
-  std::erase_if(taps, [&](const Link& link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (link.kind != LinkKind::kTap || !IsAliasOf(link.alias, settings_.bridge)) return true;
-    return scope == CleanupScope::kCaller && link.owner != caller.uid;
-  });
+  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  return scope == CleanupScope::kNetwork ? CleanupAll() : CleanupOf(caller.uid);
+}
+
+absl::StatusOr<CleanupResult> NetworkManager::CleanupOf(uid_t owner) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
   CleanupResult result;
-  const absl::Status removed = RemoveTaps(taps, &result);
-  SVNET_RETURN_IF_ERROR(Refresh().status());
-  SVNET_RETURN_IF_ERROR(removed);
-  if (scope == CleanupScope::kCaller) return result;
-  SVNET_ASSIGN_OR_RETURN(const NetworkSetup::Released released, setup_.Release());
+  absl::Status status = absl::OkStatus();
+  for (const Link& link : links) {
+    if (link.owner != owner || !IsOurs(link, settings_.bridge)) continue;
+    if (keeper_->dying().Contains(link.ifindex)) continue;
+    // One that was not adopted is no lease, and goes all the same.
+    const Lease* lease = keeper_->leases().FindByIfindex(link.ifindex);
+    status = lease != nullptr ? keeper_->Retire(*lease, "")
+                              : keeper_->RetireTap(link.ifindex, std::nullopt);
+    if (!status.ok()) break;
+    ++result.taps_removed;
+  }
+  changed_.notify_all();
+  if (status.ok()) return result;
+  return Explain(
+      Reason::kBridgeSetupFailed,
+      absl::StrCat("removed ", result.taps_removed, " TAPs, then could not go on (repeat it)"),
+      status);
+}
+
+absl::StatusOr<CleanupResult> NetworkManager::CleanupAll() {
+  while (keeper_->dying().IsTaken()) changed_.wait(mutex_);
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
+  const absl::Status destroyed = DestroyAll(links);
+  if (!destroyed.ok()) {
+    keeper_->Resync().status().IgnoreError();
+    return Explain(Reason::kBridgeSetupFailed, "cannot destroy all TAPs (repeat it)", destroyed);
+  }
+  CleanupResult result;
+  result.taps_removed = static_cast<uint32_t>(std::count_if(
+      links.begin(), links.end(), [&](const Link& link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return IsOurs(link, settings_.bridge) && !keeper_->dying().Contains(link.ifindex);
+      }));
+  keeper_->ForgetAll();
+  changed_.notify_all();
+  SVNET_ASSIGN_OR_RETURN(const NetworkSetup::Released released, keeper_->setup().Release());
   result.bridge_removed = released.bridge_removed;
   result.nat_removed = released.nat_removed;
   return result;
 }
 
-absl::Status NetworkManager::RemoveTaps(const std::vector<Link>& taps, CleanupResult* result) {
-  for (const Link& tap : taps) {
-    if (const absl::Status status = kernel_->DeleteLink(tap.ifindex); !status.ok()) {
-      return Explain(Reason::kBridgeSetupFailed,
-                     absl::StrCat("removed ", result->taps_removed, " TAPs of ", taps.size(),
-                                  ", then could not go on (repeat it)"),
-                     status);
+absl::Status NetworkManager::DestroyAll(const std::vector<Link>& links) {
+  const uint32_t group = DeriveLinkGroup(settings_.bridge);
+  std::map<uint32_t, std::set<Ifindex>> groups;
+  std::vector<Ifindex> others;
+  for (const Link& link : links) {
+    if (!IsOurs(link, settings_.bridge)) continue;
+    if (link.group == group || link.group == DyingGroupOf(group)) {
+      groups[link.group].insert(link.ifindex);
+    } else {
+      others.push_back(link.ifindex);
     }
-    ++result->taps_removed;
   }
+  for (const auto& [number, members] : groups) {
+    absl::Status status = reaper_->DeleteGroup(number, members);
+    // A link that is not ours is in it: then one by one.
+    if (absl::IsFailedPrecondition(status)) {
+      others.insert(others.end(), members.begin(), members.end());
+    } else if (!status.ok()) {
+      return status;
+    }
+  }
+  for (const Ifindex tap : others) SVNET_RETURN_IF_ERROR(reaper_->DeleteLink(tap));
   return absl::OkStatus();
 }
 
@@ -381,9 +406,9 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
                                                    const std::optional<LinkName>& after,
                                                    size_t limit) {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(Refresh().status());
+  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
   LeasePage page;
-  for (const auto& [tap, lease] : leases_.all()) {
+  for (const auto& [tap, lease] : keeper_->leases().all()) {
     if (lease.key.owner != caller.uid && !caller.administrator) continue;
     if (after.has_value() && tap <= *after) continue;
     if (page.leases.size() == limit) {
@@ -397,15 +422,100 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
 
 absl::StatusOr<NetworkStatus> NetworkManager::GetNetwork() {
   MutexLock lock(&mutex_);
-  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, Refresh());
+  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
   NetworkStatus status;
-  SVNET_ASSIGN_OR_RETURN(status.setup, setup_.Observe(links, leases_.size() > 0));
-  status.setup.conditions.insert(status.setup.conditions.end(), conditions_.begin(),
-                                 conditions_.end());
-  AddUnpinned(leases_, &status.setup.conditions);
-  status.addresses_total = pool_.total();
-  status.addresses_used = pool_.used();
+  SVNET_ASSIGN_OR_RETURN(status.setup,
+                         keeper_->setup().Observe(links, keeper_->leases().size() > 0));
+  const std::vector<Condition> conditions = keeper_->Conditions();
+  status.setup.conditions.insert(status.setup.conditions.end(), conditions.begin(),
+                                 conditions.end());
+  AddUnpinned(keeper_->leases(), &status.setup.conditions);
+  status.addresses_total = keeper_->pool().total();
+  status.addresses_reaping = static_cast<uint32_t>(keeper_->dying().addresses());
+  status.addresses_used = static_cast<uint32_t>(keeper_->leases().size());
   return status;
+}
+
+absl::StatusOr<std::shared_ptr<Watch>> NetworkManager::WatchTaps(const Caller& caller,
+                                                                 std::function<void()> wake) {
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  std::deque<TapEvent> snapshot;
+  for (const auto& [tap, lease] : keeper_->leases().all()) {
+    if (lease.key.owner != caller.uid && !caller.administrator) continue;
+    snapshot.push_back({.type = TapEvent::Type::kAdded, .lease = lease, .message = {}});
+  }
+  return watchers_.Add(caller, std::move(snapshot), std::move(wake));
+}
+
+void NetworkManager::EndWatches(const absl::Status& why) {
+  MutexLock lock(&mutex_);
+  watchers_.EndAll(why);
+}
+
+int NetworkManager::attention_fd() {
+  MutexLock lock(&mutex_);
+  return keeper_->attention_fd();
+}
+
+void NetworkManager::Attend() {
+  MutexLock lock(&mutex_);
+  // What it cannot do now it tries again by itself.
+  keeper_->CatchUp().IgnoreError();
+  changed_.notify_all();
+}
+
+bool NetworkManager::WaitForDying() {
+  MutexLock lock(&mutex_);
+  while (!stopped_) {
+    const std::optional<absl::Time> due = keeper_->dying().NextDue();
+    const absl::Duration left = due.has_value() ? *due - clock_() : absl::InfiniteDuration();
+    if (left <= absl::ZeroDuration()) return true;
+    if (due.has_value()) {
+      changed_.wait_for(mutex_, absl::ToChronoNanoseconds(left));
+    } else {
+      changed_.wait(mutex_);
+    }
+  }
+  return false;
+}
+
+void NetworkManager::StopWaiting() {
+  MutexLock lock(&mutex_);
+  stopped_ = true;
+  changed_.notify_all();
+}
+
+void NetworkManager::Reap() {
+  std::set<Ifindex> taps;
+  std::set<Ipv4Address> addresses;
+  {
+    MutexLock lock(&mutex_);
+    if (!keeper_->dying().NextDue().has_value()) return;
+    for (const auto& [tap, address] : keeper_->dying().Take()) {
+      taps.insert(tap);
+      if (address.has_value()) addresses.insert(*address);
+    }
+  }
+  const absl::Status destroyed = DestroyTaps(taps);
+  const absl::Status forgotten =
+      destroyed.ok() ? reaper_->ForgetFlows(addresses) : absl::OkStatus();
+  {
+    MutexLock lock(&mutex_);
+    keeper_->FinishReaping(destroyed, forgotten);
+    changed_.notify_all();
+  }
+  if (on_reaped_) on_reaped_();
+}
+
+absl::Status NetworkManager::DestroyTaps(const std::set<Ifindex>& taps) {
+  const absl::Status status =
+      reaper_->DeleteGroup(DyingGroupOf(DeriveLinkGroup(settings_.bridge)), taps);
+  if (!absl::IsFailedPrecondition(status)) return status;
+  // A link that is not ours is in it: then one by one.
+  for (const Ifindex tap : taps) SVNET_RETURN_IF_ERROR(reaper_->DeleteLink(tap));
+  return absl::OkStatus();
 }
 
 }  // namespace svnet

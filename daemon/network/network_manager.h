@@ -3,9 +3,14 @@
 
 #include <sys/types.h>
 
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,14 +23,13 @@
 #include "daemon/base/mutex.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/network/address_pool.h"
-#include "daemon/network/adoption.h"
 #include "daemon/network/boot_args.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/ids.h"
 #include "daemon/network/lease.h"
-#include "daemon/network/lease_table.h"
+#include "daemon/network/lease_keeper.h"
 #include "daemon/network/network_setup.h"
+#include "daemon/network/watchers.h"
 
 namespace svnet {
 
@@ -36,7 +40,8 @@ struct TapRequest {
   std::optional<MacAddress> mac;  // unicast
   std::optional<uid_t> owner;     // nullopt: the caller
   std::optional<gid_t> group;
-  int queues = 1;  // pairs, 1 to 256
+  int queues = 1;     // pairs, 1 to 256
+  Lifetime lifetime;  // BoundToProcess: its pid counts
 };
 
 // A lease by its ids; owner nullopt: the caller's.
@@ -70,27 +75,38 @@ struct LeasePage {
 struct NetworkStatus {
   NetworkSetup::Status setup;  // all conditions are in here
   uint32_t addresses_total = 0;
-  uint32_t addresses_used = 0;
+  uint32_t addresses_used = 0;     // by leases
+  uint32_t addresses_reaping = 0;  // by TAPs that are dying
 };
 
 // One network and its leases.
 //
 // The kernel is the store: a lease is a TAP with an alias of ours, and what is kept
-// here only spares a dump. Whatever may have changed underneath is read anew.
+// here only spares a dump. Each call first takes in what the kernel has said of changes.
 //
 // Failure: a call has its whole effect or none, except for Cleanup, which may be
-// repeated. Errors have one of the contract's reasons.
+// repeated. Errors have one of the contract's reasons; one that IsPassing is worth to be
+// tried again after `on_reaped`.
 //
 // Threads: any may call. One mutex makes calls take turns; it also guards the Kernel
-// and the Firewall.
+// and the Firewall. Whoever makes it also runs Attend and Reap (Housekeeping does).
 class NetworkManager {
  public:
+  // What it works with; all must outlive it, and are its own from now on.
+  struct Parts {
+    Kernel* kernel;
+    Reaper* reaper;
+    Firewall* firewall;
+    LeaseKeeper::Clock clock;  // MonotonicNow
+    // Is told what svnetd did unasked; must not call back.
+    LeaseKeeper::Publish on_event;
+  };
+
   // Adopts what an earlier svnetd left, and if there are leases makes sure that their
   // network stands. SUBNET_CONFLICT if the prefix overlaps what the host already has,
-  // unless our bridge holds it already. `kernel` and `firewall` must outlive it, and
-  // are its own from now on.
+  // unless our bridge holds it already.
   static absl::StatusOr<std::unique_ptr<NetworkManager>> Start(const NetworkSettings& settings,
-                                                               Kernel* kernel, Firewall* firewall);
+                                                               const Parts& parts);
 
   // The rpcs of the contract (proto/svnet/v1/network.proto), which says what they do.
   absl::StatusOr<Lease> CreateTap(const Caller& caller, const TapRequest& request)
@@ -107,6 +123,27 @@ class NetworkManager {
   absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const std::optional<LinkName>& after,
                                      size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<NetworkStatus> GetNetwork() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What stands now, and then what happens. `wake`: see Watch.
+  absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const Caller& caller, std::function<void()> wake)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Whoever is waiting for addresses or ports may try again: called without locks after
+  // each Reap. Set it before there are threads.
+  void SetOnReaped(std::function<void()> on_reaped) { on_reaped_ = std::move(on_reaped); }
+
+  // Readable when Attend has something to do.
+  int attention_fd() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Does what nobody asked for: repairs, ends leases.
+  void Attend() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Waits until there is something to Reap: true; false after StopWaiting.
+  bool WaitForDying() ABSL_LOCKS_EXCLUDED(mutex_);
+  void StopWaiting() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Destroys what is dying, and frees its addresses. Calls go on meanwhile.
+  void Reap() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends all watches.
+  void EndWatches(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const NetworkSettings& settings() const { return settings_; }
   // How many leases stand, as far as is known without asking the kernel.
@@ -118,25 +155,25 @@ class NetworkManager {
     std::unique_ptr<OpenTap> device;
   };
 
-  NetworkManager(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall);
+  NetworkManager(const NetworkSettings& settings, const Parts& parts);
 
   absl::Status Begin() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Reads the leases anew from the kernel; all its links. Does nothing to the firewall.
-  absl::StatusOr<std::vector<Link>> ReadLeases() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The same, and guards the TAPs that have come, and nobody's that has gone.
-  absl::StatusOr<std::vector<Link>> Refresh() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
   // The caller's lease, or any for an administrator; nullptr if there is none.
-  absl::StatusOr<Lease*> FindLease(const Caller& caller, const LeaseSelector& selector)
+  absl::StatusOr<const Lease*> FindLease(const Caller& caller, const LeaseSelector& selector)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // As in the table, if its TAP is still there; otherwise as Refresh finds it.
-  absl::StatusOr<Lease*> FindStanding(const LeaseKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The process of a lifetime that is bound to one; INVALID_REQUEST if the caller may not
+  // bind a lease to it.
+  absl::StatusOr<std::optional<Process>> OpenProcessFor(const Caller& caller,
+                                                        const Lifetime& lifetime)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::StatusOr<Lease> MakeTap(const Caller& caller, const LeaseKey& key,
                                 const TapRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Lease> MakeTapOn(const Bridge& bridge, const LeaseKey& key,
                                   const TapRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // BRIDGE_FULL if there is no port for another TAP.
+  absl::Status CheckPorts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // QUOTA_EXCEEDED if the caller may not have another lease of this owner's.
   absl::Status CheckQuota(const Caller& caller, uid_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<OpenedTap> OpenTapFor(const LeaseKey& key, const TapRequest& request)
@@ -146,17 +183,27 @@ class NetworkManager {
   absl::StatusOr<MacAddress> PickMac(const TapRequest& request, const MacAddress& bridge)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  absl::Status RemoveTaps(const std::vector<Link>& taps, CleanupResult* result)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<CleanupResult> CleanupOf(uid_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<CleanupResult> CleanupAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status DestroyTaps(const std::set<Ifindex>& taps);
+  absl::Status DestroyAll(const std::vector<Link>& links) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // An exhausted resource that dying TAPs will give back is only passing.
+  absl::Status Exhausted(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const NetworkSettings settings_;
+  const LeaseKeeper::Clock clock_;
+  const LeaseKeeper::Publish on_event_;
+  std::function<void()> on_reaped_;
 
   Mutex mutex_;
+  std::condition_variable_any changed_;  // of what is dying, or stopped_
   Kernel* const kernel_ ABSL_PT_GUARDED_BY(mutex_);
-  NetworkSetup setup_ ABSL_GUARDED_BY(mutex_);
-  AddressPool pool_ ABSL_GUARDED_BY(mutex_);
-  LeaseTable leases_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Condition> conditions_ ABSL_GUARDED_BY(mutex_);  // of the last Refresh
+  // Used by Reap for what it has taken, and by others while nothing is taken.
+  Reaper* const reaper_;
+  Firewall* const firewall_;
+  Watchers watchers_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<LeaseKeeper> keeper_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace svnet

@@ -5,6 +5,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/address_pool.h"
@@ -56,42 +57,69 @@ absl::Status NetworkSetup::CheckPrefix() {
 }
 
 absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::Ensure(const LeaseTable& leases) {
-  const bool in_use = leases.size() > 0;
-  absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(settings_.bridge);
-  if (!link.ok()) return Explain(link.status());
-  if (!link->has_value()) SVNET_RETURN_IF_ERROR(CheckPrefix());
-  absl::StatusOr<uint32_t> mtu = PlanMtu(*link, in_use);
-  if (!mtu.ok()) return Explain(mtu.status());
-  absl::StatusOr<Bridge> bridge = kernel_->EnsureBridge(SpecWith(*mtu));
-  if (!bridge.ok()) return Explain(bridge.status());
-  Ensured ensured = {.bridge = *std::move(bridge), .in_use = in_use};
-  // Until all of it is done, whether in this call or, if this one fails, in a later one.
-  distrusted_ = distrusted_ || ensured.bridge.fresh;
-  absl::Cleanup undo = [&] { Undo(ensured); };
-  if (absl::Status status = kernel_->EnableForwarding(); !status.ok()) return Explain(status);
-  if (absl::Status status = ApplyRulesIfAbsent(leases, &ensured); !status.ok()) {
-    return Explain(status);
+  // Without leases the MTU may be another by now.
+  if (!IsSuspect() && leases.size() > 0) {
+    return Ensured{.bridge = *standing_, .in_use = true, .repaired = {}};
   }
-  if (distrusted_) {
-    const absl::Status status = EnsureNeighbours(ensured.bridge.ifindex, leases);
-    if (!status.ok()) return Explain(status);
-  }
-  distrusted_ = false;
-  std::move(undo).Cancel();
+  absl::StatusOr<Ensured> ensured = MakeStand(leases);
+  if (!ensured.ok()) return Explain(ensured.status());
+  standing_ = ensured->bridge;
+  rules_stand_ = true;
+  neighbours_stand_ = true;
+  mtu_in_use_ = ensured->bridge.mtu;
   return ensured;
+}
+
+absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::MakeStand(const LeaseTable& leases) {
+  const bool in_use = leases.size() > 0;
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
+  if (!link.has_value()) SVNET_RETURN_IF_ERROR(CheckPrefix());
+  SVNET_ASSIGN_OR_RETURN(const uint32_t mtu, PlanMtu(link, in_use));
+  SVNET_ASSIGN_OR_RETURN(Bridge bridge, kernel_->EnsureBridge(SpecWith(mtu)));
+  Ensured ensured = {.bridge = std::move(bridge), .in_use = in_use, .repaired = {}};
+  if (ensured.bridge.made || ensured.bridge.brought_up) neighbours_stand_ = false;
+  // The rules name the bridge's MAC.
+  if (ensured.bridge.made) rules_stand_ = false;
+  absl::Cleanup undo = [&] { Undo(ensured); };
+  SVNET_ASSIGN_OR_RETURN(const bool forwarding_was_off, EnsureForwarding());
+  SVNET_RETURN_IF_ERROR(EnsureRules(leases, &ensured));
+  if (!neighbours_stand_) {
+    SVNET_RETURN_IF_ERROR(EnsureNeighbours(ensured.bridge.ifindex, leases));
+  }
+  std::move(undo).Cancel();
+  ensured.repaired = Describe(ensured, forwarding_was_off);
+  return ensured;
+}
+
+std::string NetworkSetup::Describe(const Ensured& ensured, bool forwarding_was_off) {
+  std::vector<absl::string_view> repaired;
+  const Bridge& bridge = ensured.bridge;
+  if (bridge.made) repaired.push_back("the bridge was gone");
+  if (bridge.brought_up && !bridge.made) repaired.push_back("the bridge was down");
+  if (bridge.given_address && !bridge.made) repaired.push_back("the bridge had lost its address");
+  if (bridge.given_mtu) repaired.push_back("the bridge had another MTU");
+  if (forwarding_was_off) repaired.push_back("net.ipv4.ip_forward was 0");
+  if (ensured.applied_rules && !bridge.made) repaired.push_back("the nftables rules were changed");
+  return absl::StrJoin(repaired, ", ");
+}
+
+absl::StatusOr<bool> NetworkSetup::EnsureForwarding() {
+  SVNET_ASSIGN_OR_RETURN(const bool forwarding, kernel_->IsForwarding());
+  if (!forwarding) SVNET_RETURN_IF_ERROR(kernel_->EnableForwarding());
+  return !forwarding;
 }
 
 // While there are leases a live network's MTU does not change under its guests.
 absl::StatusOr<uint32_t> NetworkSetup::PlanMtu(const std::optional<Link>& bridge, bool in_use) {
   if (settings_.mtu.has_value()) return *settings_.mtu;
+  if (in_use && mtu_in_use_.has_value()) return *mtu_in_use_;
   if (bridge.has_value() && in_use) return bridge->mtu;
   SVNET_ASSIGN_OR_RETURN(const Surroundings host, ObserveSurroundings(kernel_));
   return FindUplinkMtu(host).value_or(kDefaultMtu);
 }
 
-absl::Status NetworkSetup::ApplyRulesIfAbsent(const LeaseTable& leases, Ensured* ensured) {
-  SVNET_ASSIGN_OR_RETURN(const bool applied, firewall_->IsApplied());
-  if (applied && !distrusted_) return absl::OkStatus();
+absl::Status NetworkSetup::EnsureRules(const LeaseTable& leases, Ensured* ensured) {
+  if (rules_stand_) return absl::OkStatus();
   std::vector<Binding> bindings;
   for (const auto& [tap, lease] : leases.all()) {
     bindings.push_back(BindingOf(lease, settings_.isolation));
@@ -99,6 +127,19 @@ absl::Status NetworkSetup::ApplyRulesIfAbsent(const LeaseTable& leases, Ensured*
   SVNET_RETURN_IF_ERROR(firewall_->Apply(ensured->bridge.mac, bindings));
   ensured->applied_rules = true;
   return absl::OkStatus();
+}
+
+void NetworkSetup::SuspectAll() {
+  SuspectBridge();
+  SuspectRules();
+  SuspectNeighbours();
+}
+
+bool NetworkSetup::IsAmiss(const Link& link) const {
+  if (!standing_.has_value()) return false;  // it is to be looked at anyway
+  if (link.ifindex != standing_->ifindex) return link.name == settings_.bridge.text();
+  return link.name != settings_.bridge.text() || !link.up || link.mac != standing_->mac ||
+         (standing_->ours && link.mtu != standing_->mtu);
 }
 
 absl::Status NetworkSetup::EnsureNeighbours(Ifindex bridge, const LeaseTable& leases) {
@@ -117,7 +158,7 @@ absl::Status NetworkSetup::Guard(const Lease& lease) {
   const absl::Status status = BindGuest(lease);
   if (status.ok()) return status;
   // Perhaps of a lease that stands, and goes on.
-  distrusted_ = true;
+  SuspectAll();
   Unguard(lease).IgnoreError();
   return status;
 }
@@ -129,7 +170,7 @@ absl::Status NetworkSetup::BindGuest(const Lease& lease) {
 
 absl::Status NetworkSetup::Unguard(const Lease& lease) {
   const absl::Status status = UnbindGuest(lease);
-  if (!status.ok()) distrusted_ = true;
+  if (!status.ok()) SuspectAll();
   return status;
 }
 
@@ -140,16 +181,29 @@ absl::Status NetworkSetup::UnbindGuest(const Lease& lease) {
 
 void NetworkSetup::Undo(const Ensured& ensured) {
   if (ensured.in_use) return;
+  if (!ensured.applied_rules && !ensured.bridge.changed()) return;
+  SuspectAll();
   if (ensured.applied_rules) firewall_->Remove().IgnoreError();
-  if (ensured.bridge.changed) kernel_->ReleaseBridge(SpecWith(0)).IgnoreError();
+  if (ensured.bridge.changed()) kernel_->ReleaseBridge(SpecWith(0)).IgnoreError();
 }
 
 absl::StatusOr<NetworkSetup::Released> NetworkSetup::Release() {
+  SuspectAll();
+  mtu_in_use_.reset();
   const absl::StatusOr<bool> bridge_removed = kernel_->ReleaseBridge(SpecWith(0));
   if (!bridge_removed.ok()) return Explain(bridge_removed.status());
+  if (!*bridge_removed) SVNET_RETURN_IF_ERROR(ForgetNeighbours());
   const absl::StatusOr<bool> nat_removed = firewall_->Remove();
   if (!nat_removed.ok()) return Explain(nat_removed.status());
   return Released{.bridge_removed = *bridge_removed, .nat_removed = *nat_removed};
+}
+
+absl::Status NetworkSetup::ForgetNeighbours() {
+  const absl::StatusOr<std::optional<Link>> bridge = kernel_->FindLink(settings_.bridge);
+  if (!bridge.ok()) return Explain(bridge.status());
+  if (!bridge->has_value()) return absl::OkStatus();
+  const absl::Status status = EnsureNeighbours((*bridge)->ifindex, LeaseTable());
+  return status.ok() ? status : Explain(status);
 }
 
 absl::StatusOr<NetworkSetup::Status> NetworkSetup::Observe(const std::vector<Link>& links,
@@ -214,8 +268,7 @@ absl::Status NetworkSetup::ObserveRunning(const Link* bridge, std::vector<Condit
                            .message = "net.ipv4.ip_forward is 0: guests do not get out",
                            .remedy = kRemedy});
   }
-  SVNET_ASSIGN_OR_RETURN(const bool applied, firewall_->IsApplied());
-  if (!applied) {
+  if (!rules_stand_) {
     conditions->push_back({.type = "NAT_MISSING",
                            .message = "svnetd's nftables table is gone: guests do not get out",
                            .remedy = kRemedy});

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -40,15 +41,29 @@ class NetworkSetup {
     Bridge bridge;
     bool applied_rules = false;  // and they did not stand before
     bool in_use = false;
+    // What was not as it should be and now is, for people; empty: nothing.
+    std::string repaired;
   };
-  // Makes it all stand, and every lease guarded. While there are leases the MTU of a
-  // bridge that stands is kept. An error leaves nothing that was not there before, but
-  // for forwarding and for what leases need.
+  // Makes it all stand, and every lease guarded; costs nothing if it does. While there
+  // are leases the MTU of a bridge that stands is kept. An error leaves nothing that was
+  // not there before, but for forwarding and for what leases need.
   absl::StatusOr<Ensured> Ensure(const LeaseTable& leases);
 
   // Takes back what that call of Ensure did, but for forwarding and for what leases
   // need.
   void Undo(const Ensured& ensured);
+
+  // The kernel has said that something may be amiss: the next Ensure looks.
+  void SuspectBridge() { standing_.reset(); }
+  void SuspectRules() { rules_stand_ = false; }
+  void SuspectNeighbours() { neighbours_stand_ = false; }
+  void SuspectAll();
+  // Whether Ensure would do anything but answer.
+  bool IsSuspect() const { return !standing_.has_value() || !rules_stand_ || !neighbours_stand_; }
+  // The bridge as it stands; 0 if it does not, or nobody has looked.
+  Ifindex bridge() const { return standing_.has_value() ? standing_->ifindex : 0; }
+  // Whether a link is the bridge that stands, or would be it, and not as it was.
+  bool IsAmiss(const Link& link) const;
 
   // Lets the guest of a lease send what it was given, and nothing else, and has the
   // gateway know its MAC for good. An error leaves nothing of it.
@@ -73,13 +88,19 @@ class NetworkSetup {
   absl::StatusOr<Status> Observe(const std::vector<Link>& links, bool in_use);
 
  private:
+  // What EnsureBridge and the rest did, in words, where leases needed it.
+  static std::string Describe(const Ensured& ensured, bool forwarding_was_off);
+  absl::StatusOr<bool> EnsureForwarding();
+  absl::StatusOr<Ensured> MakeStand(const LeaseTable& leases);
   absl::StatusOr<Status> ObserveAll(const std::vector<Link>& links, bool in_use);
   absl::StatusOr<uint32_t> PlanMtu(const std::optional<Link>& bridge, bool in_use);
-  absl::Status ApplyRulesIfAbsent(const LeaseTable& leases, Ensured* ensured);
+  absl::Status EnsureRules(const LeaseTable& leases, Ensured* ensured);
   absl::Status BindGuest(const Lease& lease);
   absl::Status UnbindGuest(const Lease& lease);
   // The bridge's neighbours are those of its leases, whatever an earlier svnetd left.
   absl::Status EnsureNeighbours(Ifindex bridge, const LeaseTable& leases);
+  // Of a bridge that stays.
+  absl::Status ForgetNeighbours();
   absl::StatusOr<std::optional<Condition>> ObserveConflict(const std::vector<Link>& links);
   absl::Status ObserveRunning(const Link* bridge, std::vector<Condition>* conditions);
   BridgeSpec SpecWith(uint32_t mtu) const;
@@ -88,9 +109,13 @@ class NetworkSetup {
   const NetworkSettings settings_;
   Kernel* const kernel_;
   Firewall* const firewall_;
-  // Guard or Unguard did not do all that it should: the next Ensure makes everything
-  // anew. So it is after a start, too.
-  bool distrusted_ = true;
+  // What was found or made, and nobody has said since that it has changed. Nothing of it
+  // after a start, nor after Guard or Unguard failed.
+  std::optional<Bridge> standing_;
+  bool rules_stand_ = false;
+  bool neighbours_stand_ = false;
+  // Of the bridge, while there are leases.
+  std::optional<uint32_t> mtu_in_use_;
 };
 
 }  // namespace svnet

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/rpc/caller_identity.h"
@@ -86,7 +87,7 @@ absl::Status AcceptLoop::Run() {
 
 int AcceptLoop::MillisecondsToNextDeadline() const {
   if (deadlines_.empty()) return -1;
-  const absl::Duration left = deadlines_.front().when - absl::Now();
+  const absl::Duration left = deadlines_.front().when - MonotonicNow();
   return static_cast<int>(std::clamp<int64_t>(absl::ToInt64Milliseconds(left) + 1, 0, 60'000));
 }
 
@@ -131,7 +132,7 @@ absl::Status AcceptLoop::Admit(UniqueFd fd) {
       Watch(EPOLL_CTL_ADD, connection.fd.get(), number, EPOLLIN | EPOLLRDHUP | EPOLLET));
   Count& count = counts_[peer.uid];
   ++(connection.verdict.ok() ? count.admitted : count.refused);
-  deadlines_.push_back({.when = absl::Now() + kPatience, .connection = number});
+  deadlines_.push_back({.when = MonotonicNow() + kPatience, .connection = number});
   connections_.emplace(number, std::move(connection));
   return absl::OkStatus();
 }
@@ -190,7 +191,7 @@ void AcceptLoop::Close(Connections::iterator found) {
 }
 
 void AcceptLoop::CloseOverdue() {
-  const absl::Time now = absl::Now();
+  const absl::Time now = MonotonicNow();
   while (!deadlines_.empty() && deadlines_.front().when <= now) {
     const Deadline deadline = deadlines_.front();
     deadlines_.pop_front();

@@ -27,6 +27,32 @@ CallQueue::Admission CallQueue::Submit(uid_t uid, Call call) {
   return Admission::kAccepted;
 }
 
+void CallQueue::Park(uid_t uid, Call call) {
+  MutexLock lock(&mutex_);
+  if (closed_) return PutFirst(uid, std::move(call));
+  parked_.emplace_back(uid, std::move(call));
+}
+
+void CallQueue::Resume() {
+  MutexLock lock(&mutex_);
+  // From the last to the first, since each goes before the others.
+  for (; !parked_.empty(); parked_.pop_back()) {
+    PutFirst(parked_.back().first, std::move(parked_.back().second));
+  }
+}
+
+void CallQueue::PutFirst(uid_t uid, Call call) {
+  std::deque<Call>& line = waiting_[uid];
+  if (line.empty()) turns_.push_back(uid);
+  line.push_front(std::move(call));
+  changed_.notify_all();
+}
+
+bool CallQueue::IsClosed() {
+  MutexLock lock(&mutex_);
+  return closed_;
+}
+
 void CallQueue::Answered() {
   MutexLock lock(&mutex_);
   --unanswered_;
@@ -36,6 +62,9 @@ void CallQueue::Answered() {
 void CallQueue::CloseAndWait(absl::Time deadline) {
   MutexLock lock(&mutex_);
   closed_ = true;
+  for (; !parked_.empty(); parked_.pop_back()) {
+    PutFirst(parked_.back().first, std::move(parked_.back().second));
+  }
   const auto end = absl::ToChronoTime(deadline);
   while (unanswered_ > 0 && changed_.wait_until(mutex_, end) == std::cv_status::no_timeout) {
   }

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <thread>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -34,9 +35,16 @@ class CallQueue {
   Admission Submit(uid_t uid, std::function<void()> call) ABSL_LOCKS_EXCLUDED(mutex_);
   void Answered() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // From within an accepted call: it cannot go on yet, and is to run again after the next
+  // Resume, before others of that uid; at once, if the queue is closed.
+  void Park(uid_t uid, std::function<void()> call) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Resume() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Takes no more calls, and returns when those that were accepted are answered, or at
   // `deadline`.
   void CloseAndWait(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  bool IsClosed() ABSL_LOCKS_EXCLUDED(mutex_);
 
   static constexpr size_t kMaxWaiting = 256;
 
@@ -46,6 +54,7 @@ class CallQueue {
   void Work() ABSL_LOCKS_EXCLUDED(mutex_);
   bool MayWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ || !turns_.empty(); }
   bool IsQuiet() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return unanswered_ == 0; }
+  void PutFirst(uid_t uid, Call call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Call TakeNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
@@ -53,6 +62,7 @@ class CallQueue {
   // Each uid that has calls waiting, once, in the order of turns.
   std::deque<uid_t> turns_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uid_t, std::deque<Call>> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::pair<uid_t, Call>> parked_ ABSL_GUARDED_BY(mutex_);
   int unanswered_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

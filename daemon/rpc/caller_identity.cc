@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
@@ -27,6 +31,18 @@ absl::StatusOr<std::vector<gid_t>> PeerGroups(int fd) {
   return groups;
 }
 
+// Whether that process is in svnetd's own pid namespace: then it has one number, and not
+// one more for each namespace below. False if it has gone, or is out of sight (proc(5),
+// NSpid). No link in /proc/pid/ns is read: that takes CAP_SYS_PTRACE.
+bool SharesPids(pid_t pid) {
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
+  for (std::string line; std::getline(status, line);) {
+    const std::vector<std::string> fields = absl::StrSplit(line, '\t');
+    if (fields[0] == "NSpid:") return fields.size() == 2 && fields[1] == absl::StrCat(pid);
+  }
+  return false;
+}
+
 }  // namespace
 
 absl::StatusOr<Caller> IdentifyCaller(int fd) {
@@ -36,7 +52,10 @@ absl::StatusOr<Caller> IdentifyCaller(int fd) {
     return absl::ErrnoToStatus(errno, "SO_PEERCRED");
   }
   SVNET_ASSIGN_OR_RETURN(std::vector<gid_t> groups, PeerGroups(fd));
-  return Caller{.uid = credentials.uid, .gid = credentials.gid, .groups = std::move(groups)};
+  return Caller{.uid = credentials.uid,
+                .gid = credentials.gid,
+                .groups = std::move(groups),
+                .shares_pids = SharesPids(credentials.pid)};
 }
 
 }  // namespace svnet

@@ -35,7 +35,8 @@ absl::StatusOr<CallerServers::Server*> CallerServers::FindOrStart(const Caller& 
                                                                   const absl::Status& verdict) {
   const Key key(caller, verdict.ToString());
   if (const auto found = servers_.find(key); found != servers_.end()) return &found->second;
-  Server server = {.service = std::make_unique<NetworkService>(caller, verdict, manager_, &queue_)};
+  Server server = {
+      .service = std::make_unique<NetworkService>(caller, verdict, manager_, &queue_, &pump_)};
   grpc::ServerBuilder builder;
   builder.RegisterService(server.service.get());
   builder.SetMaxReceiveMessageSize(kMaxMessage);
@@ -46,6 +47,11 @@ absl::StatusOr<CallerServers::Server*> CallerServers::FindOrStart(const Caller& 
     return absl::InternalError(absl::StrCat("gRPC starts no server for uid ", caller.uid));
   }
   return &servers_.emplace(key, std::move(server)).first->second;
+}
+
+void CallerServers::FinishCalls(absl::Time deadline) {
+  queue_.CloseAndWait(deadline);
+  manager_->EndWatches(absl::UnavailableError("svnetd is shutting down"));
 }
 
 void CallerServers::Closed(const Caller& caller, const absl::Status& verdict) {

@@ -35,9 +35,12 @@ class CallerServers {
   // One of those connections has ended.
   void Closed(const Caller& caller, const absl::Status& verdict);
 
-  // Calls that come from now on are UNAVAILABLE. Returns when those that run have
-  // ended, or at `deadline`.
-  void FinishCalls(absl::Time deadline) { queue_.CloseAndWait(deadline); }
+  // Calls that wait for what was dying may go on.
+  void Resume() { queue_.Resume(); }
+
+  // Calls that come from now on are UNAVAILABLE, and watches end. Returns when calls that
+  // run have ended, or at `deadline`.
+  void FinishCalls(absl::Time deadline);
 
  private:
   struct Server {
@@ -59,7 +62,8 @@ class CallerServers {
 
   NetworkManager* const manager_;
   std::map<Key, Server> servers_;
-  // Its thread ends before the services go that its calls are of.
+  // Their threads end before the services go that their calls are of.
+  StreamPump pump_;
   CallQueue queue_;
   uint64_t clock_ = 0;
 };

@@ -45,16 +45,59 @@ absl::Status CheckId(absl::string_view field, bool is_set, uint32_t id) {
   return Error(Reason::kInvalidRequest, absl::StrCat(field, ": ", id, " is nobody"));
 }
 
-absl::Status CheckLifetime(const v1::Lifetime& lifetime) {
+constexpr absl::Duration kDefaultGrace = absl::Seconds(5);
+
+absl::StatusOr<Lifetime> ParseUntilDetached(const v1::Lifetime::UntilDetached& request) {
+  if (!request.has_grace()) return UntilDetached{.grace = kDefaultGrace};
+  const absl::Duration grace =
+      absl::Seconds(request.grace().seconds()) + absl::Nanoseconds(request.grace().nanos());
+  if (grace >= absl::ZeroDuration() && grace <= kMaxGrace) {
+    return UntilDetached{.grace = absl::Trunc(grace, absl::Milliseconds(1))};
+  }
+  return Error(Reason::kInvalidRequest, "lifetime.until_detached.grace is not 0 s to 1 h");
+}
+
+absl::StatusOr<Lifetime> ParseLifetime(const v1::Lifetime& lifetime) {
   switch (lifetime.kind_case()) {
     case v1::Lifetime::KIND_NOT_SET:
     case v1::Lifetime::kPersistent:
-      return absl::OkStatus();
-    case v1::Lifetime::kProcess:
+      return Persistent();
     case v1::Lifetime::kUntilDetached:
+      return ParseUntilDetached(lifetime.until_detached());
+    case v1::Lifetime::kProcess:
       break;
   }
-  return Error(Reason::kUnsupported, "lifetime: this svnetd has only persistent leases");
+  if (lifetime.process().pid() > 0) return BoundToProcess{.pid = lifetime.process().pid()};
+  return Error(Reason::kInvalidRequest, "lifetime.process.pid must be set, and positive");
+}
+
+void SetLifetime(const Persistent&, v1::Lifetime* lifetime) { lifetime->mutable_persistent(); }
+void SetLifetime(const BoundToProcess& process, v1::Lifetime* lifetime) {
+  lifetime->mutable_process()->set_pid(process.pid);
+}
+void SetLifetime(const UntilDetached& detached, v1::Lifetime* lifetime) {
+  const int64_t milliseconds = absl::ToInt64Milliseconds(detached.grace);
+  google::protobuf::Duration* grace = lifetime->mutable_until_detached()->mutable_grace();
+  grace->set_seconds(milliseconds / 1000);
+  grace->set_nanos(static_cast<int32_t>(milliseconds % 1000 * 1'000'000));
+}
+
+v1::TapEventType ToProto(TapEvent::Type type) {
+  switch (type) {
+    case TapEvent::Type::kAdded:
+      return v1::TAP_EVENT_TYPE_ADDED;
+    case TapEvent::Type::kRemoved:
+      return v1::TAP_EVENT_TYPE_REMOVED;
+    case TapEvent::Type::kAttached:
+      return v1::TAP_EVENT_TYPE_ATTACHED;
+    case TapEvent::Type::kDetached:
+      return v1::TAP_EVENT_TYPE_DETACHED;
+    case TapEvent::Type::kRepaired:
+      return v1::TAP_EVENT_TYPE_REPAIRED;
+    case TapEvent::Type::kFailed:
+      break;  // never published
+  }
+  return v1::TAP_EVENT_TYPE_UNSPECIFIED;
 }
 
 // RemoveTapRequest and GetBootArgsRequest name a lease in the same way.
@@ -113,7 +156,7 @@ absl::StatusOr<TapRequest> FromProto(const v1::CreateTapRequest& request) {
                  absl::StrCat("queues: ", request.queues(), " is not 1 to ", kMaxQueues));
   }
   tap.queues = std::max(1, static_cast<int>(request.queues()));
-  SVNET_RETURN_IF_ERROR(CheckLifetime(request.lifetime()));
+  SVNET_ASSIGN_OR_RETURN(tap.lifetime, ParseLifetime(request.lifetime()));
   return tap;
 }
 
@@ -172,7 +215,7 @@ v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix) {
   tap.set_mtu(lease.mtu);
   tap.set_owner_uid(lease.key.owner);
   tap.set_attached(lease.attached);
-  tap.mutable_lifetime()->mutable_persistent();
+  std::visit([&](const auto& each) { SetLifetime(each, tap.mutable_lifetime()); }, lease.lifetime);
   tap.set_queues(lease.queues);
   if (lease.group.has_value()) tap.set_group_gid(*lease.group);
   return tap;
@@ -201,6 +244,7 @@ v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSetting
   response.set_mtu(status.setup.mtu);
   response.mutable_addresses()->set_total(status.addresses_total);
   response.mutable_addresses()->set_used(status.addresses_used);
+  response.mutable_addresses()->set_reaping(status.addresses_reaping);
   response.mutable_ports()->set_used(status.setup.ports_used);
   response.mutable_ports()->set_limit(kMaxBridgePorts);
   for (const Condition& condition : status.setup.conditions) {
@@ -212,6 +256,14 @@ v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSetting
   response.set_daemon_version(SVNET_VERSION);
   response.set_bridge_up(status.setup.bridge_up);
   return response;
+}
+
+v1::TapEvent ToProto(const TapEvent& event, const Ipv4Prefix& prefix) {
+  v1::TapEvent message;
+  message.set_type(ToProto(event.type));
+  if (event.lease.has_value()) *message.mutable_tap() = ToProto(*event.lease, prefix);
+  message.set_message(event.message);
+  return message;
 }
 
 }  // namespace svnet

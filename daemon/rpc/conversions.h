@@ -24,6 +24,7 @@ absl::StatusOr<ListRequest> FromProto(const v1::ListTapsRequest& request);
 v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix);
 v1::CleanupResponse ToProto(const CleanupResult& result);
 v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix);
+v1::TapEvent ToProto(const TapEvent& event, const Ipv4Prefix& prefix);
 v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSettings& settings);
 
 }  // namespace svnet

@@ -10,6 +10,10 @@ namespace svnet {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
+  // Nobody's decision: svnetd is on its way out.
+  if (absl::IsUnavailable(status) && !ReasonOf(status).has_value()) {
+    return {grpc::StatusCode::UNAVAILABLE, std::string(status.message())};
+  }
   const Reason reason = ReasonOf(status).value_or(Reason::kBridgeSetupFailed);
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(ReasonName(reason)));

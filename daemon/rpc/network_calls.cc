@@ -99,4 +99,8 @@ absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
   return ToProto(status, manager_->settings());
 }
 
+absl::StatusOr<std::shared_ptr<Watch>> NetworkCalls::WatchTaps(std::function<void()> wake) {
+  return manager_->WatchTaps(caller_, std::move(wake));
+}
+
 }  // namespace svnet

@@ -1,7 +1,10 @@
 // The rpcs of one caller, without gRPC: check, convert, call, convert.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "daemon/network/caller.h"
@@ -30,7 +33,11 @@ class NetworkCalls {
   absl::StatusOr<v1::GetNetworkResponse> GetNetwork(const v1::GetNetworkRequest& request,
                                                     std::string* log);
 
+  // See NetworkManager::WatchTaps.
+  absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(std::function<void()> wake);
+
   const Caller& caller() const { return caller_; }
+  const Ipv4Prefix& prefix() const { return manager_->settings().prefix; }
 
  private:
   const Caller caller_;

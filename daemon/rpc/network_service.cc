@@ -6,12 +6,16 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/rpc/error_details.h"
+#include "daemon/rpc/watch_stream.h"
 
 namespace svnet {
 namespace {
 
 // Bytes; the largest that makes sense has about 500.
 constexpr size_t kMaxRequestSize = 12 << 10;
+
+// How often a call waits for what is dying to be gone, before it is refused after all.
+constexpr int kMaxTimesParked = 16;
 
 template <typename Message>
 bool ParseBytes(const grpc::ByteBuffer& bytes, Message* message) {
@@ -27,6 +31,8 @@ absl::Status ExplainUnparsable(const grpc::ByteBuffer& bytes) {
   }
   return Error(Reason::kInvalidRequest, "the request is not a protobuf message");
 }
+
+absl::Status ShuttingDown() { return absl::UnavailableError("svnetd is shutting down"); }
 
 // A call that the queue has accepted, or is about to.
 class AcceptedCall final : public grpc::ServerUnaryReactor {
@@ -67,12 +73,15 @@ grpc::Status NetworkService::Refuse(absl::string_view name, const absl::Status& 
 }
 
 template <typename Request, typename Response>
-grpc::Status NetworkService::Run(Method<Request, Response> method, absl::string_view name,
-                                 const grpc::ByteBuffer& bytes, grpc::ByteBuffer* answer) {
+std::optional<grpc::Status> NetworkService::Run(Method<Request, Response> method,
+                                                absl::string_view name,
+                                                const grpc::ByteBuffer& bytes, bool must_end,
+                                                grpc::ByteBuffer* answer) {
   Request request;
   std::string details;
   const absl::StatusOr<Response> response =
       ParseBytes(bytes, &request) ? (calls_.*method)(request, &details) : ExplainUnparsable(bytes);
+  if (!must_end && IsPassing(response.status())) return std::nullopt;
   log_.Write(name, details, response.status());
   if (!response.ok()) return ToGrpcStatus(response.status());
   bool own_buffer = false;
@@ -94,17 +103,20 @@ grpc::ServerUnaryReactor* NetworkService::Answer(grpc::CallbackServerContext* co
     return answer_now(Refuse(name, status));
   }
   auto* reactor = new AcceptedCall(queue_, &unanswered_);
-  const auto run = [=, this] {
+  const auto run = [=, this](const auto& self, int times_parked) -> void {
     // Nobody waits for it any more: then it is not begun.
-    reactor->Finish(context->IsCancelled() ? grpc::Status::CANCELLED
-                                           : Run(method, name, *request, response));
+    if (context->IsCancelled()) return reactor->Finish(grpc::Status::CANCELLED);
+    const std::optional<grpc::Status> status =
+        Run(method, name, *request, times_parked == kMaxTimesParked, response);
+    if (status.has_value()) return reactor->Finish(*status);
+    queue_->Park(calls_.caller().uid, [=] { self(self, times_parked + 1); });
   };
-  switch (queue_->Submit(calls_.caller().uid, run)) {
+  switch (queue_->Submit(calls_.caller().uid, [=] { run(run, 0); })) {
     case CallQueue::Admission::kAccepted:
       return reactor;
     case CallQueue::Admission::kClosed:
       delete reactor;
-      return answer_now({grpc::StatusCode::UNAVAILABLE, "svnetd is shutting down"});
+      return answer_now(ToGrpcStatus(ShuttingDown()));
     case CallQueue::Admission::kTooMany:
       break;
   }
@@ -152,11 +164,20 @@ grpc::ServerUnaryReactor* NetworkService::GetNetwork(grpc::CallbackServerContext
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* NetworkService::WatchTaps(
-    grpc::CallbackServerContext* /*context*/, const grpc::ByteBuffer* /*request*/) {
-  const absl::Status status =
-      verdict_.ok() ? Error(Reason::kUnsupported, "this svnetd cannot watch yet") : verdict_;
-  log_.Write("WatchTaps", "", status);
-  return new RefusedStream(status);
+    grpc::CallbackServerContext* /*context*/, const grpc::ByteBuffer* request) {
+  v1::WatchTapsRequest parsed;
+  absl::Status status = Check(*request);
+  if (status.ok() && !ParseBytes(*request, &parsed)) status = ExplainUnparsable(*request);
+  if (status.ok()) status = queue_->IsClosed() ? ShuttingDown() : absl::OkStatus();
+  if (!status.ok()) {
+    log_.Write("WatchTaps", "", status);
+    return new RefusedStream(status);
+  }
+  auto* stream = new WatchStream(pump_, calls_.prefix(), &unanswered_);
+  const absl::StatusOr<std::shared_ptr<Watch>> watch = calls_.WatchTaps(stream->Waker());
+  log_.Write("WatchTaps", "", watch.status());
+  stream->Begin(watch);
+  return stream;
 }
 
 }  // namespace svnet

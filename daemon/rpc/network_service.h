@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@
 #include "daemon/rpc/call_log.h"
 #include "daemon/rpc/call_queue.h"
 #include "daemon/rpc/network_calls.h"
+#include "daemon/rpc/stream_pump.h"
 #include "svnet/v1/network.grpc.pb.h"
 
 namespace svnet {
@@ -31,11 +33,11 @@ using RawNetworkService = v1::NetworkService::WithRawCallbackMethod_CreateTap<
 // each call. Thread-safe.
 class NetworkService final : public RawNetworkService {
  public:
-  // `manager` and `queue`, where calls wait for their turn, must outlive it. If
-  // `verdict` is an error, it is the answer to every call.
+  // `manager`, `queue`, where calls wait for their turn, and `pump`, which moves streams,
+  // must outlive it. If `verdict` is an error, it is the answer to every call.
   NetworkService(const Caller& caller, const absl::Status& verdict, NetworkManager* manager,
-                 CallQueue* queue)
-      : calls_(caller, manager), log_(caller), verdict_(verdict), queue_(queue) {}
+                 CallQueue* queue, StreamPump* pump)
+      : calls_(caller, manager), log_(caller), verdict_(verdict), queue_(queue), pump_(pump) {}
 
   // No call of it is accepted and not yet answered.
   bool IsQuiet() const { return unanswered_ == 0; }
@@ -58,7 +60,6 @@ class NetworkService final : public RawNetworkService {
   grpc::ServerUnaryReactor* GetNetwork(grpc::CallbackServerContext* context,
                                        const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override;
-  // Not there yet: UNSUPPORTED.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchTaps(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* request) override;
 
@@ -71,10 +72,12 @@ class NetworkService final : public RawNetworkService {
   grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
                                    Method<Request, Response> method, absl::string_view name,
                                    const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
-  // Parses, calls, logs, and puts the answer into `response`.
+  // Parses, calls, logs, and puts the answer into `response`. nullopt: it cannot go on yet,
+  // and may be run again later, unless it `must_end`.
   template <typename Request, typename Response>
-  grpc::Status Run(Method<Request, Response> method, absl::string_view name,
-                   const grpc::ByteBuffer& request, grpc::ByteBuffer* response);
+  std::optional<grpc::Status> Run(Method<Request, Response> method, absl::string_view name,
+                                  const grpc::ByteBuffer& request, bool must_end,
+                                  grpc::ByteBuffer* response);
   // The verdict, or that the request is too large.
   absl::Status Check(const grpc::ByteBuffer& request) const;
   grpc::Status Refuse(absl::string_view name, const absl::Status& status);
@@ -83,6 +86,7 @@ class NetworkService final : public RawNetworkService {
   CallLog log_;
   const absl::Status verdict_;
   CallQueue* const queue_;
+  StreamPump* const pump_;
   std::atomic<int> unanswered_ = 0;
 };
 

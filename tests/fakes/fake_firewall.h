@@ -1,6 +1,8 @@
 // A Firewall in memory.
 #pragma once
 
+#include <sys/eventfd.h>
+
 #include <map>
 #include <string>
 #include <utility>
@@ -8,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/base/unique_fd.h"
 #include "daemon/firewall/firewall.h"
 #include "tests/fakes/faults.h"
 
@@ -21,16 +24,10 @@ class FakeFirewall final : public Firewall {
   absl::Status Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Apply"));
     stands_ = true;
-    as_applied_ = true;
     bridge_ = bridge;
     bindings_.clear();
     for (const Binding& binding : bindings) bindings_.emplace(binding.ifindex, binding);
     return absl::OkStatus();
-  }
-
-  absl::StatusOr<bool> IsApplied() override {
-    SVNET_RETURN_IF_ERROR(faults_->Check("IsApplied"));
-    return stands_ && as_applied_;
   }
 
   absl::Status Bind(const Binding& binding) override {
@@ -52,13 +49,18 @@ class FakeFirewall final : public Firewall {
     return std::exchange(stands_, false);
   }
 
-  // What somebody else does: `nft flush ruleset`; and a restart, after which the rules
-  // are those of an earlier svnetd.
+  int changes_fd() const override { return never_readable_.get(); }
+  absl::StatusOr<bool> WereChanged() override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("WereChanged"));
+    return std::exchange(changed_, false);
+  }
+
+  // What somebody else does: `nft flush ruleset`.
   void Flush() {
     stands_ = false;
     bindings_.clear();
+    changed_ = true;
   }
-  void Restart() { as_applied_ = false; }
 
   const std::map<int, Binding>& bindings() const { return bindings_; }
 
@@ -75,7 +77,8 @@ class FakeFirewall final : public Firewall {
  private:
   Faults* const faults_;
   bool stands_ = false;
-  bool as_applied_ = false;
+  bool changed_ = false;  // by somebody else, and nobody has been told
+  UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
   MacAddress bridge_ = MacAddress({});
   std::map<int, Binding> bindings_;  // by ifindex
 };

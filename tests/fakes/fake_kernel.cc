@@ -27,12 +27,7 @@ class FakeOpenTap final : public OpenTap {
       return Error(Reason::kBridgeFull, "the bridge has no free port");
     }
     Link& link = kernel_->links_.at(ifindex_);
-    link.alias = port.alias;
-    link.master = port.bridge;
-    link.group = port.group;
-    link.mtu = port.mtu;
-    link.up = true;
-    link.pinned = kernel_->can_pin_;
+    kernel_->JoinPort(&link, port);
     return link.pinned;
   }
 
@@ -93,17 +88,20 @@ absl::StatusOr<Bridge> FakeKernel::EnsureBridge(const BridgeSpec& spec) {
   }
   Bridge bridge;
   if (link == nullptr) {
-    AddLink({.name = spec.name.text(), .kind = LinkKind::kBridge, .mac = spec.mac});
+    AddLink(
+        {.name = spec.name.text(), .kind = LinkKind::kBridge, .mac = spec.mac, .mtu = spec.mtu});
     link = Find(spec.name.text());
-    bridge.changed = true;
+    bridge.made = true;
   }
-  bridge.fresh = !link->up;
+  bridge.brought_up = !link->up;
   bridge.ours = link->mac == spec.mac;
+  bridge.given_mtu = bridge.ours && link->mtu != spec.mtu;
   if (bridge.ours) link->mtu = spec.mtu;
   link->up = true;
+  touched_.insert(link->ifindex);
   if (!HasAddress(link->ifindex, spec.gateway)) {
     AddAddress({.ifindex = link->ifindex, .address = spec.gateway, .prefix = spec.prefix});
-    bridge.changed = true;
+    bridge.given_address = true;
   }
   bridge.ifindex = link->ifindex;
   bridge.mac = link->mac;
@@ -174,9 +172,120 @@ absl::Status FakeKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
   return absl::OkStatus();
 }
 
-absl::Status FakeKernel::DeleteLink(Ifindex ifindex) {
+void FakeKernel::JoinPort(Link* link, const PortSpec& port) {
+  link->alias = port.alias;
+  link->master = port.bridge;
+  link->group = port.group;
+  link->mtu = port.mtu;
+  link->up = true;
+  link->pinned = can_pin_;
+  touched_.insert(link->ifindex);
+}
+
+absl::StatusOr<bool> FakeKernel::RepairTap(Ifindex tap, const LinkName& name,
+                                           const PortSpec& port) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("RepairTap"));
+  const auto link = links_.find(tap);
+  if (link == links_.end()) return absl::NotFoundError("No such device");
+  link->second.name = name.text();
+  JoinPort(&link->second, port);
+  return link->second.pinned;
+}
+
+absl::Status FakeKernel::RetireTap(Ifindex tap, const LinkName& name, uint32_t group) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("RetireTap"));
+  const auto link = links_.find(tap);
+  if (link == links_.end()) return absl::NotFoundError("No such device");
+  if (Find(name.text()) != nullptr) return absl::AlreadyExistsError("File exists");
+  link->second.name = name.text();
+  link->second.group = group;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Process> FakeKernel::OpenProcess(pid_t pid) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("OpenProcess"));
+  const auto found = processes_.find(pid);
+  if (found == processes_.end()) return absl::NotFoundError("there is no such process");
+  return Process{.pidfd = UniqueFd(dup(found->second.ended.get())),
+                 .uid = found->second.uid,
+                 .start_time = found->second.start_time};
+}
+
+void FakeKernel::StartProcess(pid_t pid, uid_t uid, uint64_t start_time) {
+  processes_.insert_or_assign(
+      pid, Running{.uid = uid, .start_time = start_time, .ended = UniqueFd(eventfd(0, 0))});
+}
+
+void FakeKernel::EndProcess(pid_t pid) {
+  eventfd_write(processes_.at(pid).ended.get(), 1);
+  processes_.erase(pid);
+}
+
+void FakeKernel::Attach(const std::string& tap) {
+  Link* link = Find(tap);
+  if (!link->carrier) ++link->carrier_ups;
+  link->carrier = true;
+}
+
+void FakeKernel::Detach(const std::string& tap) { Find(tap)->carrier = false; }
+
+void FakeKernel::TakeAddresses(const std::string& link) {
+  std::erase_if(addresses_, [ifindex = Find(link)->ifindex](const LinkAddress& address) {
+    return address.ifindex == ifindex;
+  });
+}
+
+void FakeKernel::ForgetNeighbour(Ipv4Address address) {
+  std::erase_if(neighbours_, [&](const auto& each) { return each.first.second == address; });
+}
+
+absl::StatusOr<KernelChanges> FakeKernel::TakeChanges() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("TakeChanges"));
+  KernelChanges changes;
+  changes.lost = std::exchange(lost_, false);
+  for (const auto& [ifindex, link] : links_) {
+    const auto told = told_links_.find(ifindex);
+    const bool same = told != told_links_.end() && told->second == link;
+    if (!same || touched_.contains(ifindex)) changes.links[ifindex] = link;
+  }
+  changes.gone = std::exchange(gone_, {});
+  touched_.clear();
+  for (const LinkAddress& address : told_addresses_) {
+    if (!HasAddress(address.ifindex, address.address)) changes.addresses.insert(address.ifindex);
+  }
+  for (const auto& [at, mac] : told_neighbours_) {
+    if (!neighbours_.contains(at)) changes.neighbours[at] = std::nullopt;
+  }
+  for (const auto& [at, mac] : neighbours_) changes.neighbours[at] = mac;
+  changes.forwarding = std::exchange(forwarding_changed_, false);
+  told_links_ = links_;
+  told_addresses_ = addresses_;
+  told_neighbours_ = neighbours_;
+  if (changes.lost) return KernelChanges{.lost = true};
+  return changes;
+}
+
+absl::Status FakeReaper::DeleteLink(Ifindex ifindex) {
   SVNET_RETURN_IF_ERROR(faults_->Check("DeleteLink"));
-  Erase(ifindex);
+  kernel_->Erase(ifindex);
+  return absl::OkStatus();
+}
+
+absl::Status FakeReaper::DeleteGroup(uint32_t group, const std::set<Ifindex>& members) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("DeleteGroup"));
+  std::set<Ifindex> all;
+  for (const auto& [ifindex, link] : kernel_->links_) {
+    if (link.group != group) continue;
+    if (!members.contains(ifindex)) return absl::FailedPreconditionError("a link of others");
+    all.insert(ifindex);
+  }
+  for (const Ifindex ifindex : all) kernel_->Erase(ifindex);
+  return absl::OkStatus();
+}
+
+absl::Status FakeReaper::ForgetFlows(const std::set<Ipv4Address>& addresses) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("ForgetFlows"));
+  kernel_->forgotten_.insert(addresses.begin(), addresses.end());
   return absl::OkStatus();
 }
 
@@ -201,6 +310,7 @@ bool FakeKernel::HasAddress(Ifindex link, Ipv4Address address) const {
 }
 
 void FakeKernel::Erase(Ifindex ifindex) {
+  if (links_.contains(ifindex)) gone_.insert(ifindex);
   links_.erase(ifindex);
   std::erase_if(addresses_, [&](const LinkAddress& each) { return each.ifindex == ifindex; });
   std::erase_if(neighbours_, [&](const auto& each) { return each.first.first == ifindex; });

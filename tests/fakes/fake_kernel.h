@@ -1,8 +1,11 @@
 // A Kernel in memory.
 #pragma once
 
+#include <sys/eventfd.h>
+
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +35,11 @@ class FakeKernel final : public Kernel {
   absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) override;
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
-  absl::Status DeleteLink(Ifindex ifindex) override;
+  absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name, const PortSpec& port) override;
+  absl::Status RetireTap(Ifindex tap, const LinkName& name, uint32_t group) override;
+  absl::StatusOr<Process> OpenProcess(pid_t pid) override;
+  int changes_fd() const override { return never_readable_.get(); }
+  absl::StatusOr<KernelChanges> TakeChanges() override;
 
   // What somebody else does on the host. The ifindex is ignored, and given.
   Ifindex AddLink(Link link);
@@ -41,7 +48,22 @@ class FakeKernel final : public Kernel {
   // nullptr: there is no such link.
   Link* Find(const std::string& name);
   void Delete(const std::string& name);
-  void TurnForwardingOff() { forwarding_ = false; }
+  void TurnForwardingOff() {
+    forwarding_ = false;
+    forwarding_changed_ = true;
+  }
+  void TakeAddresses(const std::string& link);
+  void ForgetNeighbour(Ipv4Address address);
+  // Opens a TAP as a VMM does, or lets go of it.
+  void Attach(const std::string& tap);
+  void Detach(const std::string& tap);
+  // A process, until it ends.
+  void StartProcess(pid_t pid, uid_t uid, uint64_t start_time);
+  void EndProcess(pid_t pid);
+  // The next TakeChanges has nothing but that some were lost.
+  void LoseChanges() { lost_ = true; }
+  // What ForgetFlows was told to forget, since the last time this was asked.
+  std::set<Ipv4Address> TakeForgotten() { return std::exchange(forgotten_, {}); }
   // From now on it is a kernel that cannot pin a guest's MAC to its port.
   void ForgetPinning() { can_pin_ = false; }
 
@@ -51,7 +73,15 @@ class FakeKernel final : public Kernel {
 
  private:
   friend class FakeOpenTap;
+  friend class FakeReaper;
 
+  struct Running {
+    uid_t uid;
+    uint64_t start_time;
+    UniqueFd ended;  // readable when it has
+  };
+
+  void JoinPort(Link* link, const PortSpec& port);
   bool HasAddress(Ifindex link, Ipv4Address address) const;
   void Erase(Ifindex ifindex);
   int PortsOf(Ifindex bridge) const;
@@ -64,6 +94,33 @@ class FakeKernel final : public Kernel {
   std::map<std::pair<Ifindex, Ipv4Address>, MacAddress> neighbours_;
   bool forwarding_ = false;
   bool can_pin_ = true;
+  std::map<pid_t, Running> processes_;
+  std::set<Ipv4Address> forgotten_;
+
+  // What TakeChanges has told.
+  std::map<Ifindex, Link> told_links_;
+  std::vector<LinkAddress> told_addresses_;
+  std::map<std::pair<Ifindex, Ipv4Address>, MacAddress> told_neighbours_;
+  std::set<Ifindex> touched_;  // links that changed since, even if they are as told
+  std::set<Ifindex> gone_;
+  bool forwarding_changed_ = false;
+  bool lost_ = false;
+  UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
+};
+
+// Destroys what a FakeKernel has.
+class FakeReaper final : public Reaper {
+ public:
+  // Both must outlive it.
+  FakeReaper(FakeKernel* kernel, Faults* faults) : kernel_(kernel), faults_(faults) {}
+
+  absl::Status DeleteLink(Ifindex ifindex) override;
+  absl::Status DeleteGroup(uint32_t group, const std::set<Ifindex>& members) override;
+  absl::Status ForgetFlows(const std::set<Ipv4Address>& addresses) override;
+
+ private:
+  FakeKernel* const kernel_;
+  Faults* const faults_;
 };
 
 }  // namespace svnet::testing

@@ -1,6 +1,7 @@
 // Requests as bytes, as a hostile caller sends them, to the calls of one caller.
 #include <fuzzer/FuzzedDataProvider.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/base/error.h"
 #include "daemon/rpc/network_calls.h"
 #include "tests/fakes/fake_firewall.h"
@@ -34,11 +35,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FuzzedDataProvider input(data, size);
   Faults faults;
   FakeKernel kernel(&faults);
+  FakeReaper reaper(&kernel, &faults);
   FakeFirewall firewall(&faults);
   const auto manager = NetworkManager::Start({.bridge = LinkName::Parse("svbr0").value(),
                                               .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
                                               .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
-                                             &kernel, &firewall);
+                                             {.kernel = &kernel,
+                                              .reaper = &reaper,
+                                              .firewall = &firewall,
+                                              .clock = MonotonicNow,
+                                              .on_event = [](const TapEvent&) {}});
   NetworkCalls calls({.uid = 1000, .gid = 1000}, manager->get());
   for (int i = 0; i < 8 && input.remaining_bytes() > 0; ++i) {
     const int method = input.ConsumeIntegralInRange(0, 5);

@@ -16,14 +16,16 @@ namespace svnet::testing {
 namespace {
 
 constexpr uint32_t kTapLimit = 4;
-const Caller kRoot = {.uid = 0, .gid = 0, .administrator = true, .tap_limit = UINT32_MAX};
+const Caller kRoot = {
+    .uid = 0, .gid = 0, .administrator = true, .shares_pids = true, .tap_limit = UINT32_MAX};
 
 class Model {
  public:
   explicit Model(FuzzedDataProvider* input) : input_(*input) { Restart(); }
 
   void Step() {
-    switch (input_.ConsumeIntegralInRange(0, 9)) {
+    now_ += absl::Milliseconds(input_.ConsumeIntegralInRange(0, 2000));
+    switch (input_.ConsumeIntegralInRange(0, 12)) {
       case 0:
       case 1:
       case 2:
@@ -39,6 +41,12 @@ class Model {
         return ChangeSomethingUnderneath();
       case 8:
         return FailSoon();
+      case 9:
+        return manager_->Reap();
+      case 10:
+        return ChangeAttachment();
+      case 11:
+        return ChangeProcess();
       default:
         manager_->GetNetwork().IgnoreError();
     }
@@ -89,12 +97,39 @@ class Model {
   Caller AnyCaller() {
     const uid_t uid = input_.ConsumeIntegralInRange<uid_t>(0, 3);
     if (uid == 0) return kRoot;
-    return {.uid = uid, .gid = uid, .tap_limit = kTapLimit};
+    return {.uid = uid, .gid = uid, .shares_pids = true, .tap_limit = kTapLimit};
   }
   VmId AnyVm() {
     return VmId::Parse(absl::StrCat("same", input_.ConsumeIntegralInRange(0, 5))).value();
   }
   IfaceId AnyIface() { return IfaceId::Parse(input_.ConsumeBool() ? "eth0" : "eth1").value(); }
+
+  Lifetime AnyLifetime() {
+    switch (input_.ConsumeIntegralInRange(0, 3)) {
+      case 0:
+        return BoundToProcess{.pid = input_.ConsumeIntegralInRange(1, 3)};
+      case 1:
+        return UntilDetached{.grace = absl::Milliseconds(input_.ConsumeIntegralInRange(0, 3000))};
+      default:
+        return Persistent();
+    }
+  }
+
+  // A VMM opens a TAP, or lets go of one.
+  void ChangeAttachment() {
+    const std::vector<Lease> leases = List();
+    if (leases.empty()) return;
+    const std::string& tap =
+        leases[input_.ConsumeIntegralInRange<size_t>(0, leases.size() - 1)].tap.text();
+    kernel_.Find(tap)->carrier ? kernel_.Detach(tap) : kernel_.Attach(tap);
+  }
+
+  void ChangeProcess() {
+    const pid_t pid = input_.ConsumeIntegralInRange(1, 3);
+    if (running_.erase(pid) > 0) return kernel_.EndProcess(pid);
+    running_.insert(pid);
+    kernel_.StartProcess(pid, 1, ++start_time_);
+  }
 
   std::vector<Lease> List() { return manager_->ListTaps(kRoot, std::nullopt, 1000)->leases; }
   size_t CountOf(uid_t owner) {
@@ -114,6 +149,7 @@ class Model {
     }
     if (input_.ConsumeBool()) request.owner = input_.ConsumeIntegralInRange<uid_t>(0, 3);
     request.queues = input_.ConsumeIntegralInRange(1, 2);
+    request.lifetime = AnyLifetime();
     Arm();
     const absl::StatusOr<Lease> lease = manager_->CreateTap(caller, request);
     faults_.Heal();
@@ -164,12 +200,15 @@ class Model {
     std::vector<Lease> before;
     if (manager_ != nullptr) before = List();
     manager_.reset();
-    firewall_.Restart();
     faults_.Heal();
     auto manager = NetworkManager::Start({.bridge = LinkName::Parse("svbr0").value(),
                                           .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
                                           .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
-                                         &kernel_, &firewall_);
+                                         {.kernel = &kernel_,
+                                          .reaper = &reaper_,
+                                          .firewall = &firewall_,
+                                          .clock = [this] { return now_; },
+                                          .on_event = [](const TapEvent&) {}});
     Check(manager.ok(), "it does not start again");
     manager_ = *std::move(manager);
     Check(List() == before, "a restart changes the leases");
@@ -214,10 +253,14 @@ class Model {
   FuzzedDataProvider& input_;
   Faults faults_;
   FakeKernel kernel_{&faults_};
+  FakeReaper reaper_{&kernel_, &faults_};
   FakeFirewall firewall_{&faults_};
+  absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
   std::unique_ptr<NetworkManager> manager_;
   std::optional<int> fault_;
   std::set<uid_t> administrator_gave_;
+  std::set<pid_t> running_;
+  uint64_t start_time_ = 0;
   // Nothing failed, and nobody took the rules away, since all was put right.
   bool settled_ = true;
 };

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "daemon/kernel/netlink_kernel.h"
+#include "daemon/kernel/netlink_reaper.h"
 #include "tests/sandbox/sandbox.h"
 
 namespace svnet::testing {
@@ -19,9 +20,13 @@ class KernelTest : public ::testing::Test {
     auto kernel = NetlinkKernel::Open();
     if (!kernel.ok()) ADD_FAILURE() << kernel.status();
     kernel_ = *std::move(kernel);
+    auto reaper = NetlinkReaper::Open();
+    if (!reaper.ok()) ADD_FAILURE() << reaper.status();
+    reaper_ = *std::move(reaper);
   }
 
   NetlinkKernel& kernel() { return *kernel_; }
+  NetlinkReaper& reaper() { return *reaper_; }
 
   static BridgeSpec Spec() {
     return {.name = LinkName::Parse("svbr0").value(),
@@ -33,6 +38,7 @@ class KernelTest : public ::testing::Test {
 
  private:
   std::unique_ptr<NetlinkKernel> kernel_;
+  std::unique_ptr<NetlinkReaper> reaper_;
 };
 
 // The exit code of a child.

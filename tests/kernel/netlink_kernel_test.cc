@@ -24,7 +24,7 @@ TEST_F(BridgeTest, IsMadeWithEverythingExplicit) {
   const auto bridge = kernel().EnsureBridge(Spec());
   ASSERT_TRUE(bridge.ok()) << bridge.status();
   EXPECT_TRUE(bridge->ours);
-  EXPECT_TRUE(bridge->changed);
+  EXPECT_TRUE(bridge->changed());
   const std::string shown = Shell("ip -d address show svbr0");
   EXPECT_THAT(shown, HasSubstr(Spec().mac.ToString()));
   EXPECT_THAT(shown, HasSubstr("inet 10.9.0.1/24 brd 10.9.0.255"));
@@ -42,7 +42,7 @@ TEST_F(BridgeTest, EnsuredTwiceIsTheSameBridge) {
   const auto again = kernel().EnsureBridge(Spec());
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE(again->ours);
-  EXPECT_FALSE(again->changed);
+  EXPECT_FALSE(again->changed());
   EXPECT_EQ(testing::NetworkPicture(), before);
 }
 
@@ -75,7 +75,7 @@ TEST_F(BridgeTest, OfSomebodyElseGetsTheAddressAndStays) {
   const auto bridge = kernel().EnsureBridge(Spec());
   ASSERT_TRUE(bridge.ok()) << bridge.status();
   EXPECT_FALSE(bridge->ours);
-  EXPECT_TRUE(bridge->changed);
+  EXPECT_TRUE(bridge->changed());
   EXPECT_EQ(bridge->mtu, 1500u);
   EXPECT_THAT(Shell("ip address show svbr0"), HasSubstr("inet 10.9.0.1/24"));
   EXPECT_THAT(Shell("ip address show svbr0"), HasSubstr(",UP"));
@@ -93,7 +93,7 @@ TEST_F(BridgeTest, OfSomebodyElseWithTheAddressKeepsIt) {
   const std::string before = Shell("ip -4 address show svbr0");
   const auto bridge = kernel().EnsureBridge(Spec());
   ASSERT_TRUE(bridge.ok()) << bridge.status();
-  EXPECT_FALSE(bridge->changed);
+  EXPECT_FALSE(bridge->changed());
   ASSERT_TRUE(kernel().ReleaseBridge(Spec()).ok());
   EXPECT_EQ(Shell("ip -4 address show svbr0"), before);
 }

@@ -171,6 +171,15 @@ TEST_F(TapTest, CarrierSaysThatAVmmHoldsIt) {
   EXPECT_TRUE(Find("tap1")->carrier);
 }
 
+// By that svnetd knows, also after a restart, whether a TAP was ever opened.
+TEST_F(TapTest, CountsHowOftenAVmmOpenedIt) {
+  MakeTap(Tap("tap1"));
+  for (uint32_t times = 0; times < 3; ++times) {
+    EXPECT_EQ(Find("tap1")->carrier_ups, times);
+    EXPECT_EQ(OpenAs(1000, 1000, "tap1", kVmmFlags), 0);
+  }
+}
+
 // Root can open anybody's TAP; that must not happen by accident.
 TEST_F(TapTest, OfAnExistingNameIsRefusedWhateverThatIs) {
   Shell("ip link add veth1 type veth; ip tuntap add tap0 mode tap");
@@ -187,9 +196,9 @@ TEST_F(TapTest, IsDeletedEvenWhileItIsHeld) {
   request.ifr_flags = kVmmFlags;
   std::strcpy(request.ifr_name, "tap1");
   ASSERT_EQ(ioctl(vmm.get(), TUNSETIFF, &request), 0);
-  EXPECT_TRUE(kernel().DeleteLink(ifindex).ok());
+  EXPECT_TRUE(reaper().DeleteLink(ifindex).ok());
   EXPECT_FALSE(Find("tap1").has_value());
-  EXPECT_TRUE(kernel().DeleteLink(ifindex).ok());
+  EXPECT_TRUE(reaper().DeleteLink(ifindex).ok());
 }
 
 TEST_F(TapTest, ThatFindsNoPortFreeIsBridgeFullAndLeavesNothing) {

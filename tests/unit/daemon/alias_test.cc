@@ -141,7 +141,7 @@ TEST(AdoptionTest, WhatCannotBeIsLeftAloneAndSaidWhy) {
   };
   EXPECT_THAT(why([](Link* link) { link->persistent = false; }), HasSubstr("never finished"));
   EXPECT_THAT(why([](Link* link) { link->owner.reset(); }), HasSubstr("no owner"));
-  EXPECT_THAT(why([](Link* link) { link->alias += "x"; }), HasSubstr("exact form"));
+  EXPECT_THAT(why([](Link* link) { link->alias += " x"; }), HasSubstr("exact form"));
   EXPECT_THAT(why([](Link* link) { link->alias[5] = '9'; }), HasSubstr("svnet1"));
   EXPECT_THAT(
       why([](Link* link) {

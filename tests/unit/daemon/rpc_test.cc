@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/clock.h"
 #include "daemon/rpc/conversions.h"
 #include "daemon/rpc/error_details.h"
 #include "daemon/rpc/network_calls.h"
@@ -81,8 +82,13 @@ TEST(ConversionsTest, EveryFieldOfACreateRequestIsChecked) {
   EXPECT_EQ(reason(R"("group_gid": 4294967295)"), "INVALID_REQUEST");
   EXPECT_EQ(reason(R"("queues": 257)"), "INVALID_REQUEST");
   EXPECT_EQ(reason(R"("queues": 4294967295)"), "INVALID_REQUEST");
-  EXPECT_EQ(reason(R"("lifetime": {"process": {"pid": 1}})"), "UNSUPPORTED");
-  EXPECT_EQ(reason(R"("lifetime": {"untilDetached": {}})"), "UNSUPPORTED");
+  EXPECT_EQ(reason(R"("lifetime": {"process": {}})"), "INVALID_REQUEST");
+  EXPECT_EQ(reason(R"("lifetime": {"process": {"pid": -1}})"), "INVALID_REQUEST");
+  EXPECT_EQ(reason(R"("lifetime": {"process": {"pid": 1}})"), "OK");
+  EXPECT_EQ(reason(R"("lifetime": {"untilDetached": {"grace": "-0.001s"}})"), "INVALID_REQUEST");
+  EXPECT_EQ(reason(R"("lifetime": {"untilDetached": {"grace": "3600.001s"}})"), "INVALID_REQUEST");
+  EXPECT_EQ(reason(R"("lifetime": {"untilDetached": {"grace": "3600s"}})"), "OK");
+  EXPECT_EQ(reason(R"("lifetime": {"untilDetached": {}})"), "OK");
   EXPECT_EQ(reason(R"("lifetime": {})"), "OK");
 }
 
@@ -162,11 +168,16 @@ class NetworkCallsTest : public ::testing::Test {
       : manager_(*NetworkManager::Start({.bridge = Name("svbr0"),
                                          .prefix = Prefix("172.30.0.0/24"),
                                          .bridge_mac = Mac("c2:00:00:00:00:01")},
-                                        &kernel_, &firewall_)),
+                                        {.kernel = &kernel_,
+                                         .reaper = &reaper_,
+                                         .firewall = &firewall_,
+                                         .clock = MonotonicNow,
+                                         .on_event = [](const TapEvent&) {}})),
         calls_({.uid = 1000, .gid = 1000}, manager_.get()) {}
 
   testing::Faults faults_;
   testing::FakeKernel kernel_{&faults_};
+  testing::FakeReaper reaper_{&kernel_, &faults_};
   testing::FakeFirewall firewall_{&faults_};
   std::unique_ptr<NetworkManager> manager_;
   NetworkCalls calls_;

@@ -1,0 +1,61 @@
+#include "daemon/base/fault_point.h"
+
+#ifdef SVNET_FAULT_POINTS
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "daemon/base/unique_fd.h"
+
+namespace svnet {
+namespace {
+
+struct Fault {
+  std::string name;
+  int countdown = 0;
+  bool die = false;
+};
+
+Fault ReadFault() {
+  const char* text = std::getenv("SVNET_FAULT");
+  const std::vector<std::string> parts = absl::StrSplit(text == nullptr ? "" : text, ':');
+  Fault fault;
+  if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &fault.countdown)) return {};
+  fault.name = parts[0];
+  fault.die = parts[2] == "die";
+  return fault;
+}
+
+void Trace(absl::string_view name) {
+  const char* path = std::getenv("SVNET_FAULT_TRACE");
+  if (path == nullptr) return;
+  const UniqueFd file(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const std::string line = absl::StrCat(name, "\n");
+  if (write(file.get(), line.data(), line.size()) < 0) abort();
+}
+
+}  // namespace
+
+absl::Status FaultPoint(absl::string_view name) {
+  static std::mutex mutex;
+  static Fault fault = ReadFault();
+  const std::lock_guard<std::mutex> lock(mutex);
+  Trace(name);
+  if (name != fault.name || --fault.countdown != 0) return absl::OkStatus();
+  if (fault.die) kill(getpid(), SIGKILL);
+  return absl::ErrnoToStatus(EIO, absl::StrCat("fault point ", name));
+}
+
+}  // namespace svnet
+
+#endif

@@ -1,0 +1,51 @@
+// The kernel's notifications of changes to nftables rules.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "daemon/base/unique_fd.h"
+
+namespace svnet {
+
+// A transaction that changed one of the watched tables.
+struct NftTransaction {
+  uint32_t generation = 0;  // see NftSocket::ReadGeneration
+  uint32_t port = 0;        // of the sender: see NftSocket::port
+
+  friend bool operator==(const NftTransaction&, const NftTransaction&) = default;
+};
+
+struct NftChanges {
+  // Some were lost: anything may have changed.
+  bool lost = false;
+  std::vector<NftTransaction> transactions;
+};
+
+// Watches the tables of one name in the families inet, bridge and arp. Not thread-safe.
+class NftMonitor {
+ public:
+  // Of the network namespace that the calling thread is in now.
+  static absl::StatusOr<NftMonitor> Open(std::string table);
+
+  int fd() const { return socket_.get(); }
+  // Since the last call, or since Open. Does not wait.
+  absl::StatusOr<NftChanges> Take();
+
+ private:
+  NftMonitor(UniqueFd socket, std::string table)
+      : socket_(std::move(socket)), table_(std::move(table)) {}
+
+  void Add(absl::string_view messages, NftChanges* changes);
+
+  UniqueFd socket_;
+  std::string table_;
+  // Of the transaction whose messages are being read: its end comes last.
+  bool touched_ = false;
+};
+
+}  // namespace svnet

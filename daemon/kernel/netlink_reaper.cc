@@ -1,0 +1,65 @@
+#include "daemon/kernel/netlink_reaper.h"
+
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+#include "daemon/base/fault_point.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/kernel/conntrack.h"
+#include "daemon/kernel/route_messages.h"
+
+namespace svnet {
+namespace {
+
+absl::Status IgnoreAbsent(const absl::Status& status) {
+  return ErrnoOf(status) == ENODEV ? absl::OkStatus() : status;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NetlinkReaper>> NetlinkReaper::Open() {
+  SVNET_ASSIGN_OR_RETURN(NetlinkSocket route, NetlinkSocket::Open(NETLINK_ROUTE));
+  SVNET_ASSIGN_OR_RETURN(NetlinkSocket netfilter, NetlinkSocket::Open(NETLINK_NETFILTER));
+  return std::unique_ptr<NetlinkReaper>(new NetlinkReaper(std::move(route), std::move(netfilter)));
+}
+
+absl::Status NetlinkReaper::DeleteLink(Ifindex ifindex) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("reap.link"));
+  return IgnoreAbsent(route_.Transact(NewMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = ifindex})));
+}
+
+absl::Status NetlinkReaper::DeleteGroup(uint32_t group, const std::set<Ifindex>& members) {
+  // One needs no group, and nobody's else is at risk.
+  if (members.empty()) return absl::OkStatus();
+  if (members.size() == 1) return DeleteLink(*members.begin());
+  SVNET_RETURN_IF_ERROR(CheckGroup(group, members));
+  NetlinkMessage request = NewMessage(RTM_DELLINK, 0, ifinfomsg{});
+  nla_put_u32(request.get(), IFLA_GROUP, group);
+  SVNET_RETURN_IF_ERROR(FaultPoint("reap.group"));
+  return IgnoreAbsent(route_.Transact(std::move(request)));
+}
+
+absl::Status NetlinkReaper::CheckGroup(uint32_t group, const std::set<Ifindex>& members) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, DumpLinks(route_));
+  for (const Link& link : links) {
+    if (link.group != group || members.contains(link.ifindex)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("link ", absl::CHexEscape(link.name), " is in link group ", group,
+                     ", which is svnetd's own: take it out of it"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NetlinkReaper::ForgetFlows(const std::set<Ipv4Address>& addresses) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("reap.flows"));
+  return Prepend("connection tracking", DeleteFlows(netfilter_, addresses));
+}
+
+}  // namespace svnet

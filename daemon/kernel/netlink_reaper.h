@@ -1,0 +1,33 @@
+// The Reaper that is there: rtnetlink and ctnetlink, on sockets of its own.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "daemon/kernel/kernel.h"
+#include "daemon/kernel/netlink_socket.h"
+
+namespace svnet {
+
+class NetlinkReaper final : public Reaper {
+ public:
+  // Of the network namespace that the calling thread is in now.
+  static absl::StatusOr<std::unique_ptr<NetlinkReaper>> Open();
+
+  absl::Status DeleteLink(Ifindex ifindex) override;
+  absl::Status DeleteGroup(uint32_t group, const std::set<Ifindex>& members) override;
+  absl::Status ForgetFlows(const std::set<Ipv4Address>& addresses) override;
+
+ private:
+  NetlinkReaper(NetlinkSocket route, NetlinkSocket netfilter)
+      : route_(std::move(route)), netfilter_(std::move(netfilter)) {}
+
+  // What a group's delete would destroy is ours.
+  absl::Status CheckGroup(uint32_t group, const std::set<Ifindex>& members);
+
+  NetlinkSocket route_;
+  NetlinkSocket netfilter_;
+};
+
+}  // namespace svnet

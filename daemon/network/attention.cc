@@ -1,0 +1,53 @@
+#include "daemon/network/attention.h"
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+
+absl::StatusOr<Attention> Attention::Create() {
+  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll_create1");
+  UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!timer.valid()) return absl::ErrnoToStatus(errno, "timerfd_create");
+  Attention attention(std::move(epoll), std::move(timer));
+  SVNET_RETURN_IF_ERROR(attention.Watch(attention.timer_.get(), 0));
+  return attention;
+}
+
+absl::Status Attention::Watch(int fd, uint64_t tag) {
+  epoll_event event = {.events = EPOLLIN, .data = {.u64 = tag}};
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "epoll_ctl");
+}
+
+void Attention::Unwatch(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+void Attention::WakeAt(std::optional<absl::Time> when) {
+  if (when == wakes_at_) return;
+  wakes_at_ = when;
+  itimerspec timer = {};
+  // All zeros would be never.
+  const absl::Time earliest = absl::UnixEpoch() + absl::Nanoseconds(1);
+  if (when.has_value()) timer.it_value = absl::ToTimespec(std::max(*when, earliest));
+  timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &timer, nullptr);
+}
+
+std::vector<uint64_t> Attention::Take() {
+  std::array<epoll_event, 64> events;
+  const int count = epoll_wait(epoll_.get(), events.data(), events.size(), 0);
+  std::vector<uint64_t> tags;
+  for (int i = 0; i < count; ++i) tags.push_back(events[i].data.u64);
+  uint64_t expirations = 0;
+  if (read(timer_.get(), &expirations, sizeof(expirations)) > 0) wakes_at_.reset();
+  return tags;
+}
+
+}  // namespace svnet

@@ -1,0 +1,61 @@
+// TAPs that are cut off, and that the kernel has not yet destroyed.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+
+#include "absl/time/time.h"
+#include "daemon/base/ipv4.h"
+#include "daemon/kernel/kernel.h"
+
+namespace svnet {
+
+// Collects them, so that many are destroyed at once: one takes the kernel nearly as long
+// as a hundred, and nobody can change any link of the host meanwhile. Not thread-safe.
+// Pure: time is told.
+class Dying {
+ public:
+  // What is to be done away with together: by TAP the address, which is not to be leased
+  // again before it is done; nullopt if it has none that anybody knows.
+  using Batch = std::map<Ifindex, std::optional<Ipv4Address>>;
+
+  void Add(Ifindex tap, std::optional<Ipv4Address> address, absl::Time now);
+  bool Contains(Ifindex tap) const;
+  // Those that wait and those that are being destroyed.
+  size_t size() const { return waiting_.size() + being_reaped_.size(); }
+  // How many addresses they hold.
+  size_t addresses() const;
+  const Batch& waiting() const { return waiting_; }
+
+  // Somebody is making or removing TAPs: more may come, so it waits kQuiet more, but no
+  // TAP longer than kPatience.
+  void Disturb(absl::Time now) { last_disturbed_ = now; }
+  // Somebody waits for what they hold.
+  void Hurry() { hurry_ = true; }
+  // The last batch failed: not before then.
+  void PutOffUntil(absl::Time when) { not_before_ = when; }
+
+  // When the next batch is to be taken; nullopt: there is none, or one is taken already.
+  std::optional<absl::Time> NextDue() const;
+  // All that wait. Until Finish, there is no other.
+  const Batch& Take();
+  // Whether a batch is taken and not finished.
+  bool IsTaken() const { return !being_reaped_.empty(); }
+  // What was taken is done with, and returned; if not `done`, it waits again, and nothing
+  // is returned.
+  Batch Finish(bool done);
+
+  static constexpr absl::Duration kQuiet = absl::Milliseconds(50);
+  static constexpr absl::Duration kPatience = absl::Seconds(1);
+
+ private:
+  Batch waiting_;
+  Batch being_reaped_;
+  absl::Time oldest_ = absl::InfiniteFuture();  // of waiting_
+  absl::Time last_disturbed_ = absl::InfinitePast();
+  absl::Time not_before_ = absl::InfinitePast();
+  bool hurry_ = false;
+};
+
+}  // namespace svnet

@@ -1,0 +1,263 @@
+#include "daemon/network/lease_keeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/network/alias.h"
+#include "daemon/network/names.h"
+
+namespace svnet {
+namespace {
+
+// The timer's own tag is 0, a TAP's process has the TAP's ifindex.
+constexpr uint64_t kChangesTag = uint64_t{1} << 32;
+
+// Names of the dying that are taken in a row, before something else must be wrong.
+constexpr int kNameAttempts = 10;
+
+// How often it is tried to forget flows, before their addresses come back all the same.
+constexpr int kFlowAttempts = 3;
+
+absl::Status CannotRead(const absl::Status& cause) {
+  return Explain(Reason::kBridgeSetupFailed, "cannot read the host's links", cause);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LeaseKeeper>> LeaseKeeper::Create(const NetworkSettings& settings,
+                                                                 Kernel* kernel, Firewall* firewall,
+                                                                 Clock clock, Publish publish) {
+  SVNET_ASSIGN_OR_RETURN(Attention attention, Attention::Create());
+  SVNET_RETURN_IF_ERROR(attention.Watch(kernel->changes_fd(), kChangesTag));
+  SVNET_RETURN_IF_ERROR(attention.Watch(firewall->changes_fd(), kChangesTag));
+  return std::unique_ptr<LeaseKeeper>(new LeaseKeeper(settings, kernel, firewall, std::move(clock),
+                                                      std::move(publish), std::move(attention)));
+}
+
+LeaseKeeper::LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall,
+                         Clock clock, Publish publish, Attention attention)
+    : settings_(settings),
+      kernel_(kernel),
+      firewall_(firewall),
+      clock_(std::move(clock)),
+      publish_(std::move(publish)),
+      setup_(settings, kernel, firewall),
+      pool_(settings.prefix),
+      attention_(std::move(attention)) {}
+
+absl::Status LeaseKeeper::Begin() {
+  SVNET_RETURN_IF_ERROR(setup_.CheckPrefix());
+  SVNET_RETURN_IF_ERROR(Resync().status());
+  if (leases_.size() > 0) {
+    // A network that cannot be made whole is no reason to refuse the owners of its
+    // leases: GetNetwork says what is wrong, and CreateTap why it cannot go on.
+    const absl::StatusOr<NetworkSetup::Ensured> ensured = setup_.Ensure(leases_);
+    if (!ensured.ok()) Fail(std::string(ensured.status().message()));
+  }
+  return CatchUp();
+}
+
+absl::Status LeaseKeeper::CatchUp() {
+  NoteEndedProcesses(attention_.Take());
+  const absl::StatusOr<KernelChanges> changes = kernel_->TakeChanges();
+  const absl::StatusOr<bool> rules_changed = firewall_->WereChanged();
+  if (!changes.ok() || changes->lost) resync_ = true;
+  if (changes.ok()) Note(*changes);
+  if (!rules_changed.ok() || *rules_changed) setup_.SuspectRules();
+  const absl::Time now = clock_();
+  if (limit_.EndPauses(now) || (try_again_.has_value() && *try_again_ <= now)) resync_ = true;
+  if (resync_) {
+    try_again_ = now + kRetry;  // should it fail
+    SVNET_RETURN_IF_ERROR(Resync().status());
+    try_again_.reset();
+  }
+  Repair();
+  EndOver();
+  Reschedule();
+  return absl::OkStatus();
+}
+
+PortPlan LeaseKeeper::Plan() const {
+  return {.bridge_name = settings_.bridge,
+          .bridge = setup_.bridge(),
+          .group = DeriveLinkGroup(settings_.bridge),
+          .isolated = settings_.isolation == Isolation::kAll};
+}
+
+std::vector<Condition> LeaseKeeper::Conditions() const {
+  std::vector<Condition> conditions = not_adopted_;
+  if (const std::vector<std::string> paused = limit_.Paused(); !paused.empty()) {
+    conditions.push_back(
+        {.type = "DEGRADED",
+         .message = absl::StrCat("somebody changes again and again, and svnetd has stopped to put "
+                                 "right for ",
+                                 absl::FormatDuration(RepairLimit::kPause), ": ",
+                                 absl::StrJoin(paused, ", ")),
+         .remedy = "find who it is: another network manager, a firewall's reload, a script"});
+  }
+  if (flow_failures_ >= kFlowAttempts) {
+    conditions.push_back(
+        {.type = "FLOWS_NOT_FORGOTTEN",
+         .message = "connection tracking does not let svnetd end what it knows of freed addresses: "
+                    "a new guest may get an earlier one's packets",
+         .remedy = "a kernel with CONFIG_NF_CT_NETLINK"});
+  }
+  return conditions;
+}
+
+void LeaseKeeper::Add(const Lease& lease, std::optional<Process> process) {
+  leases_.Insert(lease);
+  pool_.Take(lease.ip).IgnoreError();
+  ports_.insert(lease.ifindex);
+  dying_.Disturb(clock_());
+  AddLifetime(lease, std::move(process));
+  publish_({.type = TapEvent::Type::kAdded, .lease = lease, .message = {}});
+}
+
+void LeaseKeeper::AddLifetime(const Lease& lease, std::optional<Process> process) {
+  const bool lives =
+      process.has_value() && attention_.Watch(process->pidfd.get(), lease.ifindex).ok();
+  if (lives) processes_.insert_or_assign(lease.ifindex, std::move(process->pidfd));
+  lifetimes_.Add(lease, lives, clock_());
+}
+
+absl::Status LeaseKeeper::Retire(const Lease& lease, const std::string& why) {
+  const Lease ended = lease;  // `lease` may be what is erased below
+  absl::Status retired = setup_.Unguard(ended);
+  if (retired.ok()) retired = RetireTap(ended.ifindex, ended.ip);
+  if (!retired.ok()) {
+    setup_.Guard(ended).IgnoreError();  // whole, as it was
+    return retired;
+  }
+  Forget(ended, why);
+  return absl::OkStatus();
+}
+
+absl::Status LeaseKeeper::RetireTap(Ifindex tap, std::optional<Ipv4Address> address) {
+  const uint32_t group = DyingGroupOf(DeriveLinkGroup(settings_.bridge));
+  absl::Status status = absl::OkStatus();
+  for (int attempt = 0; attempt < kNameAttempts; ++attempt) {
+    status = kernel_->RetireTap(tap, DyingTapName(tap, attempt), group);
+    if (!absl::IsAlreadyExists(status)) break;
+  }
+  if (!status.ok() && !absl::IsNotFound(status)) return status;
+  dying_.Add(tap, address, clock_());
+  return absl::OkStatus();
+}
+
+void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
+  const Lease ended = lease;
+  leases_.Erase(ended.tap);
+  lifetimes_.Remove(ended.ifindex);
+  suspects_.erase(ended.ifindex);
+  if (const auto process = processes_.find(ended.ifindex); process != processes_.end()) {
+    attention_.Unwatch(process->second.get());
+    processes_.erase(process);
+  }
+  dying_.Add(ended.ifindex, ended.ip, clock_());
+  publish_({.type = TapEvent::Type::kRemoved, .lease = ended, .message = why});
+}
+
+void LeaseKeeper::ForgetAll() {
+  while (leases_.size() > 0) Forget(leases_.all().begin()->second, "");
+  ports_.clear();
+}
+
+void LeaseKeeper::EndVanished(const Lease& lease) {
+  const Lease ended = lease;
+  setup_.Unguard(ended).IgnoreError();  // if not: all is made anew
+  Forget(ended, "somebody has deleted the TAP");
+}
+
+void LeaseKeeper::FinishReaping(const absl::Status& destroyed,
+                                const absl::Status& flows_forgotten) {
+  flow_failures_ = flows_forgotten.ok() ? 0 : flow_failures_ + 1;
+  const bool done = destroyed.ok() && (flow_failures_ == 0 || flow_failures_ >= kFlowAttempts);
+  if (!destroyed.ok()) Fail(absl::StrCat("cannot destroy TAPs: ", destroyed.message()));
+  if (!flows_forgotten.ok()) Fail(std::string(flows_forgotten.message()));
+  if (!done) dying_.PutOffUntil(clock_() + kRetry);
+  for (const auto& [tap, address] : dying_.Finish(done)) {
+    ports_.erase(tap);
+    if (address.has_value() && !leases_.HasIp(*address)) pool_.Free(*address);
+  }
+}
+
+void LeaseKeeper::Fail(const std::string& what) {
+  if (std::exchange(last_failure_, what) == what) return;  // said already
+  publish_({.type = TapEvent::Type::kFailed, .lease = std::nullopt, .message = what});
+}
+
+absl::StatusOr<std::vector<Link>> LeaseKeeper::Resync() {
+  absl::StatusOr<std::vector<Link>> links = kernel_->ListLinks();
+  if (!links.ok()) return CannotRead(links.status());
+  resync_ = false;
+  EndAllBut(*links);
+  TakeIn(*links);
+  ReadPorts(*links);
+  for (const Link& link : *links) {
+    if (Lease* lease = leases_.FindByIfindex(link.ifindex)) NoteLeasesLink(link, lease);
+  }
+  return links;
+}
+
+void LeaseKeeper::EndAllBut(const std::vector<Link>& links) {
+  std::map<Ifindex, std::optional<uid_t>> owners;
+  for (const Link& link : links) owners.emplace(link.ifindex, link.owner);
+  std::vector<Lease> vanished;
+  for (const auto& [tap, lease] : leases_.all()) {
+    const auto found = owners.find(lease.ifindex);
+    if (found == owners.end() || found->second != lease.key.owner) vanished.push_back(lease);
+  }
+  for (const Lease& lease : vanished) EndVanished(lease);
+}
+
+// What an earlier svnetd left, and TAPs that somebody has made by hand.
+void LeaseKeeper::TakeIn(const std::vector<Link>& links) {
+  std::vector<Link> unknown;
+  for (const Link& link : links) {
+    if (leases_.FindByIfindex(link.ifindex) == nullptr && !dying_.Contains(link.ifindex)) {
+      unknown.push_back(link);
+    }
+  }
+  Adoption adoption = Adopt(unknown, settings_.bridge, settings_.prefix);
+  not_adopted_ = std::move(adoption.conditions);
+  for (const Lease& lease : adoption.leases) {
+    if (!TakeIn(lease)) not_adopted_.push_back(InTheWay(lease.tap.text()));
+  }
+  for (const Lease& lease : adoption.dying) {
+    pool_.Adopt(lease.ip).IgnoreError();
+    dying_.Add(lease.ifindex, lease.ip, clock_());
+  }
+}
+
+bool LeaseKeeper::TakeIn(const Lease& lease) {
+  if (!leases_.Insert(lease)) return false;
+  pool_.Adopt(lease.ip).IgnoreError();
+  setup_.SuspectRules();
+  setup_.SuspectNeighbours();
+  std::optional<Process> process;
+  if (const auto* bound = std::get_if<BoundToProcess>(&lease.lifetime)) {
+    absl::StatusOr<Process> found = kernel_->OpenProcess(bound->pid);
+    if (found.ok() && found->start_time == bound->start_time) process = *std::move(found);
+  }
+  AddLifetime(lease, std::move(process));
+  publish_({.type = TapEvent::Type::kAdded, .lease = lease, .message = {}});
+  return true;
+}
+
+void LeaseKeeper::ReadPorts(const std::vector<Link>& links) {
+  ports_.clear();
+  const auto bridge = std::find_if(links.begin(), links.end(), [&](const Link& link) {
+    return link.name == settings_.bridge.text();
+  });
+  if (bridge == links.end()) return;
+  for (const Link& link : links) {
+    if (link.master == bridge->ifindex) ports_.insert(link.ifindex);
+  }
+}
+
+}  // namespace svnet

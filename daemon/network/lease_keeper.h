@@ -1,0 +1,137 @@
+// Keeps what leases need as it should be, and ends those that are over.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/firewall/firewall.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/network/address_pool.h"
+#include "daemon/network/adoption.h"
+#include "daemon/network/attention.h"
+#include "daemon/network/drift.h"
+#include "daemon/network/dying.h"
+#include "daemon/network/lease_table.h"
+#include "daemon/network/lifetimes.h"
+#include "daemon/network/network_setup.h"
+#include "daemon/network/repair_limit.h"
+#include "daemon/network/tap_event.h"
+
+namespace svnet {
+
+// The leases that stand, the TAPs that are dying, and the network below them. What is
+// held here is what the kernel was last told, or said; CatchUp takes in what it has said
+// since, and puts right what somebody else has changed. Not thread-safe.
+class LeaseKeeper {
+ public:
+  using Clock = std::function<absl::Time()>;             // as MonotonicNow
+  using Publish = std::function<void(const TapEvent&)>;  // must not call back
+
+  // `kernel` and `firewall` must outlive it.
+  static absl::StatusOr<std::unique_ptr<LeaseKeeper>> Create(const NetworkSettings& settings,
+                                                             Kernel* kernel, Firewall* firewall,
+                                                             Clock clock, Publish publish);
+
+  // Adopts what an earlier svnetd left, and if there are leases makes sure that their
+  // network stands. SUBNET_CONFLICT if the prefix overlaps what the host already has.
+  absl::Status Begin();
+
+  // Readable when CatchUp has something to do.
+  int attention_fd() const { return attention_.fd(); }
+  // Takes in what has happened, repairs what was changed, and ends what is over. An
+  // error: not known how things stand; BRIDGE_SETUP_FAILED.
+  absl::Status CatchUp();
+
+  LeaseTable& leases() { return leases_; }
+  AddressPool& pool() { return pool_; }
+  NetworkSetup& setup() { return setup_; }
+  Dying& dying() { return dying_; }
+  PortPlan Plan() const;
+  // Links on the bridge, whoever put them there.
+  size_t ports() const { return ports_.size(); }
+  // What is not as it should be, besides what NetworkSetup::Observe finds.
+  std::vector<Condition> Conditions() const;
+
+  // A lease whose TAP was just made; `process` is that of its lifetime, if it has one.
+  void Add(const Lease& lease, std::optional<Process> process);
+
+  // Ends a lease: cuts the guest off, and its TAP is dying. An error leaves the lease as it
+  // was.
+  absl::Status Retire(const Lease& lease, const std::string& why);
+  // The same for a TAP of ours that is no lease.
+  absl::Status RetireTap(Ifindex tap, std::optional<Ipv4Address> address);
+  // Every lease has ended; the network is taken away with them.
+  void ForgetAll();
+
+  // What was taken from dying() is destroyed, or why not.
+  void FinishReaping(const absl::Status& destroyed, const absl::Status& flows_forgotten);
+
+  // Reads everything anew from the kernel; all its links.
+  absl::StatusOr<std::vector<Link>> Resync();
+
+ private:
+  LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall, Clock clock,
+              Publish publish, Attention attention);
+
+  // What the kernel has said.
+  void Note(const KernelChanges& changes);
+  void NoteLink(const Link& link);
+  void NoteLeasesLink(const Link& link, Lease* lease);
+  void NoteAttachment(const Link& link, Lease* lease);
+  void NotePort(const Link& link);
+  void NoteNeighbours(const KernelChanges& changes);
+  void NoteEndedProcesses(const std::vector<uint64_t>& tags);
+
+  // What is to be done about it.
+  void Repair();
+  void RepairNetwork();
+  void RepairTap(Ifindex tap, const std::string& known);
+  void EndOver();
+  void Reschedule();
+
+  void ReadPorts(const std::vector<Link>& links);
+  void EndAllBut(const std::vector<Link>& links);
+  void TakeIn(const std::vector<Link>& links);
+  // False if another lease is in its way.
+  bool TakeIn(const Lease& lease);
+  void AddLifetime(const Lease& lease, std::optional<Process> process);
+  void EndVanished(const Lease& lease);
+  // The lease is no more; its address is free when its TAP and its flows are gone.
+  void Forget(const Lease& lease, const std::string& why);
+  void Fail(const std::string& what);
+
+  static constexpr absl::Duration kRetry = absl::Seconds(1);
+
+  const NetworkSettings settings_;
+  Kernel* const kernel_;
+  Firewall* const firewall_;
+  const Clock clock_;
+  const Publish publish_;
+
+  NetworkSetup setup_;
+  AddressPool pool_;
+  LeaseTable leases_;
+  Dying dying_;
+  Lifetimes lifetimes_;
+  Attention attention_;
+  std::map<Ifindex, UniqueFd> processes_;  // of lifetimes, by TAP
+  std::set<Ifindex> ports_;
+  std::vector<Condition> not_adopted_;
+
+  bool resync_ = false;
+  std::map<Ifindex, std::string> suspects_;  // TAPs to look at, and what is known already
+  RepairLimit limit_;
+  std::optional<absl::Time> try_again_;
+  std::string last_failure_;
+  int flow_failures_ = 0;  // in a row
+};
+
+}  // namespace svnet

@@ -1,0 +1,101 @@
+#include "daemon/network/watchers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+
+namespace svnet {
+
+std::optional<absl::StatusOr<TapEvent>> Watch::Take() {
+  MutexLock lock(&mutex_);
+  if (!events_.empty()) {
+    TapEvent event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+  if (end_.has_value()) return absl::StatusOr<TapEvent>(*end_);
+  waiting_ = true;
+  return std::nullopt;
+}
+
+void Watch::Close() {
+  MutexLock lock(&mutex_);
+  wake_ = nullptr;
+  events_.clear();
+}
+
+bool Watch::IsClosed() {
+  MutexLock lock(&mutex_);
+  return wake_ == nullptr || end_.has_value();
+}
+
+// What is about the network is everybody's business.
+bool Watch::MaySee(const TapEvent& event) const {
+  return !event.lease.has_value() || caller_.administrator || event.lease->key.owner == caller_.uid;
+}
+
+void Watch::Push(const TapEvent& event) {
+  MutexLock lock(&mutex_);
+  if (wake_ == nullptr || end_.has_value()) return;
+  if (events_.size() < limit_) {
+    events_.push_back(event);
+  } else {
+    events_.clear();
+    end_ = Error(Reason::kQuotaExceeded, absl::StrCat("more than ", kMaxBehind,
+                                                      " events wait to be read: watch again, "
+                                                      "and read faster"));
+  }
+  if (std::exchange(waiting_, false)) wake_();
+}
+
+void Watch::End(const absl::Status& why) {
+  MutexLock lock(&mutex_);
+  if (wake_ == nullptr || end_.has_value()) return;
+  end_ = why;
+  if (std::exchange(waiting_, false)) wake_();
+}
+
+absl::StatusOr<std::shared_ptr<Watch>> Watchers::Add(const Caller& caller,
+                                                     std::deque<TapEvent> snapshot,
+                                                     std::function<void()> wake) {
+  ForgetClosed();
+  const auto of_uid = std::count_if(watches_.begin(), watches_.end(), [&](const auto& each) {
+    return each->caller_.uid == caller.uid;
+  });
+  if (!caller.administrator && static_cast<size_t>(of_uid) >= kMaxOfOneUid) {
+    return Error(Reason::kQuotaExceeded, absl::StrCat("uid ", caller.uid, " watches ", of_uid,
+                                                      " times, and may not more often"));
+  }
+  if (watches_.size() >= kMax) {
+    return Error(Reason::kQuotaExceeded,
+                 absl::StrCat("there are ", kMax, " watchers: svnetd takes no more"));
+  }
+  watches_.push_back(std::make_shared<Watch>(caller, std::move(snapshot), std::move(wake)));
+  return watches_.back();
+}
+
+void Watchers::Publish(const TapEvent& event) {
+  if (event.type == TapEvent::Type::kFailed) return;
+  for (const std::shared_ptr<Watch>& watch : watches_) {
+    if (watch->MaySee(event)) watch->Push(event);
+  }
+  ForgetClosed();
+}
+
+void Watchers::EndAll(const absl::Status& why) {
+  for (const std::shared_ptr<Watch>& watch : watches_) watch->End(why);
+  watches_.clear();
+}
+
+size_t Watchers::count() {
+  ForgetClosed();
+  return watches_.size();
+}
+
+void Watchers::ForgetClosed() {
+  std::erase_if(watches_, [](const auto& watch) { return watch->IsClosed(); });
+}
+
+}  // namespace svnet

@@ -1,0 +1,86 @@
+// Who wants to know what happens to leases.
+#pragma once
+
+#include <sys/types.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/base/mutex.h"
+#include "daemon/network/caller.h"
+#include "daemon/network/tap_event.h"
+
+namespace svnet {
+
+// One reader's events, in order. Thread-safe.
+class Watch {
+ public:
+  // `wake` is called when there is something to take after Take found nothing: in any
+  // thread, and with locks held, so it must not call Take itself.
+  Watch(const Caller& caller, std::deque<TapEvent> snapshot, std::function<void()> wake)
+      : caller_(caller),
+        limit_(snapshot.size() + kMaxBehind),
+        wake_(std::move(wake)),
+        events_(std::move(snapshot)) {}
+
+  // The next event; or why there will be none any more; nullopt: not yet.
+  std::optional<absl::StatusOr<TapEvent>> Take() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The reader takes no more.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // How far a reader may lie behind, besides the snapshot.
+  static constexpr size_t kMaxBehind = 4096;
+
+ private:
+  friend class Watchers;
+
+  bool MaySee(const TapEvent& event) const;
+  void Push(const TapEvent& event) ABSL_LOCKS_EXCLUDED(mutex_);
+  // After what is waiting.
+  void End(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsClosed() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const Caller caller_;
+  const size_t limit_;  // of events_
+  Mutex mutex_;
+  std::function<void()> wake_ ABSL_GUARDED_BY(mutex_);  // null: closed
+  std::deque<TapEvent> events_ ABSL_GUARDED_BY(mutex_);
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // the reader found nothing
+};
+
+// Not thread-safe.
+class Watchers {
+ public:
+  // `snapshot`: what there is, as ADDED. QUOTA_EXCEEDED if the caller, or all callers
+  // together, have as many as may be.
+  absl::StatusOr<std::shared_ptr<Watch>> Add(const Caller& caller, std::deque<TapEvent> snapshot,
+                                             std::function<void()> wake);
+
+  // To everybody who may see it. Whoever is too far behind is ended, with RESOURCE_EXHAUSTED;
+  // nobody is waited for.
+  void Publish(const TapEvent& event);
+
+  // Ends all.
+  void EndAll(const absl::Status& why);
+
+  size_t count();
+
+  static constexpr size_t kMaxOfOneUid = 16;
+  static constexpr size_t kMax = 1024;
+
+ private:
+  void ForgetClosed();
+
+  std::vector<std::shared_ptr<Watch>> watches_;
+};
+
+}  // namespace svnet

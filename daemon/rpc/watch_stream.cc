@@ -1,0 +1,79 @@
+#include "daemon/rpc/watch_stream.h"
+
+#include <optional>
+
+#include "daemon/rpc/conversions.h"
+#include "daemon/rpc/error_details.h"
+#include "svnet/v1/network.grpc.pb.h"
+
+namespace svnet {
+
+WatchStream::WatchStream(StreamPump* pump, const Ipv4Prefix& prefix, std::atomic<int>* unanswered)
+    : pump_(pump), prefix_(prefix), unanswered_(unanswered), handle_(std::make_shared<Handle>()) {
+  ++*unanswered_;
+  MutexLock lock(&handle_->mutex);
+  handle_->stream = this;
+}
+
+std::function<void()> WatchStream::Waker() {
+  return [pump = pump_, handle = handle_] {
+    pump->Ask([handle] {
+      MutexLock lock(&handle->mutex);
+      if (handle->stream != nullptr) handle->stream->MoveOn();
+    });
+  };
+}
+
+void WatchStream::Begin(const absl::StatusOr<std::shared_ptr<Watch>>& watch) {
+  {
+    MutexLock lock(&mutex_);
+    if (!watch.ok()) return FinishOnce(ToGrpcStatus(watch.status()));
+    if (finished_) return (*watch)->Close();  // cancelled already
+    watch_ = *watch;
+  }
+  MoveOn();
+}
+
+void WatchStream::MoveOn() {
+  MutexLock lock(&mutex_);
+  if (writing_ || finished_ || watch_ == nullptr) return;
+  const std::optional<absl::StatusOr<TapEvent>> next = watch_->Take();
+  if (!next.has_value()) return;
+  if (!next->ok()) return FinishOnce(ToGrpcStatus(next->status()));
+  bool own_buffer = false;
+  grpc::SerializationTraits<v1::TapEvent>::Serialize(ToProto(**next, prefix_), &message_,
+                                                     &own_buffer);
+  writing_ = true;
+  StartWrite(&message_);
+}
+
+void WatchStream::OnWriteDone(bool ok) {
+  {
+    MutexLock lock(&mutex_);
+    writing_ = false;
+    if (!ok) return FinishOnce(grpc::Status::CANCELLED);
+  }
+  MoveOn();
+}
+
+void WatchStream::OnCancel() {
+  MutexLock lock(&mutex_);
+  FinishOnce(grpc::Status::CANCELLED);
+}
+
+void WatchStream::FinishOnce(const grpc::Status& status) {
+  if (watch_ != nullptr) watch_->Close();
+  if (std::exchange(finished_, true)) return;
+  Finish(status);
+}
+
+void WatchStream::OnDone() {
+  {
+    // Nobody is in MoveOn after this.
+    MutexLock lock(&handle_->mutex);
+    handle_->stream = nullptr;
+  }
+  delete this;
+}
+
+}  // namespace svnet

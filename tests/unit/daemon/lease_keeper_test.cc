@@ -1,0 +1,489 @@
+// What svnetd does unasked: it takes in changes, repairs, reaps, and ends leases.
+#include "daemon/network/lease_keeper.h"
+
+#include <linux/rtnetlink.h>
+
+#include "tests/unit/daemon/manager_fixture.h"
+
+namespace svnet {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class RepairTest : public NetworkManagerTest {
+ protected:
+  RepairTest() {
+    MustCreate(kAlice, "vm1");
+    MustCreate(kBob, "vm2");
+    before_ = Picture();
+  }
+
+  // Attend puts it right, and says so in these words.
+  void ExpectRepaired(const std::string& words) {
+    EXPECT_NE(Picture(), before_) << words;
+    log_.clear();
+    manager().Attend();
+    EXPECT_EQ(Picture(), before_) << words;
+    EXPECT_THAT(log_, ElementsAre(HasSubstr(words)));
+    log_.clear();
+    manager().Attend();
+    EXPECT_THAT(log_, IsEmpty());
+  }
+  Link* Tap() { return kernel_.Find("svvm1eth0"); }
+
+  std::string before_;
+};
+
+TEST_F(RepairTest, WhateverIsDoneToATap) {
+  Tap()->name = "renamed";
+  ExpectRepaired("it was renamed to renamed");
+  Tap()->master = 0;
+  ExpectRepaired("it was off the bridge");
+  Tap()->up = false;
+  ExpectRepaired("it was down");
+  Tap()->mtu = 900;
+  ExpectRepaired("it had MTU 900");
+  Tap()->group = 0;
+  ExpectRepaired("it was in link group 0");
+  Tap()->alias = "";
+  ExpectRepaired("it had another alias");
+  Tap()->pinned = false;
+  ExpectRepaired("its port learned MACs");
+}
+
+TEST_F(RepairTest, WhateverIsDoneToTheNetwork) {
+  firewall_.Flush();
+  ExpectRepaired("the nftables rules were changed");
+  kernel_.Find("svbr0")->up = false;
+  ExpectRepaired("the bridge was down");
+  kernel_.Find("svbr0")->mtu = 900;
+  ExpectRepaired("the bridge had another MTU");
+  kernel_.TakeAddresses("svbr0");
+  ExpectRepaired("the bridge had lost its address");
+}
+
+TEST_F(RepairTest, ForwardingThatIsTurnedOff) {
+  kernel_.TurnForwardingOff();
+  manager().Attend();
+  EXPECT_TRUE(*kernel_.IsForwarding());
+  EXPECT_THAT(log_, ElementsAre("net.ipv4.ip_forward was 0"));
+}
+
+TEST_F(RepairTest, NeighboursThatAreForgotten) {
+  kernel_.ForgetNeighbour(Ip("172.30.0.2"));
+  manager().Attend();
+  EXPECT_EQ(Picture(), before_);
+}
+
+TEST_F(RepairTest, ABridgeThatIsDeletedIsMadeAgainWithAllItsPorts) {
+  kernel_.Delete("svbr0");
+  manager().Attend();
+  const Ifindex bridge = kernel_.Find("svbr0")->ifindex;
+  EXPECT_EQ(Tap()->master, bridge);
+  EXPECT_EQ(kernel_.Find("svvm2eth0")->master, bridge);
+  EXPECT_THAT(*kernel_.ListNeighbours(bridge), SizeIs(2));
+  EXPECT_THAT(log_, Contains(HasSubstr("the bridge was gone")));
+  EXPECT_THAT(Conditions(), IsEmpty());
+}
+
+TEST_F(RepairTest, LostNotificationsLeadToALookAtEverything) {
+  Tap()->up = false;
+  kernel_.Delete("svvm2eth0");
+  kernel_.LoseChanges();
+  manager().Attend();
+  EXPECT_TRUE(Tap()->up);
+  EXPECT_THAT(List(kRoot), SizeIs(1));
+}
+
+TEST_F(RepairTest, ATapThatIsDeletedEndsItsLease) {
+  kernel_.Delete("svvm1eth0");
+  manager().Attend();
+  EXPECT_THAT(List(kAlice), IsEmpty());
+  EXPECT_THAT(log_, ElementsAre("somebody has deleted the TAP"));
+  EXPECT_EQ(firewall_.bindings().size(), 1u);
+  manager().Reap();
+  EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{Ip("172.30.0.2")});
+}
+
+TEST_F(RepairTest, WithoutLeasesThereIsNothingToRepair) {
+  ASSERT_TRUE(MustRemove(kAlice, ByIds("vm1")));
+  ASSERT_TRUE(MustRemove(kBob, ByIds("vm2")));
+  kernel_.Delete("svbr0");
+  firewall_.Flush();
+  const std::string before = Picture();
+  manager().Attend();
+  EXPECT_EQ(Picture(), before);
+  MustCreate(kAlice, "vm1");
+  EXPECT_THAT(Conditions(), IsEmpty());
+}
+
+TEST_F(RepairTest, SomebodyWhoNeverStopsIsLeftAloneForAWhile) {
+  for (int i = 0; i < 200; ++i) {
+    Tap()->up = false;
+    manager().Attend();
+  }
+  EXPECT_FALSE(Tap()->up);
+  EXPECT_THAT(Conditions(), ElementsAre("DEGRADED"));
+  // Nothing else suffers.
+  kernel_.Find("svvm2eth0")->up = false;
+  manager().Attend();
+  EXPECT_TRUE(kernel_.Find("svvm2eth0")->up);
+  now_ += RepairLimit::kPause;
+  manager().Attend();
+  EXPECT_TRUE(Tap()->up);
+  EXPECT_THAT(Conditions(), IsEmpty());
+}
+
+TEST_F(RepairTest, ARepairThatFailsIsTriedAgainAndSaidOnce) {
+  Tap()->up = false;
+  log_.clear();
+  for (int i = 0; i < 3; ++i) {
+    faults_.FailNext("RepairTap", absl::InternalError("EPERM"));
+    manager().Attend();
+    now_ += absl::Seconds(1);
+  }
+  EXPECT_FALSE(Tap()->up);
+  EXPECT_THAT(log_, ElementsAre("cannot repair svvm1eth0 (it was down): EPERM"));
+  manager().Attend();
+  EXPECT_TRUE(Tap()->up);
+}
+
+class ReapTest : public NetworkManagerTest {
+ protected:
+  // Without the reaping that MustRemove does.
+  void Retire(const std::string& vm) { ASSERT_TRUE(manager().RemoveTap(kAlice, ByIds(vm)).ok()); }
+};
+
+TEST_F(ReapTest, ARemovedTapIsCutOffAndRenamedAndItsNameIsFree) {
+  const Lease first = MustCreate(kAlice, "vm1");
+  Retire("vm1");
+  EXPECT_EQ(firewall_.bindings().size(), 0u);
+  EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
+  const Lease second = MustCreate(kAlice, "vm1");
+  EXPECT_EQ(second.tap, first.tap);
+  EXPECT_EQ(second.mac, first.mac);
+  EXPECT_NE(second.ip, first.ip);
+  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
+  EXPECT_EQ(manager().GetNetwork()->addresses_used, 1u);
+  manager().Reap();
+  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(kernel_.Find(DyingTapName(first.ifindex, 0).text()), nullptr);
+  EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{first.ip});
+}
+
+TEST_F(ReapTest, ANameThatIsTakenIsNoObstacle) {
+  const Lease lease = MustCreate(kAlice, "vm1");
+  kernel_.AddLink({.name = DyingTapName(lease.ifindex, 0).text()});
+  Retire("vm1");
+  EXPECT_NE(kernel_.Find(DyingTapName(lease.ifindex, 1).text()), nullptr);
+}
+
+TEST_F(ReapTest, WhatWasDyingAtARestartIsReaped) {
+  const Lease lease = MustCreate(kAlice, "vm1");
+  MustCreate(kAlice, "vm2");
+  Retire("vm1");
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(List(kAlice), SizeIs(1));
+  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
+  EXPECT_EQ(ReasonIn(manager()
+                         .CreateTap(kAlice, {.vm = Vm("a"), .iface = Iface("b"), .ip = lease.ip})
+                         .status()),
+            "ADDRESS_IN_USE");
+  manager().Reap();
+  EXPECT_EQ(kernel_.Find(DyingTapName(lease.ifindex, 0).text()), nullptr);
+  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+}
+
+TEST_F(ReapTest, WaitsUntilItIsQuietButNotForEver) {
+  Dying dying;
+  EXPECT_EQ(dying.NextDue(), std::nullopt);
+  dying.Add(1, Ip("10.0.0.2"), now_);
+  EXPECT_EQ(dying.NextDue(), now_ + Dying::kQuiet);
+  dying.Disturb(now_ + absl::Milliseconds(40));
+  EXPECT_EQ(dying.NextDue(), now_ + absl::Milliseconds(40) + Dying::kQuiet);
+  dying.Disturb(now_ + absl::Seconds(5));
+  EXPECT_EQ(dying.NextDue(), now_ + Dying::kPatience);
+  dying.Hurry();
+  EXPECT_LT(*dying.NextDue(), now_);
+  EXPECT_THAT(dying.Take(), SizeIs(1));
+  dying.Add(2, Ip("10.0.0.3"), now_);
+  EXPECT_EQ(dying.NextDue(), std::nullopt);  // one batch at a time
+  EXPECT_EQ(dying.size(), 2u);
+  EXPECT_THAT(dying.Finish(false), IsEmpty());
+  EXPECT_EQ(dying.size(), 2u);
+  EXPECT_THAT(dying.Take(), SizeIs(2));
+}
+
+TEST_F(ReapTest, ALinkOfOthersInTheGroupIsSpared) {
+  MustCreate(kAlice, "vm1");
+  MustCreate(kAlice, "vm2");
+  kernel_.AddLink({.name = "foreign", .group = DyingGroupOf(DeriveLinkGroup(Name("svbr0")))});
+  Retire("vm1");
+  Retire("vm2");
+  manager().Reap();
+  EXPECT_NE(kernel_.Find("foreign"), nullptr);
+  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+}
+
+TEST_F(ReapTest, AFailureIsTriedAgain) {
+  MustCreate(kAlice, "vm1");
+  MustCreate(kAlice, "vm2");
+  Retire("vm1");
+  faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
+  manager().Reap();
+  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
+  EXPECT_THAT(log_, Contains(HasSubstr("cannot destroy TAPs: EBUSY")));
+  manager().Reap();
+  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+}
+
+TEST_F(ReapTest, FlowsThatCannotBeForgottenDoNotHoldAddressesForEver) {
+  MustCreate(kAlice, "vm1");
+  Retire("vm1");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
+    faults_.FailNext("ForgetFlows", absl::InternalError("EOPNOTSUPP"));
+    manager().Reap();
+  }
+  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_THAT(Conditions(), ElementsAre("FLOWS_NOT_FORGOTTEN"));
+}
+
+class SmallReapTest : public NetworkManagerTest {
+ protected:
+  SmallReapTest() : NetworkManagerTest("10.9.9.0/30") {}
+};
+
+TEST_F(SmallReapTest, AnEmptyPoolIsOnlyPassingWhileATapIsDying) {
+  MustCreate(kAlice, "vm1");
+  const absl::Status full = Create(kAlice, "vm2").status();
+  EXPECT_FALSE(IsPassing(full));
+  ASSERT_TRUE(manager().RemoveTap(kAlice, ByIds("vm1")).ok());
+  const absl::Status passing = Create(kAlice, "vm2").status();
+  EXPECT_EQ(ReasonIn(passing), "ADDRESS_POOL_EXHAUSTED");
+  EXPECT_TRUE(IsPassing(passing));
+  bool told = false;
+  manager().SetOnReaped([&] { told = true; });
+  manager().Reap();
+  EXPECT_TRUE(told);
+  EXPECT_EQ(MustCreate(kAlice, "vm2").ip, Ip("10.9.9.2"));
+}
+
+class LifetimeTest : public NetworkManagerTest {
+ protected:
+  absl::StatusOr<Lease> Create(const Caller& caller, const Lifetime& lifetime) {
+    return manager().CreateTap(caller,
+                               {.vm = Vm("vm1"), .iface = Iface("eth0"), .lifetime = lifetime});
+  }
+  bool Lives() {
+    manager().Attend();
+    return !List(kRoot).empty();
+  }
+};
+
+TEST_F(LifetimeTest, EndsWithItsProcess) {
+  kernel_.StartProcess(7, 1000, 555);
+  const Lease lease = *Create(kAlice, BoundToProcess{.pid = 7});
+  EXPECT_EQ(std::get<BoundToProcess>(lease.lifetime).start_time, 555u);
+  EXPECT_TRUE(Create(kAlice, BoundToProcess{.pid = 7}).ok());  // the same
+  EXPECT_EQ(ReasonIn(Create(kAlice, Persistent()).status()), "LEASE_CONFLICT");
+  EXPECT_TRUE(Lives());
+  kernel_.EndProcess(7);
+  EXPECT_FALSE(Lives());
+  EXPECT_THAT(log_, ElementsAre("its process has ended"));
+}
+
+TEST_F(LifetimeTest, OfAProcessWaitsForAVmmThatOutlivesIt) {
+  kernel_.StartProcess(7, 1000, 555);
+  ASSERT_TRUE(Create(kAlice, BoundToProcess{.pid = 7}).ok());
+  kernel_.Attach("svvm1eth0");
+  kernel_.EndProcess(7);
+  EXPECT_TRUE(Lives());
+  kernel_.Detach("svvm1eth0");
+  EXPECT_FALSE(Lives());
+}
+
+TEST_F(LifetimeTest, OfAProcessOutlivesAVmmThatEndsBefore) {
+  kernel_.StartProcess(7, 1000, 555);
+  ASSERT_TRUE(Create(kAlice, BoundToProcess{.pid = 7}).ok());
+  kernel_.Attach("svvm1eth0");
+  EXPECT_TRUE(Lives());
+  kernel_.Detach("svvm1eth0");
+  EXPECT_TRUE(Lives());
+}
+
+TEST_F(LifetimeTest, IsOnlyBoundToOnesOwnProcess) {
+  kernel_.StartProcess(7, 1001, 555);
+  EXPECT_EQ(ReasonIn(Create(kAlice, BoundToProcess{.pid = 7}).status()), "INVALID_REQUEST");
+  EXPECT_EQ(ReasonIn(Create(kAlice, BoundToProcess{.pid = 8}).status()), "INVALID_REQUEST");
+  Caller contained = kBob;
+  contained.shares_pids = false;
+  EXPECT_EQ(ReasonIn(Create(contained, BoundToProcess{.pid = 7}).status()), "INVALID_REQUEST");
+  EXPECT_THAT(List(kRoot), IsEmpty());
+  EXPECT_TRUE(Create(kRoot, BoundToProcess{.pid = 7}).ok());
+}
+
+TEST_F(LifetimeTest, ARestartFindsTheSameProcessAndNotALaterOneOfItsNumber) {
+  kernel_.StartProcess(7, 1000, 555);
+  ASSERT_TRUE(Create(kAlice, BoundToProcess{.pid = 7}).ok());
+  ASSERT_TRUE(Start().ok());
+  EXPECT_TRUE(Lives());
+  manager_.reset();
+  kernel_.EndProcess(7);
+  kernel_.StartProcess(7, 1000, 556);
+  ASSERT_TRUE(Start().ok());
+  EXPECT_FALSE(Lives());
+}
+
+TEST_F(LifetimeTest, UntilDetachedBeginsWithTheFirstAttachAndHasAGraceTime) {
+  ASSERT_TRUE(Create(kAlice, UntilDetached{.grace = absl::Seconds(5)}).ok());
+  now_ += absl::Hours(9);
+  EXPECT_TRUE(Lives());
+  kernel_.Attach("svvm1eth0");
+  EXPECT_TRUE(Lives());
+  now_ += absl::Hours(9);
+  EXPECT_TRUE(Lives());
+  kernel_.Detach("svvm1eth0");
+  EXPECT_TRUE(Lives());
+  now_ += absl::Seconds(4);
+  kernel_.Attach("svvm1eth0");
+  EXPECT_TRUE(Lives());
+  kernel_.Detach("svvm1eth0");
+  EXPECT_TRUE(Lives());
+  now_ += absl::Seconds(5) - absl::Milliseconds(1);
+  EXPECT_TRUE(Lives());
+  now_ += absl::Milliseconds(1);
+  EXPECT_FALSE(Lives());
+  EXPECT_THAT(log_, ElementsAre("its VMM has let go of the TAP"));
+}
+
+TEST_F(LifetimeTest, AVmmThatCameAndWentUnseenCounts) {
+  ASSERT_TRUE(Create(kAlice, UntilDetached{.grace = absl::Seconds(5)}).ok());
+  kernel_.Attach("svvm1eth0");
+  kernel_.Detach("svvm1eth0");
+  EXPECT_TRUE(Lives());
+  now_ += absl::Seconds(5);
+  EXPECT_FALSE(Lives());
+}
+
+TEST_F(LifetimeTest, ARestartKnowsThatItWasAttached) {
+  ASSERT_TRUE(Create(kAlice, UntilDetached{.grace = absl::Seconds(5)}).ok());
+  ASSERT_TRUE(Start().ok());
+  now_ += absl::Hours(9);
+  EXPECT_TRUE(Lives());
+  kernel_.Attach("svvm1eth0");
+  kernel_.Detach("svvm1eth0");
+  ASSERT_TRUE(Start().ok());
+  EXPECT_TRUE(Lives());
+  now_ += absl::Seconds(5);
+  EXPECT_FALSE(Lives());
+}
+
+TEST_F(LifetimeTest, OneThatCannotBeEndedIsTriedAgain) {
+  ASSERT_TRUE(Create(kAlice, UntilDetached{.grace = absl::ZeroDuration()}).ok());
+  kernel_.Attach("svvm1eth0");
+  kernel_.Detach("svvm1eth0");
+  faults_.FailNext("RetireTap", absl::InternalError("EBUSY"));
+  manager().Attend();
+  EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
+  EXPECT_EQ(firewall_.bindings().size(), 1u);
+  now_ += absl::Seconds(1);
+  EXPECT_FALSE(Lives());
+}
+
+TEST_F(LifetimeTest, TextIsExact) {
+  for (const Lifetime& lifetime : std::vector<Lifetime>{
+           Persistent(), BoundToProcess{.pid = 4711, .start_time = 18446744073709551615u},
+           UntilDetached{.grace = absl::Milliseconds(3'600'000)},
+           UntilDetached{.grace = absl::ZeroDuration()}}) {
+    EXPECT_EQ(*ParseLifetime(FormatLifetime(lifetime)), lifetime);
+  }
+  for (const char* wrong : {"", "persistent:", "process:1", "process:0:1", "process:-1:1",
+                            "process:1:1:1", "detached", "detached:-1", "detached:3600001"}) {
+    EXPECT_FALSE(ParseLifetime(wrong).ok()) << wrong;
+  }
+}
+
+class WatchTest : public NetworkManagerTest {
+ protected:
+  std::shared_ptr<Watch> MustWatch(const Caller& caller) {
+    auto watch = manager().WatchTaps(caller, [this] { ++wakes_; });
+    EXPECT_TRUE(watch.ok()) << watch.status();
+    return *watch;
+  }
+  // What there is to take, in short.
+  static std::string Take(Watch& watch) {
+    constexpr const char* kNames[] = {"added", "removed", "attached", "detached", "repaired"};
+    std::string text;
+    while (const auto event = watch.Take()) {
+      if (!event->ok()) return absl::StrCat(text, "end: ", ReasonIn(event->status()));
+      absl::StrAppend(&text, kNames[static_cast<int>((*event)->type)],
+                      (*event)->lease.has_value() ? " " + (*event)->lease->tap.text() : "", "\n");
+    }
+    return text;
+  }
+
+  int wakes_ = 0;
+};
+
+TEST_F(WatchTest, BeginsWithASnapshotAndGoesOnInOrder) {
+  MustCreate(kAlice, "vm1");
+  const auto watch = MustWatch(kAlice);
+  EXPECT_EQ(Take(*watch), "added svvm1eth0\n");
+  MustCreate(kAlice, "vm2");
+  kernel_.Attach("svvm1eth0");
+  manager().Attend();
+  kernel_.Detach("svvm1eth0");
+  manager().Attend();
+  kernel_.Find("svvm1eth0")->up = false;
+  kernel_.Find("svbr0")->up = false;
+  manager().Attend();
+  MustRemove(kAlice, ByIds("vm2"));
+  EXPECT_EQ(wakes_, 1);  // once, until it is empty again
+  EXPECT_EQ(Take(*watch),
+            "added svvm2eth0\nattached svvm1eth0\ndetached svvm1eth0\nrepaired\n"
+            "repaired svvm1eth0\nremoved svvm2eth0\n");
+}
+
+TEST_F(WatchTest, ShowsOwnersOnlyTheirOwnAndAdministratorsAll) {
+  MustCreate(kAlice, "vm1");
+  const auto bobs = MustWatch(kBob);
+  const auto roots = MustWatch(kRoot);
+  MustCreate(kBob, "vm2");
+  EXPECT_EQ(Take(*bobs), "added svvm2eth0\n");
+  EXPECT_EQ(Take(*roots), "added svvm1eth0\nadded svvm2eth0\n");
+}
+
+TEST_F(WatchTest, AReaderWhoIsTooSlowIsEndedAndHoldsNobodyUp) {
+  const auto slow = MustWatch(kAlice);
+  for (size_t i = 0; i <= Watch::kMaxBehind / 2; ++i) {
+    MustCreate(kAlice, "vm1");
+    MustRemove(kAlice, ByIds("vm1"));
+  }
+  EXPECT_EQ(Take(*slow), "end: QUOTA_EXCEEDED");
+  EXPECT_EQ(Take(*MustWatch(kAlice)), "");
+}
+
+TEST_F(WatchTest, IsLimitedForEachUid) {
+  std::vector<std::shared_ptr<Watch>> watches;
+  for (size_t i = 0; i < Watchers::kMaxOfOneUid; ++i) watches.push_back(MustWatch(kAlice));
+  EXPECT_EQ(ReasonIn(manager().WatchTaps(kAlice, [] {}).status()), "QUOTA_EXCEEDED");
+  MustWatch(kBob);
+  watches.front()->Close();
+  MustWatch(kAlice);
+}
+
+TEST_F(WatchTest, EndsWithSvnetd) {
+  const auto watch = MustWatch(kAlice);
+  EXPECT_EQ(Take(*watch), "");
+  manager().EndWatches(Error(Reason::kUnsupported, "over"));
+  EXPECT_EQ(wakes_, 1);
+  EXPECT_EQ(Take(*watch), "end: UNSUPPORTED");
+}
+
+}  // namespace
+}  // namespace svnet

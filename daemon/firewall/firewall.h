@@ -39,6 +39,9 @@ class Firewall {
   virtual absl::Status Bind(const Binding& binding) = 0;
   virtual absl::Status Unbind(const Binding& binding) = 0;
 
+  // Whether there are any of them, perhaps an earlier svnetd's.
+  virtual absl::StatusOr<bool> Stand() = 0;
+
   // Takes the rules away, and nobody else's. False if there were none.
   virtual absl::StatusOr<bool> Remove() = 0;
 

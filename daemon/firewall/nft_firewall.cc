@@ -72,13 +72,18 @@ absl::Status NftFirewall::Unbind(const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.unbind"));
   const absl::Status status = socket_.Delete(TableName(spec_.bridge), ElementsOf(binding));
   if (status.ok()) return status;
+  SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
+  return stand ? status : absl::OkStatus();
+}
+
+absl::StatusOr<bool> NftFirewall::Stand() {
   SVNET_ASSIGN_OR_RETURN(const int standing, CountTables());
-  return standing == 0 ? absl::OkStatus() : status;
+  return standing > 0;
 }
 
 absl::StatusOr<bool> NftFirewall::Remove() {
-  SVNET_ASSIGN_OR_RETURN(const int standing, CountTables());
-  if (standing == 0) return false;
+  SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
+  if (!stand) return false;
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.remove"));
   SVNET_RETURN_IF_ERROR(Change(RenderRemoval(spec_.bridge)));
   return true;

@@ -26,6 +26,7 @@ class NftFirewall final : public Firewall {
   absl::Status Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) override;
   absl::Status Bind(const Binding& binding) override;
   absl::Status Unbind(const Binding& binding) override;
+  absl::StatusOr<bool> Stand() override;
   absl::StatusOr<bool> Remove() override;
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<bool> WereChanged() override;

@@ -59,7 +59,7 @@ absl::StatusOr<NftMonitor> NftMonitor::Open(std::string table) {
   if (!fd.valid() ||
       bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
       setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) != 0) {
-    return absl::ErrnoToStatus(errno, "nftables monitor");
+    return absl::ErrnoToStatus(errno, "nftables monitor (it takes CAP_NET_ADMIN)");
   }
   // As large as may be; if it is too small after all, the kernel says that it was.
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof(kReceiveBuffer));

@@ -192,6 +192,9 @@ class Kernel {
   // True if the bridge was deleted.
   virtual absl::StatusOr<bool> ReleaseBridge(const BridgeSpec& spec) = 0;
 
+  // NotFound if the link is gone, AlreadyExists if there is one of that name.
+  virtual absl::Status RenameLink(Ifindex link, const LinkName& name) = 0;
+
   // Whether the host forwards IPv4 (net.ipv4.ip_forward).
   virtual absl::StatusOr<bool> IsForwarding() = 0;
   virtual absl::Status EnableForwarding() = 0;

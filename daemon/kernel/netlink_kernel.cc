@@ -324,7 +324,7 @@ absl::StatusOr<bool> NetlinkKernel::RepairTap(Ifindex tap, const LinkName& name,
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, FindLink(tap));
   if (!link.has_value()) return absl::NotFoundError("the TAP is gone");
   if (link->name != name.text()) {
-    SVNET_RETURN_IF_ERROR(Prepend("rename", Rename(tap, name, std::nullopt)));
+    SVNET_RETURN_IF_ERROR(RenameLink(tap, name));
   }
   return JoinBridge(socket_, tap, port);
 }
@@ -332,6 +332,10 @@ absl::StatusOr<bool> NetlinkKernel::RepairTap(Ifindex tap, const LinkName& name,
 absl::Status NetlinkKernel::RetireTap(Ifindex tap, const LinkName& name, uint32_t group) {
   SVNET_RETURN_IF_ERROR(FaultPoint("tap.retire"));
   return Rename(tap, name, group);
+}
+
+absl::Status NetlinkKernel::RenameLink(Ifindex link, const LinkName& name) {
+  return Prepend("rename", Rename(link, name, std::nullopt));
 }
 
 absl::Status NetlinkKernel::Rename(Ifindex link, const LinkName& name,

@@ -20,13 +20,14 @@ namespace {
 // What the TAP is, while it is still down. It is up only after this: the kernel heeds
 // IFLA_AF_SPEC after IFF_UP (net/core/rtnetlink.c, do_setlink), when the link-local
 // address is already made.
-NetlinkMessage DescribeRequest(Ifindex tap, const PortSpec& port) {
+NetlinkMessage DescribeRequest(Ifindex tap, const PortSpec& port, bool has_ipv6) {
   NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
   nl_msg* message = request.get();
   nla_put_string(message, IFLA_IFALIAS, port.alias.c_str());
   nla_put_u32(message, IFLA_GROUP, port.group);
   nla_put_u32(message, IFLA_MTU, port.mtu);
   nla_put_u32(message, IFLA_MASTER, static_cast<uint32_t>(port.bridge));
+  if (!has_ipv6) return request;
   // The host has nothing to say in IPv6 on a port: no address, no solicitations.
   const Nest families(message, IFLA_AF_SPEC);
   const Nest ipv6(message, AF_INET6);
@@ -97,7 +98,11 @@ absl::Status NetlinkTap::Persist() {
 
 absl::StatusOr<bool> JoinBridge(NetlinkSocket& socket, Ifindex tap, const PortSpec& port) {
   SVNET_RETURN_IF_ERROR(FaultPoint("tap.describe"));
-  const absl::Status joined = socket.Transact(DescribeRequest(tap, port));
+  absl::Status joined = socket.Transact(DescribeRequest(tap, port, true));
+  // A host without IPv6, or a TAP that somebody has given a smaller MTU than that takes.
+  if (ErrnoOf(joined) == EAFNOSUPPORT) {
+    joined = socket.Transact(DescribeRequest(tap, port, false));
+  }
   if (ErrnoOf(joined) == EXFULL) {
     return Error(Reason::kBridgeFull,
                  absl::StrCat("the bridge has ", kMaxBridgePorts,

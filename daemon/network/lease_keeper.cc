@@ -52,7 +52,8 @@ LeaseKeeper::LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewa
 absl::Status LeaseKeeper::Begin() {
   SVNET_RETURN_IF_ERROR(setup_.CheckPrefix());
   SVNET_RETURN_IF_ERROR(Resync().status());
-  if (leases_.size() > 0) {
+  const absl::StatusOr<bool> was_left = setup_.WasLeft();
+  if (leases_.size() > 0 || (was_left.ok() && *was_left)) {
     // A network that cannot be made whole is no reason to refuse the owners of its
     // leases: GetNetwork says what is wrong, and CreateTap why it cannot go on.
     const absl::StatusOr<NetworkSetup::Ensured> ensured = setup_.Ensure(leases_);
@@ -239,6 +240,8 @@ bool LeaseKeeper::TakeIn(const Lease& lease) {
   pool_.Adopt(lease.ip).IgnoreError();
   setup_.SuspectRules();
   setup_.SuspectNeighbours();
+  // Perhaps a repair was never finished.
+  if (!lease.pinned) suspects_[lease.ifindex] = "its MAC had no fixed place on the bridge";
   std::optional<Process> process;
   if (const auto* bound = std::get_if<BoundToProcess>(&lease.lifetime)) {
     absl::StatusOr<Process> found = kernel_->OpenProcess(bound->pid);

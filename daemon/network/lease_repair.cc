@@ -92,7 +92,7 @@ void LeaseKeeper::NoteEndedProcesses(const std::vector<uint64_t>& tags) {
 void LeaseKeeper::Repair() {
   if (leases_.size() == 0) suspects_.clear();
   if (leases_.size() > 0 && setup_.IsSuspect()) RepairNetwork();
-  if (setup_.bridge() == 0) return;
+  if (setup_.IsSuspect()) return;  // one after the other
   const auto suspects = std::exchange(suspects_, {});
   for (const auto& [tap, known] : suspects) RepairTap(tap, known);
 }

@@ -64,6 +64,7 @@ absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::Ensure(const LeaseTable& lea
   absl::StatusOr<Ensured> ensured = MakeStand(leases);
   if (!ensured.ok()) return Explain(ensured.status());
   standing_ = ensured->bridge;
+  bridge_stands_ = true;
   rules_stand_ = true;
   neighbours_stand_ = true;
   mtu_in_use_ = ensured->bridge.mtu;
@@ -72,6 +73,7 @@ absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::Ensure(const LeaseTable& lea
 
 absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::MakeStand(const LeaseTable& leases) {
   const bool in_use = leases.size() > 0;
+  SVNET_ASSIGN_OR_RETURN(const bool was_renamed, EnsureName());
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
   if (!link.has_value()) SVNET_RETURN_IF_ERROR(CheckPrefix());
   SVNET_ASSIGN_OR_RETURN(const uint32_t mtu, PlanMtu(link, in_use));
@@ -87,13 +89,29 @@ absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::MakeStand(const LeaseTable& 
     SVNET_RETURN_IF_ERROR(EnsureNeighbours(ensured.bridge.ifindex, leases));
   }
   std::move(undo).Cancel();
-  ensured.repaired = Describe(ensured, forwarding_was_off);
+  ensured.repaired = Describe(ensured, was_renamed, forwarding_was_off);
   return ensured;
 }
 
-std::string NetworkSetup::Describe(const Ensured& ensured, bool forwarding_was_off) {
+absl::StatusOr<bool> NetworkSetup::WasLeft() {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
+  if (!link.has_value() || link->kind != LinkKind::kBridge) return false;
+  return firewall_->Stand();
+}
+
+absl::StatusOr<bool> NetworkSetup::EnsureName() {
+  if (!standing_.has_value() || !standing_->ours) return false;
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(standing_->ifindex));
+  if (!link.has_value() || link->name == settings_.bridge.text()) return false;
+  SVNET_RETURN_IF_ERROR(kernel_->RenameLink(standing_->ifindex, settings_.bridge));
+  return true;
+}
+
+std::string NetworkSetup::Describe(const Ensured& ensured, bool was_renamed,
+                                   bool forwarding_was_off) {
   std::vector<absl::string_view> repaired;
   const Bridge& bridge = ensured.bridge;
+  if (was_renamed) repaired.push_back("the bridge had another name");
   if (bridge.made) repaired.push_back("the bridge was gone");
   if (bridge.brought_up && !bridge.made) repaired.push_back("the bridge was down");
   if (bridge.given_address && !bridge.made) repaired.push_back("the bridge had lost its address");
@@ -189,12 +207,14 @@ void NetworkSetup::Undo(const Ensured& ensured) {
 
 absl::StatusOr<NetworkSetup::Released> NetworkSetup::Release() {
   SuspectAll();
+  standing_.reset();
   mtu_in_use_.reset();
+  // The rules first: a bridge without them is what the next start takes for its own.
+  const absl::StatusOr<bool> nat_removed = firewall_->Remove();
+  if (!nat_removed.ok()) return Explain(nat_removed.status());
   const absl::StatusOr<bool> bridge_removed = kernel_->ReleaseBridge(SpecWith(0));
   if (!bridge_removed.ok()) return Explain(bridge_removed.status());
   if (!*bridge_removed) SVNET_RETURN_IF_ERROR(ForgetNeighbours());
-  const absl::StatusOr<bool> nat_removed = firewall_->Remove();
-  if (!nat_removed.ok()) return Explain(nat_removed.status());
   return Released{.bridge_removed = *bridge_removed, .nat_removed = *nat_removed};
 }
 

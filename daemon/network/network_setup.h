@@ -49,18 +49,22 @@ class NetworkSetup {
   // not there before, but for forwarding and for what leases need.
   absl::StatusOr<Ensured> Ensure(const LeaseTable& leases);
 
+  // Whether an earlier svnetd left bridge and rules: then Ensure also takes away what a
+  // guest had in them that never came to be.
+  absl::StatusOr<bool> WasLeft();
+
   // Takes back what that call of Ensure did, but for forwarding and for what leases
   // need.
   void Undo(const Ensured& ensured);
 
   // The kernel has said that something may be amiss: the next Ensure looks.
-  void SuspectBridge() { standing_.reset(); }
+  void SuspectBridge() { bridge_stands_ = false; }
   void SuspectRules() { rules_stand_ = false; }
   void SuspectNeighbours() { neighbours_stand_ = false; }
   void SuspectAll();
   // Whether Ensure would do anything but answer.
-  bool IsSuspect() const { return !standing_.has_value() || !rules_stand_ || !neighbours_stand_; }
-  // The bridge as it stands; 0 if it does not, or nobody has looked.
+  bool IsSuspect() const { return !bridge_stands_ || !rules_stand_ || !neighbours_stand_; }
+  // The bridge as it last stood; 0 if it never did.
   Ifindex bridge() const { return standing_.has_value() ? standing_->ifindex : 0; }
   // Whether a link is the bridge that stands, or would be it, and not as it was.
   bool IsAmiss(const Link& link) const;
@@ -89,8 +93,10 @@ class NetworkSetup {
 
  private:
   // What EnsureBridge and the rest did, in words, where leases needed it.
-  static std::string Describe(const Ensured& ensured, bool forwarding_was_off);
+  static std::string Describe(const Ensured& ensured, bool was_renamed, bool forwarding_was_off);
   absl::StatusOr<bool> EnsureForwarding();
+  // True if our bridge had another name.
+  absl::StatusOr<bool> EnsureName();
   absl::StatusOr<Ensured> MakeStand(const LeaseTable& leases);
   absl::StatusOr<Status> ObserveAll(const std::vector<Link>& links, bool in_use);
   absl::StatusOr<uint32_t> PlanMtu(const std::optional<Link>& bridge, bool in_use);
@@ -112,6 +118,7 @@ class NetworkSetup {
   // What was found or made, and nobody has said since that it has changed. Nothing of it
   // after a start, nor after Guard or Unguard failed.
   std::optional<Bridge> standing_;
+  bool bridge_stands_ = false;
   bool rules_stand_ = false;
   bool neighbours_stand_ = false;
   // Of the bridge, while there are leases.

@@ -30,6 +30,8 @@ void WatchStream::Begin(const absl::StatusOr<std::shared_ptr<Watch>>& watch) {
     if (!watch.ok()) return FinishOnce(ToGrpcStatus(watch.status()));
     if (finished_) return (*watch)->Close();  // cancelled already
     watch_ = *watch;
+    // So that the reader knows that from now on nothing is missed.
+    StartSendInitialMetadata();
   }
   MoveOn();
 }
@@ -41,6 +43,7 @@ void WatchStream::MoveOn() {
   if (!next.has_value()) return;
   if (!next->ok()) return FinishOnce(ToGrpcStatus(next->status()));
   bool own_buffer = false;
+  message_.Clear();
   grpc::SerializationTraits<v1::TapEvent>::Serialize(ToProto(**next, prefix_), &message_,
                                                      &own_buffer);
   writing_ = true;

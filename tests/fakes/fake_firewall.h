@@ -43,6 +43,11 @@ class FakeFirewall final : public Firewall {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<bool> Stand() override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("Stand"));
+    return stands_;
+  }
+
   absl::StatusOr<bool> Remove() override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Remove"));
     bindings_.clear();

@@ -127,6 +127,15 @@ absl::StatusOr<bool> FakeKernel::ReleaseBridge(const BridgeSpec& spec) {
   return false;
 }
 
+absl::Status FakeKernel::RenameLink(Ifindex link, const LinkName& name) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("RenameLink"));
+  if (!links_.contains(link)) return absl::NotFoundError("No such device");
+  if (Find(name.text()) != nullptr) return absl::AlreadyExistsError("File exists");
+  links_.at(link).name = name.text();
+  touched_.insert(link);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> FakeKernel::IsForwarding() {
   SVNET_RETURN_IF_ERROR(faults_->Check("IsForwarding"));
   return forwarding_;

@@ -29,6 +29,7 @@ class FakeKernel final : public Kernel {
   absl::StatusOr<std::optional<Link>> FindLink(Ifindex ifindex) override;
   absl::StatusOr<Bridge> EnsureBridge(const BridgeSpec& spec) override;
   absl::StatusOr<bool> ReleaseBridge(const BridgeSpec& spec) override;
+  absl::Status RenameLink(Ifindex link, const LinkName& name) override;
   absl::StatusOr<bool> IsForwarding() override;
   absl::Status EnableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;

@@ -123,6 +123,30 @@ bool Client::MustRemove(const std::string& tap_name) {
   return MustRemove(request);
 }
 
+Watcher::Watcher(Client& client) {
+  SetDeadline(&context_);
+  reader_ = client.stub().WatchTaps(&context_, {});
+  reader_->WaitForInitialMetadata();  // from now on nothing is missed
+}
+
+Watcher::~Watcher() { context_.TryCancel(); }
+
+v1::TapEvent Watcher::Next() {
+  v1::TapEvent event;
+  reader_->Read(&event);
+  return event;
+}
+
+v1::TapEvent Watcher::WaitFor(v1::TapEventType type, const std::string& tap) {
+  while (true) {
+    const v1::TapEvent event = Next();
+    if (event.type() == type && (tap.empty() || event.tap().tap_name() == tap)) return event;
+    if (event.type() != v1::TAP_EVENT_TYPE_UNSPECIFIED) continue;
+    ADD_FAILURE() << "no " << v1::TapEventType_Name(type) << " " << tap;
+    return event;
+  }
+}
+
 std::string ReasonOf(const grpc::Status& status) {
   google::rpc::Status details;
   google::rpc::ErrorInfo info;

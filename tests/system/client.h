@@ -47,6 +47,24 @@ class Client {
   std::unique_ptr<v1::NetworkService::Stub> stub_;
 };
 
+// A WatchTaps call of that caller. Every wait has a deadline, after which the test fails.
+class Watcher {
+ public:
+  explicit Watcher(Client& client);
+  ~Watcher();
+
+  // The next event; one without a type when the stream has ended.
+  v1::TapEvent Next();
+  // Passes over others until one is of that type, and of that TAP, unless `tap` is empty.
+  v1::TapEvent WaitFor(v1::TapEventType type, const std::string& tap = "");
+  // Why the stream has ended.
+  grpc::Status Finish() { return reader_->Finish(); }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<v1::TapEvent>> reader_;
+};
+
 // ErrorInfo's reason; empty if the status has none. Checks the rest of the details.
 std::string ReasonOf(const grpc::Status& status);
 

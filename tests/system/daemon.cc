@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -26,6 +27,7 @@ namespace svnet::testing {
 namespace {
 
 constexpr int kReadyTimeout = 30'000;  // ms; a sanitizer's build on a busy machine
+constexpr int kEndTimeout = 60'000;    // ms; more than svnetd's patience with calls
 
 std::vector<char*> Arguments(const std::vector<std::string>& command) {
   std::vector<char*> arguments;
@@ -115,7 +117,10 @@ Daemon::Daemon(const std::string& folder, const std::vector<std::string>& flags,
   const UniqueFd notify = OpenNotifySocket(folder + "/notify");
   pid_ = fork();
   if (pid_ == 0) {
+    // It must not outlive a test that ends before its time.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(OpenForWriting(log_path_), STDERR_FILENO);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
     setenv("NOTIFY_SOCKET", (folder + "/notify").c_str(), 1);
     execvp(command[0].c_str(), Arguments(command).data());
     _exit(127);
@@ -133,12 +138,19 @@ Daemon::~Daemon() {
 std::string Daemon::log() const { return ReadAll(log_path_); }
 
 int Daemon::Stop(int signal) {
+  if (!running()) return exit_code_;  // and kill(2) of -1 would be everybody
   kill(pid_, signal);
   return Reap();
 }
 
 int Daemon::Reap() {
   int status = 0;
+  const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+  pollfd ended = {.fd = process.get(), .events = POLLIN, .revents = 0};
+  if (poll(&ended, 1, kEndTimeout) == 0) {
+    ADD_FAILURE() << "svnetd does not end: " << log();
+    kill(pid_, SIGKILL);
+  }
   waitpid(pid_, &status, 0);
   pid_ = -1;
   return ExitCode(status);

@@ -56,7 +56,8 @@ class Daemon {
   // All that it has written to standard error.
   std::string log() const;
 
-  // Sends `signal` and waits for the end; the exit code, -1 if a signal ended it.
+  // Sends `signal` and waits for the end; the exit code, -1 if a signal ended it. One that
+  // has ended already: what it ended with.
   int Stop(int signal);
   // What it ended with, if it did not become ready.
   int exit_code() const { return exit_code_; }

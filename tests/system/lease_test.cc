@@ -242,22 +242,5 @@ TEST_F(LeaseTest, AnotherOwnersTapLooksLikeNone) {
   EXPECT_THAT(alice.MustList(), IsEmpty());
 }
 
-TEST_F(LeaseTest, WhatIsNotThereYetSaysSo) {
-  Daemon svnetd = Start();
-  Client alice(svnetd.socket(), Member(kAlice));
-  grpc::ClientContext context;
-  v1::TapEvent event;
-  auto events = alice.stub().WatchTaps(&context, v1::WatchTapsRequest());
-  EXPECT_FALSE(events->Read(&event));
-  const grpc::Status status = events->Finish();
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(ReasonOf(status), "UNSUPPORTED");
-  v1::CreateTapRequest request;
-  request.set_vm_id("vm1");
-  request.set_iface_id("eth0");
-  request.mutable_lifetime()->mutable_process()->set_pid(1);
-  EXPECT_EQ(ReasonOf(alice.Create(request).status), "UNSUPPORTED");
-}
-
 }  // namespace
 }  // namespace svnet::testing

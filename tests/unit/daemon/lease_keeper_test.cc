@@ -62,6 +62,8 @@ TEST_F(RepairTest, WhateverIsDoneToTheNetwork) {
   ExpectRepaired("the bridge was down");
   kernel_.Find("svbr0")->mtu = 900;
   ExpectRepaired("the bridge had another MTU");
+  kernel_.Find("svbr0")->name = "renamed";
+  ExpectRepaired("the bridge had another name");
   kernel_.TakeAddresses("svbr0");
   ExpectRepaired("the bridge had lost its address");
 }

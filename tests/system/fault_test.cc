@@ -1,0 +1,189 @@
+// svnetd dies, or a call to the kernel fails, between any two steps: the whole effect or
+// none, nothing leaked, and every address usable again.
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "tests/system/kernel_count.h"
+#include "tests/system/system_test.h"
+
+namespace svnet::testing {
+namespace {
+
+// Five addresses.
+constexpr char kSubnet[] = "--subnet=10.9.9.0/29";
+constexpr size_t kAddresses = 5;
+
+// What happens while a fault is waiting.
+struct Scenario {
+  std::string name;
+  // The leases that stand before it, by vm_id, and that the daemon with the fault adopts.
+  std::set<std::string> before;
+  // Those that stand after it, if nothing goes wrong.
+  std::set<std::string> after;
+  std::function<void(const Daemon&)> run;
+
+  friend std::ostream& operator<<(std::ostream& out, const Scenario& each) {
+    return out << each.name;
+  }
+};
+
+// A call that may fail, and whose answer may never come.
+void Create(const Daemon& svnetd, const std::string& vm) {
+  Client(svnetd.socket(), Member(kAlice)).Create(vm);
+}
+void Remove(const Daemon& svnetd, const std::string& vm) {
+  v1::RemoveTapRequest request;
+  request.set_vm_id(vm);
+  request.set_iface_id("eth0");
+  Client alice(svnetd.socket(), Member(kAlice));
+  grpc::ClientContext context;
+  v1::RemoveTapResponse response;
+  alice.stub().RemoveTap(&context, request, &response);
+}
+void Cleanup(const Daemon& svnetd, uid_t uid, v1::CleanupScope scope) {
+  v1::CleanupRequest request;
+  request.set_scope(scope);
+  Client client(svnetd.socket(), Member(uid));
+  grpc::ClientContext context;
+  v1::CleanupResponse response;
+  client.stub().Cleanup(&context, request, &response);
+}
+// Until svnetd has dealt with what it was told, or is gone.
+void Settle(const Daemon& svnetd) {
+  const auto stub = v1::NetworkService::NewStub(
+      grpc::CreateChannel("unix:" + svnetd.socket(), grpc::InsecureChannelCredentials()));
+  v1::GetNetworkResponse network;
+  do {
+    grpc::ClientContext context;
+    if (!stub->GetNetwork(&context, {}, &network).ok()) return;
+  } while (network.addresses().reaping() > 0);
+}
+
+const Scenario kScenarios[] = {
+    {"Start", {"a", "b"}, {"a", "b"}, [](const Daemon& svnetd) { Settle(svnetd); }},
+    {"FirstCreate", {}, {"c"}, [](const Daemon& svnetd) { Create(svnetd, "c"); }},
+    {"LaterCreate", {"a"}, {"a", "c"}, [](const Daemon& svnetd) { Create(svnetd, "c"); }},
+    {"Remove",
+     {"a", "b"},
+     {"a"},
+     [](const Daemon& svnetd) {
+       Remove(svnetd, "b");
+       Settle(svnetd);
+     }},
+    {"CleanupOfACaller",
+     {"a", "b"},
+     {},
+     [](const Daemon& svnetd) {
+       Cleanup(svnetd, kAlice, v1::CLEANUP_SCOPE_CALLER);
+       Settle(svnetd);
+     }},
+    {"CleanupOfTheNetwork",
+     {"a", "b"},
+     {},
+     [](const Daemon& svnetd) {
+       Cleanup(svnetd, 0, v1::CLEANUP_SCOPE_NETWORK);
+       Settle(svnetd);
+     }},
+    {"Repair",
+     {"a", "b"},
+     {"a", "b"},
+     [](const Daemon& svnetd) {
+       Shell("ip link delete svbr0; nft flush ruleset; ip link set svaeth0 mtu 900");
+       Settle(svnetd);
+       Settle(svnetd);
+     }},
+};
+
+class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenario> {
+ protected:
+  std::set<std::string> Leases(const Daemon& svnetd) {
+    std::set<std::string> leases;
+    for (const v1::Tap& tap : Client(svnetd.socket(), Member(0)).MustList()) {
+      leases.insert(tap.vm_id());
+    }
+    return leases;
+  }
+
+  // Starts from nothing, with `environment` for the daemon that runs the scenario. Whether
+  // that one ended before its time.
+  bool RunScenario(const std::string& environment) {
+    EnterFreshNetworkNamespace();
+    empty_ = NetworkPicture();
+    if (!GetParam().before.empty()) {
+      Daemon svnetd = Start({kSubnet});
+      for (const std::string& vm : GetParam().before) Create(svnetd, vm);
+      EXPECT_EQ(Leases(svnetd), GetParam().before);
+      svnetd.Stop(SIGKILL);
+    }
+    Daemon svnetd(folder(), {kSocketGroupFlag, kSubnet}, "", {"env", environment});
+    if (svnetd.running()) GetParam().run(svnetd);
+    return svnetd.Stop(SIGTERM) != 0;
+  }
+
+  // As the next svnetd finds it.
+  void ExpectWholeOrNone(const std::string& fault) {
+    Daemon svnetd = Start({kSubnet});
+    ASSERT_TRUE(svnetd.running()) << fault << svnetd.log();
+    Settle(svnetd);
+    const std::set<std::string> leases = Leases(svnetd);
+    // A cleanup may stop half way, and is repeated.
+    const bool between = std::includes(leases.begin(), leases.end(), GetParam().after.begin(),
+                                       GetParam().after.end()) &&
+                         std::includes(GetParam().before.begin(), GetParam().before.end(),
+                                       leases.begin(), leases.end());
+    EXPECT_TRUE(leases == GetParam().before || leases == GetParam().after ||
+                (GetParam().after.empty() && between))
+        << fault;
+    const int count = static_cast<int>(leases.size());
+    EXPECT_EQ(CountSettledKernel(), CountOfLeases(count)) << fault;
+    // No address is lost.
+    Client alice(svnetd.socket(), Member(kAlice));
+    for (size_t i = leases.size(); i < kAddresses; ++i) {
+      alice.MustCreate(absl::StrCat("fill", i));
+    }
+    EXPECT_EQ(ReasonOf(alice.Create("more").status), "ADDRESS_POOL_EXHAUSTED") << fault;
+    Client(svnetd.socket(), 0).MustCleanup(v1::CLEANUP_SCOPE_NETWORK);
+    EXPECT_EQ(NetworkPicture(), empty_) << fault;
+  }
+
+  // The points that the scenario passes, and how often each.
+  std::map<std::string, int> Points() {
+    const std::string path = folder() + "/trace";
+    RunScenario("SVNET_FAULT_TRACE=" + path);
+    std::map<std::string, int> points;
+    std::ifstream trace(path);
+    for (std::string name; std::getline(trace, name);) ++points[name];
+    return points;
+  }
+
+  std::string empty_;  // the namespace before all
+};
+INSTANTIATE_TEST_SUITE_P(Scenarios, FaultTest, ::testing::ValuesIn(kScenarios),
+                         [](const auto& each) { return each.param.name; });
+
+TEST_P(FaultTest, TheWholeEffectOrNone) {
+  const std::map<std::string, int> points = Points();
+  ASSERT_FALSE(points.empty()) << "this svnetd is built without SVNET_FAULT_POINTS";
+  ExpectWholeOrNone("no fault");
+  for (const auto& [name, times] : points) {
+    for (int count = 1; count <= std::min(times, 3); ++count) {
+      for (const char* effect : {"die", "fail"}) {
+        const std::string fault = absl::StrCat(name, ":", count, ":", effect);
+        const bool ended = RunScenario("SVNET_FAULT=" + fault);
+        // It may pass a point fewer times than before, when threads go another way.
+        const bool must_end = count == 1 && std::string(effect) == "die";
+        EXPECT_TRUE(ended || !must_end) << fault;
+        ExpectWholeOrNone(fault);
+        std::cout << GetParam().name << " " << fault << (HasFailure() ? ": wrong\n" : ": right\n");
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace svnet::testing

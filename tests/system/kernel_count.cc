@@ -1,0 +1,43 @@
+#include "tests/system/kernel_count.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "tests/sandbox/sandbox.h"
+
+namespace svnet::testing {
+
+std::ostream& operator<<(std::ostream& out, const KernelCount& count) {
+  return out << count.taps << " TAPs (" << count.dying << " dying), " << count.elements
+             << " elements, " << count.neighbours << " neighbours, " << count.places << " places";
+}
+
+KernelCount CountKernel() {
+  // Whatever is not there counts as none.
+  std::istringstream counts(Shell(R"(
+ip -o link show type tun | wc -l
+ip -o link show type tun | grep -c ': sv-' || true
+(nft -n list set bridge svnet-svbr0 macs 2>/dev/null | sed -n '/elements/,$p' | grep -o ' \. ' || true) | wc -l
+(ip neighbour show dev svbr0 nud permanent 2>/dev/null || true) | wc -l
+(bridge fdb show br svbr0 2>/dev/null || true) | grep -c sticky || true)"));
+  KernelCount count;
+  counts >> count.taps >> count.dying >> count.elements >> count.neighbours >> count.places;
+  return count;
+}
+
+KernelCount CountOfLeases(int leases) {
+  return {.taps = leases, .dying = 0, .elements = leases, .neighbours = leases, .places = leases};
+}
+
+KernelCount CountSettledKernel() {
+  const absl::Time end = absl::Now() + absl::Seconds(20);
+  KernelCount count = CountKernel();
+  while (count.dying > 0 && absl::Now() < end) count = CountKernel();
+  EXPECT_EQ(count.dying, 0) << "after 20 s";
+  return count;
+}
+
+}  // namespace svnet::testing

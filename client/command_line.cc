@@ -3,13 +3,16 @@
 #include <sys/un.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/nearest.h"
 #include "client/subcommands.h"
 #include "client/text.h"
 
@@ -24,12 +27,14 @@ constexpr char kFooter[] =
     "  svnetctl create vm1\n"
     "  svnetctl boot-args vm1\n"
     "  svnetctl list --json\n"
+    "  svnetctl run vm1 -- my-vmm --tap {tap} --mac {mac}\n"
     "  svnetctl remove vm1\n"
     "  svnetctl status\n"
     "\n"
-    "svnetctl COMMAND --help says more about a command. After -- nothing is an option.\n"
+    "svnetctl help COMMAND says more about a command. After -- nothing is an option.\n"
     "\n"
-    "Exit codes: 0 done, 1 refused (standard error says why), 2 usage, 3 no svnetd.";
+    "Exit codes: 0 done, 1 refused (standard error says why), 2 usage, 3 no svnetd;\n"
+    "of run: its program's.";
 
 struct GlobalOptions {
   std::string socket = "/run/svnet/svnetd.sock";
@@ -60,16 +65,50 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
   app.add_flag("--json", options.json, "Answer in JSON, as proto3 has it; errors too");
 }
 
+using Arguments = std::vector<std::string>;
+
 // CLI11 would take the next argument for the value of "--ip=", and so the VM for
 // an address. Empty if there is no such thing.
-std::string FindOptionWithoutValue(int argc, const char* const* argv) {
-  for (int i = 1; i < argc && absl::string_view(argv[i]) != "--"; ++i) {
-    const absl::string_view argument = argv[i];
+std::string FindOptionWithoutValue(const Arguments& arguments) {
+  for (const std::string& argument : arguments) {
+    if (argument == "--") break;
     if (absl::StartsWith(argument, "--") && argument.find('=') == argument.size() - 1) {
-      return std::string(argument);
+      return argument;
     }
   }
   return "";
+}
+
+// Where the command stands, before or after global options.
+Arguments::iterator FindCommand(Arguments& arguments) {
+  for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
+    if (*argument == "--socket" || *argument == "--timeout") {
+      if (++argument == arguments.end()) break;
+    } else if (!absl::StartsWith(*argument, "-")) {
+      return argument;
+    }
+  }
+  return arguments.end();
+}
+
+// "help" is "--help"; "help create" is "create --help".
+void ReplaceHelp(Arguments& arguments) {
+  const auto command = FindCommand(arguments);
+  if (command == arguments.end() || *command != "help") return;
+  arguments.erase(command);
+  arguments.push_back("--help");
+}
+
+// Takes off what stands after the "--" of a `run`: CLI11 would look for the command's
+// own arguments there.
+Arguments TakeProgram(Arguments& arguments) {
+  const auto command = FindCommand(arguments);
+  if (command == arguments.end() || *command != "run") return {};
+  const auto end = std::find(command, arguments.end(), "--");
+  if (end == arguments.end()) return {};
+  Arguments program(end + 1, arguments.end());
+  arguments.erase(end, arguments.end());
+  return program;
 }
 
 // What to consult: the help of the subcommand, if it came to that.
@@ -79,11 +118,41 @@ std::string HelpCommand(const CLI::App& app) {
                         : absl::StrCat("svnetctl ", parsed.front()->get_name(), " --help");
 }
 
+std::vector<std::string> CommandNames(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+// Those of `app` and of the command that was parsed.
+std::vector<std::string> OptionNames(const CLI::App& app) {
+  std::vector<std::string> names;
+  const auto add = [&names](const CLI::App* of) {
+    for (const CLI::Option* option : of->get_options()) {
+      if (!option->get_positional()) names.push_back(option->get_name());
+    }
+  };
+  add(&app);
+  for (const CLI::App* command : app.get_subcommands()) add(command);
+  return names;
+}
+
+std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates) {
+  const std::optional<std::string> nearest = FindNearest(word, candidates);
+  return nearest.has_value() ? absl::StrCat(": did you mean ", *nearest, "?") : "";
+}
+
 // CLI11 says "A subcommand is required" of one that it does not know, too.
 std::string MessageOf(const CLI::App& app, const CLI::ParseError& error) {
-  const std::vector<std::string> unknown = app.remaining();
-  if (!app.get_subcommands().empty() || unknown.empty()) return error.what();
-  return absl::StrCat("there is no command '", unknown.front(), "'");
+  const std::vector<std::string> unknown = app.remaining(true);
+  if (unknown.empty()) return error.what();
+  const std::string& first = unknown.front();
+  if (absl::StartsWith(first, "-")) {
+    const std::string name = first.substr(0, first.find('='));
+    return absl::StrCat("there is no option ", name, DidYouMean(name, OptionNames(app)));
+  }
+  if (!app.get_subcommands().empty()) return error.what();
+  return absl::StrCat("there is no command '", first, "'", DidYouMean(first, CommandNames(app)));
 }
 
 Report UsageError(const CLI::App& app, absl::string_view message) {
@@ -94,8 +163,24 @@ Report UsageError(const CLI::App& app, absl::string_view message) {
 // --help and --version are exceptions in CLI11, too.
 Report EndParsing(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out;
-  if (app.exit(error, out, out) == 0) return {ExitCode::kDone, out.str(), ""};
+  const bool unknown_command = app.get_subcommands().empty() && !app.remaining().empty();
+  if (app.exit(error, out, out) == 0 && !unknown_command) return {ExitCode::kDone, out.str(), ""};
   return UsageError(app, MessageOf(app, error));
+}
+
+// CLI11 wants them backwards.
+void Parse(CLI::App& app, Arguments arguments) {
+  std::reverse(arguments.begin(), arguments.end());
+  app.parse(std::move(arguments));
+}
+
+// nullopt: all is well.
+std::optional<Report> TakeIntoRun(const CLI::App& app, const Arguments& program, Command& command) {
+  auto* run = std::get_if<ProgramRun>(&command);
+  if (run == nullptr) return std::nullopt;
+  run->program = program;
+  if (!program.empty()) return std::nullopt;
+  return UsageError(app, "run needs a program: svnetctl run VM -- PROGRAM ARGUMENT ...");
 }
 
 }  // namespace
@@ -109,20 +194,24 @@ std::variant<Invocation, Report> ParseCommandLine(int argc, const char* const* a
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   GlobalOptions options;
   AddGlobalOptions(app, options);
-  std::optional<Request> request;
-  AddSubcommands(app, request);
-  if (const std::string option = FindOptionWithoutValue(argc, argv); !option.empty()) {
+  std::optional<Command> command;
+  AddSubcommands(app, command);
+  Arguments arguments(argv + std::min(argc, 1), argv + argc);
+  const Arguments program = TakeProgram(arguments);
+  ReplaceHelp(arguments);
+  if (const std::string option = FindOptionWithoutValue(arguments); !option.empty()) {
     return UsageError(app, absl::StrCat(option, " needs a value"));
   }
   try {
-    app.parse(argc, argv);
+    Parse(app, arguments);
   } catch (const CLI::ParseError& error) {
     return EndParsing(app, error);
   }
+  if (const auto error = TakeIntoRun(app, program, *command)) return *error;
   return Invocation{.socket = options.socket,
                     .timeout = absl::Seconds(options.timeout_seconds),
                     .format = options.json ? Format::kJson : Format::kPeople,
-                    .request = *request};
+                    .command = *command};
 }
 
 }  // namespace svnet::client

@@ -16,7 +16,7 @@ struct Invocation {
   // For the whole command; whole seconds, at least one.
   absl::Duration timeout;
   Format format = Format::kPeople;
-  Request request;
+  Command command;
 };
 
 // What to do, or, when there is nothing to do (--help, --version, a usage error),

@@ -1,5 +1,8 @@
 #include "client/commands.h"
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <string>
 #include <utility>
 
@@ -33,12 +36,45 @@ Outcome ShowJson(const google::protobuf::Message& response) {
 }
 
 template <typename Response>
-Outcome Show(const Result<Response>& answer, Format format,
-             std::string (*for_people)(const Response&)) {
+Outcome ShowAnswer(const Result<Response>& answer, Format format,
+                   std::string (*for_people)(const Response&)) {
   if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
   const auto& response = std::get<Response>(answer);
   return format == Format::kJson ? ShowJson(response) : for_people(response);
 }
+
+Outcome ShowTap(const v1::Tap& tap, LeaseFormat lease_format, Format format) {
+  if (lease_format == LeaseFormat::kJson || format == Format::kJson) return ShowJson(tap);
+  if (lease_format == LeaseFormat::kTable) return RenderTap(tap);
+  absl::StatusOr<std::string> text = RenderLease(tap, lease_format);
+  if (text.ok()) return *std::move(text);
+  return Failure{.exit_code = ExitCode::kRefused,
+                 .code = "FAILED_PRECONDITION",
+                 .reason = "",
+                 .message = std::string(text.status().message()),
+                 .hint = "",
+                 .metadata = {}};
+}
+
+bool IsMeant(const v1::Tap& tap, const v1::GetBootArgsRequest& which) {
+  if (!which.tap_name().empty()) return tap.tap_name() == which.tap_name();
+  const uid_t owner = which.has_owner_uid() ? which.owner_uid() : geteuid();
+  return tap.vm_id() == which.vm_id() && tap.iface_id() == which.iface_id() &&
+         tap.owner_uid() == owner;
+}
+
+Failure NoSuchLease(const v1::GetBootArgsRequest& which) {
+  return {.exit_code = ExitCode::kRefused,
+          .code = "NOT_FOUND",
+          .reason = "TAP_NOT_FOUND",
+          .message = which.tap_name().empty() ? absl::StrCat("there is no TAP for ", which.vm_id(),
+                                                             " ", which.iface_id())
+                                              : absl::StrCat("there is no TAP ", which.tap_name()),
+          .hint = "svnetctl list shows those that you have",
+          .metadata = {}};
+}
+
+}  // namespace
 
 Result<v1::ListTapsResponse> ListAllPages(Connection& svnetd, v1::ListTapsRequest request) {
   v1::ListTapsResponse all;
@@ -53,37 +89,48 @@ Result<v1::ListTapsResponse> ListAllPages(Connection& svnetd, v1::ListTapsReques
   return BadAnswer(absl::StrCat("svnetd's list has not ended after ", kMaxPages, " pages"));
 }
 
-}  // namespace
+Outcome Create(Connection& svnetd, const CreateLease& create, Format format) {
+  const auto answer = svnetd.Call(&Stub::CreateTap, create.request);
+  if (create.format == LeaseFormat::kTable) return ShowAnswer(answer, format, RenderCreated);
+  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+  return ShowTap(std::get<v1::CreateTapResponse>(answer).tap(), create.format, format);
+}
 
-Outcome Create(Connection& svnetd, const v1::CreateTapRequest& request, Format format) {
-  return Show(svnetd.Call(&Stub::CreateTap, request), format, RenderCreated);
+Outcome Show(Connection& svnetd, const ShowLease& show, Format format) {
+  const auto answer = ListAllPages(svnetd, v1::ListTapsRequest());
+  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+  for (const v1::Tap& tap : std::get<v1::ListTapsResponse>(answer).taps()) {
+    if (IsMeant(tap, show.which)) return ShowTap(tap, show.format, format);
+  }
+  return NoSuchLease(show.which);
 }
 
 Outcome Remove(Connection& svnetd, const v1::RemoveTapRequest& request, Format format) {
-  return Show(svnetd.Call(&Stub::RemoveTap, request), format, RenderRemoved);
+  return ShowAnswer(svnetd.Call(&Stub::RemoveTap, request), format, RenderRemoved);
 }
 
 Outcome List(Connection& svnetd, const v1::ListTapsRequest& request, Format format) {
-  return Show(ListAllPages(svnetd, request), format, RenderTaps);
+  return ShowAnswer(ListAllPages(svnetd, request), format, RenderTaps);
 }
 
 Outcome BootArgs(Connection& svnetd, const v1::GetBootArgsRequest& request, Format format) {
-  return Show(svnetd.Call(&Stub::GetBootArgs, request), format, RenderBootArgs);
+  return ShowAnswer(svnetd.Call(&Stub::GetBootArgs, request), format, RenderBootArgs);
 }
 
 Outcome Cleanup(Connection& svnetd, const v1::CleanupRequest& request, Format format) {
-  return Show(svnetd.Call(&Stub::Cleanup, request), format, RenderCleanup);
+  return ShowAnswer(svnetd.Call(&Stub::Cleanup, request), format, RenderCleanup);
 }
 
 Outcome Status(Connection& svnetd, const v1::GetNetworkRequest& request, Format format) {
-  return Show(svnetd.Call(&Stub::GetNetwork, request), format, RenderNetwork);
+  return ShowAnswer(svnetd.Call(&Stub::GetNetwork, request), format, RenderNetwork);
 }
 
 Outcome RunCommand(Connection& svnetd, const Request& request, Format format) {
   struct Runner {
     Connection& svnetd;
     Format format;
-    Outcome operator()(const v1::CreateTapRequest& r) { return Create(svnetd, r, format); }
+    Outcome operator()(const CreateLease& c) { return Create(svnetd, c, format); }
+    Outcome operator()(const ShowLease& s) { return Show(svnetd, s, format); }
     Outcome operator()(const v1::RemoveTapRequest& r) { return Remove(svnetd, r, format); }
     Outcome operator()(const v1::ListTapsRequest& r) { return List(svnetd, r, format); }
     Outcome operator()(const v1::GetBootArgsRequest& r) { return BootArgs(svnetd, r, format); }

@@ -1,27 +1,55 @@
-// What svnetctl's commands do: send one request (`list`: as many as there are
-// pages) and show the answer.
+// What svnetctl's commands are, and what those do that ask svnetd once (`list`: as
+// often as there are pages) and show the answer.
 #pragma once
 
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "client/connection.h"
 #include "client/failure.h"
+#include "client/lease_format.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet::client {
 
-// A command with its arguments: each has its own request.
-using Request = std::variant<v1::CreateTapRequest, v1::RemoveTapRequest, v1::ListTapsRequest,
+struct CreateLease {
+  v1::CreateTapRequest request;
+  LeaseFormat format = LeaseFormat::kTable;
+};
+
+struct ShowLease {
+  // Which lease: the fields that say so, and no others.
+  v1::GetBootArgsRequest which;
+  LeaseFormat format = LeaseFormat::kTable;
+};
+
+// Commands that ask once.
+using Request = std::variant<CreateLease, ShowLease, v1::RemoveTapRequest, v1::ListTapsRequest,
                              v1::GetBootArgsRequest, v1::CleanupRequest, v1::GetNetworkRequest>;
+
+// `svnetctl run`: see run.h.
+struct ProgramRun {
+  v1::CreateTapRequest request;
+  // The program and its arguments, with placeholders. Not empty.
+  std::vector<std::string> program;
+};
+
+using Command = std::variant<Request, ProgramRun, v1::WatchTapsRequest>;
 
 Outcome RunCommand(Connection& svnetd, const Request& request, Format format);
 
-Outcome Create(Connection& svnetd, const v1::CreateTapRequest& request, Format format);
+Outcome Create(Connection& svnetd, const CreateLease& create, Format format);
+// TAP_NOT_FOUND if the caller has no such lease.
+Outcome Show(Connection& svnetd, const ShowLease& show, Format format);
 Outcome Remove(Connection& svnetd, const v1::RemoveTapRequest& request, Format format);
 // Shows all pages as one.
 Outcome List(Connection& svnetd, const v1::ListTapsRequest& request, Format format);
 Outcome BootArgs(Connection& svnetd, const v1::GetBootArgsRequest& request, Format format);
 Outcome Cleanup(Connection& svnetd, const v1::CleanupRequest& request, Format format);
 Outcome Status(Connection& svnetd, const v1::GetNetworkRequest& request, Format format);
+
+// All of the caller's leases.
+Result<v1::ListTapsResponse> ListAllPages(Connection& svnetd, v1::ListTapsRequest request);
 
 }  // namespace svnet::client

@@ -64,4 +64,20 @@ Connection::Connection(UniqueFd fd, const CallContext& about,
   stub_ = v1::NetworkService::NewStub(grpc::CreateInsecureChannelFromFd("svnetd", fd.Release()));
 }
 
+std::optional<Failure> Connection::Watch(const v1::WatchTapsRequest& request,
+                                         absl::FunctionRef<bool(const v1::TapEvent&)> visit) {
+  grpc::ClientContext context;
+  const auto stream = stub_->WatchTaps(&context, request);
+  v1::TapEvent event;
+  while (stream->Read(&event)) {
+    if (visit(event)) continue;
+    context.TryCancel();
+    stream->Finish();
+    return std::nullopt;
+  }
+  const grpc::Status status = stream->Finish();
+  if (status.ok()) return std::nullopt;
+  return ExplainRpcFailure(status, about_);
+}
+
 }  // namespace svnet::client

@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
 #include "client/failure.h"
 #include "client/rpc_failure.h"
@@ -37,6 +39,11 @@ class Connection {
     if (!status.ok()) return ExplainRpcFailure(status, about_);
     return response;
   }
+
+  // Calls `visit` for each event, for as long as there are any and it returns true. No
+  // time limit. nullopt if `visit` or the server ended it, without an error.
+  std::optional<Failure> Watch(const v1::WatchTapsRequest& request,
+                               absl::FunctionRef<bool(const v1::TapEvent&)> visit);
 
  private:
   Connection(UniqueFd fd, const CallContext& about, std::chrono::system_clock::time_point deadline);

@@ -6,17 +6,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/text.h"
+#include "daemon/base/status_macros.h"
 
 namespace svnet::client {
 namespace {
 
 absl::string_view View(google::protobuf::StringPiece text) { return {text.data(), text.size()}; }
 
-}  // namespace
-
-absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
+absl::StatusOr<std::string> Render(const google::protobuf::Message& message,
+                                   google::protobuf::util::JsonPrintOptions options) {
   options.always_print_primitive_fields = true;
   std::string json;
   auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
@@ -25,6 +23,19 @@ absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
         absl::StrCat("the answer cannot be said in JSON: ", View(status.message())));
   }
   return json;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  return Render(message, options);
+}
+
+absl::StatusOr<std::string> ToJsonLine(const google::protobuf::Message& message) {
+  SVNET_ASSIGN_OR_RETURN(const std::string json, Render(message, {}));
+  return json + "\n";
 }
 
 std::string JsonString(absl::string_view text) {

@@ -15,6 +15,9 @@ namespace svnet::client {
 // InvalidArgument if JSON has no way to say it (a duration of a million years).
 absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message);
 
+// The same on one line.
+absl::StatusOr<std::string> ToJsonLine(const google::protobuf::Message& message);
+
 // `text` with its quotes. JSON holds Unicode only: text that is not UTF-8 is
 // shown as Printable() has it.
 std::string JsonString(absl::string_view text);

@@ -1,8 +1,10 @@
 // svnetctl: svnetd's API for people and scripts. Wiring only:
 //
 //   ParseCommandLine -> Connection::Open -> RunCommand -> MakeReport -> Print
+//                    -> RunProgram, Watch: these go on printing
 #include <unistd.h>
 
+#include <string>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -10,23 +12,12 @@
 #include "client/commands.h"
 #include "client/connection.h"
 #include "client/failure.h"
+#include "client/run.h"
 #include "client/standard_streams.h"
+#include "client/watch.h"
 
 namespace svnet::client {
 namespace {
-
-Outcome Execute(const Invocation& invocation) {
-  Result<Connection> opened = Connection::Open(invocation.socket, invocation.timeout);
-  if (const auto* failure = std::get_if<Failure>(&opened)) return *failure;
-  return RunCommand(std::get<Connection>(opened), invocation.request, invocation.format);
-}
-
-Report Run(int argc, const char* const* argv) {
-  const std::variant<Invocation, Report> parsed = ParseCommandLine(argc, argv);
-  if (const auto* report = std::get_if<Report>(&parsed)) return *report;
-  const auto& invocation = std::get<Invocation>(parsed);
-  return MakeReport(Execute(invocation), invocation.format);
-}
 
 // The exit code. What could not be printed was not done, for all that the caller
 // knows.
@@ -40,10 +31,49 @@ ExitCode Print(const Report& report) {
   return report.exit_code == ExitCode::kDone ? ExitCode::kRefused : report.exit_code;
 }
 
+// Commands, each to its exit code.
+struct Executor {
+  const Invocation& invocation;
+
+  int Report(const Outcome& outcome) const {
+    return static_cast<int>(Print(MakeReport(outcome, invocation.format)));
+  }
+
+  Result<Connection> Open() const {
+    return Connection::Open(invocation.socket, invocation.timeout);
+  }
+
+  int operator()(const Request& request) const {
+    Result<Connection> opened = Open();
+    if (const auto* failure = std::get_if<Failure>(&opened)) return Report(*failure);
+    return Report(RunCommand(std::get<Connection>(opened), request, invocation.format));
+  }
+
+  int operator()(const ProgramRun& run) const {
+    const Result<int> ended = RunProgram(invocation.socket, invocation.timeout, run);
+    if (const auto* failure = std::get_if<Failure>(&ended)) return Report(*failure);
+    return std::get<int>(ended);
+  }
+
+  int operator()(const v1::WatchTapsRequest& request) const {
+    Result<Connection> opened = Open();
+    if (const auto* failure = std::get_if<Failure>(&opened)) return Report(*failure);
+    return Report(Watch(std::get<Connection>(opened), request, invocation.format,
+                        [](const std::string& line) { return WriteFully(STDOUT_FILENO, line); }));
+  }
+};
+
+int Run(int argc, const char* const* argv) {
+  const std::variant<Invocation, Report> parsed = ParseCommandLine(argc, argv);
+  if (const auto* report = std::get_if<Report>(&parsed)) return static_cast<int>(Print(*report));
+  const auto& invocation = std::get<Invocation>(parsed);
+  return std::visit(Executor{invocation}, invocation.command);
+}
+
 }  // namespace
 }  // namespace svnet::client
 
 int main(int argc, char** argv) {
   svnet::client::PrepareStandardStreams();
-  return static_cast<int>(svnet::client::Print(svnet::client::Run(argc, argv)));
+  return svnet::client::Run(argc, argv);
 }

@@ -3,7 +3,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "client/lifetime.h"
 #include "client/table.h"
 #include "client/text.h"
 
@@ -55,12 +58,8 @@ std::string RenderConditions(const v1::GetNetworkResponse& network) {
   return text;
 }
 
-std::string CountTaps(uint32_t count) { return absl::StrCat(count, count == 1 ? " TAP" : " TAPs"); }
-
-}  // namespace
-
-std::string RenderCreated(const v1::CreateTapResponse& response) {
-  const v1::Tap& tap = response.tap();
+// What a VMM and its guest need to know.
+std::vector<Row> FactsOfUse(const v1::Tap& tap) {
   std::vector<Row> facts = {{"tap", tap.tap_name()},
                             {"guest address", GuestAddress(tap)},
                             {"gateway", tap.gateway_ip()},
@@ -69,9 +68,34 @@ std::string RenderCreated(const v1::CreateTapResponse& response) {
   if (tap.queues() > 1) {
     facts.push_back({"queues", absl::StrCat(tap.queues(), " (open it with IFF_MULTI_QUEUE)")});
   }
-  return absl::StrCat(RenderTable(facts),
+  return facts;
+}
+
+// "ATTACHED"; the number of a type that this svnetctl does not know.
+std::string EventName(v1::TapEventType type) {
+  const std::string& name = v1::TapEventType_Name(type);
+  if (name.empty()) return absl::StrCat("EVENT_", static_cast<int>(type));
+  return std::string(absl::StripPrefix(name, "TAP_EVENT_TYPE_"));
+}
+
+std::string CountTaps(uint32_t count) { return absl::StrCat(count, count == 1 ? " TAP" : " TAPs"); }
+
+}  // namespace
+
+std::string RenderCreated(const v1::CreateTapResponse& response) {
+  return absl::StrCat(RenderTable(FactsOfUse(response.tap())),
                       "\nfor the guest's kernel command line: ", "svnetctl boot-args --tap ",
-                      Printable(tap.tap_name()), "\n");
+                      Printable(response.tap().tap_name()), "\n");
+}
+
+std::string RenderTap(const v1::Tap& tap) {
+  std::vector<Row> facts = FactsOfUse(tap);
+  facts.push_back({"vm", tap.vm_id()});
+  facts.push_back({"iface", tap.iface_id()});
+  facts.push_back({"owner", absl::StrCat(tap.owner_uid())});
+  facts.push_back({"lifetime", FormatLifetime(tap.lifetime())});
+  facts.push_back({"attached", tap.attached() ? "yes" : "no"});
+  return RenderTable(facts);
 }
 
 std::string RenderRemoved(const v1::RemoveTapResponse& response) {
@@ -95,6 +119,17 @@ std::string RenderCleanup(const v1::CleanupResponse& response) {
   if (response.nat_removed()) removed.push_back("the NAT rules");
   if (removed.empty()) return "nothing to remove\n";
   return absl::StrCat("removed ", absl::StrJoin(removed, ", "), "\n");
+}
+
+std::string RenderEvent(const v1::TapEvent& event, absl::Time when) {
+  const v1::Tap& tap = event.tap();
+  std::string line =
+      absl::StrFormat("%s  %-8s  %s  %s %s  %s  uid %u",
+                      absl::FormatTime(absl::RFC3339_sec, when, absl::LocalTimeZone()),
+                      EventName(event.type()), Printable(tap.tap_name()), Printable(tap.vm_id()),
+                      Printable(tap.iface_id()), Printable(GuestAddress(tap)), tap.owner_uid());
+  if (!event.message().empty()) absl::StrAppend(&line, "  ", Printable(event.message()));
+  return line + "\n";
 }
 
 std::string RenderNetwork(const v1::GetNetworkResponse& response) {

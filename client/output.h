@@ -4,11 +4,15 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet::client {
 
 std::string RenderCreated(const v1::CreateTapResponse& response);
+
+// All that there is to know of a lease, a line each.
+std::string RenderTap(const v1::Tap& tap);
 
 std::string RenderRemoved(const v1::RemoveTapResponse& response);
 
@@ -19,6 +23,9 @@ std::string RenderTaps(const v1::ListTapsResponse& response);
 std::string RenderBootArgs(const v1::GetBootArgsResponse& response);
 
 std::string RenderCleanup(const v1::CleanupResponse& response);
+
+// A line: the time as RFC 3339 has it, what happened, and the lease.
+std::string RenderEvent(const v1::TapEvent& event, absl::Time when);
 
 std::string RenderNetwork(const v1::GetNetworkResponse& response);
 

@@ -8,8 +8,8 @@
 
 namespace svnet::client {
 
-// Adds all of them to `app`. The one that is parsed puts its request into
+// Adds all of them to `app`. The one that is parsed puts itself into
 // `chosen`, which must outlive `app`.
-void AddSubcommands(CLI::App& app, std::optional<Request>& chosen);
+void AddSubcommands(CLI::App& app, std::optional<Command>& chosen);
 
 }  // namespace svnet::client

@@ -36,6 +36,7 @@ for folder in daemon/base daemon/kernel daemon/network daemon/rpc client; do
   forbid "$folder" 'nftables/' "$none"
 done
 
-# Nothing runs a program, and nothing asks a shell.
-if grep -rnE '\b(system|popen|exec[lv]p?e?|posix_spawnp?)\(' daemon client; then failures=1; fi
+# Nothing runs a program, and nothing asks a shell; but `svnetctl run` runs its user's.
+if grep -rnE '\b(system|popen|exec[lv]p?e?|posix_spawnp?)\(' daemon client |
+  grep -v '^client/child\.cc:.*posix_spawnp('; then failures=1; fi
 exit "$failures"

@@ -9,6 +9,7 @@ namespace svnet::client {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 std::variant<Invocation, Report> Parse(std::vector<const char*> argv) {
@@ -25,7 +26,12 @@ Invocation MustParse(const std::vector<const char*>& argv) {
 
 template <typename R>
 std::string RequestOf(const std::vector<const char*>& argv) {
-  return std::get<R>(MustParse(argv).request).ShortDebugString();
+  return std::get<R>(std::get<Request>(MustParse(argv).command)).ShortDebugString();
+}
+
+std::string CreateOf(const std::vector<const char*>& argv) {
+  return std::get<CreateLease>(std::get<Request>(MustParse(argv).command))
+      .request.ShortDebugString();
 }
 
 std::string UsageErrorOf(const std::vector<const char*>& argv) {
@@ -43,10 +49,9 @@ class CommandLineTest : public ::testing::Test {
 };
 
 TEST_F(CommandLineTest, EachCommandIsItsRequest) {
-  EXPECT_EQ(RequestOf<v1::CreateTapRequest>({"create", "vm1"}), R"(vm_id: "vm1" iface_id: "eth0")");
-  EXPECT_EQ(RequestOf<v1::CreateTapRequest>({"create", "vm1", "eth1", "--ip", "10.0.0.2", "--mac",
-                                             "02:00:00:00:00:01", "--owner", "root", "--group",
-                                             "44", "--queues", "4"}),
+  EXPECT_EQ(CreateOf({"create", "vm1"}), R"(vm_id: "vm1" iface_id: "eth0")");
+  EXPECT_EQ(CreateOf({"create", "vm1", "eth1", "--ip", "10.0.0.2", "--mac", "02:00:00:00:00:01",
+                      "--owner", "root", "--group", "44", "--queues", "4"}),
             R"(vm_id: "vm1" iface_id: "eth1" ip_address: "10.0.0.2" )"
             R"(mac_address: "02:00:00:00:00:01" owner_uid: 0 group_gid: 44 queues: 4)");
   EXPECT_EQ(RequestOf<v1::RemoveTapRequest>({"remove", "vm1"}), R"(vm_id: "vm1" iface_id: "eth0")");
@@ -61,6 +66,60 @@ TEST_F(CommandLineTest, EachCommandIsItsRequest) {
             "scope: CLEANUP_SCOPE_NETWORK");
   EXPECT_EQ(RequestOf<v1::ListTapsRequest>({"list"}), "");
   EXPECT_EQ(RequestOf<v1::GetNetworkRequest>({"status"}), "");
+}
+
+TEST_F(CommandLineTest, CreateAndShowHaveFormats) {
+  const auto create = std::get<CreateLease>(
+      std::get<Request>(MustParse({"create", "vm1", "--format", "qemu"}).command));
+  EXPECT_EQ(create.format, LeaseFormat::kQemu);
+  const auto show = std::get<ShowLease>(
+      std::get<Request>(MustParse({"show", "--tap", "svvm1eth0", "--format=env"}).command));
+  EXPECT_EQ(show.format, LeaseFormat::kEnv);
+  EXPECT_EQ(show.which.tap_name(), "svvm1eth0");
+  EXPECT_THAT(UsageErrorOf({"show", "vm1", "--format", "xml"}),
+              HasSubstr("table|json|env|firecracker|cloud-hypervisor|qemu|cloud-init"));
+}
+
+TEST_F(CommandLineTest, CreateHasLifetimes) {
+  EXPECT_EQ(CreateOf({"create", "vm1", "--lifetime", "process:7"}),
+            R"(vm_id: "vm1" iface_id: "eth0" lifetime { process { pid: 7 } })");
+  EXPECT_THAT(UsageErrorOf({"create", "vm1", "--lifetime", "for-ever"}),
+              HasSubstr("'for-ever' is no lifetime"));
+}
+
+TEST_F(CommandLineTest, RunTakesWhatFollowsTheDashesAsItIs) {
+  const auto run = std::get<ProgramRun>(
+      MustParse({"--socket", "/s", "run", "vm1", "--queues", "2", "--", "vmm", "--ip=", "--", "x"})
+          .command);
+  EXPECT_EQ(run.request.ShortDebugString(), R"(vm_id: "vm1" iface_id: "eth0" queues: 2)");
+  EXPECT_EQ(run.program, (std::vector<std::string>{"vmm", "--ip=", "--", "x"}));
+  EXPECT_THAT(UsageErrorOf({"run", "vm1"}), HasSubstr("run needs a program"));
+  EXPECT_THAT(UsageErrorOf({"run", "vm1", "--"}), HasSubstr("run needs a program"));
+  EXPECT_THAT(UsageErrorOf({"run", "--", "vmm"}), HasSubstr("VM is required"));
+}
+
+TEST_F(CommandLineTest, DashesOfOtherCommandsOnlyEndTheOptions) {
+  EXPECT_EQ(CreateOf({"create", "--", "run", "--queues"}), R"(vm_id: "run" iface_id: "--queues")");
+}
+
+TEST_F(CommandLineTest, HelpIsACommandToo) {
+  const auto help = [](const std::vector<const char*>& argv) {
+    const Report report = std::get<Report>(Parse(argv));
+    EXPECT_EQ(report.exit_code, ExitCode::kDone);
+    return report.standard_output;
+  };
+  EXPECT_EQ(help({"help"}), help({"--help"}));
+  EXPECT_EQ(help({"help", "create"}), help({"create", "--help"}));
+  EXPECT_EQ(help({"--socket", "/s", "help", "run"}), help({"run", "--help"}));
+  EXPECT_THAT(UsageErrorOf({"help", "craete"}), HasSubstr("did you mean create?"));
+}
+
+TEST_F(CommandLineTest, UsageErrorsKnowWhatWasMeant) {
+  EXPECT_THAT(UsageErrorOf({"lisst"}), HasSubstr("no command 'lisst': did you mean list?"));
+  EXPECT_THAT(UsageErrorOf({"create", "vm1", "--queus=2"}),
+              HasSubstr("there is no option --queus: did you mean --queues?"));
+  EXPECT_THAT(UsageErrorOf({"status", "--sokcet", "/s"}), HasSubstr("did you mean --socket?"));
+  EXPECT_THAT(UsageErrorOf({"xyzzy"}), Not(HasSubstr("did you mean")));
 }
 
 TEST_F(CommandLineTest, GlobalOptionsGoBeforeAndAfter) {
@@ -88,7 +147,8 @@ TEST_F(CommandLineTest, TheEnvironmentNamesTheSocketAndTheOptionWins) {
 TEST_F(CommandLineTest, HelpAndVersionAreNoErrors) {
   const Report help = std::get<Report>(Parse({"--help"}));
   EXPECT_EQ(help.exit_code, ExitCode::kDone);
-  for (const char* command : {"create", "remove", "list", "boot-args", "cleanup", "status"}) {
+  for (const char* command :
+       {"create", "show", "run", "remove", "list", "boot-args", "cleanup", "status", "watch"}) {
     EXPECT_THAT(help.standard_output, HasSubstr(command));
     EXPECT_EQ(std::get<Report>(Parse({command, "--help"})).exit_code, ExitCode::kDone);
   }

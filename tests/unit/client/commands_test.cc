@@ -8,12 +8,16 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "client/watch.h"
 
 namespace svnet::client {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // Has two pages of TAPs, and refuses everything else.
 class Svnetd final : public v1::NetworkService::Service {
@@ -24,6 +28,17 @@ class Svnetd final : public v1::NetworkService::Service {
     response->add_taps()->set_tap_name(absl::StrCat("tap", pages_));
     if (endless_ || request->page_token().empty()) response->set_next_page_token("tap1");
     return grpc::Status::OK;
+  }
+
+  grpc::Status WatchTaps(grpc::ServerContext*, const v1::WatchTapsRequest*,
+                         grpc::ServerWriter<v1::TapEvent>* events) override {
+    v1::TapEvent event;
+    event.set_type(v1::TAP_EVENT_TYPE_ADDED);
+    event.mutable_tap()->set_tap_name("tap1");
+    events->Write(event);
+    event.set_type(v1::TAP_EVENT_TYPE_ATTACHED);
+    events->Write(event);
+    return endless_ ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone") : grpc::Status::OK;
   }
 
   void MakeEndless() { endless_ = true; }
@@ -70,11 +85,56 @@ TEST_F(CommandsTest, AListThatDoesNotEndIsAnError) {
 
 TEST_F(CommandsTest, ARefusalIsAFailure) {
   Connection svnetd = Connect();
-  for (const Request& request : {Request(v1::CreateTapRequest()), Request(v1::RemoveTapRequest()),
-                                 Request(v1::GetBootArgsRequest()), Request(v1::CleanupRequest()),
-                                 Request(v1::GetNetworkRequest())}) {
+  for (const Request& request :
+       {Request(CreateLease()), Request(v1::RemoveTapRequest()), Request(v1::GetBootArgsRequest()),
+        Request(v1::CleanupRequest()), Request(v1::GetNetworkRequest())}) {
     EXPECT_EQ(std::get<Failure>(RunCommand(svnetd, request, Format::kJson)).code, "UNIMPLEMENTED");
   }
+}
+
+TEST_F(CommandsTest, ShowsALeaseOrSaysThatThereIsNone) {
+  Connection svnetd = Connect();
+  ShowLease show;
+  show.which.set_tap_name("tap2");
+  EXPECT_THAT(std::get<std::string>(RunCommand(svnetd, show, {})),
+              HasSubstr("tap            tap2"));
+  show.which.set_tap_name("tap4");  // the fake goes on counting
+  show.format = LeaseFormat::kEnv;
+  EXPECT_THAT(std::get<std::string>(RunCommand(svnetd, show, {})), HasSubstr("SVNET_TAP=tap4\n"));
+  show.which.set_tap_name("none");
+  EXPECT_EQ(std::get<Failure>(RunCommand(svnetd, show, {})).reason, "TAP_NOT_FOUND");
+}
+
+TEST_F(CommandsTest, WatchPrintsEachEventAndSaysWhyItEnds) {
+  Connection svnetd = Connect();
+  std::string lines;
+  const auto print = [&lines](const std::string& line) {
+    lines += line;
+    return absl::OkStatus();
+  };
+  Failure end = Watch(svnetd, v1::WatchTapsRequest(), Format::kPeople, print);
+  EXPECT_THAT(lines, HasSubstr("  ADDED     tap1"));
+  EXPECT_THAT(lines, HasSubstr("  ATTACHED  tap1"));
+  EXPECT_EQ(end.exit_code, ExitCode::kNoDaemon);
+  EXPECT_THAT(end.message, HasSubstr("svnetd has ended the stream"));
+  lines.clear();
+  svnetd_.MakeEndless();
+  end = Watch(svnetd, v1::WatchTapsRequest(), Format::kJson, print);
+  EXPECT_THAT(lines, StartsWith(R"({"type":"TAP_EVENT_TYPE_ADDED","tap":{"tapName":"tap1",)"));
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
+  EXPECT_THAT(end.message, HasSubstr("closed the connection"));
+}
+
+TEST_F(CommandsTest, WatchEndsWhenItsOutputDoes) {
+  Connection svnetd = Connect();
+  int lines = 0;
+  const Failure end =
+      Watch(svnetd, v1::WatchTapsRequest(), Format::kPeople, [&lines](const std::string&) {
+        ++lines;
+        return absl::UnavailableError("write: Broken pipe");
+      });
+  EXPECT_EQ(lines, 1);
+  EXPECT_THAT(end.message, HasSubstr("Broken pipe"));
 }
 
 TEST_F(CommandsTest, NobodyAtTheOtherEnd) {

@@ -78,6 +78,31 @@ TEST(OutputTest, Taps) {
             "svvm1eth0  vm1  eth0   172.30.0.2/24  02:29:a3:2f:41:c8  1000   yes\n");
 }
 
+TEST(OutputTest, OneTap) {
+  EXPECT_EQ(RenderTap(FromJson<v1::Tap>(kTap)),
+            "tap            svvm1eth0\n"
+            "guest address  172.30.0.2/24\n"
+            "gateway        172.30.0.1\n"
+            "guest mac      02:29:a3:2f:41:c8\n"
+            "mtu            1500\n"
+            "vm             vm1\n"
+            "iface          eth0\n"
+            "owner          1000\n"
+            "lifetime       persistent\n"
+            "attached       yes\n");
+}
+
+TEST(OutputTest, EventsMoveNoCursor) {
+  v1::TapEvent event;
+  event.set_type(v1::TAP_EVENT_TYPE_DETACHED);
+  event.set_message("why\x1b[2J");
+  *event.mutable_tap() = FromJson<v1::Tap>(kTap);
+  EXPECT_THAT(RenderEvent(event, absl::UnixEpoch()),
+              HasSubstr("  DETACHED  svvm1eth0  vm1 eth0  172.30.0.2/24  uid 1000  why\\x1b[2J\n"));
+  event.set_type(static_cast<v1::TapEventType>(99));
+  EXPECT_THAT(RenderEvent(event, absl::UnixEpoch()), HasSubstr("EVENT_99"));
+}
+
 TEST(OutputTest, RemovedAndCleanedUp) {
   v1::RemoveTapResponse removed;
   EXPECT_EQ(RenderRemoved(removed), "nothing to remove\n");

@@ -1,0 +1,16 @@
+// The subcommands that make a lease, or show one in a format.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+
+#include "client/commands.h"
+
+namespace svnet::client {
+
+void AddCreate(CLI::App& app, std::optional<Command>& chosen);
+void AddShow(CLI::App& app, std::optional<Command>& chosen);
+// What stands after its "--" is not seen by CLI11: see command_line.cc.
+void AddRun(CLI::App& app, std::optional<Command>& chosen);
+
+}  // namespace svnet::client

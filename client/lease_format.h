@@ -1,0 +1,39 @@
+// A lease in the words of the program that is to use it.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "svnet/v1/network.pb.h"
+
+namespace svnet::client {
+
+// What --format names.
+enum class LeaseFormat {
+  kTable,
+  // proto3 JSON, as --json.
+  kJson,
+  // SVNET_TAP=svvm1eth0 and so on, a line each: for a shell's `eval`, systemd's
+  // EnvironmentFile= and the like. Quoted only where a shell would need it.
+  kEnv,
+  // An entry of Firecracker's network-interfaces.
+  kFirecracker,
+  // Cloud Hypervisor's --net and its value.
+  kCloudHypervisor,
+  // QEMU's -netdev and -device.
+  kQemu,
+  // cloud-init's network-config, version 2.
+  kCloudInit,
+};
+
+// "table|json|env|firecracker|cloud-hypervisor|qemu|cloud-init".
+std::string LeaseFormatNames();
+
+// InvalidArgument with all the names if `name` is none of them.
+absl::StatusOr<LeaseFormat> ParseLeaseFormat(const std::string& name);
+
+// Ends with a newline. Not for kTable and kJson, which output.h and json.h render.
+// FailedPrecondition if that program cannot use such a TAP.
+absl::StatusOr<std::string> RenderLease(const v1::Tap& tap, LeaseFormat format);
+
+}  // namespace svnet::client

@@ -1,0 +1,139 @@
+// svnetctl as the one who starts a VMM, and what it prints for VMMs.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "tests/system/system_test.h"
+
+namespace svnet::testing {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kPatience = absl::Seconds(20);
+
+class SvnetctlRunTest : public SystemTest {
+ protected:
+  SvnetctlRunTest() : svnetd_(Start()) {}
+
+  Exited Svnetctl(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {kSvnetctl, "--socket", svnetd_.socket()});
+    return RunProgramAs(Member(kAlice), arguments);
+  }
+
+  // As a child, which the test can send signals.
+  pid_t StartSvnetctl(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(),
+                     {"setpriv", "--reuid=1000", "--regid=1000", "--groups=65534", kSvnetctl,
+                      "--socket", svnetd_.socket()});
+    const pid_t child = fork();
+    if (child == 0) {
+      std::vector<char*> argv;
+      for (const std::string& argument : arguments)
+        argv.push_back(const_cast<char*>(argument.c_str()));
+      argv.push_back(nullptr);
+      execvp(argv[0], argv.data());
+      _exit(127);
+    }
+    return child;
+  }
+
+  std::vector<v1::Tap> Taps() { return Client(svnetd_.socket(), Member(kAlice)).MustList(); }
+
+  bool WaitForTap(bool attached) {
+    for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end;) {
+      const std::vector<v1::Tap> taps = Taps();
+      if (taps.size() == 1 && taps[0].attached() == attached) return true;
+    }
+    return false;
+  }
+
+  Daemon svnetd_;
+};
+
+// QEMU with no guest: it opens the TAP and waits.
+std::vector<std::string> Qemu() {
+  return {"qemu-system-x86_64", "-accel", "tcg",     "-m",   "32", "-nodefaults",
+          "-display",           "none",   "-serial", "none", "-S"};
+}
+
+TEST_F(SvnetctlRunTest, HandsThroughWhatItsProgramDoesAndLeavesNothing) {
+  const Exited exited = Svnetctl({"run", "vm1", "--lifetime", "persistent", "--", "sh", "-c",
+                                  "echo {tap} {mac} {ip}/{prefix_length} {gateway} '{boot_args}'; "
+                                  "grep -q 'TAP\\|svnet1' /sys/class/net/{tap}/ifalias; exit 42"});
+  EXPECT_EQ(exited.code, 42) << exited.err;
+  EXPECT_EQ(exited.out,
+            "svvm1eth0 02:29:a3:2f:41:c8 172.30.0.2/24 172.30.0.1 "
+            "ip=172.30.0.2::172.30.0.1:255.255.255.0::eth0:off\n");
+  EXPECT_EQ(Taps().size(), 0);
+}
+
+TEST_F(SvnetctlRunTest, RunsQemuAndEndsItWithASignal) {
+  std::vector<std::string> command = {"run", "vm1", "--lifetime", "persistent", "--"};
+  for (const std::string& argument : Qemu()) command.push_back(argument);
+  for (const char* argument : {"-netdev", "tap,id=n,ifname={tap},script=no,downscript=no",
+                               "-device", "virtio-net-pci,netdev=n,mac={mac}"}) {
+    command.push_back(argument);
+  }
+  const pid_t svnetctl = StartSvnetctl(command);
+  ASSERT_TRUE(WaitForTap(true));
+  kill(svnetctl, SIGTERM);
+  int status = 0;
+  waitpid(svnetctl, &status, 0);
+  // QEMU ends in order, or, if it was not ready to, by the signal: both are its own end.
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_THAT(WEXITSTATUS(status), AnyOf(0, 128 + SIGTERM));
+  EXPECT_EQ(Taps().size(), 0);
+}
+
+TEST_F(SvnetctlRunTest, QemuTakesTheArgumentsThatAreForIt) {
+  for (const char* queues : {"1", "2"}) {
+    const Exited created =
+        Svnetctl({"create", absl::StrCat("q", queues), "--queues", queues, "--format", "qemu"});
+    ASSERT_EQ(created.code, 0) << created.err;
+    // It is told to quit before it starts: what it does not like it says before that.
+    std::vector<std::string> command = {
+        "sh", "-c", R"(echo '{"execute":"qmp_capabilities"}{"execute":"quit"}' | "$@")", "sh"};
+    for (const std::string& argument : Qemu()) command.push_back(argument);
+    for (const auto& argument :
+         absl::StrSplit(created.out, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
+      command.emplace_back(argument);
+    }
+    command.insert(command.end(), {"-qmp", "stdio"});
+    const Exited qemu = RunProgramAs(Member(kAlice), command);
+    EXPECT_EQ(qemu.code, 0) << qemu.err;
+    EXPECT_EQ(qemu.err, "");
+  }
+}
+
+TEST_F(SvnetctlRunTest, AShellTakesEnvAndPythonTakesFirecracker) {
+  ASSERT_EQ(Svnetctl({"create", "vm1"}).code, 0);
+  std::ofstream(folder() + "/env") << Svnetctl({"show", "vm1", "--format", "env"}).out;
+  EXPECT_EQ(Shell(absl::StrCat(". ", folder(), "/env; echo $SVNET_TAP $SVNET_IP")),
+            "svvm1eth0 172.30.0.2\n");
+  std::ofstream(folder() + "/json") << Svnetctl({"show", "vm1", "--format", "firecracker"}).out;
+  EXPECT_EQ(Shell(absl::StrCat("python3 -c 'import json; print(sorted(json.load(open(\"", folder(),
+                               "/json\")).items()))'")),
+            "[('guest_mac', '02:29:a3:2f:41:c8'), ('host_dev_name', 'svvm1eth0'), ('iface_id', "
+            "'eth0')]\n");
+}
+
+TEST_F(SvnetctlRunTest, ShowFindsOnlyOnesOwn) {
+  ASSERT_EQ(Svnetctl({"create", "vm1"}).code, 0);
+  EXPECT_THAT(Svnetctl({"show", "vm1"}).out, HasSubstr("lifetime       persistent"));
+  EXPECT_EQ(Svnetctl({"show", "vm1", "--json"}).out.substr(0, 2), "{\n");
+  const Exited bob = RunProgramAs(
+      Member(kBob), {kSvnetctl, "--socket", svnetd_.socket(), "show", "--tap", "svvm1eth0"});
+  EXPECT_EQ(bob.code, 1);
+  EXPECT_THAT(bob.err, HasSubstr("[TAP_NOT_FOUND]"));
+}
+
+}  // namespace
+}  // namespace svnet::testing

@@ -35,7 +35,17 @@ struct ProgramRun {
   std::vector<std::string> program;
 };
 
-using Command = std::variant<Request, ProgramRun, v1::WatchTapsRequest>;
+// `svnetctl doctor`: see doctor/session.h.
+struct DoctorRun {
+  // Names of checks; none: all.
+  std::vector<std::string> checks;
+  bool list = false;
+  bool packet_test = false;
+  // An address; empty: the default route's router.
+  std::string target;
+};
+
+using Command = std::variant<Request, ProgramRun, v1::WatchTapsRequest, DoctorRun>;
 
 Outcome RunCommand(Connection& svnetd, const Request& request, Format format);
 

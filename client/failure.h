@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -35,6 +36,12 @@ struct Failure {
 // A T, or why there is none.
 template <typename T>
 using Result = std::variant<T, Failure>;
+
+template <typename T>
+std::optional<Failure> FailureOf(const Result<T>& result) {
+  const auto* failure = std::get_if<Failure>(&result);
+  return failure == nullptr ? std::nullopt : std::make_optional(*failure);
+}
 
 // What belongs on standard output, or why there is nothing.
 using Outcome = Result<std::string>;

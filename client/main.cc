@@ -1,7 +1,7 @@
 // svnetctl: svnetd's API for people and scripts. Wiring only:
 //
 //   ParseCommandLine -> Connection::Open -> RunCommand -> MakeReport -> Print
-//                    -> RunProgram, Watch: these go on printing
+//                    -> RunProgram, Watch, RunDoctor: these print more
 #include <unistd.h>
 
 #include <string>
@@ -11,9 +11,11 @@
 #include "client/command_line.h"
 #include "client/commands.h"
 #include "client/connection.h"
+#include "client/doctor/session.h"
 #include "client/failure.h"
 #include "client/run.h"
 #include "client/standard_streams.h"
+#include "client/terminal.h"
 #include "client/watch.h"
 
 namespace svnet::client {
@@ -60,6 +62,11 @@ struct Executor {
     if (const auto* failure = std::get_if<Failure>(&opened)) return Report(*failure);
     return Report(Watch(std::get<Connection>(opened), request, invocation.format,
                         [](const std::string& line) { return WriteFully(STDOUT_FILENO, line); }));
+  }
+
+  int operator()(const DoctorRun& run) const {
+    return static_cast<int>(Print(RunDoctor(invocation.socket, invocation.timeout, run,
+                                            invocation.format, WantsColour(STDOUT_FILENO))));
   }
 };
 

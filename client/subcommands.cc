@@ -6,6 +6,7 @@
 
 #include "client/create_subcommands.h"
 #include "client/options.h"
+#include "daemon/base/ipv4.h"
 
 namespace svnet::client {
 namespace {
@@ -80,6 +81,34 @@ void AddStatus(CLI::App& app, std::optional<Command>& chosen) {
   ChooseWhenParsed(status, chosen, std::make_shared<v1::GetNetworkRequest>());
 }
 
+std::string RefuseOtherThanAddress(const std::string& text) {
+  const auto address = Ipv4Address::Parse(text);
+  return address.ok() ? "" : std::string(address.status().message());
+}
+
+void AddDoctor(CLI::App& app, std::optional<Command>& chosen) {
+  auto run = std::make_shared<DoctorRun>();
+  CLI::App* doctor = AddSubcommand(
+      app, "doctor", "Find out why guests have no network, and what to type against it",
+      "svnetctl doctor\n"
+      "  svnetctl doctor mtu docker\n"
+      "  sudo svnetctl doctor --packet-test --target 1.1.1.1\n"
+      "  svnetctl doctor --json | jq '.findings[] | select(.level == \"problem\")'\n"
+      "\n"
+      "Exit codes: 0 nothing worse than a warning, 1 a problem.");
+  doctor->add_option("CHECK", run->checks, "These checks only; --list names them")->type_name("");
+  doctor->add_flag("--list", run->list, "Say what is checked, and check nothing");
+  CLI::Option* packets = doctor->add_flag("--packet-test", run->packet_test,
+                                          "Be a guest for a moment, and send real packets");
+  doctor
+      ->add_option("--target", run->target,
+                   "Whom that guest pings (default: the default route's router)")
+      ->type_name("ADDRESS")
+      ->check(RefuseOtherThanAddress)
+      ->needs(packets);
+  ChooseWhenParsed(doctor, chosen, run);
+}
+
 }  // namespace
 
 void AddSubcommands(CLI::App& app, std::optional<Command>& chosen) {
@@ -92,6 +121,7 @@ void AddSubcommands(CLI::App& app, std::optional<Command>& chosen) {
   AddCleanup(app, chosen);
   AddStatus(app, chosen);
   AddWatch(app, chosen);
+  AddDoctor(app, chosen);
 }
 
 }  // namespace svnet::client

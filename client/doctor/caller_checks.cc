@@ -1,0 +1,83 @@
+// Who asks, and what they may open.
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "client/doctor/checks.h"
+
+namespace svnet::client {
+namespace {
+
+constexpr char kTun[] = "/dev/net/tun";
+
+// The kernel's numbers of the namespaces that it starts with
+// (include/linux/proc_ns.h).
+constexpr char kFirstUserNamespace[] = "user:[4026531837]";
+constexpr char kFirstPidNamespace[] = "pid:[4026531836]";
+
+}  // namespace
+
+Findings CheckTunDevice(const Observed& observed) {
+  const absl::StatusOr<FileFacts> tun = observed.host.Stat(kTun);
+  if (tun.ok() && S_ISCHR(tun->mode)) return Ok("/dev/net/tun is there");
+  if (tun.ok()) return Problem("/dev/net/tun is no device", "rm /dev/net/tun; modprobe tun");
+  return Problem("there is no /dev/net/tun: no VMM can open a TAP",
+                 "modprobe tun || { mkdir -p /dev/net; mknod -m 666 /dev/net/tun c 10 200; }");
+}
+
+Findings CheckTunAccess(const Observed& observed) {
+  if (!observed.host.Stat(kTun).ok()) return NotChecked("there is no /dev/net/tun");
+  const absl::Status opened = observed.host.TryOpen(kTun);
+  if (opened.ok()) return Ok(absl::StrCat(observed.host.Caller().user, " can open /dev/net/tun"));
+  if (!absl::IsPermissionDenied(opened)) {
+    return Problem(absl::StrCat("cannot open ", opened.message()), "modprobe tun");
+  }
+  return Problem(absl::StrCat(observed.host.Caller().user,
+                              " may not open /dev/net/tun, so their VMMs may not either"),
+                 "chmod 0666 /dev/net/tun");
+}
+
+Findings CheckSocketGroup(const Observed& observed) {
+  const CallerFacts caller = observed.host.Caller();
+  const absl::StatusOr<FileFacts> socket = observed.host.Stat(observed.svnetd.socket);
+  if (!socket.ok()) return NotChecked("the socket is not to be seen");
+  if (caller.uid == 0 || caller.uid == socket->uid || (socket->mode & 0002) != 0) {
+    return Ok(absl::StrCat(caller.user, " needs no group to open the socket"));
+  }
+  const std::string group = observed.host.GroupName(socket->gid);
+  const auto& groups = caller.groups;
+  if (std::find(groups.begin(), groups.end(), socket->gid) != groups.end()) {
+    return Ok(absl::StrCat(caller.user, " is in group ", group));
+  }
+  if (observed.host.IsMember(caller.user, socket->gid)) {
+    return Warning(absl::StrCat(caller.user, " is in group ", group,
+                                ", but this session is older than that: log out and in again"),
+                   absl::StrCat("newgrp ", group));
+  }
+  return Problem(
+      absl::StrCat(caller.user, " is not in group ", group, ", which may open the socket"),
+      absl::StrCat("usermod -aG ", group, " ", caller.user));
+}
+
+Findings CheckUserNamespace(const Observed& observed) {
+  const absl::StatusOr<std::string> name = observed.host.ReadLink("/proc/self/ns/user");
+  if (!name.ok()) return NotChecked("/proc is not to be read");
+  if (*name == kFirstUserNamespace) return Ok("this is the host's user namespace");
+  return Warning(
+      "this is a user namespace of its own: svnetd sees the host's uid, and the TAP "
+      "belongs to that",
+      "");
+}
+
+Findings CheckPidNamespace(const Observed& observed) {
+  const absl::StatusOr<std::string> name = observed.host.ReadLink("/proc/self/ns/pid");
+  if (!name.ok()) return NotChecked("/proc is not to be read");
+  if (*name == kFirstPidNamespace) return Ok("this is the host's pid namespace");
+  return Warning(
+      "this is a pid namespace of its own: its numbers are not the host's, as "
+      "--lifetime process:PID needs them to be understood",
+      "");
+}
+
+}  // namespace svnet::client

@@ -1,0 +1,53 @@
+#include "client/doctor/checks.h"
+
+namespace svnet::client {
+
+const std::vector<Check>& AllChecks() {
+  static const auto* const checks = new std::vector<Check>{
+      {"tun-device", "/dev/net/tun exists", CheckTunDevice},
+      {"tun-access", "this user can open /dev/net/tun", CheckTunAccess},
+      {"user-namespace", "svnetd sees this user as who they are", CheckUserNamespace},
+      {"pid-namespace", "svnetd sees this user's processes", CheckPidNamespace},
+      {"systemd-unit", "the service is enabled and runs", CheckSystemdUnit},
+      {"socket", "svnetd's socket exists and is one", CheckSocket},
+      {"socket-group", "this session is in the socket's group", CheckSocketGroup},
+      {"answer", "svnetd answers", CheckAnswer},
+      {"version", "svnetd and svnetctl are of one version", CheckVersion},
+      {"network-namespace", "svnetd's bridge is in this network namespace", CheckNetworkNamespace},
+      {"conditions", "svnetd knows of no problem", CheckConditions},
+      {"kernel-version", "the kernel is new enough", CheckKernelVersion},
+      {"bridge-module", "the kernel has bridges", CheckBridgeModule},
+      {"nft-module", "the kernel has nftables", CheckNftModule},
+      {"masquerade-module", "the kernel has nftables' masquerade", CheckMasqueradeModule},
+      {"bridge-up", "the bridge is up", CheckBridgeUp},
+      {"bridge-address", "the bridge has the gateway's address", CheckBridgeAddress},
+      {"default-route", "the host has a default route", CheckDefaultRoute},
+      {"uplink-up", "the uplink is up", CheckUplinkUp},
+      {"mtu", "the bridge's packets fit the uplink", CheckMtu},
+      {"prefix", "nothing else has the prefix's addresses", CheckPrefix},
+      {"docker-pools", "Docker will not take the prefix's addresses", CheckDockerPools},
+      {"forwarding", "the host forwards", CheckForwarding},
+      {"forwarding-kept", "no file turns forwarding off again", CheckForwardingKept},
+      {"link-forwarding", "bridge and uplinks forward", CheckLinkForwarding},
+      {"reverse-path", "reverse-path filters let answers in", CheckReversePath},
+      {"bridge-netfilter", "iptables does not see the bridge's frames", CheckBridgeNetfilter},
+      {"own-rules", "svnetd's rules stand", CheckOwnRules},
+      {"docker", "Docker's rules let guests out", CheckDocker},
+      {"ufw", "ufw lets guests out", CheckUfw},
+      {"firewalld", "firewalld lets guests out", CheckFirewalld},
+      {"iptables", "other iptables rules let guests out", CheckIptables},
+      {"other-rules", "other nftables rules let guests out", CheckOtherRules},
+      {"legacy-iptables", "iptables-legacy lets guests out", CheckLegacyIptables},
+      {"networkd", "systemd-networkd leaves svnet's links alone", CheckNetworkd},
+      {"network-manager", "NetworkManager leaves svnet's links alone", CheckNetworkManager},
+      {"addresses", "there are addresses left", CheckAddresses},
+      {"ports", "the bridge has ports left", CheckPorts},
+      {"neighbours", "the neighbour table has room", CheckNeighbours},
+      {"conntrack", "the connection table has room", CheckConntrack},
+      {"unattached", "every lasting TAP is in use", CheckUnattached},
+      {"not-adopted", "svnetd knows every TAP of its own", CheckNotAdopted},
+  };
+  return *checks;
+}
+
+}  // namespace svnet::client

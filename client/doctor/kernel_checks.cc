@@ -1,0 +1,86 @@
+// What the kernel can do.
+#include <cstdio>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/doctor/checks.h"
+
+namespace svnet::client {
+namespace {
+
+std::string Release(const Host& host) {
+  const std::string text = host.ReadFile("/proc/sys/kernel/osrelease").value_or("");
+  return std::string(absl::StripSuffix(text, "\n"));
+}
+
+enum class Presence { kLoaded, kThere, kAbsent, kUnknown };
+
+// The lists are of paths: "kernel/net/netfilter/nft_masq.ko.xz".
+Presence FindModule(const Host& host, const std::string& name) {
+  if (host.Stat(absl::StrCat("/sys/module/", name)).ok()) return Presence::kLoaded;
+  const std::string folder = absl::StrCat("/lib/modules/", Release(host), "/");
+  const absl::StatusOr<std::string> built_in = host.ReadFile(folder + "modules.builtin");
+  const absl::StatusOr<std::string> loadable = host.ReadFile(folder + "modules.dep");
+  const std::string file = absl::StrCat("/", name, ".ko");
+  if (built_in.ok() && absl::StrContains(*built_in, file)) return Presence::kLoaded;
+  if (loadable.ok() && absl::StrContains(*loadable, file)) return Presence::kThere;
+  return built_in.ok() && loadable.ok() ? Presence::kAbsent : Presence::kUnknown;
+}
+
+// `in_use`: what of svnetd's shows that the kernel has it.
+Findings CheckModule(const Observed& observed, const std::string& name, bool in_use) {
+  if (in_use) return Ok(absl::StrCat("the kernel has ", name, ": svnetd uses it"));
+  switch (FindModule(observed.host, name)) {
+    case Presence::kLoaded:
+      return Ok(absl::StrCat("the kernel has ", name));
+    case Presence::kThere:
+      return Ok(absl::StrCat("the kernel can load ", name));
+    case Presence::kUnknown:
+      return NotChecked("there is no list of this kernel's modules");
+    case Presence::kAbsent:
+      break;
+  }
+  return Problem(absl::StrCat("kernel ", Release(observed.host), " has no module ", name,
+                              ": install its modules"),
+                 absl::StrCat("apt-get install --reinstall linux-image-", Release(observed.host)));
+}
+
+bool RulesStand(const Observed& observed) {
+  if (!observed.nft.ok()) return false;
+  for (const FilterChain& chain : *observed.nft) {
+    if (chain.table == absl::StrCat("svnet-", observed.bridge)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Findings CheckKernelVersion(const Observed& observed) {
+  const std::string release = Release(observed.host);
+  int major = 0;
+  int minor = 0;
+  if (std::sscanf(release.c_str(), "%d.%d", &major, &minor) != 2) {
+    return NotChecked("the kernel does not say its version");
+  }
+  if (major > 6 || (major == 6 && minor >= 2)) return Ok(absl::StrCat("kernel ", release));
+  return Warning(absl::StrCat("kernel ", release,
+                              " is older than 6.2: a TAP goes down for a moment when it is "
+                              "removed, as it cannot be renamed while it is up"),
+                 "");
+}
+
+Findings CheckBridgeModule(const Observed& observed) {
+  const HostLink* bridge = FindLink(observed, observed.bridge);
+  return CheckModule(observed, "bridge", bridge != nullptr && bridge->kind == "bridge");
+}
+
+Findings CheckNftModule(const Observed& observed) {
+  return CheckModule(observed, "nf_tables", RulesStand(observed));
+}
+
+Findings CheckMasqueradeModule(const Observed& observed) {
+  return CheckModule(observed, "nft_masq", RulesStand(observed));
+}
+
+}  // namespace svnet::client

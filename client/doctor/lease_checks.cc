@@ -1,0 +1,100 @@
+// TAPs that nobody uses or knows, and who else wants to manage them.
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/doctor/checks.h"
+
+namespace svnet::client {
+namespace {
+
+constexpr size_t kMostNamed = 3;
+
+// "a, b, c and 4 more".
+std::string NameSome(const std::vector<std::string>& names) {
+  const size_t named = std::min(names.size(), kMostNamed);
+  std::string text = absl::StrJoin(names.begin(), names.begin() + static_cast<int>(named), ", ");
+  if (names.size() > named) absl::StrAppend(&text, " and ", names.size() - named, " more");
+  return text;
+}
+
+std::string AliasStart(const Observed& observed) {
+  return absl::StrCat("svnet1 bridge=", observed.bridge, " ");
+}
+
+bool IsOurs(const Observed& observed, const HostLink& link) {
+  return link.name == observed.bridge || absl::StartsWith(link.alias, AliasStart(observed));
+}
+
+bool IsLease(const Observed& observed, const std::string& tap) {
+  const auto& taps = observed.svnetd.taps;
+  return std::any_of(taps.begin(), taps.end(),
+                     [&](const v1::Tap& each) { return each.tap_name() == tap; });
+}
+
+// Our links whose file of `folder`, named by ifindex, has `sign` in it.
+std::vector<std::string> FindManaged(const Observed& observed, const std::string& folder,
+                                     const std::string& sign) {
+  std::vector<std::string> names;
+  for (const HostLink& link : observed.links) {
+    if (!IsOurs(observed, link)) continue;
+    const auto text = observed.host.ReadFile(absl::StrCat(folder, link.ifindex));
+    if (text.ok() && absl::StrContains("\n" + *text, sign)) names.push_back(link.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Findings CheckUnattached(const Observed& observed) {
+  if (observed.svnetd.failure.has_value()) return NotChecked("svnetd does not answer");
+  std::vector<std::string> names;
+  for (const v1::Tap& tap : observed.svnetd.taps) {
+    if (!tap.attached() && !tap.lifetime().has_process()) names.push_back(tap.tap_name());
+  }
+  if (names.empty()) return Ok("every lasting TAP is in use");
+  return Warning(absl::StrCat(names.size(),
+                              " TAPs stay until they are removed, and no VMM holds "
+                              "them now (since when, nobody knows): ",
+                              NameSome(names)),
+                 absl::StrCat("svnetctl remove --tap ", names.front()));
+}
+
+Findings CheckNotAdopted(const Observed& observed) {
+  if (observed.svnetd.failure.has_value()) return NotChecked("svnetd does not answer");
+  if (observed.host.Caller().uid != 0) return NotChecked("needs root, who sees everybody's");
+  Findings findings;
+  for (const HostLink& link : observed.links) {
+    if (link.name == observed.bridge || !IsOurs(observed, link)) continue;
+    if (IsLease(observed, link.name)) continue;
+    findings.push_back({Level::kWarning,
+                        absl::StrCat("link ", link.name, " says that it is svnet's (\"", link.alias,
+                                     "\"), and svnetd does not know it"),
+                        absl::StrCat("ip link delete ", link.name)});
+  }
+  return findings.empty() ? Ok("svnetd knows every TAP of its own") : findings;
+}
+
+Findings CheckNetworkd(const Observed& observed) {
+  const auto managed = FindManaged(observed, "/run/systemd/netif/links/", "\nNETWORK_FILE=");
+  if (managed.empty()) return Ok("systemd-networkd leaves svnet's links alone");
+  return Warning(absl::StrCat("systemd-networkd manages ", NameSome(managed),
+                              ": it may take their addresses and settings away"),
+                 absl::StrCat("printf '[Match]\\nName=", observed.bridge,
+                              " sv*\\n[Link]\\nUnmanaged=yes\\n' > "
+                              "/etc/systemd/network/05-svnet.network && networkctl reload"));
+}
+
+Findings CheckNetworkManager(const Observed& observed) {
+  const auto managed = FindManaged(observed, "/run/NetworkManager/devices/", "\nmanaged=true");
+  if (managed.empty()) return Ok("NetworkManager leaves svnet's links alone");
+  return Warning(
+      absl::StrCat("NetworkManager manages ", NameSome(managed),
+                   ": it may take their addresses and settings away"),
+      absl::StrCat("printf '[keyfile]\\nunmanaged-devices=interface-name:", observed.bridge,
+                   ";interface-name:sv*\\n' > "
+                   "/etc/NetworkManager/conf.d/90-svnet.conf && nmcli general reload"));
+}
+
+}  // namespace svnet::client

@@ -1,0 +1,199 @@
+// The bridge, the uplinks, and who else has the prefix's addresses.
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/doctor/checks.h"
+
+namespace svnet::client {
+namespace {
+
+constexpr char kDockerConfig[] = "/etc/docker/daemon.json";
+
+// What Docker takes without a configuration (its network-overview documentation).
+constexpr const char* kDockerPools[] = {"172.17.0.0/16", "172.18.0.0/16", "172.19.0.0/16",
+                                        "172.20.0.0/14", "172.24.0.0/14", "172.28.0.0/14",
+                                        "192.168.0.0/16"};
+
+std::string NameOf(const Observed& observed, int ifindex) {
+  const HostLink* link = FindLink(observed, ifindex);
+  return link == nullptr ? absl::StrCat("number ", ifindex) : link->name;
+}
+
+Ipv4Address GatewayOf(const Ipv4Prefix& prefix) {
+  return Ipv4Address(prefix.network().value() + 1);
+}
+
+// 0.0.0.0/1 and 128.0.0.0/1 say "everywhere", as a default route does: VPNs have them.
+constexpr int kShortestPlace = 2;
+
+// What of others has addresses of `prefix`.
+std::optional<std::string> FindOverlap(const Observed& observed, const Ipv4Prefix& prefix) {
+  const HostLink* bridge = FindLink(observed, observed.bridge);
+  const int ours = bridge == nullptr ? 0 : bridge->ifindex;
+  for (const HostAddress& address : observed.addresses) {
+    const auto place = Ipv4Prefix::Containing(address.address, address.prefix_length);
+    if (address.ifindex == ours || !place.Overlaps(prefix)) continue;
+    return absl::StrCat("the address ", address.address.ToString(), "/", address.prefix_length,
+                        " of ", NameOf(observed, address.ifindex));
+  }
+  for (const HostRoute& route : observed.routes) {
+    if (route.ifindex == ours || route.destination.length() < kShortestPlace) continue;
+    if (!route.destination.Overlaps(prefix)) continue;
+    return absl::StrCat("the route ", route.destination.ToString(), " by ",
+                        NameOf(observed, route.ifindex));
+  }
+  return std::nullopt;
+}
+
+// A /24 between 172.30.0.0 and 172.31.255.0, or of 10.213.0.0/16, that nobody has.
+std::string SuggestPrefix(const Observed& observed) {
+  for (const uint32_t base : {0xac1e0000u, 0xac1f0000u, 0x0ad50000u}) {
+    for (uint32_t third = 0; third < 256; ++third) {
+      const auto prefix = Ipv4Prefix::Containing(Ipv4Address(base + (third << 8)), 24);
+      if (!FindOverlap(observed, prefix).has_value()) return prefix.ToString();
+    }
+  }
+  return "10.214.0.0/24";
+}
+
+std::vector<Ipv4Prefix> ParseAll(const std::vector<std::string>& texts) {
+  std::vector<Ipv4Prefix> prefixes;
+  for (const std::string& text : texts) {
+    if (const auto prefix = Ipv4Prefix::Parse(text); prefix.ok()) prefixes.push_back(*prefix);
+  }
+  return prefixes;
+}
+
+// nullopt: the file names none.
+std::optional<std::vector<Ipv4Prefix>> ConfiguredPools(const std::string& json) {
+  google::protobuf::Struct config;
+  if (!google::protobuf::util::JsonStringToMessage(json, &config).ok()) return std::nullopt;
+  const auto pools = config.fields().find("default-address-pools");
+  if (pools == config.fields().end()) return std::nullopt;
+  std::vector<std::string> bases;
+  for (const auto& pool : pools->second.list_value().values()) {
+    const auto base = pool.struct_value().fields().find("base");
+    if (base != pool.struct_value().fields().end()) bases.push_back(base->second.string_value());
+  }
+  return ParseAll(bases);
+}
+
+bool HasDocker(const Observed& observed) {
+  return FindLink(observed, "docker0") != nullptr || observed.host.Stat("/run/docker.sock").ok() ||
+         observed.host.Stat(kDockerConfig).ok();
+}
+
+}  // namespace
+
+Findings CheckDefaultRoute(const Observed& observed) {
+  if (!observed.netlink.ok()) return NotChecked(std::string(observed.netlink.message()));
+  const std::vector<const HostLink*> uplinks = Uplinks(observed);
+  if (!uplinks.empty()) {
+    return Ok(absl::StrCat("the default route leads to ", uplinks.front()->name));
+  }
+  return Warning("there is no default route: guests reach only the host and its neighbours",
+                 "ip route add default via ROUTER");
+}
+
+Findings CheckUplinkUp(const Observed& observed) {
+  Findings findings;
+  for (const HostLink* uplink : Uplinks(observed)) {
+    if (uplink->up && uplink->carrier) continue;
+    findings.push_back(
+        {Level::kProblem,
+         absl::StrCat("uplink ", uplink->name,
+                      uplink->up ? " has no carrier: nothing is plugged in" : " is down"),
+         absl::StrCat("ip link set ", uplink->name, " up")});
+  }
+  if (!findings.empty()) return findings;
+  return Uplinks(observed).empty() ? NotChecked("there is no uplink") : Ok("the uplink is up");
+}
+
+Findings CheckBridgeUp(const Observed& observed) {
+  const HostLink* bridge = FindLink(observed, observed.bridge);
+  if (bridge == nullptr) {
+    return NotChecked(
+        absl::StrCat("there is no ", observed.bridge, ": svnetd makes it with the first TAP"));
+  }
+  if (bridge->kind != "bridge") {
+    return Problem(absl::StrCat("link ", observed.bridge, " is no bridge"),
+                   absl::StrCat("ip link delete ", observed.bridge));
+  }
+  if (bridge->up) return Ok(absl::StrCat(observed.bridge, " is up"));
+  return Problem(absl::StrCat(observed.bridge, " is down"),
+                 absl::StrCat("ip link set ", observed.bridge, " up"));
+}
+
+Findings CheckBridgeAddress(const Observed& observed) {
+  const HostLink* bridge = FindLink(observed, observed.bridge);
+  if (bridge == nullptr) return NotChecked(absl::StrCat("there is no ", observed.bridge));
+  const Ipv4Address gateway = GatewayOf(observed.prefix);
+  for (const HostAddress& address : observed.addresses) {
+    if (address.ifindex == bridge->ifindex && address.address == gateway) {
+      return Ok(absl::StrCat(observed.bridge, " has ", gateway.ToString()));
+    }
+  }
+  return Problem(absl::StrCat(observed.bridge, " lacks the gateway's address ", gateway.ToString()),
+                 absl::StrCat("ip address add ", gateway.ToString(), "/", observed.prefix.length(),
+                              " dev ", observed.bridge));
+}
+
+Findings CheckMtu(const Observed& observed) {
+  const HostLink* bridge = FindLink(observed, observed.bridge);
+  const std::vector<const HostLink*> uplinks = Uplinks(observed);
+  if (bridge == nullptr || uplinks.empty()) return NotChecked("there is no bridge or no uplink");
+  const HostLink& uplink = *uplinks.front();
+  if (bridge->mtu <= uplink.mtu) {
+    return Ok(absl::StrCat(bridge->mtu, " bytes on ", bridge->name, ", ", uplink.mtu, " on ",
+                           uplink.name));
+  }
+  return Warning(absl::StrCat(bridge->name, " takes packets of ", bridge->mtu, " bytes and ",
+                              uplink.name, " only of ", uplink.mtu,
+                              ": large ones are cut up or lost; guests need the new value, too"),
+                 absl::StrCat("ip link set ", bridge->name, " mtu ", uplink.mtu));
+}
+
+Findings CheckPrefix(const Observed& observed) {
+  if (!observed.netlink.ok()) return NotChecked(std::string(observed.netlink.message()));
+  const std::optional<std::string> overlap = FindOverlap(observed, observed.prefix);
+  if (!overlap.has_value()) {
+    return Ok(
+        absl::StrCat("only ", observed.bridge, " has addresses of ", observed.prefix.ToString()));
+  }
+  return Problem(absl::StrCat(observed.prefix.ToString(), " overlaps ", *overlap),
+                 absl::StrCat("sed -i '1i subnet = \"", SuggestPrefix(observed),
+                              "\"' /etc/svnet/svnetd.toml && systemctl restart svnetd"));
+}
+
+// Docker looks for addresses in use before it takes some; what it can take is what
+// svnetd has not taken yet.
+Findings CheckDockerPools(const Observed& observed) {
+  if (!HasDocker(observed)) return Ok("there is no Docker");
+  const auto json = observed.host.ReadFile(kDockerConfig);
+  const auto configured = ConfiguredPools(json.value_or(""));
+  const std::vector<Ipv4Prefix> pools =
+      configured.value_or(ParseAll({std::begin(kDockerPools), std::end(kDockerPools)}));
+  const bool overlaps = std::any_of(pools.begin(), pools.end(), [&](const Ipv4Prefix& pool) {
+    return pool.Overlaps(observed.prefix);
+  });
+  if (!overlaps) return Ok("Docker's address pools are elsewhere");
+  if (FindLink(observed, observed.bridge) != nullptr) {
+    return Ok(absl::StrCat("Docker's address pools hold ", observed.prefix.ToString(),
+                           ", but Docker leaves alone what ", observed.bridge, " has"));
+  }
+  const std::string pool = R"("default-address-pools": [{"base": "10.215.0.0/16", "size": 24}])";
+  return Warning(
+      absl::StrCat("Docker may take ", observed.prefix.ToString(),
+                   " for a network of its own before the first TAP is made",
+                   json.ok() ? absl::StrCat("; into ", kDockerConfig, " belongs ", pool) : ""),
+      json.ok() ? absl::StrCat("editor ", kDockerConfig)
+                : absl::StrCat("mkdir -p /etc/docker && echo '{", pool, "}' > ", kDockerConfig,
+                               " && systemctl restart docker"));
+}
+
+}  // namespace svnet::client

@@ -13,7 +13,7 @@ GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-pi
 
 TEST_PACKAGES=(
   clang clang-format git libgmock-dev libgtest-dev shellcheck
-  qemu-system-x86 xz-utils kmod
+  iptables qemu-system-x86 xz-utils kmod
   python3-grpcio python3-protobuf)
 
 # install_packages NAME...: those that are missing, and says so only if there are any.

@@ -87,7 +87,7 @@ std::string InsertInto(const char* program, const char* chain, const std::string
 
 Findings CheckOwnRules(const Observed& observed) {
   if (!observed.nft.ok()) return NotChecked(kNeedsRoot);
-  if (!observed.svnetd.network.bridge_up()) return NotChecked("svnetd has no bridge yet");
+  if (FindLink(observed, observed.bridge) == nullptr) return NotChecked("there is no bridge yet");
   const bool masquerades =
       std::any_of(observed.nft->begin(), observed.nft->end(), [&](const FilterChain& chain) {
         return MakerOf(observed, chain) == Maker::kOurs && chain.hook == "postrouting" &&

@@ -64,7 +64,7 @@ Findings CheckForwarding(const Observed& observed) {
   const absl::StatusOr<int64_t> forwarding = ReadNumber(observed.host, kIpForward);
   if (!forwarding.ok()) return NotChecked("net.ipv4.ip_forward is not to be read");
   if (*forwarding == 1) return Ok("net.ipv4.ip_forward is 1");
-  if (!observed.svnetd.network.bridge_up()) {
+  if (FindLink(observed, observed.bridge) == nullptr) {
     return Ok("net.ipv4.ip_forward is 0: svnetd sets it with the first TAP");
   }
   return Problem("net.ipv4.ip_forward is 0: guests do not get out",

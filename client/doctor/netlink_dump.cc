@@ -91,7 +91,8 @@ void ReadLink(nlmsghdr* message, std::vector<HostLink>& links) {
                    .mtu = NumberOf(attributes[IFLA_MTU]),
                    .master = static_cast<int>(NumberOf(attributes[IFLA_MASTER])),
                    .up = (header->ifi_flags & IFF_UP) != 0,
-                   .carrier = (header->ifi_flags & IFF_RUNNING) != 0});
+                   .carrier = attributes[IFLA_CARRIER] != nullptr &&
+                              nla_get_u8(attributes[IFLA_CARRIER]) != 0});
 }
 
 void ReadAddress(nlmsghdr* message, std::vector<HostAddress>& addresses) {

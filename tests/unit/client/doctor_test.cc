@@ -1,0 +1,421 @@
+// Each check of the doctor, with what it looks for and without.
+#include "client/doctor/doctor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "tests/unit/client/fake_host.h"
+
+namespace svnet::client {
+namespace {
+
+using ::testing::HasSubstr;
+using Verdict = FilterRule::Verdict;
+
+constexpr char kSocket[] = "/run/svnet/svnetd.sock";
+constexpr gid_t kSvnet = 988;
+
+// A host on which all is well, and a svnetd with one guest.
+struct Case {
+  FakeHost host;
+  Answers svnetd;
+};
+
+FilterChain OurNat() {
+  return {.family = "inet",
+          .table = "svnet-svbr0",
+          .name = "postrouting",
+          .hook = "postrouting",
+          .rules = {FilterRule{}}};
+}
+
+FilterChain Forward(const std::string& family, const std::string& table, const std::string& name) {
+  return {.family = family,
+          .table = table,
+          .name = name,
+          .hook = "forward",
+          .drops_by_default = true,
+          .rules = {}};
+}
+
+FilterChain Named(const std::string& name) {
+  return {.family = "ip", .table = "filter", .name = name, .hook = "", .rules = {}};
+}
+
+Case Healthy() {
+  Case c;
+  c.host.facts = {{"/dev/net/tun", {S_IFCHR | 0666, 0, 0}},
+                  {kSocket, {S_IFSOCK | 0660, 0, kSvnet}}};
+  c.host.caller.groups = {1000, kSvnet};
+  c.host.symlinks = {{"/proc/self/ns/user", "user:[4026531837]"},
+                     {"/proc/self/ns/pid", "pid:[4026531836]"}};
+  c.host.files = {{"/proc/sys/kernel/osrelease", "6.12.0-amd64\n"},
+                  {"/lib/modules/6.12.0-amd64/modules.builtin", ""},
+                  {"/lib/modules/6.12.0-amd64/modules.dep",
+                   "kernel/net/bridge/bridge.ko:\nkernel/net/netfilter/nf_tables.ko:\n"
+                   "kernel/net/netfilter/nft_masq.ko:\n"},
+                  {"/proc/sys/net/ipv4/ip_forward", "1\n"},
+                  {"/proc/sys/net/ipv4/neigh/default/gc_thresh3", "10\n"},
+                  {"/proc/net/arp", "IP address\n"},
+                  {"/proc/sys/net/netfilter/nf_conntrack_count", "1\n"},
+                  {"/proc/sys/net/netfilter/nf_conntrack_max", "100\n"}};
+  c.host.links = {{.ifindex = 1, .name = "eth0", .mtu = 1500, .up = true, .carrier = true},
+                  {.ifindex = 2, .name = "svbr0", .kind = "bridge", .mtu = 1500, .up = true},
+                  {.ifindex = 3,
+                   .name = "svvm1eth0",
+                   .kind = "tun",
+                   .alias = "svnet1 bridge=svbr0 vm=vm1",
+                   .mtu = 1500,
+                   .master = 2}};
+  c.host.addresses = {{1, *Ipv4Address::Parse("192.0.2.7"), 24},
+                      {2, *Ipv4Address::Parse("172.30.0.1"), 24}};
+  c.host.routes = {{Ipv4Prefix::Containing(Ipv4Address(0), 0), 1, false, 0, std::nullopt},
+                   {*Ipv4Prefix::Parse("172.30.0.0/24"), 2, false, 0, std::nullopt}};
+  c.host.nft = std::vector<FilterChain>{OurNat()};
+  c.svnetd.socket = kSocket;
+  auto& network = c.svnetd.network;
+  network.set_bridge("svbr0");
+  network.set_prefix("172.30.0.0/24");
+  network.set_bridge_up(true);
+  network.set_daemon_version(SVNET_VERSION);
+  network.mutable_addresses()->set_total(253);
+  network.mutable_addresses()->set_used(1);
+  network.mutable_ports()->set_limit(1023);
+  network.mutable_ports()->set_used(1);
+  v1::Tap tap;
+  tap.set_tap_name("svvm1eth0");
+  tap.set_attached(true);
+  c.svnetd.taps = {tap};
+  return c;
+}
+
+Findings Examined(const Case& c, const std::string& id) {
+  const Diagnosis diagnosis =
+      Examine(*SelectChecks({id}), Observe(c.host, c.svnetd), [](const char*) {});
+  Findings findings;
+  for (const NamedFinding& named : diagnosis.findings) findings.push_back(named.finding);
+  return findings;
+}
+
+struct Trouble {
+  std::string check;
+  std::function<void(Case&)> make;
+  Level level;
+  std::string message;
+  std::string fix;
+};
+
+std::function<void(Case&)> File(const std::string& path, const std::string& text) {
+  return [=](Case& c) { c.host.files[path] = text; };
+}
+
+std::function<void(Case&)> NftHas(const std::vector<FilterChain>& chains) {
+  return [=](Case& c) {
+    for (const FilterChain& chain : chains) c.host.nft->push_back(chain);
+  };
+}
+
+void SilenceSvnetd(Case& c) {
+  c.svnetd.failure = Failure{.message = "no svnetd there", .hint = "", .metadata = {}};
+}
+
+const std::vector<Trouble>& Troubles() {
+  static const auto* const troubles = new std::vector<Trouble>{
+      {"tun-device", [](Case& c) { c.host.facts.erase("/dev/net/tun"); }, Level::kProblem,
+       "no /dev/net/tun", "mknod -m 666"},
+      {"tun-device", [](Case& c) { c.host.facts["/dev/net/tun"].mode = S_IFREG; }, Level::kProblem,
+       "no device", "rm /dev/net/tun"},
+      {"tun-access",
+       [](Case& c) { c.host.unopenable["/dev/net/tun"] = absl::PermissionDeniedError("x"); },
+       Level::kProblem, "alice may not open", "chmod 0666 /dev/net/tun"},
+      {"tun-access", [](Case& c) { c.host.unopenable["/dev/net/tun"] = absl::NotFoundError("x"); },
+       Level::kProblem, "cannot open", "modprobe tun"},
+      {"user-namespace", [](Case& c) { c.host.symlinks["/proc/self/ns/user"] = "user:[1]"; },
+       Level::kWarning, "user namespace of its own", ""},
+      {"pid-namespace", [](Case& c) { c.host.symlinks["/proc/self/ns/pid"] = "pid:[1]"; },
+       Level::kWarning, "pid namespace of its own", ""},
+      {"systemd-unit",
+       [](Case& c) {
+         c.host.files["/run/systemd/system"] = "";
+         c.host.files["/lib/systemd/system/svnetd.service"] = "";
+       },
+       Level::kProblem, "does not run", "systemctl enable --now svnetd"},
+      {"systemd-unit",
+       [](Case& c) {
+         c.host.files["/run/systemd/system"] = "";
+         c.host.files["/lib/systemd/system/svnetd.service"] = "";
+         c.host.files["/sys/fs/cgroup/system.slice/svnetd.service"] = "";
+       },
+       Level::kWarning, "will not after a reboot", "systemctl enable svnetd"},
+      {"socket", [](Case& c) { c.host.facts.erase(kSocket); }, Level::kProblem,
+       "there is no /run/svnet", "systemctl start svnetd"},
+      {"socket", [](Case& c) { c.host.facts[kSocket].mode = S_IFREG; }, Level::kProblem,
+       "is no socket", "rm /run/svnet/svnetd.sock"},
+      {"socket-group",
+       [](Case& c) {
+         c.host.caller.groups = {1000};
+         c.host.groups_in_database = {kSvnet};
+       },
+       Level::kWarning, "log out and in again", "newgrp svnet"},
+      {"socket-group", [](Case& c) { c.host.caller.groups = {1000}; }, Level::kProblem,
+       "is not in group svnet", "usermod -aG svnet alice"},
+      {"answer", SilenceSvnetd, Level::kProblem, "no svnetd there", "systemctl restart svnetd"},
+      {"version", [](Case& c) { c.svnetd.network.set_daemon_version("9.9"); }, Level::kWarning,
+       "svnetd is 9.9", "systemctl restart svnetd"},
+      {"network-namespace", [](Case& c) { c.host.links.erase(c.host.links.begin() + 1); },
+       Level::kWarning, "another network namespace", "nsenter"},
+      {"conditions",
+       [](Case& c) {
+         auto* condition = c.svnetd.network.add_conditions();
+         condition->set_type("DEGRADED");
+         condition->set_message("half of it");
+         condition->set_remedy("`systemctl restart svnetd` helps");
+       },
+       Level::kProblem, "DEGRADED: half of it", "systemctl restart svnetd"},
+      {"kernel-version", File("/proc/sys/kernel/osrelease", "6.1.0-9-amd64\n"), Level::kWarning,
+       "older than 6.2", ""},
+      {"bridge-module",
+       [](Case& c) {
+         c.host.links.clear();
+         c.host.files["/lib/modules/6.12.0-amd64/modules.dep"] = "";
+       },
+       Level::kProblem, "no module bridge", "linux-image-6.12.0-amd64"},
+      {"nft-module",
+       [](Case& c) {
+         c.host.nft->clear();
+         c.host.files["/lib/modules/6.12.0-amd64/modules.dep"] = "";
+       },
+       Level::kProblem, "no module nf_tables", "linux-image"},
+      {"masquerade-module",
+       [](Case& c) {
+         c.host.nft->clear();
+         c.host.files["/lib/modules/6.12.0-amd64/modules.dep"] = "";
+       },
+       Level::kProblem, "no module nft_masq", "linux-image"},
+      {"bridge-up", [](Case& c) { c.host.links[1].up = false; }, Level::kProblem, "svbr0 is down",
+       "ip link set svbr0 up"},
+      {"bridge-up", [](Case& c) { c.host.links[1].kind = "dummy"; }, Level::kProblem,
+       "is no bridge", "ip link delete svbr0"},
+      {"bridge-address", [](Case& c) { c.host.addresses.pop_back(); }, Level::kProblem,
+       "lacks the gateway's", "ip address add 172.30.0.1/24 dev svbr0"},
+      {"default-route", [](Case& c) { c.host.routes.erase(c.host.routes.begin()); },
+       Level::kWarning, "no default route", "ip route add default via ROUTER"},
+      {"uplink-up", [](Case& c) { c.host.links[0].up = false; }, Level::kProblem, "eth0 is down",
+       "ip link set eth0 up"},
+      {"uplink-up", [](Case& c) { c.host.links[0].carrier = false; }, Level::kProblem, "no carrier",
+       "ip link set eth0 up"},
+      {"mtu", [](Case& c) { c.host.links[0].mtu = 1400; }, Level::kWarning, "only of 1400",
+       "ip link set svbr0 mtu 1400"},
+      {"prefix",
+       [](Case& c) {
+         c.host.routes.push_back({*Ipv4Prefix::Parse("172.16.0.0/12"), 1, false, 0, std::nullopt});
+       },
+       Level::kProblem, "the route 172.16.0.0/12 by eth0", "subnet = \"10.213.0.0/24\""},
+      {"prefix",
+       [](Case& c) {
+         c.host.addresses.push_back({1, *Ipv4Address::Parse("172.30.0.9"), 32});
+       },
+       Level::kProblem, "the address 172.30.0.9/32 of eth0", "subnet = \"172.30.1.0/24\""},
+      {"docker-pools",
+       [](Case& c) {
+         c.host.links[1].name = "docker0";
+         c.host.facts["/run/docker.sock"] = {};
+       },
+       Level::kWarning, "Docker may take 172.30.0.0/24", "default-address-pools"},
+      {"docker-pools",
+       [](Case& c) {
+         c.host.links.clear();
+         c.host.files["/etc/docker/daemon.json"] =
+             R"({"default-address-pools": [{"base": "172.30.0.0/16", "size": 24}]})";
+       },
+       Level::kWarning, "Docker may take", "editor /etc/docker/daemon.json"},
+      {"forwarding", File("/proc/sys/net/ipv4/ip_forward", "0\n"), Level::kProblem,
+       "ip_forward is 0", "sysctl -w net.ipv4.ip_forward=1"},
+      {"forwarding-kept", File("/etc/sysctl.d/10-x.conf", "# x\nnet.ipv4.ip_forward = 0\n"),
+       Level::kWarning, "/etc/sysctl.d/10-x.conf turns", "/etc/sysctl.d/10-x.conf"},
+      {"forwarding-kept", File("/etc/sysctl.conf", "-net/ipv4/ip_forward=0"), Level::kWarning,
+       "/etc/sysctl.conf turns", "/etc/sysctl.conf"},
+      {"link-forwarding", File("/proc/sys/net/ipv4/conf/svbr0/forwarding", "0\n"), Level::kProblem,
+       "svbr0 does not forward", "sysctl -w net/ipv4/conf/svbr0/forwarding=1"},
+      {"reverse-path",
+       [](Case& c) {
+         c.host.links.push_back({.ifindex = 9, .name = "eth9"});
+         c.host.routes.push_back({c.host.routes[0].destination, 9, false, 5, std::nullopt});
+         c.host.files["/proc/sys/net/ipv4/conf/eth9/rp_filter"] = "1\n";
+       },
+       Level::kWarning, "eth9 drops", "sysctl -w net/ipv4/conf/eth9/rp_filter=2"},
+      {"bridge-netfilter", File("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n"),
+       Level::kWarning, "is 1", "bridge-nf-call-iptables=0"},
+      {"own-rules", [](Case& c) { c.host.nft->clear(); }, Level::kProblem, "is gone",
+       "systemctl restart svnetd"},
+      {"docker", NftHas({Forward("ip", "filter", "FORWARD"), Named("DOCKER-USER")}),
+       Level::kProblem, "Docker drops what guests send out", "-I DOCKER-USER -i svbr0 -j ACCEPT"},
+      {"ufw", NftHas({Forward("ip", "filter", "FORWARD"), Named("ufw-user-forward")}),
+       Level::kProblem, "ufw drops", "ufw route allow in on svbr0"},
+      {"firewalld", NftHas({Forward("inet", "firewalld", "filter_FORWARD")}), Level::kProblem,
+       "firewalld drops", "--zone=trusted --add-interface=svbr0"},
+      {"iptables", NftHas({Forward("ip", "filter", "FORWARD")}), Level::kProblem, "iptables drops",
+       "iptables -I FORWARD -o svbr0 -j ACCEPT"},
+      {"other-rules", NftHas({Forward("inet", "mine", "fwd")}), Level::kProblem, "another table",
+       "nft insert rule inet mine fwd iifname svbr0 accept"},
+      {"legacy-iptables",
+       [](Case& c) { c.host.legacy->push_back(Forward("legacy", "filter", "FORWARD")); },
+       Level::kProblem, "iptables-legacy drops", "iptables-legacy -I FORWARD"},
+      {"networkd", File("/run/systemd/netif/links/2", "A=b\nNETWORK_FILE=/x\n"), Level::kWarning,
+       "manages svbr0", "Unmanaged=yes"},
+      {"network-manager", File("/run/NetworkManager/devices/3", "[device]\nmanaged=true\n"),
+       Level::kWarning, "manages svvm1eth0", "unmanaged-devices"},
+      {"addresses", [](Case& c) { c.svnetd.network.mutable_addresses()->set_used(253); },
+       Level::kProblem, "253 of 253", ""},
+      {"addresses",
+       [](Case& c) {
+         c.svnetd.network.mutable_addresses()->set_used(250);
+         c.svnetd.taps[0].set_attached(false);
+       },
+       Level::kWarning, "250 of 253", "svnetctl remove --tap svvm1eth0"},
+      {"ports", [](Case& c) { c.svnetd.network.mutable_ports()->set_used(1000); }, Level::kWarning,
+       "1000 of 1023", ""},
+      {"neighbours", File("/proc/net/arp", "IP\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"), Level::kWarning,
+       "9 of 10", "gc_thresh3=40"},
+      {"conntrack", File("/proc/sys/net/netfilter/nf_conntrack_count", "95\n"), Level::kWarning,
+       "95 of 100", "nf_conntrack_max=200"},
+      {"unattached", [](Case& c) { c.svnetd.taps[0].set_attached(false); }, Level::kWarning,
+       "svvm1eth0", "svnetctl remove --tap svvm1eth0"},
+      {"not-adopted",
+       [](Case& c) {
+         c.host.caller.uid = 0;
+         c.svnetd.taps.clear();
+       },
+       Level::kWarning, "link svvm1eth0 says", "ip link delete svvm1eth0"},
+  };
+  return *troubles;
+}
+
+TEST(DoctorTest, FindsNothingOnAHealthyHost) {
+  const Case c = Healthy();
+  for (const Check& check : AllChecks()) {
+    for (const Finding& finding : Examined(c, check.id)) {
+      const bool not_here = finding.level == Level::kNotChecked;
+      EXPECT_TRUE(finding.level == Level::kOk || not_here) << check.id << ": " << finding.message;
+    }
+  }
+}
+
+TEST(DoctorTest, FindsEachTroubleAndSaysWhatHelps) {
+  for (const Trouble& trouble : Troubles()) {
+    Case c = Healthy();
+    trouble.make(c);
+    const Findings findings = Examined(c, trouble.check);
+    ASSERT_EQ(findings.size(), 1) << trouble.check;
+    EXPECT_EQ(findings[0].level, trouble.level) << trouble.check << ": " << findings[0].message;
+    EXPECT_THAT(findings[0].message, HasSubstr(trouble.message)) << trouble.check;
+    EXPECT_THAT(findings[0].fix, HasSubstr(trouble.fix)) << trouble.check;
+  }
+}
+
+TEST(DoctorTest, KnowsATroubleForEachCheck) {
+  for (const Check& check : AllChecks()) {
+    bool known = false;
+    for (const Trouble& trouble : Troubles()) known |= trouble.check == check.id;
+    EXPECT_TRUE(known) << check.id;
+  }
+}
+
+TEST(DoctorTest, WhatOnlyRootMayReadIsNotChecked) {
+  Case c = Healthy();
+  c.host.nft = absl::PermissionDeniedError("no");
+  c.host.legacy = absl::PermissionDeniedError("no");
+  for (const char* id : {"own-rules", "docker", "ufw", "firewalld", "iptables", "other-rules",
+                         "legacy-iptables", "not-adopted"}) {
+    const Findings findings = Examined(c, id);
+    EXPECT_EQ(findings[0].level, Level::kNotChecked) << id;
+    EXPECT_THAT(findings[0].message, HasSubstr("needs root")) << id;
+  }
+}
+
+TEST(DoctorTest, WithoutSvnetdOnlyTheRestIsChecked) {
+  Case c = Healthy();
+  SilenceSvnetd(c);
+  for (const char* id :
+       {"version", "conditions", "addresses", "ports", "unattached", "not-adopted"}) {
+    EXPECT_EQ(Examined(c, id)[0].level, Level::kNotChecked) << id;
+  }
+}
+
+TEST(DoctorTest, RendersTheWorstLastAndASummary) {
+  Diagnosis diagnosis;
+  diagnosis.findings = {{"a", Problem("bad\x1b", "do it")[0]}, {"b", Ok("good")[0]}};
+  EXPECT_EQ(RenderDiagnosis(diagnosis, false),
+            "ok           b                  good\n"
+            "PROBLEM      a                  bad\\x1b\n"
+            "                                fix: do it\n"
+            "\n1 ok, 0 not checked, 0 warnings, 1 problem\n");
+  EXPECT_THAT(RenderDiagnosis(diagnosis, true), HasSubstr("\x1b[31mPROBLEM"));
+  EXPECT_THAT(RenderDiagnosisJson(diagnosis),
+              HasSubstr(R"({"check": "b", "level": "ok", "message": "good", "fix": ""})"));
+}
+
+TEST(DoctorTest, NamesTheCheckThatWasMeant) {
+  EXPECT_THAT(std::string(SelectChecks({"mut"}).status().message()), HasSubstr("mtu?"));
+}
+
+TEST(FirewallRulesTest, FollowsJumpsAsTheKernelDoes) {
+  FilterChain base = Forward("ip", "filter", "FORWARD");
+  FilterChain users = Named("USERS");
+  base.rules = {{.verdict = Verdict::kJump, .target = "USERS"}};
+  const FilterPacket out = {.from = "svbr0", .to = "eth0"};
+  EXPECT_TRUE(Drops({base, users}, base, out));
+  users.rules = {{.from = "other", .verdict = Verdict::kAccept}};
+  EXPECT_TRUE(Drops({base, users}, base, out));
+  users.rules.push_back({.from = "sv+", .verdict = Verdict::kAccept});
+  EXPECT_FALSE(Drops({base, users}, base, out));
+  users.rules.insert(users.rules.begin(), {.verdict = Verdict::kReturn});
+  EXPECT_TRUE(Drops({base, users}, base, out));
+  users.rules = {{.from = "eth0", .not_from = true, .verdict = Verdict::kAccept}};
+  EXPECT_FALSE(Drops({base, users}, base, out));
+}
+
+TEST(FirewallRulesTest, WhatItDoesNotUnderstandDropsNothing) {
+  FilterChain base = Forward("ip", "filter", "FORWARD");
+  base.drops_by_default = false;
+  base.rules = {{.opaque = true, .verdict = Verdict::kDrop}};
+  EXPECT_FALSE(Drops({base}, base, {.from = "svbr0", .to = "eth0"}));
+  base.drops_by_default = true;
+  base.rules = {{.to = "svbr0", .opaque = true, .verdict = Verdict::kAccept}};
+  EXPECT_FALSE(Drops({base}, base, {.from = "eth0", .to = "svbr0", .established = true}));
+  EXPECT_TRUE(Drops({base}, base, {.from = "eth0", .to = "svbr0"}));
+}
+
+TEST(FirewallRulesTest, ACircleOfJumpsEnds) {
+  FilterChain base = Forward("ip", "filter", "FORWARD");
+  base.rules = {{.verdict = Verdict::kJump, .target = "FORWARD"}};
+  EXPECT_TRUE(Drops({base}, base, {}));
+}
+
+TEST(FirewallRulesTest, ReadsWhatNftPrints) {
+  const auto chains = *ParseRuleset(R"({"nftables": [{"metainfo": {}},
+      {"chain": {"family": "inet", "table": "t", "name": "c", "hook": "forward", "policy": "drop"}},
+      {"rule": {"family": "inet", "table": "t", "chain": "c", "expr": [
+        {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "sv*"}},
+        {"counter": {"packets": 0}}, {"accept": null}]}},
+      {"rule": {"family": "inet", "table": "t", "chain": "c", "expr": [
+        {"match": {"op": "in", "left": {"ct": {"key": "state"}},
+                   "right": ["established", "related"]}}, {"accept": null}]}},
+      {"rule": {"family": "inet", "table": "t", "chain": "c", "expr": [
+        {"xt": null}, {"jump": {"target": "d"}}]}}]})");
+  ASSERT_EQ(chains.size(), 1);
+  EXPECT_TRUE(chains[0].drops_by_default);
+  EXPECT_EQ(chains[0].rules[0].from, "sv+");
+  EXPECT_TRUE(chains[0].rules[1].established);
+  EXPECT_TRUE(chains[0].rules[2].opaque);
+  EXPECT_EQ(chains[0].rules[2].target, "d");
+  EXPECT_FALSE(ParseRuleset("nonsense").ok());
+  EXPECT_EQ(*ParseCounter(R"({"nftables": [{"counter": {"packets": 7}}]})"), 7);
+  EXPECT_FALSE(ParseCounter(R"({"nftables": []})").ok());
+}
+
+}  // namespace
+}  // namespace svnet::client

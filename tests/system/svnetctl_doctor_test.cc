@@ -29,7 +29,7 @@ struct Finding {
 class DoctorTest : public SystemTest {
  protected:
   DoctorTest() : svnetd_(Start()) {
-    Shell("sysctl -qw net.bridge.bridge-nf-call-iptables=0");
+    Shell("[[ ! -e /proc/sys/net/bridge ]] || sysctl -qw net.bridge.bridge-nf-call-iptables=0");
     Client(svnetd_.socket(), Member(kAlice)).MustCreate("vm1");
   }
 
@@ -181,6 +181,32 @@ TEST_F(DoctorTest, Forwarding) {
                       "ip address add 198.51.100.2/24 dev up1;"
                       "ip route add default via 198.51.100.1 metric 9;"
                       "sysctl -qw net.ipv4.conf.up1.rp_filter=1");
+}
+
+// Over the test's own mounts: the host's files are not touched.
+TEST_F(DoctorTest, ForwardingThatAFileTurnsOff) {
+  Shell("mount -t tmpfs none /etc/sysctl.d");
+  ExpectFoundAndFixed(
+      "forwarding-kept", "warning",
+      "printf 'kernel.panic=1\\nnet.ipv4.ip_forward = 0\\n' > /etc/sysctl.d/9.conf");
+  EXPECT_EQ(Shell("cat /etc/sysctl.d/9.conf"), "kernel.panic=1\n");
+  Shell("umount /etc/sysctl.d");
+}
+
+// What these programs leave in /run is made by hand; they themselves do not run here.
+TEST_F(DoctorTest, WhoManagesLinks) {
+  Shell(
+      "mount -t tmpfs none /run; mkdir -p /run/systemd/netif/links /run/systemd/system "
+      "/run/NetworkManager/devices;"
+      "index=$(ip -o link show svbr0 | cut -d: -f1);"
+      "echo NETWORK_FILE=/x > /run/systemd/netif/links/$index;"
+      "printf '[device]\\nmanaged=true\\n' > /run/NetworkManager/devices/$index");
+  EXPECT_THAT(Find("networkd").fix, HasSubstr("Name=svbr0 sv*\\n[Link]\\nUnmanaged=yes"));
+  EXPECT_THAT(Find("network-manager").message, HasSubstr("manages svbr0"));
+  Shell("sed -i s/true/false/ /run/NetworkManager/devices/*; rm /run/systemd/netif/links/*");
+  EXPECT_EQ(Find("networkd").level, "ok");
+  EXPECT_EQ(Find("network-manager").level, "ok");
+  Shell("umount /run");
 }
 
 TEST_F(DoctorTest, ConditionsAreFindings) {

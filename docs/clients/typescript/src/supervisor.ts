@@ -1,0 +1,62 @@
+// A supervisor in TypeScript: leases a TAP for a VM and removes it.
+//
+//   node dist/supervisor.js VM
+import { NetworkError, NetworkManager, type Tap } from './network_manager';
+
+// Switches on the reason; the message is for people.
+function whatToDo(reason: string | undefined): string {
+  switch (reason) {
+    case 'INVALID_ID':
+    case 'INVALID_ADDRESS':
+    case 'INVALID_REQUEST':
+      return 'mend the request';
+    case 'ADDRESS_POOL_EXHAUSTED':
+    case 'BRIDGE_FULL':
+    case 'QUOTA_EXCEEDED':
+      return 'remove a TAP, then ask again';
+    default:
+      return 'give up, and show the message';
+  }
+}
+
+async function use(network: NetworkManager, vm: string, tap: Tap): Promise<void> {
+  console.log(`tap ${tap.tapName}`);
+  console.log(`guest ${tap.guestIp}/${tap.prefixLength} ${tap.mac}`);
+  console.log(`boot args ${network.getBootArgs(tap)}`);
+
+  // To open the TAP takes an ioctl, which Node.js has not. It need not: the VMM that the
+  // supervisor starts, as the same user, opens the TAP by its name.
+  const same = await network.createTap(vm, 'eth0');
+  const attached = same.attached ? 'attached' : 'not attached';
+  console.log(`asked again: ${same.tapName} ${same.guestIp}, ${attached}`);
+
+  try {
+    await network.createTap('no/id', 'eth0');
+  } catch (error) {
+    if (!(error instanceof NetworkError)) throw error;
+    console.log(`refused: ${error.reason}: ${whatToDo(error.reason)}`);
+  }
+}
+
+async function run(vm: string): Promise<void> {
+  const network = new NetworkManager();
+  await network.ensureBridge();
+  const tap = await network.createTap(vm, 'eth0');
+  try {
+    await use(network, vm, tap);
+  } finally {
+    await network.removeTap(tap.tapName);
+  }
+  await network.removeTap(tap.tapName);
+  console.log(`removed ${tap.tapName}`);
+}
+
+const [vm, ...more] = process.argv.slice(2);
+if (vm === undefined || more.length > 0) {
+  console.error('usage: supervisor VM');
+  process.exit(2);
+}
+run(vm).catch((error: unknown) => {
+  console.error(`supervisor: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+});

@@ -16,6 +16,11 @@ TEST_PACKAGES=(
   iptables qemu-system-x86 xz-utils kmod
   python3-grpcio python3-protobuf)
 
+# What measures, and what svnetd is measured against.
+BENCH_PACKAGES=(
+  libbenchmark-dev libgmock-dev libgtest-dev valgrind gnuplot-nox git
+  qemu-system-common containernetworking-plugins iptables netavark)
+
 # install_packages NAME...: those that are missing, and says so only if there are any.
 install_packages() {
   local missing=()

@@ -1,0 +1,142 @@
+// Who is measured: everybody gives a VM a device on a bridge, and takes it away again.
+// Each in a network namespace of its own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/base/unique_fd.h"
+#include "tests/bench/floor.h"
+#include "tests/system/client.h"
+#include "tests/system/daemon.h"
+
+namespace svnet::bench {
+
+// The callers' uids are this one and those that follow.
+inline constexpr uid_t kFirstUid = 1000;
+
+// The number of a device, below 10,000: of it come its name and its address.
+using Number = int;
+
+class Candidate {
+ public:
+  virtual ~Candidate() = default;
+
+  const std::string& name() const { return name_; }
+
+  // What the caller has already; not measured.
+  virtual void Prepare(Number) {}
+  // Both return when the candidate says that it is done.
+  virtual void Create(Number number) = 0;
+  virtual void Remove(Number number) = 0;
+  // Until a device that was removed is gone.
+  virtual void WaitUntilGone(int /*count*/) {}
+  // The calling thread, and what it starts, goes where the candidate works.
+  void Enter() const;
+
+ protected:
+  // Makes the namespace and enters it.
+  explicit Candidate(std::string name);
+
+ private:
+  std::string name_;
+  UniqueFd namespace_;
+};
+
+class FloorCandidate final : public Candidate {
+ public:
+  FloorCandidate();
+
+  void Create(Number number) override;
+  void Remove(Number number) override;
+  void RemoveAll();
+  Floor& floor() { return floor_; }
+
+ private:
+  Floor floor_;
+  int bridge_;
+};
+
+// svnetd, and an unprivileged caller; all protections are on.
+class SvnetdCandidate final : public Candidate {
+ public:
+  SvnetdCandidate();
+
+  void Create(Number number) override { CreateBy(*caller_, number); }
+  void Remove(Number number) override { RemoveBy(*caller_, number); }
+  void WaitUntilGone(int count) override { deleted_.Wait(count); }
+
+  // Another caller with its own connection.
+  std::unique_ptr<testing::Client> Connect(uid_t uid) const;
+  testing::Client& caller() { return *caller_; }
+  static void CreateBy(testing::Client& caller, Number number);
+  static void RemoveBy(testing::Client& caller, Number number);
+  static void ListBy(testing::Client& caller);  // all pages
+  static void GetBootArgsBy(testing::Client& caller, Number number);
+  static void CleanupBy(testing::Client& caller, v1::CleanupScope scope);
+
+  testing::Daemon& daemon() { return *daemon_; }
+  // In microseconds, from fork until svnetd says that it is ready (sd_notify(3)).
+  double Start();
+  void Stop();
+
+ private:
+  testing::TemporaryFolder folder_;
+  std::unique_ptr<testing::Daemon> daemon_;
+  std::unique_ptr<testing::Client> caller_;
+  DeletedLinks deleted_;
+};
+
+// The ancestor: `ip`, by way of a shell, three times.
+class ShellCandidate final : public Candidate {
+ public:
+  ShellCandidate();
+
+  void Create(Number number) override;
+  void Remove(Number number) override;
+};
+
+// A TAP without an address, and no NAT.
+class QemuHelperCandidate final : public Candidate {
+ public:
+  QemuHelperCandidate();
+
+  void Create(Number number) override;
+  void Remove(Number number) override;
+
+ private:
+  std::vector<UniqueFd> taps_;  // by number; they die with their descriptors
+};
+
+// CNI's plugins bridge and host-local, with ipMasq.
+class CniCandidate final : public Candidate {
+ public:
+  CniCandidate();
+
+  void Prepare(Number number) override;
+  void Create(Number number) override;
+  void Remove(Number number) override;
+
+ private:
+  void Run(const char* command, Number number);
+
+  testing::TemporaryFolder folder_;
+};
+
+// What podman asks.
+class NetavarkCandidate final : public Candidate {
+ public:
+  NetavarkCandidate();
+
+  void Prepare(Number number) override;
+  void Create(Number number) override;
+  void Remove(Number number) override;
+
+ private:
+  void Run(const char* command, Number number);
+
+  testing::TemporaryFolder folder_;
+};
+
+}  // namespace svnet::bench

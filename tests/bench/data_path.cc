@@ -1,0 +1,148 @@
+// From a guest through the NAT to the outside: svnetd's rules, with one guest bound and
+// with a thousand, against the same bridge with one `masquerade` rule and nothing else.
+// The three take turns, each with a fixed number of frames.
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/candidates.h"
+#include "tests/sandbox/internet.h"
+#include "tests/system/frames.h"
+#include "tests/system/tap_guest.h"
+
+namespace svnet::bench {
+namespace {
+
+constexpr int kFlows = 16;
+constexpr size_t kSmall = 18;    // bytes of payload: the least that a frame has room for
+constexpr size_t kLarge = 1472;  // the most
+constexpr char kOutside[] = "203.0.113.1";
+
+// What arrives is counted, and goes no further: no answer, no ICMP.
+constexpr char kSink[] =
+    "nft add table ip sink;"
+    "nft \"add chain ip sink before { type filter hook prerouting priority -300; }\";"
+    "nft add counter ip sink arrived;"
+    "nft add rule ip sink before ip protocol udp counter name arrived drop";
+
+// A namespace with a bridge, a guest on it, and the outside.
+class SetUp {
+ public:
+  // Called in the namespace: the guest's TAP.
+  SetUp(std::string name, int bound, const v1::Tap& tap)
+      : name_(std::move(name)), bound_(bound), guest_(tap) {
+    internet_.Shell(kSink);
+    for (int flow = 0; flow < kFlows; ++flow) {
+      small_.push_back(FrameOf(flow, kSmall));
+      large_.push_back(FrameOf(flow, kLarge));
+    }
+  }
+
+  // So many small frames, and so many large ones.
+  void Send(int count, Results* results) {
+    SendAll(small_, count, "packets to outside", results);
+    SendAll(large_, count, "large packets to outside", results);
+  }
+
+ private:
+  testing::Frame FrameOf(int flow, size_t payload) const {
+    const auto port = static_cast<uint16_t>(40000 + flow);
+    return testing::Ethernet(
+        guest_.gateway_mac(), guest_.mac(), testing::kIpv4Type,
+        testing::Udp(
+            {.from = guest_.ip(), .to = Ipv4Address::Parse(kOutside).value(), .from_port = port},
+            std::string(payload, 'x')));
+  }
+
+  void SendAll(const std::vector<testing::Frame>& frames, int count, const std::string& what,
+               Results* results) {
+    const int before = Arrived();
+    const double time = Time([&] {
+      for (int i = 0; i < count; ++i) guest_.Send(frames[i % frames.size()]);
+    });
+    errno = 0;
+    if (const int arrived = Arrived() - before; arrived != count) {
+      Fail(absl::StrCat(name_, ": of ", count, " packets ", arrived, " arrived"));
+    }
+    results->Add({what, name_, bound_}, "1/s", count / (time / 1e6));
+  }
+
+  int Arrived() const {
+    return std::stoi(internet_.Shell(
+        "nft list counter ip sink arrived | grep -o \"packets [0-9]*\" | cut -c 9-"));
+  }
+
+  std::string name_;
+  int bound_;
+  testing::Internet internet_;
+  testing::TapGuest guest_;
+  std::vector<testing::Frame> small_;
+  std::vector<testing::Frame> large_;
+};
+
+// The same bridge, and the TAP as anybody makes it by hand.
+class PlainCandidate final : public Candidate {
+ public:
+  PlainCandidate() : Candidate("plain bridge") {
+    const int bridge = floor_.MakeBridge("svbr0");
+    floor_.CreateTap(
+        {.name = "tap0", .owner = kFirstUid, .alias = "plain", .group = 1, .bridge = bridge});
+    testing::Shell(
+        "ip address add 10.30.0.1/16 dev svbr0; sysctl -qw net.ipv4.ip_forward=1;"
+        "nft add table ip nat; nft 'add chain ip nat out { type nat hook postrouting priority 100; "
+        "}'; nft add rule ip nat out ip saddr 10.30.0.0/16 oifname != svbr0 masquerade");
+  }
+  void Create(Number) override {}
+  void Remove(Number) override { floor_.DeleteLink("tap0"); }
+
+  static v1::Tap Tap() {
+    v1::Tap tap;
+    tap.set_tap_name("tap0");
+    tap.set_guest_ip("10.30.0.2");
+    tap.set_gateway_ip("10.30.0.1");
+    tap.set_mac("02:00:00:00:00:02");
+    return tap;
+  }
+
+ private:
+  Floor floor_;
+};
+
+v1::Tap FirstTap(SvnetdCandidate& svnetd, int leases) {
+  for (Number number = 1; number < leases; ++number) svnetd.Create(number);
+  return svnetd.caller().MustCreate("guest");
+}
+
+void RemoveAll(SvnetdCandidate& svnetd, int leases) {
+  SvnetdCandidate::CleanupBy(svnetd.caller(), v1::CLEANUP_SCOPE_CALLER);
+  svnetd.WaitUntilGone(leases);
+}
+
+int Main(int argc, char** argv) {
+  const Options options = Begin(argc, argv);
+  Results results(options.results);
+  const int many = options.thousand();
+  PlainCandidate plain;
+  SetUp plain_set_up("plain bridge", 1, PlainCandidate::Tap());
+  SvnetdCandidate one;
+  SetUp one_set_up("svnetd", 1, FirstTap(one, 1));
+  SvnetdCandidate thousand;
+  SetUp thousand_set_up("svnetd", many, FirstTap(thousand, many));
+  for (int round = 0; round < options.rounds(15); ++round) {
+    for (SetUp* each : {&plain_set_up, &one_set_up, &thousand_set_up}) {
+      each->Send(options.quick ? 20'000 : 100'000, &results);
+    }
+  }
+  results.Write();
+  RemoveAll(one, 1);
+  RemoveAll(thousand, many);
+  return 0;
+}
+
+}  // namespace
+}  // namespace svnet::bench
+
+int main(int argc, char** argv) { return svnet::bench::Main(argc, argv); }

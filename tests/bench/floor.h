@@ -1,0 +1,57 @@
+// The floor: the device work that nobody can do without, in as few system calls as
+// there are, and with no check that it does not need. In the network namespace that the
+// calling thread is in when the object is made. What fails ends the program.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "daemon/base/unique_fd.h"
+
+namespace svnet::bench {
+
+class Floor {
+ public:
+  Floor();
+
+  // A bridge as svnetd's, but for its addresses. Its ifindex.
+  int MakeBridge(const std::string& name);
+
+  struct Tap {
+    std::string name;
+    uid_t owner;
+    std::string alias;
+    uint32_t group;
+    int bridge;
+  };
+  // Open, TUNSETIFF, TUNSETOWNER, one RTM_SETLINK, TUNSETPERSIST, close.
+  void CreateTap(const Tap& tap);
+  // Destroys one link, or all links of a group. The kernel has done so when it returns.
+  void DeleteLink(const std::string& name);
+  void DeleteGroup(uint32_t group);
+  // Reads every link of the namespace, and how many there are.
+  int DumpLinks();
+
+ private:
+  class Request;
+
+  void Transact(const Request& request, const std::string& what);
+
+  UniqueFd socket_;
+};
+
+// Hears of links that the kernel destroys, from when it is made.
+class DeletedLinks {
+ public:
+  DeletedLinks();
+  // Until the kernel has destroyed `count` links since the last call; it does so within
+  // two minutes, or the program ends.
+  void Wait(int count);
+
+ private:
+  UniqueFd socket_;
+};
+
+}  // namespace svnet::bench

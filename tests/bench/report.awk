@@ -1,0 +1,79 @@
+# results.csv (bench.h) -> Markdown: the targets, then every figure.
+#
+#   awk -v hundred=100 -v thousand=1000 -f report.awk results.csv
+BEGIN { FS = "," }
+FNR == 1 { next }
+{
+  key = $1 "," $2 "," $3 "," $4
+  if (!(key in median)) order[++count] = key
+  unit[key] = $5
+  samples[key] = $6
+  median[key] = $7
+  p99[key] = $8
+}
+
+function figure(value, of) {
+  if (of == "us" && value >= 1e6) return sprintf("%.2f s", value / 1e6)
+  if (of == "us" && value >= 1e3) return sprintf("%.2f ms", value / 1e3)
+  if (of == "us") return sprintf("%.0f µs", value)
+  if (of == "1/s") return sprintf("%.0f /s", value)
+  return sprintf("%.1f %s", value, of)
+}
+
+function row(what, value, sign, limit, of) {
+  printf "| %s | %s %g%s | %.2f%s | %s |\n", what, sign == "<=" ? "≤" : "≥", limit, of, value, of,
+    (sign == "<=" ? value <= limit : value >= limit) ? "met" : "**missed**"
+}
+
+# A target for a value, in units of `by`'s median; `p99_of` is 1 for the value's 99th percentile.
+function target(what, value, by, sign, limit, p99_of) {
+  if (!(value in median) || !(by in median)) {
+    printf "| %s | | | not measured |\n", what
+    return
+  }
+  row(what, (p99_of ? p99[value] : median[value]) / median[by], sign, limit, "")
+}
+
+function create(who, present) { return "create," who "," present ",1" }
+
+END {
+  printf "| target (ratios of medians) | wanted | is | |\n|---|---|---|---|\n"
+  target("CreateTap / floor, 1 TAP present", create("svnetd", 1), create("floor", 1), "<=", 1.6)
+  target("CreateTap / floor, " hundred " present", create("svnetd", hundred),
+    create("floor", hundred), "<=", 1.6)
+  target("CreateTap / floor, " thousand " present", create("svnetd", thousand),
+    create("floor", thousand), "<=", 1.4)
+  target("qemu-bridge-helper / CreateTap", create("qemu-bridge-helper", 1), create("svnetd", 1),
+    ">=", 2.5)
+  target("the ancestor / CreateTap", create("ancestor", 1), create("svnetd", 1), ">=", 12)
+  target("CNI / CreateTap", create("cni", 1), create("svnetd", 1), ">=", 30)
+  target("RemoveTap until it is answered / the kernel's destroy", "remove,svnetd," thousand ",1",
+    "remove,floor," thousand ",1", "<=", 0.06)
+  target(thousand " removals by 64 callers until the last device is gone / one group",
+    "remove all until gone,svnetd," thousand ",64", "remove all,floor," thousand ",1", "<=", 1.5)
+  target("Cleanup of " thousand " until the last device is gone / one group",
+    "cleanup until gone,svnetd," thousand ",1", "remove all,floor," thousand ",1", "<=", 1.3)
+  target("TAPs a second, 64 callers / the floor's one thread", "create all,svnetd,0,64",
+    "create all,floor,0,1", ">=", 0.8)
+  storm = thousand * 9 / 10
+  target("CreateTap in a storm of removals, p99 / its quiet median",
+    create("svnetd in a storm", storm), create("svnetd quiet", storm), "<=", 10, 1)
+  target("restart with " thousand " TAPs until ready / one link dump",
+    "restart,svnetd," thousand ",1", "link dump,floor," thousand ",1", "<=", 10)
+  memory = "resident memory,svnetd," thousand ",64"
+  if (memory in median) row("resident memory, " thousand " leases", median[memory], "<=", 32, " MiB")
+  target("packets a second through the NAT / the plain bridge",
+    "packets to outside,svnetd,1,1", "packets to outside,plain bridge,1,1", ">=", 0.95)
+  target("the same with " thousand " guests bound / with 1", "packets to outside,svnetd," thousand ",1",
+    "packets to outside,svnetd,1,1", ">=", 0.97)
+  printf "\n### All figures\n\n"
+  printf "| operation | who | TAPs present | callers | median | p99 | samples |\n"
+  printf "|---|---|---:|---:|---:|---:|---:|\n"
+  for (i = 1; i <= count; ++i) {
+    split(order[i], of, ",")
+    printf "| %s | %s | %s | %s | %s | %s | %s |\n", of[1], of[2], of[3], of[4],
+      figure(median[order[i]], unit[order[i]]), figure(p99[order[i]], unit[order[i]]),
+      samples[order[i]]
+  }
+  printf "\n"
+}

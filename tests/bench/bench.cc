@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "tests/bench/floor.h"
 #include "tests/sandbox/sandbox.h"
 
 namespace svnet::bench {
@@ -22,6 +23,18 @@ double Quantile(std::vector<double> values, double quantile) {
   const double rank = quantile * static_cast<double>(values.size());
   const auto index = static_cast<size_t>(std::max(0.0, rank - 1e-9));
   return values[std::min(index, values.size() - 1)];
+}
+
+// The kernel destroys namespaces in the background, one batch after the other, and holds
+// up everybody who makes or destroys a link. When this returns, those of the runs before
+// are gone: a namespace that died after them is.
+void WaitForDyingNamespaces() {
+  testing::EnterFreshNetworkNamespace();
+  DeletedLinks deleted;
+  testing::Shell(
+      "ip netns add last; ip link add here type veth peer name there netns last;"
+      "ip netns delete last");
+  deleted.Wait(1);
 }
 
 }  // namespace
@@ -42,6 +55,7 @@ Options Begin(int argc, char** argv) {
     std::exit(2);
   }
   testing::EnterPrivateMounts();
+  WaitForDyingNamespaces();
   return options;
 }
 

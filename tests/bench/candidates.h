@@ -1,10 +1,9 @@
 // Who is measured: everybody gives a VM a device on a bridge, and takes it away again.
-// Each in a network namespace of its own.
+// Each in a network namespace of its own. The peers are in peers.h.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "daemon/base/unique_fd.h"
 #include "tests/bench/floor.h"
@@ -86,57 +85,6 @@ class SvnetdCandidate final : public Candidate {
   std::unique_ptr<testing::Daemon> daemon_;
   std::unique_ptr<testing::Client> caller_;
   DeletedLinks deleted_;
-};
-
-// The ancestor: `ip`, by way of a shell, three times.
-class ShellCandidate final : public Candidate {
- public:
-  ShellCandidate();
-
-  void Create(Number number) override;
-  void Remove(Number number) override;
-};
-
-// A TAP without an address, and no NAT.
-class QemuHelperCandidate final : public Candidate {
- public:
-  QemuHelperCandidate();
-
-  void Create(Number number) override;
-  void Remove(Number number) override;
-
- private:
-  std::vector<UniqueFd> taps_;  // by number; they die with their descriptors
-};
-
-// CNI's plugins bridge and host-local, with ipMasq.
-class CniCandidate final : public Candidate {
- public:
-  CniCandidate();
-
-  void Prepare(Number number) override;
-  void Create(Number number) override;
-  void Remove(Number number) override;
-
- private:
-  void Run(const char* command, Number number);
-
-  testing::TemporaryFolder folder_;
-};
-
-// What podman asks.
-class NetavarkCandidate final : public Candidate {
- public:
-  NetavarkCandidate();
-
-  void Prepare(Number number) override;
-  void Create(Number number) override;
-  void Remove(Number number) override;
-
- private:
-  void Run(const char* command, Number number);
-
-  testing::TemporaryFolder folder_;
 };
 
 }  // namespace svnet::bench

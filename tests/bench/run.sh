@@ -34,7 +34,7 @@ step "packages"
 install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
 
 step "build"
-programs=(taps callers restart data_path)
+programs=(data_path restart callers taps)
 build=build/bench
 results=$build/results.csv
 mkdir -p build
@@ -44,12 +44,20 @@ if ! { cmake --preset bench && cmake --build --preset bench --target svnetd benc
   exit 1
 fi
 
-# What a program leaves behind goes with its namespaces: processes, too.
+# What a program leaves behind goes with its namespaces: processes, too. unshare(1) heeds
+# no signal but this one.
+child=
+trap '[[ -z $child ]] || kill -KILL "$child"' EXIT
+trap 'exit 130' INT TERM
+
 rm -f "$results"
 for program in "${programs[@]}"; do
   step "measure: $program"
   unshare --net --mount --pid --fork --mount-proc --kill-child \
-    "$build/tests/bench/bench_$program" ${quick[@]+"${quick[@]}"} "$results"
+    "$build/tests/bench/bench_$program" ${quick[@]+"${quick[@]}"} "$results" &
+  child=$!
+  wait "$child"
+  child=
 done
 
 step "measure: the pure parts"

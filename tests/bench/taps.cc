@@ -4,6 +4,7 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/candidates.h"
+#include "tests/bench/peers.h"
 
 namespace svnet::bench {
 namespace {

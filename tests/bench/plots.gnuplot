@@ -32,5 +32,5 @@ plot rows("create all,(floor|svnetd),0,[0-9]+", "2,4,7") \
 set ylabel "packets a second"
 set output folder."/data_path.svg"
 set title "Small packets from a guest to the outside, with so many guests bound"
-plot rows("packets to outside,[a-z ]+,[0-9]+,1", "2,3,7") \
+plot rows("packets,[a-z ]+,[0-9]+,1", "2,3,7") \
   using 0:3:xtic(stringcolumn(1)." ".stringcolumn(2)) with boxes linecolor rgb "#4472a8"

@@ -1,5 +1,5 @@
 # gnuplot -e "results='results.csv'; folder='.'; hundred=100" plots.gnuplot
-set terminal svg size 720,360 font "sans-serif,13" background "white"
+set terminal svg size 960,360 font "sans-serif,13" background "white"
 set datafile separator ","
 set style fill solid 0.8
 set boxwidth 0.7

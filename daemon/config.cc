@@ -101,4 +101,12 @@ std::variant<Config, Exit> LoadConfig(int argc, const char* const* argv) {
   return Exit{.code = 1, .text = absl::StrCat("svnetd: ", config.status().message(), "\n")};
 }
 
+std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next) {
+  std::vector<absl::string_view> keys;
+  for (const Key& key : AllKeys()) {
+    if (key.differs != nullptr && key.differs(running, next)) keys.push_back(key.name);
+  }
+  return keys;
+}
+
 }  // namespace svnet

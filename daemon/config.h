@@ -67,4 +67,8 @@ struct Exit {
 // absent.
 std::variant<Config, Exit> LoadConfig(int argc, const char* const* argv);
 
+// The keys in which `next` differs from `running` and that hold only after a restart;
+// `log_level`, [callers] and [limits] can change while svnetd runs. Pure.
+std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next);
+
 }  // namespace svnet

@@ -185,36 +185,45 @@ absl::Status SetConnections(Config* config, absl::string_view text, const Accoun
   return SetCount(&config->connections, 1, text);
 }
 
+template <auto kMember>
+bool Differs(const Config& one, const Config& other) {
+  return one.*kMember != other.*kMember;
+}
+constexpr bool (*kReloaded)(const Config&, const Config&) = nullptr;
+
 constexpr std::array kKeys = {
-    Key{"", "socket", Type::kText, SetSocket, "PATH",
+    Key{"", "socket", Type::kText, SetSocket, Differs<&Config::socket>, "PATH",
         "Where callers connect (/run/svnet/svnetd.sock)"},
-    Key{"", "socket_group", Type::kText, SetSocketGroup, "GROUP",
+    Key{"", "socket_group", Type::kText, SetSocketGroup, Differs<&Config::socket_group>, "GROUP",
         "Whose members may connect; empty: only root (svnet)"},
-    Key{"", "bridge", Type::kText, SetBridge, "NAME", "The bridge (svbr0)"},
-    Key{"", "subnet", Type::kText, SetSubnet, "PREFIX",
+    Key{"", "bridge", Type::kText, SetBridge, Differs<&Config::bridge>, "NAME",
+        "The bridge (svbr0)"},
+    Key{"", "subnet", Type::kText, SetSubnet, Differs<&Config::subnet>, "PREFIX",
         "The network's prefix, /8 to /30 (172.30.0.0/24)"},
-    Key{"", "mtu", Type::kTextOrInteger, SetMtu, "BYTES|auto",
+    Key{"", "mtu", Type::kTextOrInteger, SetMtu, Differs<&Config::mtu>, "BYTES|auto",
         "auto: as the default route's link (auto)"},
-    Key{"", "log_level", Type::kText, SetLogLevel, "LEVEL", "debug, info, warning or error (info)"},
-    Key{"", "isolation", Type::kText, SetIsolation, "none|owner|all",
+    Key{"", "log_level", Type::kText, SetLogLevel, kReloaded, "LEVEL",
+        "debug, info, warning or error (info)"},
+    Key{"", "isolation", Type::kText, SetIsolation, Differs<&Config::isolation>, "none|owner|all",
         "Whose guests never reach each other: nobody's, those of two owners, all (owner)"},
-    Key{"", "host_access", Type::kText, SetHostAccess, "allow|deny",
+    Key{"", "host_access", Type::kText, SetHostAccess, Differs<&Config::host_access>, "allow|deny",
         "Whether guests may open connections to the host (allow)"},
-    Key{"", "host_ports", Type::kTexts, SetHostPorts, "udp/53,...",
+    Key{"", "host_ports", Type::kTexts, SetHostPorts, Differs<&Config::host_ports>, "udp/53,...",
         "Where they may all the same (none)"},
-    Key{"", "blocked_destinations", Type::kTexts, SetBlockedDestinations, "PREFIX,...",
+    Key{"", "blocked_destinations", Type::kTexts, SetBlockedDestinations,
+        Differs<&Config::blocked_destinations>, "PREFIX,...",
         "What guests may not reach outside (169.254.0.0/16: a cloud's metadata)"},
-    Key{"callers", "allow_users", Type::kTexts, SetAllowUsers, "USER,...|*",
+    Key{"callers", "allow_users", Type::kTexts, SetAllowUsers, kReloaded, "USER,...|*",
         "Who may connect besides the socket's group; *: everybody (none)"},
-    Key{"callers", "allow_groups", Type::kTexts, SetAllowGroups, "GROUP,...",
+    Key{"callers", "allow_groups", Type::kTexts, SetAllowGroups, kReloaded, "GROUP,...",
         "The same, by group (none)"},
-    Key{"callers", "admin_groups", Type::kTexts, SetAdminGroups, "GROUP,...",
+    Key{"callers", "admin_groups", Type::kTexts, SetAdminGroups, kReloaded, "GROUP,...",
         "Whose members are administrators, as root is (none)"},
-    Key{"limits", "taps_per_user", Type::kInteger, SetTapsPerUser, "N",
+    Key{"limits", "taps_per_user", Type::kInteger, SetTapsPerUser, kReloaded, "N",
         "How many TAPs a user may have (64)"},
-    Key{"limits", "connections_per_user", Type::kInteger, SetConnectionsPerUser, "N",
+    Key{"limits", "connections_per_user", Type::kInteger, SetConnectionsPerUser, kReloaded, "N",
         "How many connections (64)"},
-    Key{"limits", "connections", Type::kInteger, SetConnections, "N",
+    Key{"limits", "connections", Type::kInteger, SetConnections, kReloaded, "N",
         "How many all users together (4096)"},
 };
 

@@ -23,6 +23,9 @@ struct Key {
   absl::string_view name;   // no two alike, whatever the table
   Type type;
   absl::Status (*set)(Config*, absl::string_view, const Accounts&);
+  // Whether two configurations differ in it; nullptr: a reload changes it, so that it
+  // does not matter. Any other needs a restart.
+  bool (*differs)(const Config&, const Config&);
   absl::string_view placeholder;
   absl::string_view help;
 };

@@ -3,26 +3,24 @@
 //   Config -> Kernel, Reaper, Firewall -> NetworkManager -> CallerServers -> Housekeeping
 //   -> AcceptLoop
 #include <grp.h>
-#include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <systemd/sd-daemon.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/base/unique_fd.h"
 #include "daemon/config.h"
 #include "daemon/firewall/nft_firewall.h"
 #include "daemon/kernel/instance_lock.h"
@@ -37,6 +35,7 @@
 #include "daemon/rpc/event_log.h"
 #include "daemon/rpc/library_logs.h"
 #include "daemon/rpc/listening_socket.h"
+#include "daemon/service_manager.h"
 
 namespace svnet {
 namespace {
@@ -44,39 +43,25 @@ namespace {
 // How long calls that run may go on after SIGTERM; systemd's patience is 90 s.
 constexpr absl::Duration kDrainTime = absl::Seconds(10);
 
+spdlog::level::level_enum Spdlogs(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kInfo:
+      break;
+  }
+  return spdlog::level::info;
+}
+
 void StartLog(LogLevel level) {
   auto logger = spdlog::stderr_logger_mt("svnetd");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
-  switch (level) {
-    case LogLevel::kDebug:
-      logger->set_level(spdlog::level::debug);
-      break;
-    case LogLevel::kInfo:
-      logger->set_level(spdlog::level::info);
-      break;
-    case LogLevel::kWarning:
-      logger->set_level(spdlog::level::warn);
-      break;
-    case LogLevel::kError:
-      logger->set_level(spdlog::level::err);
-      break;
-  }
+  logger->set_level(Spdlogs(level));
   spdlog::set_default_logger(std::move(logger));
-}
-
-// Readable when svnetd is told to end. Threads that start later inherit the mask, so
-// the signals come here and nowhere else.
-absl::StatusOr<UniqueFd> OpenStopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  UniqueFd stop(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!stop.valid() || sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
-    return absl::ErrnoToStatus(errno, "signalfd");
-  }
-  signal(SIGPIPE, SIG_IGN);  // a caller who hangs up is an error like any other
-  return stop;
 }
 
 // As many descriptors as may be: a connection takes two.
@@ -104,8 +89,80 @@ std::optional<gid_t> FindSocketGroup(const std::string& name) {
   return std::nullopt;
 }
 
-absl::Status Serve(const Config& config) {
-  SVNET_ASSIGN_OR_RETURN(const UniqueFd stop, OpenStopSignals());
+void Warn(const absl::Status& status) {
+  if (!status.ok()) spdlog::warn("{}", std::string(status.message()));
+}
+
+// systemd's, or one of our own.
+absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
+                                                    const AdmissionRules& callers) {
+  SVNET_ASSIGN_OR_RETURN(std::optional<ListeningSocket> systemds,
+                         ListeningSocket::TakeFromSystemd());
+  if (!systemds.has_value()) {
+    return ListeningSocket::Listen(config.socket, callers.socket_group,
+                                   callers.ReachBeyondSocketGroup());
+  }
+  if (systemds->path() != config.socket) {
+    spdlog::warn("systemd listens at {}, not at {}: `socket` does not hold, svnetd.socket does",
+                 systemds->path(), config.socket);
+  }
+  Warn(systemds->SetOpen(callers.ReachBeyondSocketGroup()));
+  return *std::move(systemds);
+}
+
+using LoadedConfig = std::variant<Config, Exit>;
+
+// What a reload is for.
+struct Service {
+  const Config& running;
+  const ListeningSocket& listening;
+  std::optional<gid_t> socket_group;
+  AcceptLoop* loop;
+};
+
+// Brings into force what can change while svnetd runs; all of it, or nothing.
+void Reload(const LoadedConfig& loaded, const Service& service) {
+  if (const auto* exit = std::get_if<Exit>(&loaded)) {
+    spdlog::error("not reloaded, the settings stay as they were: {}",
+                  std::string(absl::StripAsciiWhitespace(exit->text)));
+    return;
+  }
+  const Config& next = std::get<Config>(loaded);
+  AdmissionRules callers = next.callers;
+  callers.socket_group = service.socket_group;
+  service.loop->ChangeRules(callers, MaxConnections(next));
+  Warn(service.listening.SetOpen(callers.ReachBeyondSocketGroup()));
+  spdlog::default_logger()->set_level(Spdlogs(next.log_level));
+  spdlog::info("reloaded: log_level, [callers], [limits]");
+  const std::vector<absl::string_view> left = KeysThatNeedRestart(service.running, next);
+  if (!left.empty())
+    spdlog::warn("changed, and holds only after a restart: {}", absl::StrJoin(left, ", "));
+}
+
+// Until svnetd is told to end.
+absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const Service& service,
+                        CallerServers* servers, ServiceManager* manager) {
+  while (true) {
+    SVNET_RETURN_IF_ERROR(service.loop->Run());
+    switch (manager->Next()) {
+      case ServiceManager::Request::kStop:
+        return absl::OkStatus();
+      case ServiceManager::Request::kReload:
+        manager->Reloading();
+        Reload(load(), service);
+        manager->Ready();
+        break;
+      case ServiceManager::Request::kPing:
+        if (servers->AreCallsRun()) manager->Alive();
+        break;
+      case ServiceManager::Request::kNothing:
+        break;
+    }
+  }
+}
+
+absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& load) {
+  SVNET_ASSIGN_OR_RETURN(ServiceManager service_manager, ServiceManager::Open());
   RouteLibraryLogs();
   SVNET_ASSIGN_OR_RETURN(const UniqueFd instance, LockInstance(config.bridge));
   if (!instance.valid()) {
@@ -130,9 +187,7 @@ absl::Status Serve(const Config& config) {
                                     .isolation = config.isolation};
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
-  SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening,
-                         ListeningSocket::Listen(config.socket, callers.socket_group,
-                                                 callers.ReachBeyondSocketGroup()));
+  SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkManager> manager,
                          NetworkManager::Start(settings, {.kernel = kernel.get(),
                                                           .reaper = reaper.get(),
@@ -143,29 +198,35 @@ absl::Status Serve(const Config& config) {
   manager->SetOnReaped([&] { servers.Resume(); });
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
                          Housekeeping::Start(manager.get()));
-  SVNET_ASSIGN_OR_RETURN(
-      const std::unique_ptr<AcceptLoop> loop,
-      AcceptLoop::Create(listening.fd(), stop.get(), callers, MaxConnections(config), &servers));
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<AcceptLoop> loop,
+                         AcceptLoop::Create(listening.fd(), service_manager.fd(), callers,
+                                            MaxConnections(config), &servers));
   spdlog::info("svnetd {} serves {} on bridge {} at {}, {} leases adopted", SVNET_VERSION,
-               config.subnet.ToString(), config.bridge.text(), config.socket,
+               config.subnet.ToString(), config.bridge.text(), listening.path(),
                manager->lease_count());
-  sd_notify(0, "READY=1");
-  SVNET_RETURN_IF_ERROR(loop->Run());
-  sd_notify(0, "STOPPING=1");
+  service_manager.Ready();
+  const Service service = {.running = config,
+                           .listening = listening,
+                           .socket_group = callers.socket_group,
+                           .loop = loop.get()};
+  SVNET_RETURN_IF_ERROR(ServeCalls(load, service, &servers, &service_manager));
+  service_manager.Stopping();
   spdlog::info("svnetd ends; TAPs, bridge and NAT stay");
+  SVNET_RETURN_IF_ERROR(loop->Settle());
   servers.FinishCalls(absl::Now() + kDrainTime);
   loop->Disconnect();
   return absl::OkStatus();
 }
 
 int Main(int argc, const char* const* argv) {
-  const std::variant<Config, Exit> config = LoadConfig(argc, argv);
+  const auto load = [&] { return LoadConfig(argc, argv); };
+  const LoadedConfig config = load();
   if (const auto* exit = std::get_if<Exit>(&config)) {
     std::fputs(exit->text.c_str(), exit->code == 0 ? stdout : stderr);
     return exit->code;
   }
   StartLog(std::get<Config>(config).log_level);
-  const absl::Status status = Serve(std::get<Config>(config));
+  const absl::Status status = Serve(std::get<Config>(config), load);
   if (status.ok()) return 0;
   spdlog::critical("svnetd cannot go on: {}", std::string(status.message()));
   return 1;

@@ -34,33 +34,34 @@ constexpr uint32_t kMaxRefused = 8;
 
 // The numbers of what is no connection.
 constexpr uint64_t kListening = 0;
-constexpr uint64_t kStop = 1;
+constexpr uint64_t kWake = 1;
 constexpr uint64_t kFirstConnection = 2;
 
 UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 }  // namespace
 
-AcceptLoop::AcceptLoop(UniqueFd epoll, UniqueFd spare, int listening, const AdmissionRules& rules,
-                       size_t max_connections, CallerServers* servers)
+AcceptLoop::AcceptLoop(UniqueFd epoll, UniqueFd spare, int listening, int wake,
+                       const AdmissionRules& rules, size_t max_connections, CallerServers* servers)
     : epoll_(std::move(epoll)),
       spare_(std::move(spare)),
       listening_(listening),
+      wake_(wake),
       rules_(rules),
       max_connections_(max_connections),
       servers_(servers),
       next_number_(kFirstConnection) {}
 
-absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(int listening, int stop,
+absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(int listening, int wake,
                                                                const AdmissionRules& rules,
                                                                size_t max_connections,
                                                                CallerServers* servers) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll_create1");
-  std::unique_ptr<AcceptLoop> loop(
-      new AcceptLoop(std::move(epoll), OpenSpare(), listening, rules, max_connections, servers));
+  std::unique_ptr<AcceptLoop> loop(new AcceptLoop(std::move(epoll), OpenSpare(), listening, wake,
+                                                  rules, max_connections, servers));
   SVNET_RETURN_IF_ERROR(loop->Watch(EPOLL_CTL_ADD, listening, kListening, EPOLLIN));
-  SVNET_RETURN_IF_ERROR(loop->Watch(EPOLL_CTL_ADD, stop, kStop, EPOLLIN));
+  SVNET_RETURN_IF_ERROR(loop->Watch(EPOLL_CTL_ADD, wake, kWake, EPOLLIN));
   return loop;
 }
 
@@ -71,24 +72,57 @@ absl::Status AcceptLoop::Watch(int operation, int fd, uint64_t number, uint32_t 
 }
 
 absl::Status AcceptLoop::Run() {
-  std::array<epoll_event, 64> events;
   while (true) {
-    const int count =
-        epoll_wait(epoll_.get(), events.data(), events.size(), MillisecondsToNextDeadline());
-    if (count < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "epoll_wait");
-    for (int i = 0; i < count; ++i) {
-      const uint64_t number = events[i].data.u64;
-      if (number == kStop) return absl::OkStatus();
-      number == kListening ? Accept() : OnEvent(number, events[i].events);
-    }
-    CloseOverdue();
+    SVNET_ASSIGN_OR_RETURN(const bool woken, HandleEvents(TimeToNextDeadline()));
+    if (woken) return absl::OkStatus();
   }
 }
 
-int AcceptLoop::MillisecondsToNextDeadline() const {
-  if (deadlines_.empty()) return -1;
-  const absl::Duration left = deadlines_.front().when - MonotonicNow();
-  return static_cast<int>(std::clamp<int64_t>(absl::ToInt64Milliseconds(left) + 1, 0, 60'000));
+void AcceptLoop::ChangeRules(const AdmissionRules& rules, size_t max_connections) {
+  rules_ = rules;
+  max_connections_ = max_connections;
+}
+
+absl::Status AcceptLoop::Settle() {
+  SVNET_RETURN_IF_ERROR(Watch(EPOLL_CTL_DEL, listening_, kListening, 0));
+  SVNET_RETURN_IF_ERROR(Watch(EPOLL_CTL_DEL, wake_, kWake, 0));
+  const absl::Time end = MonotonicNow() + kSettleTime;
+  for (absl::Time now = MonotonicNow(); now < end && HasConnectionSince(now - kSettleTime);
+       now = MonotonicNow()) {
+    SVNET_RETURN_IF_ERROR(HandleEvents(end - now).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> AcceptLoop::HandleEvents(absl::Duration timeout) {
+  constexpr absl::Duration kLongest = absl::Minutes(1);
+  // Rounded up, or what is due in less than a millisecond is waited for in circles.
+  const int64_t milliseconds =
+      absl::ToInt64Milliseconds(std::clamp(timeout, absl::ZeroDuration(), kLongest)) + 1;
+  std::array<epoll_event, 64> events;
+  const int count =
+      epoll_wait(epoll_.get(), events.data(), events.size(), static_cast<int>(milliseconds));
+  if (count < 0 && errno != EINTR) return absl::ErrnoToStatus(errno, "epoll_wait");
+  bool woken = false;
+  for (int i = 0; i < count; ++i) {
+    const uint64_t number = events[i].data.u64;
+    if (number == kWake) {
+      woken = true;  // the others are told once: they must be heard all the same
+    } else {
+      number == kListening ? Accept() : OnEvent(number, events[i].events);
+    }
+  }
+  CloseOverdue();
+  return woken;
+}
+
+absl::Duration AcceptLoop::TimeToNextDeadline() const {
+  return deadlines_.empty() ? absl::InfiniteDuration() : deadlines_.front().when - MonotonicNow();
+}
+
+bool AcceptLoop::HasConnectionSince(absl::Time time) const {
+  return std::any_of(connections_.begin(), connections_.end(),
+                     [&](const auto& each) { return each.second.since >= time; });
 }
 
 void AcceptLoop::Disconnect() {
@@ -123,8 +157,9 @@ void AcceptLoop::RefuseWithoutDescriptor() {
 absl::Status AcceptLoop::Admit(UniqueFd fd) {
   SVNET_ASSIGN_OR_RETURN(const Caller peer, IdentifyCaller(fd.get()));
   const Admission admission = svnet::Admit(peer, rules_);
+  const absl::Time now = absl::Now();
   Connection connection = {
-      .fd = std::move(fd), .caller = admission.caller, .verdict = admission.verdict};
+      .fd = std::move(fd), .caller = admission.caller, .verdict = admission.verdict, .since = now};
   if (!MayKeep(admission, &connection.verdict)) return absl::OkStatus();
   const uint64_t number = next_number_++;
   // Edge-triggered: a caller who sends less than a preface wakes nobody again and again.
@@ -132,7 +167,7 @@ absl::Status AcceptLoop::Admit(UniqueFd fd) {
       Watch(EPOLL_CTL_ADD, connection.fd.get(), number, EPOLLIN | EPOLLRDHUP | EPOLLET));
   Count& count = counts_[peer.uid];
   ++(connection.verdict.ok() ? count.admitted : count.refused);
-  deadlines_.push_back({.when = MonotonicNow() + kPatience, .connection = number});
+  deadlines_.push_back({.when = now + kPatience, .connection = number});
   connections_.emplace(number, std::move(connection));
   return absl::OkStatus();
 }

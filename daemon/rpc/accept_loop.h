@@ -22,16 +22,25 @@ namespace svnet {
 // caller alone. Not thread-safe; one thread runs it.
 class AcceptLoop {
  public:
-  // `listening`: a listening, non-blocking socket. `stop`: when there is something to
+  // `listening`: a listening, non-blocking socket. `wake`: when there is something to
   // read from it, Run returns. Both, and `servers`, must outlive it. At most
   // `max_connections` at a time, root's not counted.
-  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Create(int listening, int stop,
+  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Create(int listening, int wake,
                                                             const AdmissionRules& rules,
                                                             size_t max_connections,
                                                             CallerServers* servers);
 
-  // Until `stop`. An error is one that leaves nothing to go on with.
+  // Until `wake`; may be called again. An error is one that leaves nothing to go on with.
   absl::Status Run();
+
+  // Holds for connections that come from now on; those that are there keep what they
+  // were admitted with.
+  void ChangeRules(const AdmissionRules& rules, size_t max_connections);
+
+  // Takes no more connections: they wait, in the kernel, for who next listens on the
+  // socket. Returns when those that are too young to have been used are closed or old
+  // enough (at most kSettleTime): who has connected and not yet called still can.
+  absl::Status Settle();
 
   // Ends all connections, at once: whoever still waits for an answer gets UNAVAILABLE,
   // which a shutdown of gRPC's would make CANCELLED.
@@ -44,12 +53,15 @@ class AcceptLoop {
     UniqueFd fd;
     Caller caller;
     absl::Status verdict;
+    absl::Time since;
     // Handed to gRPC. Before, svnetd waits for what every HTTP/2 client begins with.
     bool served = false;
   };
   // By number: a descriptor's is used again, perhaps while an event of the last one's
   // is still on its way; these are not.
   using Connections = std::unordered_map<uint64_t, Connection>;
+
+  static constexpr absl::Duration kSettleTime = absl::Seconds(1);
 
   // What the connections of a uid come to.
   struct Count {
@@ -64,11 +76,14 @@ class AcceptLoop {
     uint64_t connection;
   };
 
-  AcceptLoop(UniqueFd epoll, UniqueFd spare, int listening, const AdmissionRules& rules,
+  AcceptLoop(UniqueFd epoll, UniqueFd spare, int listening, int wake, const AdmissionRules& rules,
              size_t max_connections, CallerServers* servers);
 
   absl::Status Watch(int operation, int fd, uint64_t number, uint32_t events);
-  int MillisecondsToNextDeadline() const;
+  // Waits for events, no longer than `timeout`, and handles them. Whether `wake` was one.
+  absl::StatusOr<bool> HandleEvents(absl::Duration timeout);
+  absl::Duration TimeToNextDeadline() const;
+  bool HasConnectionSince(absl::Time time) const;
   // All that wait.
   void Accept();
   // Out of descriptors: the one that waits is closed, or the loop would spin.
@@ -85,8 +100,9 @@ class AcceptLoop {
   const UniqueFd epoll_;
   UniqueFd spare_;  // for RefuseWithoutDescriptor
   const int listening_;
-  const AdmissionRules rules_;
-  const size_t max_connections_;
+  const int wake_;
+  AdmissionRules rules_;
+  size_t max_connections_;
   CallerServers* const servers_;
   Connections connections_;
   std::map<uid_t, Count> counts_;

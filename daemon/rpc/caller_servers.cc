@@ -16,6 +16,8 @@ constexpr int kMaxMessage = 16 << 10;  // bytes
 constexpr int kMaxMetadata = 4 << 10;  // bytes
 constexpr int kMaxStreams = 32;        // of one connection; a client's others wait
 
+constexpr uid_t kNobody = static_cast<uid_t>(-1);  // no caller has it
+
 }  // namespace
 
 CallerServers::~CallerServers() {
@@ -59,6 +61,14 @@ void CallerServers::Closed(const Caller& caller, const absl::Status& verdict) {
   if (found == servers_.end()) return;
   --found->second.connections;
   StopLongestIdle();
+}
+
+bool CallerServers::AreCallsRun() {
+  if (!probe_has_run_.exchange(false)) return false;
+  return queue_.Submit(kNobody, [this] {
+    probe_has_run_ = true;
+    queue_.Answered();
+  }) == CallQueue::Admission::kAccepted;
 }
 
 void CallerServers::StopLongestIdle() {

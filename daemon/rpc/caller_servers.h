@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -42,6 +43,10 @@ class CallerServers {
   // run have ended, or at `deadline`.
   void FinishCalls(absl::Time deadline);
 
+  // Whether the thread that runs the calls has come to what the last AreCallsRun gave it
+  // to do, in turn with everybody's calls. So it takes two to learn that calls hang.
+  bool AreCallsRun();
+
  private:
   struct Server {
     std::unique_ptr<NetworkService> service;  // outlives the server
@@ -62,6 +67,7 @@ class CallerServers {
 
   NetworkManager* const manager_;
   std::map<Key, Server> servers_;
+  std::atomic<bool> probe_has_run_ = true;  // AreCallsRun's
   // Their threads end before the services go that their calls are of.
   StreamPump pump_;
   CallQueue queue_;

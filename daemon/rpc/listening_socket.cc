@@ -1,7 +1,10 @@
 #include "daemon/rpc/listening_socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -64,6 +67,16 @@ absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   return unlink(path.c_str()) == 0 || errno == ENOENT ? absl::OkStatus() : Errno(path);
 }
 
+absl::StatusOr<std::string> PathOf(const UniqueFd& fd) {
+  sockaddr_un address = {};
+  socklen_t size = sizeof(address);
+  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return Errno("getsockname");
+  }
+  if (address.sun_path[0] == '/') return std::string(address.sun_path);
+  return absl::InvalidArgumentError("the socket that systemd passes has no path");
+}
+
 absl::Status Bind(const UniqueFd& fd, const sockaddr_un& address) {
   // Born closed to everybody else: it must not be open between bind and chmod.
   const mode_t before = umask(0177);
@@ -84,18 +97,52 @@ absl::StatusOr<ListeningSocket> ListeningSocket::Listen(absl::string_view path_t
   SVNET_RETURN_IF_ERROR(Bind(fd, address));
   struct stat file = {};
   if (lstat(path.c_str(), &file) != 0) return Errno(path);
-  ListeningSocket listening(std::move(fd), path, file);  // unlinks it, should the rest fail
+  ListeningSocket listening(std::move(fd), path);
+  listening.file_ = file;  // unlinks it, should the rest fail
+  listening.group_ = group;
   if (group.has_value() && lchown(path.c_str(), 0, *group) != 0) return Errno("chown");
-  const mode_t mode = open ? 0666 : group.has_value() ? 0660 : 0600;
-  if (chmod(path.c_str(), mode) != 0) return Errno("chmod");
+  SVNET_RETURN_IF_ERROR(listening.SetOpen(open));
   if (listen(listening.fd(), SOMAXCONN) != 0) return Errno("listen");
   return listening;
 }
 
-ListeningSocket::~ListeningSocket() {
+absl::StatusOr<std::optional<ListeningSocket>> ListeningSocket::TakeFromSystemd() {
+  const int count = sd_listen_fds(1);
+  if (count == 0) return std::nullopt;
+  UniqueFd fd(SD_LISTEN_FDS_START);
+  if (count != 1 || sd_is_socket_unix(fd.get(), SOCK_STREAM, 1, nullptr, 0) <= 0) {
+    return absl::InvalidArgumentError(
+        "systemd passes something else than one listening Unix stream socket: look at "
+        "svnetd.socket");
+  }
+  SVNET_ASSIGN_OR_RETURN(const std::string path, PathOf(fd));
+  if (fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK) != 0) return Errno("fcntl");
+  return ListeningSocket(std::move(fd), path);
+}
+
+absl::Status ListeningSocket::SetOpen(bool open) const {
+  if (file_.has_value()) {
+    const mode_t mode = open ? 0666 : group_.has_value() ? 0660 : 0600;
+    return !OwnsFile() || chmod(path_.c_str(), mode) == 0 ? absl::OkStatus() : Errno("chmod");
+  }
   struct stat now = {};
-  if (!fd_.valid() || lstat(path_.c_str(), &now) != 0) return;
-  if (now.st_dev == file_.st_dev && now.st_ino == file_.st_ino) unlink(path_.c_str());
+  if (!open || lstat(path_.c_str(), &now) != 0 || (now.st_mode & 0002) != 0) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("[callers] lets in who cannot open ", path_,
+                   ": `systemctl edit svnetd.socket`, add SocketMode=0666 to its [Socket], and "
+                   "restart it"));
+}
+
+bool ListeningSocket::OwnsFile() const {
+  struct stat now = {};
+  return file_.has_value() && lstat(path_.c_str(), &now) == 0 && now.st_dev == file_->st_dev &&
+         now.st_ino == file_->st_ino;
+}
+
+ListeningSocket::~ListeningSocket() {
+  if (fd_.valid() && OwnsFile()) unlink(path_.c_str());
 }
 
 }  // namespace svnet

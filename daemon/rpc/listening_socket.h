@@ -8,34 +8,50 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "daemon/base/unique_fd.h"
 
 namespace svnet {
 
-// Listens as long as it lives; its file goes with it. Not thread-safe.
+// Listens as long as it lives. Not thread-safe.
 class ListeningSocket {
  public:
   // Makes the socket, mode 0660, root's and `group`'s (nullopt: root's alone, 0600), or
   // `open` to everybody, 0666; and its folder if that is missing. What an svnetd that was killed
   // left behind is replaced. AlreadyExists if somebody listens there; FailedPrecondition if the
-  // file is no socket. Changes the umask for a moment: no threads should run yet.
+  // file is no socket. Changes the umask for a moment: no threads should run yet. Its
+  // file goes with it.
   static absl::StatusOr<ListeningSocket> Listen(absl::string_view path, std::optional<gid_t> group,
                                                 bool open);
+
+  // The one that systemd passes (sd_listen_fds(3)), if it does: it listens already, also
+  // before svnetd starts and after it ends. Its file is systemd's. InvalidArgument if
+  // what is passed is not one listening Unix stream socket with a path.
+  static absl::StatusOr<std::optional<ListeningSocket>> TakeFromSystemd();
 
   ListeningSocket(ListeningSocket&&) = default;
   ~ListeningSocket();
 
   int fd() const { return fd_.get(); }
+  const std::string& path() const { return path_; }
+
+  // Whether everybody may connect, or only root and the group. FailedPrecondition if
+  // the mode is systemd's to say, and closes out who `open` is for.
+  absl::Status SetOpen(bool open) const;
 
  private:
-  ListeningSocket(UniqueFd fd, absl::string_view path, const struct stat& file)
-      : fd_(std::move(fd)), path_(path), file_(file) {}
+  ListeningSocket(UniqueFd fd, absl::string_view path) : fd_(std::move(fd)), path_(path) {}
+
+  // Whether the file is still the one that Listen made.
+  bool OwnsFile() const;
 
   UniqueFd fd_;
   std::string path_;
-  struct stat file_;  // which file is ours: another svnetd may have replaced it
+  std::optional<gid_t> group_;
+  // Which file is ours: another svnetd may have replaced it. nullopt: systemd's.
+  std::optional<struct stat> file_;
 };
 
 }  // namespace svnet

@@ -21,8 +21,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "daemon/base/unique_fd.h"
-
 namespace svnet::testing {
 namespace {
 
@@ -82,13 +80,30 @@ UniqueFd OpenNotifySocket(const std::string& path) {
   return fd;
 }
 
-// True when a message came, false when the process ended first.
-bool WaitForReady(const UniqueFd& notify, pid_t pid) {
+// True when a message came, false when the process ended first, or nothing happened.
+bool WaitForMessage(const UniqueFd& notify, pid_t pid, int timeout_ms) {
   const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   std::array<pollfd, 2> fds = {pollfd{.fd = notify.get(), .events = POLLIN, .revents = 0},
                                pollfd{.fd = process.get(), .events = POLLIN, .revents = 0}};
-  if (poll(fds.data(), fds.size(), kReadyTimeout) == 0) ADD_FAILURE() << "svnetd is not ready";
+  poll(fds.data(), fds.size(), timeout_ms);
   return (fds[0].revents & POLLIN) != 0;
+}
+
+// Of the child that becomes svnetd.
+void Supervise(const Supervision& supervision, const std::string& notify) {
+  setenv("NOTIFY_SOCKET", notify.c_str(), 1);
+  if (supervision.watchdog_time_ms > 0) {
+    setenv("WATCHDOG_USEC", std::to_string(supervision.watchdog_time_ms * 1000).c_str(), 1);
+  }
+  if (supervision.listening < 0) return;
+  constexpr int kFirstPassed = 3;
+  if (supervision.listening == kFirstPassed) {
+    fcntl(kFirstPassed, F_SETFD, 0);
+  } else {
+    dup2(supervision.listening, kFirstPassed);
+  }
+  setenv("LISTEN_FDS", "1", 1);
+  setenv("LISTEN_PID", std::to_string(getpid()).c_str(), 1);
 }
 
 }  // namespace
@@ -107,27 +122,47 @@ Exited RunProgramAs(const RunAs& who, const std::vector<std::string>& command) {
 }
 
 Daemon::Daemon(const std::string& folder, const std::vector<std::string>& flags,
-               const std::string& config, const std::vector<std::string>& wrapper)
-    : socket_(folder + "/svnetd.sock"), log_path_(folder + "/svnetd.log") {
-  const std::string config_path = folder + "/svnetd.toml";
-  std::ofstream(config_path) << config;
+               const std::string& config, const std::vector<std::string>& wrapper,
+               const Supervision& supervision)
+    : socket_(folder + "/svnetd.sock"),
+      log_path_(folder + "/svnetd.log"),
+      config_path_(folder + "/svnetd.toml"),
+      notify_(OpenNotifySocket(folder + "/notify")) {
+  std::ofstream(config_path_) << config;
   std::vector<std::string> command = wrapper;
-  command.insert(command.end(), {kSvnetd, "--config", config_path, "--socket", socket_});
+  command.insert(command.end(), {kSvnetd, "--config", config_path_, "--socket", socket_});
   command.insert(command.end(), flags.begin(), flags.end());
-  const UniqueFd notify = OpenNotifySocket(folder + "/notify");
   pid_ = fork();
   if (pid_ == 0) {
     // It must not outlive a test that ends before its time.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(OpenForWriting(log_path_), STDERR_FILENO);
     dup2(STDERR_FILENO, STDOUT_FILENO);
-    setenv("NOTIFY_SOCKET", (folder + "/notify").c_str(), 1);
+    Supervise(supervision, folder + "/notify");
     execvp(command[0].c_str(), Arguments(command).data());
     _exit(127);
   }
-  if (!WaitForReady(notify, pid_)) {
+  if (!WaitForNotification("READY=1", kReadyTimeout)) {
     exit_code_ = Reap();
   }
+}
+
+bool Daemon::WaitForNotification(const std::string& text, int timeout_ms) {
+  std::array<char, 4096> message;
+  while (WaitForMessage(notify_, pid_, timeout_ms)) {
+    const ssize_t size = recv(notify_.get(), message.data(), message.size(), 0);
+    if (std::string(message.data(), std::max<ssize_t>(size, 0)).find(text) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Daemon::Reload(const std::string& config) {
+  std::ofstream(config_path_) << config;
+  kill(pid_, SIGHUP);
+  EXPECT_TRUE(WaitForNotification("RELOADING=1\nMONOTONIC_USEC="));
+  EXPECT_TRUE(WaitForNotification("READY=1"));
 }
 
 Daemon::~Daemon() {

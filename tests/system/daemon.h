@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/unique_fd.h"
 #include "tests/sandbox/sandbox.h"
 
 namespace svnet::testing {
@@ -39,13 +40,20 @@ struct RunAs {
 Exited RunProgram(const std::vector<std::string>& command);
 Exited RunProgramAs(const RunAs& who, const std::vector<std::string>& command);
 
+// What a service manager gives a service.
+struct Supervision {
+  int listening = -1;        // a socket, as systemd passes it (sd_listen_fds(3))
+  int watchdog_time_ms = 0;  // WatchdogSec=; 0: none
+};
+
 // Started in the caller's network namespace. Ends with the object, if it has not.
 class Daemon {
  public:
   // `flags` come after --socket and --config, so they may repeat neither. Returns when
   // svnetd says that it is ready (sd_notify), or has ended.
   Daemon(const std::string& folder, const std::vector<std::string>& flags,
-         const std::string& config = "", const std::vector<std::string>& wrapper = {});
+         const std::string& config = "", const std::vector<std::string>& wrapper = {},
+         const Supervision& supervision = {});
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -55,6 +63,12 @@ class Daemon {
   const std::string& socket() const { return socket_; }
   // All that it has written to standard error.
   std::string log() const;
+
+  // Takes what svnetd says (sd_notify(3)), of which one text is this; false if there is
+  // no such in that time.
+  bool WaitForNotification(const std::string& text, int timeout_ms = 30'000);
+  // Replaces the file, and has svnetd read it.
+  void Reload(const std::string& config);
 
   // Sends `signal` and waits for the end; the exit code, -1 if a signal ended it. One that
   // has ended already: what it ended with.
@@ -67,6 +81,8 @@ class Daemon {
 
   std::string socket_;
   std::string log_path_;
+  std::string config_path_;
+  UniqueFd notify_;
   pid_t pid_ = -1;
   int exit_code_ = 0;
 };

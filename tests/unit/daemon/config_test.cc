@@ -179,6 +179,40 @@ TEST(ConfigTest, TheSubnetMustHoldAGatewayAndAGuestThatHostsCanHave) {
   }
 }
 
+TEST(ConfigTest, KeysThatAReloadChangesNeedNoRestart) {
+  const Config running = FromText("").value();
+  EXPECT_THAT(KeysThatNeedRestart(running, running), IsEmpty());
+  const Config reloadable = FromText(
+                                "log_level = \"debug\"\n"
+                                "[callers]\nallow_users = [\"alice\"]\n"
+                                "allow_groups = [\"kvm\"]\nadmin_groups = [\"ops\"]\n"
+                                "[limits]\ntaps_per_user = 1\nconnections_per_user = 2\n"
+                                "connections = 3\n[limits.users.bob]\ntaps_per_user = 4\n")
+                                .value();
+  EXPECT_THAT(KeysThatNeedRestart(running, reloadable), IsEmpty());
+}
+
+TEST(ConfigTest, EveryOtherKeyNeedsARestart) {
+  const Config running = FromText("").value();
+  const Config next = FromText(R"(socket = "/tmp/s.sock"
+socket_group = ""
+bridge = "br-vm"
+subnet = "10.0.0.0/8"
+mtu = 9000
+isolation = "all"
+host_access = "deny"
+host_ports = ["udp/53"]
+blocked_destinations = []
+)")
+                          .value();
+  EXPECT_THAT(KeysThatNeedRestart(running, next),
+              ElementsAre("socket", "socket_group", "bridge", "subnet", "mtu", "isolation",
+                          "host_access", "host_ports", "blocked_destinations"));
+  EXPECT_THAT(KeysThatNeedRestart(next, FromText("bridge = \"br-vm\"").value()),
+              ElementsAre("socket", "socket_group", "subnet", "mtu", "isolation", "host_access",
+                          "host_ports", "blocked_destinations"));
+}
+
 TEST(ConfigTest, TheCommandLineIsLoaded) {
   const auto load = [](std::vector<const char*> argv) {
     argv.insert(argv.begin(), "svnetd");

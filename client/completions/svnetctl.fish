@@ -1,0 +1,23 @@
+# Completion of svnetctl(1) for fish.
+complete -c svnetctl -f
+complete -c svnetctl -l socket -r -F -d 'Where svnetd listens'
+complete -c svnetctl -l timeout -x -d 'How long to wait, in seconds'
+complete -c svnetctl -l json -d 'Answer in JSON'
+complete -c svnetctl -l help -d 'Print the help'
+complete -c svnetctl -l version -d 'Print the version'
+complete -c svnetctl -n __fish_use_subcommand -a create -d 'Lease a TAP, an address and a MAC to a VM'
+complete -c svnetctl -n __fish_use_subcommand -a remove -d 'End a lease'
+complete -c svnetctl -n __fish_use_subcommand -a list -d 'Show your TAPs'
+complete -c svnetctl -n __fish_use_subcommand -a boot-args -d 'Print the ip= text'
+complete -c svnetctl -n __fish_use_subcommand -a cleanup -d 'Remove all your TAPs'
+complete -c svnetctl -n __fish_use_subcommand -a status -d 'Show the network'
+complete -c svnetctl -n '__fish_seen_subcommand_from create' -l ip -x -d 'This guest address'
+complete -c svnetctl -n '__fish_seen_subcommand_from create' -l mac -x -d 'This guest MAC'
+complete -c svnetctl -n '__fish_seen_subcommand_from create' -l group -x -a '(__fish_complete_groups)' -d 'Demand this group'
+complete -c svnetctl -n '__fish_seen_subcommand_from create' -l queues -x -d 'Queue pairs'
+complete -c svnetctl -n '__fish_seen_subcommand_from create remove boot-args' -l owner -x -a '(__fish_complete_users)' -d 'Whose VM it is'
+complete -c svnetctl -n '__fish_seen_subcommand_from remove boot-args' -l tap -x -d 'The name of the TAP'
+complete -c svnetctl -n '__fish_seen_subcommand_from boot-args' -l guest-interface -x -d 'Its name in the guest'
+complete -c svnetctl -n '__fish_seen_subcommand_from boot-args' -l hostname -x -d 'The host name of the guest'
+complete -c svnetctl -n '__fish_seen_subcommand_from boot-args' -l dns -x -d 'A DNS server'
+complete -c svnetctl -n '__fish_seen_subcommand_from cleanup' -l network -d "Everybody's, and the network"

@@ -1,0 +1,38 @@
+#compdef svnetctl
+# Completion of svnetctl(1) for zsh.
+_svnetctl() {
+  local -a global=(
+    '--socket[where svnetd listens]:socket:_files'
+    '--timeout[how long to wait]:seconds:'
+    '--json[answer in JSON]'
+    '--help[print the help]'
+    '--version[print the version]')
+  local -a commands=(
+    'create:lease a TAP, an address and a MAC to a VM'
+    'remove:end a lease'
+    'list:show your TAPs'
+    'boot-args:print the ip= text for the kernel command line'
+    'cleanup:remove all your TAPs'
+    'status:show the network')
+  local -a lease=('--tap[the name of the TAP]:tap:' '--owner[whose VM it is]:user:_users')
+  local state line
+  _arguments -C $global '1:command:->command' '*::argument:->argument' && return
+  if [[ $state == command ]]; then
+    _describe command commands
+    return
+  fi
+  case $line[1] in
+    create)
+      _arguments $global '--ip[this guest address]:address:' '--mac[this guest MAC]:MAC:' \
+        '--owner[who may open the TAP]:user:_users' '--group[demand this group]:group:_groups' \
+        '--queues[queue pairs]:number:' '1:VM:' '2:IFACE:' ;;
+    remove) _arguments $global $lease '1:VM:' '2:IFACE:' ;;
+    boot-args)
+      _arguments $global $lease '--guest-interface[the name in the guest]:name:' \
+        '--hostname[the host name of the guest]:name:' '*--dns[a DNS server]:address:' \
+        '1:VM:' '2:IFACE:' ;;
+    cleanup) _arguments $global '--network[everybody'\''s, and the network]' ;;
+    *) _arguments $global ;;
+  esac
+}
+_svnetctl "$@"

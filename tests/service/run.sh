@@ -1,0 +1,303 @@
+#!/usr/bin/env bash
+# Makes the Debian packages, and tries them on a real systemd in a container:
+# sudo tests/service/run.sh
+#
+# Keeps what it builds in build/: the packages in build/service/packages, the bare
+# Debian of the container in build/service/debian-*. The host's network is not touched.
+# The last line is "N passed, N failed".
+#
+# shellcheck disable=SC2016,SC2317 # scripts for the container; `check` runs functions
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source tests/packages.sh
+
+if [[ $EUID -ne 0 ]]; then
+  echo "this needs root, for a container: sudo $0" >&2
+  exit 1
+fi
+
+step() { echo "==> $1"; }
+
+MIRROR=${SVNET_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+packages=build/service/packages
+threshold=15 # systemd-analyze's exposure, times ten
+
+passed=0 failed=0
+# check WHAT COMMAND...: whether it succeeds; what it prints is shown if it does not.
+check() {
+  local what=$1 output
+  shift
+  if output=$("$@" 2>&1); then
+    passed=$((passed + 1)) && echo "passed: $what"
+  else
+    failed=$((failed + 1)) && printf 'FAILED: %s\n%s\n' "$what" "$output"
+  fi
+}
+
+# ------------------------------------------------------------------------- packages
+step "packages"
+install_packages "${BUILD_PACKAGES[@]}" debootstrap systemd-container lintian dpkg-dev python3-minimal
+
+mkdir -p build/service
+{ cmake --preset release && cmake --build --preset release; } >build/release.log 2>&1 ||
+  { tail -50 build/release.log >&2 && exit 1; }
+
+# make_packages VERSION: in $packages, and nothing older.
+make_packages() {
+  (cd build/release && cpack -G DEB -D CPACK_PACKAGE_VERSION="$1" -B "$OLDPWD/$packages") \
+    >build/service/cpack.log 2>&1 || { tail -30 build/service/cpack.log >&2 && return 1; }
+}
+rm -rf "$packages"
+version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' build/release/CMakeCache.txt)
+make_packages "$version"
+make_packages "$version+next"
+architecture=$(dpkg --print-architecture)
+rm -rf "$packages/_CPack_Packages"
+ls "$packages"
+
+check "lintian finds no error" lintian --allow-root --fail-on error --suppress-tags \
+  debian-changelog-file-missing "$packages/svnet_${version}_$architecture.deb" \
+  "$packages/libsvnet-dev_${version}_$architecture.deb"
+check "what --help names is documented" tests/service/documented.sh build/release
+
+# A client in C++, with nothing of the source but the package.
+client_builds() {
+  local folder
+  folder=$(mktemp -d)
+  dpkg-deb -x "$packages/libsvnet-dev_${version}_$architecture.deb" "$folder/root"
+  cp tests/service/client.cc "$folder/"
+  printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(client LANGUAGES CXX)' \
+    'set(CMAKE_CXX_STANDARD 20)' 'find_package(svnet REQUIRED)' 'add_executable(client client.cc)' \
+    'target_link_libraries(client PRIVATE svnet::svnet_grpc)' >"$folder/CMakeLists.txt"
+  cmake -S "$folder" -B "$folder/build" -G Ninja -DCMAKE_PREFIX_PATH="$folder/root/usr" &&
+    cmake --build "$folder/build" && "$folder/build/client"
+  local code=$?
+  rm -rf "$folder"
+  return "$code"
+}
+check "a client in C++ builds with find_package(svnet)" client_builds
+
+# ------------------------------------------------------------------------ container
+step "container"
+# What the package depends on, and what the checks use. libspdlog1.10-fmt9 is a name of
+# libspdlog1.10, which debootstrap does not know.
+include=$(dpkg-deb --field "$packages/svnet_${version}_$architecture.deb" Depends |
+  sed 's/ ([^)]*)//g; s/-fmt[0-9]*//; s/, /,/g'),systemd-sysv,dbus,procps
+debian=build/service/debian-$(echo "$MIRROR $include" | md5sum | head -c 12)
+if [[ ! -d $debian ]]; then
+  rm -rf "$debian.new"
+  timeout 600 debootstrap --variant=minbase --include="$include" bookworm "$debian.new" "$MIRROR" \
+    >build/service/debootstrap.log 2>&1 || { tail -20 build/service/debootstrap.log >&2 && exit 1; }
+  mv "$debian.new" "$debian"
+fi
+
+scratch=$(mktemp -d)
+nspawn='' leader='' vmm=''
+finish() {
+  [[ -z $vmm ]] || kill "$vmm" 2>/dev/null || true
+  # The container's init, and with it all of it; nspawn follows.
+  [[ -z $leader ]] || kill -KILL "$leader" 2>/dev/null || true
+  [[ -z $nspawn ]] || wait "$nspawn" 2>/dev/null || true
+  umount "$scratch/root" 2>/dev/null || true
+  rm -rf "$scratch"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# What the container writes goes with the test.
+mkdir "$scratch/upper" "$scratch/work" "$scratch/root"
+mount -t overlay overlay "$scratch/root" \
+  -o "lowerdir=$PWD/$debian,upperdir=$scratch/upper,workdir=$scratch/work"
+mkfifo "$scratch/nothing"
+mkdir "$scratch/root/packages"
+cp "$packages"/*.deb "$scratch/root/packages/"
+mknod -m 666 "$scratch/tun" c 10 200 # as udev has it; the host's may differ
+
+timeout 300 systemd-nspawn --register=no --keep-unit -D "$scratch/root" -M svnet-test \
+  --private-network --bind="$scratch/tun:/dev/net/tun" -b \
+  </dev/null >"$scratch/console" 2>&1 &
+nspawn=$!
+
+# until_true SECONDS COMMAND...: asks again until it succeeds.
+until_true() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [[ $SECONDS -lt $end ]] || { echo "not in time: $*" && return 1; }
+    read -r -t 0.1 <>"$scratch/nothing" || true
+  done
+}
+inside() { timeout 60 nsenter --target "$leader" --all -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
+as() { inside runuser -u "$1" -- "${@:2}"; }
+has_init() {
+  leader=$(pgrep --parent "$(pgrep --parent "$nspawn" | head -1)" | head -1)
+  [[ -n $leader && $(readlink "/proc/$leader/exe") == */systemd ]]
+}
+until_true 60 has_init || { tail -20 "$scratch/console" >&2 && exit 1; }
+is_up() { inside systemctl is-active multi-user.target; }
+until_true 60 is_up || { tail -20 "$scratch/console" >&2 && exit 1; }
+
+# ---------------------------------------------------------------------- installation
+step "installation"
+inside useradd --create-home alice
+inside useradd --create-home mallory
+check "the package installs" inside dpkg --install "/packages/svnet_${version}_$architecture.deb"
+inside usermod --append --groups svnet alice
+check "the service is active" inside systemctl is-active svnetd.service svnetd.socket
+check "it starts with the host" inside systemctl is-enabled svnetd.service svnetd.socket
+inside systemd-analyze security --no-pager svnetd.service | tail -1
+check "its exposure is at most 1.5" inside systemd-analyze security --no-pager \
+  --threshold=$threshold svnetd.service
+check "the socket is the group's" inside bash -c \
+  '[[ $(stat -c "%a %U %G" /run/svnet/svnetd.sock) == "660 root svnet" ]]'
+check "a member of the group gets a TAP" as alice svnetctl create vm1
+check "forwarding is on" inside grep -x 1 /proc/sys/net/ipv4/ip_forward
+check "the bridge has no IPv6" inside grep -x 1 /proc/sys/net/ipv6/conf/svbr0/disable_ipv6
+check "the network is in order" inside bash -c \
+  'svnetctl status && svnetctl status --json | grep -qF "\"conditions\": []"'
+
+others_are_told() {
+  local output code=0
+  output=$(as mallory svnetctl create vm1 2>&1) || code=$?
+  echo "$output"
+  [[ $code -eq 3 && $output == *"are you in group svnet?"* ]]
+}
+check "others are refused, and told why" others_are_told
+
+# -------------------------------------------------------------------- who else is there
+# With a rule for all links, networkd takes every link that it is not kept off.
+step "systemd-networkd"
+networkd_leaves_ours_alone() {
+  inside bash -c 'printf "[Match]\nName=*\n[Network]\nLinkLocalAddressing=no\n" \
+    >/etc/systemd/network/99-all.network; ip link add svdummy type dummy; ip link set svdummy up
+    systemctl start systemd-networkd'
+  # What it manages it says itself.
+  until_true 20 inside bash -c 'networkctl --no-legend list svdummy | grep -q configured'
+  local list
+  list=$(inside networkctl --no-legend --no-pager list)
+  inside systemctl stop systemd-networkd.socket systemd-networkd.service
+  echo "$list"
+  grep -q 'svbr0.*unmanaged' <<<"$list" && grep -q 'svvm1eth0.*unmanaged' <<<"$list" &&
+    grep -q 'svdummy.*configured' <<<"$list"
+}
+check "keeps off the bridge and the TAPs, and not off others" networkd_leaves_ours_alone
+
+# -------------------------------------------------------------------------- restarts
+step "restarts"
+# attach TAP: as alice's VMM, until $vmm ends.
+attach() {
+  nsenter --target "$leader" --net python3 -c '
+import fcntl, os, signal, struct, sys
+tun = os.open(sys.argv[1], os.O_RDWR)
+os.setgroups([]); os.setgid(int(sys.argv[3])); os.setuid(int(sys.argv[3]))
+flags = 0x0002 | 0x1000 | 0x4000  # IFF_TAP, IFF_NO_PI, IFF_VNET_HDR
+fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", sys.argv[2].encode(), flags))  # TUNSETIFF
+signal.pause()' "$scratch/tun" "$1" "$(inside id -u alice)" &
+  vmm=$!
+  until_true 20 inside grep -x 1 "/sys/class/net/$1/carrier"
+}
+attach svvm1eth0
+
+picture() {
+  inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes'
+  as alice svnetctl list --json
+}
+before=$(picture)
+is_as_before() { diff <(echo "$before") <(picture); }
+main_pid() { inside systemctl show --property MainPID --value svnetd.service; }
+old=$(main_pid)
+is_another() { local pid && pid=$(main_pid) && [[ $pid != 0 && $pid != "$old" ]]; }
+
+# A stream of calls, one after the other in each of four lines; each failure is a line.
+stream() {
+  as alice bash -c 'for line in 1 2 3 4; do
+    while [[ ! -e /tmp/stop ]]; do
+      svnetctl create vm1 >/dev/null 2>>/tmp/lost && echo >>/tmp/answered || echo lost >>/tmp/lost
+    done &
+  done
+  wait'
+}
+nothing_is_lost() {
+  stream &
+  local calls=$!
+  until_true 20 inside test -s /tmp/answered
+  for _ in 1 2 3; do inside systemctl restart svnetd.service; done
+  inside touch /tmp/stop
+  wait "$calls"
+  echo "$(inside wc -l </dev/null /tmp/answered) calls answered"
+  inside bash -c '! cat /tmp/lost 2>/dev/null | grep .'
+}
+check "no call of a stream is lost while it restarts, three times" nothing_is_lost
+check "an attached TAP does not notice" is_as_before
+
+comes_back() { until_true 30 is_another && as alice svnetctl --timeout 30 list && is_as_before; }
+old=$(main_pid)
+inside kill -KILL "$old"
+check "after kill -9 it comes back with the leases" comes_back
+
+inside bash -c 'mkdir -p /run/systemd/system/svnetd.service.d &&
+  printf "[Service]\nWatchdogSec=2\n" >/run/systemd/system/svnetd.service.d/watchdog.conf &&
+  systemctl daemon-reload && systemctl restart svnetd'
+old=$(main_pid)
+stays() {
+  until_true 5 is_another && return 1
+  [[ $(main_pid) == "$old" ]]
+}
+check "the watchdog leaves it alone while it works" stays
+inside kill -STOP "$old"
+check "the watchdog brings a stopped one back with the leases" comes_back
+check "the journal says that it was the watchdog" inside bash -c \
+  'journalctl --no-pager -u svnetd.service | grep -i "watchdog timeout"'
+
+# --------------------------------------------------------------------------- reloads
+step "reloads"
+reload_with() {
+  inside bash -c 'printf "%b" "$1" >>/etc/svnet/svnetd.toml && systemctl reload svnetd.service' -- "$1"
+}
+journal_says() { until_true 20 inside bash -c 'journalctl --no-pager -u svnetd.service | grep -F "$1"' -- "$1"; }
+old=$(main_pid)
+reload_with '\n[limits]\n' || true # a table twice: no TOML
+check "a bad file is reported" journal_says "the settings stay as they were"
+inside sed -i 's/^#taps_per_user = 64/taps_per_user = 1/; $d' /etc/svnet/svnetd.toml
+reload_with ''
+check "a reload is reported" journal_says "reloaded: log_level"
+limit_holds() {
+  local output code=0
+  output=$(as alice svnetctl create vm2 --json 2>&1) || code=$?
+  echo "$output"
+  [[ $code -eq 1 && $output == *QUOTA_EXCEEDED* ]]
+}
+check "the new limit holds" limit_holds
+is_the_same() { [[ $(main_pid) == "$old" ]]; }
+check "no restart was needed" is_the_same
+check "an attached TAP does not notice that either" is_as_before
+
+# --------------------------------------------------------------- upgrade, remove, purge
+step "upgrade, remove, purge"
+old=$(main_pid)
+check "the next version installs" inside dpkg --install "/packages/svnet_$version+next_$architecture.deb"
+check "it runs" is_another
+check "the attached TAP has kept ifindex and carrier" is_as_before
+check "the configuration is what it was" inside grep -q '^taps_per_user = 1' /etc/svnet/svnetd.toml
+
+link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables'; }
+links=$(link_picture)
+check "the package is removed" inside dpkg --remove svnet
+check "svnetd is gone" inside bash -c '! pgrep -x svnetd'
+check "a guest's network is still there" diff <(echo "$links") <(link_picture)
+check "and so is the configuration" inside test -e /etc/svnet/svnetd.toml
+
+inside bash -c 'ip tuntap add svforeign mode tap; ip link add br-foreign type bridge
+  nft add table inet foreign'
+check "the package is purged" inside dpkg --purge svnet
+nothing_of_ours() {
+  inside bash -c 'ip -o link; nft list ruleset; ls /etc/svnet /run/svnet 2>&1' >"$scratch/left" || true
+  cat "$scratch/left"
+  ! grep -E 'svbr0|svvm1eth0|svnetd.toml|svnetd.sock' "$scratch/left"
+}
+check "nothing of ours is left" nothing_of_ours
+check "what is not ours is left alone" inside bash -c \
+  'ip link show svforeign && ip link show br-foreign && ip link show svdummy && nft list table inet foreign'
+
+echo "$passed passed, $failed failed"
+exit "$((failed > 0))"

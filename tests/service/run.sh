@@ -55,8 +55,8 @@ architecture=$(dpkg --print-architecture)
 rm -rf "$packages/_CPack_Packages"
 ls "$packages"
 
-check "lintian finds no error" lintian --allow-root --fail-on error --suppress-tags \
-  debian-changelog-file-missing "$packages/svnet_${version}_$architecture.deb" \
+check "lintian finds no error" lintian --allow-root --fail-on error \
+  "$packages/svnet_${version}_$architecture.deb" \
   "$packages/libsvnet-dev_${version}_$architecture.deb"
 check "what --help names is documented" tests/service/documented.sh build/release
 
@@ -169,16 +169,16 @@ check "others are refused, and told why" others_are_told
 step "systemd-networkd"
 networkd_leaves_ours_alone() {
   inside bash -c 'printf "[Match]\nName=*\n[Network]\nLinkLocalAddressing=no\n" \
-    >/etc/systemd/network/99-all.network; ip link add svdummy type dummy; ip link set svdummy up
+    >/etc/systemd/network/99-all.network; ip link add svother type veth peer name peer; ip link set svother up; ip link set peer up
     systemctl start systemd-networkd'
   # What it manages it says itself.
-  until_true 20 inside bash -c 'networkctl --no-legend list svdummy | grep -q configured'
+  until_true 20 inside bash -c 'networkctl --no-legend list svother | grep -q configured'
   local list
   list=$(inside networkctl --no-legend --no-pager list)
   inside systemctl stop systemd-networkd.socket systemd-networkd.service
   echo "$list"
   grep -q 'svbr0.*unmanaged' <<<"$list" && grep -q 'svvm1eth0.*unmanaged' <<<"$list" &&
-    grep -q 'svdummy.*configured' <<<"$list"
+    grep -q 'svother.*configured' <<<"$list"
 }
 check "keeps off the bridge and the TAPs, and not off others" networkd_leaves_ours_alone
 
@@ -297,7 +297,7 @@ nothing_of_ours() {
 }
 check "nothing of ours is left" nothing_of_ours
 check "what is not ours is left alone" inside bash -c \
-  'ip link show svforeign && ip link show br-foreign && ip link show svdummy && nft list table inet foreign'
+  'ip link show svforeign && ip link show br-foreign && ip link show svother && nft list table inet foreign'
 
 echo "$passed passed, $failed failed"
 exit "$((failed > 0))"

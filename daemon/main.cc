@@ -212,7 +212,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   SVNET_RETURN_IF_ERROR(ServeCalls(load, service, &servers, &service_manager));
   service_manager.Stopping();
   spdlog::info("svnetd ends; TAPs, bridge and NAT stay");
-  SVNET_RETURN_IF_ERROR(loop->Settle());
+  if (listening.is_systemds()) SVNET_RETURN_IF_ERROR(loop->Settle());
   servers.FinishCalls(absl::Now() + kDrainTime);
   loop->Disconnect();
   return absl::OkStatus();

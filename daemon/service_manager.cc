@@ -85,7 +85,14 @@ void ServiceManager::Reloading() {
              static_cast<unsigned long long>(MonotonicMicroseconds()));
 }
 
-void ServiceManager::Stopping() { sd_notify(0, "STOPPING=1"); }
+void ServiceManager::Stopping() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  sd_notify(0, "STOPPING=1");
+}
 
 void ServiceManager::Alive() { sd_notify(0, "WATCHDOG=1"); }
 

@@ -31,6 +31,7 @@ class ServiceManager {
   void Ready();
   // Until Ready.
   void Reloading();
+  // From now on another signal to stop ends the process at once.
   void Stopping();
   void Alive();
 

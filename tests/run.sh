@@ -29,15 +29,16 @@ fi
 step() { echo "==> $1"; }
 
 # What takes too long with sanitizers, and shows nothing more.
-unsanitized='Guests/|AThousandGuests|WhatIsNotThereYet'
+unsanitized='Guests/|AThousandGuests|PortsRunOut|FaultTest'
 
 step "packages"
-install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${TEST_PACKAGES[@]}" \
+  "${BENCH_PACKAGES[@]}"
 
 step "source: format, shell scripts, layers"
-mapfile -t sources < <(find daemon client tests -name '*.cc' -o -name '*.h')
+mapfile -t sources < <(find daemon client tests docs/clients/cpp -name '*.cc' -o -name '*.h')
 clang-format --dry-run -Werror "${sources[@]}"
-mapfile -t scripts < <(grep -rlE '^#!.*sh$' tests docs .ci)
+mapfile -t scripts < <(grep -rlE '^#!.*sh$' tests docs systemd .ci)
 shellcheck -x "${scripts[@]}"
 tests/layers.sh
 
@@ -90,6 +91,15 @@ step "build: fuzzers"
 configure_and_build fuzz alias_fuzz calls_fuzz config_fuzz requests_fuzz text_fuzz
 step "tests: each fuzzer for a while"
 run_tests fuzz "^fuzz\."
+
+step "clients in C++, Python, TypeScript and Go"
+tests/clients/run.sh build/dev
+step "the commands in README.md and docs"
+tests/docs/run.sh build/dev
+step "the packages, on a systemd in a container"
+tests/service/run.sh
+step "benchmarks, in short, and the instructions of a CreateTap"
+tests/bench/run.sh --quick
 
 step "guests"
 tests/guests/build.sh build/guests

@@ -9,11 +9,22 @@ _svnetctl() {
     '--version[print the version]')
   local -a commands=(
     'create:lease a TAP, an address and a MAC to a VM'
+    'show:show a lease that stands'
+    'run:run a VMM with a lease that ends when it does'
     'remove:end a lease'
     'list:show your TAPs'
     'boot-args:print the ip= text for the kernel command line'
     'cleanup:remove all your TAPs'
-    'status:show the network')
+    'status:show the network'
+    'watch:print what happens to your TAPs'
+    'doctor:find out why guests have no network'
+    'help:say more about a command')
+  local -a wish=(
+    '--ip[this guest address]:address:' '--mac[this guest MAC]:MAC:'
+    '--owner[who may open the TAP]:user:_users' '--group[demand this group]:group:_groups'
+    '--queues[queue pairs]:number:'
+    '--lifetime[when the lease ends by itself]:lifetime:(persistent process\: until-detached)')
+  local format='--format[what to print]:format:(table json env firecracker cloud-hypervisor qemu cloud-init)'
   local -a lease=('--tap[the name of the TAP]:tap:' '--owner[whose VM it is]:user:_users')
   local state line
   _arguments -C $global '1:command:->command' '*::argument:->argument' && return
@@ -22,10 +33,12 @@ _svnetctl() {
     return
   fi
   case $line[1] in
-    create)
-      _arguments $global '--ip[this guest address]:address:' '--mac[this guest MAC]:MAC:' \
-        '--owner[who may open the TAP]:user:_users' '--group[demand this group]:group:_groups' \
-        '--queues[queue pairs]:number:' '1:VM:' '2:IFACE:' ;;
+    create) _arguments $global $wish $format '1:VM:' '2:IFACE:' ;;
+    run) _arguments $global $wish '1:VM:' '2:IFACE:' '*::program:_normal' ;;
+    show) _arguments $global $lease $format '1:VM:' '2:IFACE:' ;;
+    doctor)
+      _arguments $global '--list[say what is checked]' '--packet-test[send real packets]' \
+        '--target[whom to ping]:address:' '*:check:' ;;
     remove) _arguments $global $lease '1:VM:' '2:IFACE:' ;;
     boot-args)
       _arguments $global $lease '--guest-interface[the name in the guest]:name:' \

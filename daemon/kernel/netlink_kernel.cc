@@ -51,7 +51,10 @@ void PutText(nl_msg* message, int type, const std::string& text) {
 absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open() {
   SVNET_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
   SVNET_ASSIGN_OR_RETURN(LinkMonitor monitor, LinkMonitor::Open());
-  return std::unique_ptr<NetlinkKernel>(new NetlinkKernel(std::move(socket), std::move(monitor)));
+  UniqueFd any_socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!any_socket.valid()) return absl::ErrnoToStatus(errno, "socket");
+  return std::unique_ptr<NetlinkKernel>(
+      new NetlinkKernel(std::move(socket), std::move(any_socket), std::move(monitor)));
 }
 
 absl::StatusOr<std::vector<Link>> NetlinkKernel::ListLinks() { return DumpLinks(socket_); }
@@ -281,7 +284,7 @@ absl::Status NetlinkKernel::EnableForwarding() {
 }
 
 absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkKernel::OpenNewTap(const TapSpec& spec) {
-  return NetlinkTap::Create(socket_, spec);
+  return NetlinkTap::Create(socket_, any_socket_, spec);
 }
 
 absl::StatusOr<std::vector<Neighbour>> NetlinkKernel::ListNeighbours(Ifindex link) {

@@ -48,8 +48,10 @@ class NetlinkKernel final : public Kernel {
     uint8_t protocol;
   };
 
-  NetlinkKernel(NetlinkSocket socket, LinkMonitor monitor)
-      : socket_(std::move(socket)), monitor_(std::move(monitor)) {}
+  NetlinkKernel(NetlinkSocket socket, UniqueFd any_socket, LinkMonitor monitor)
+      : socket_(std::move(socket)),
+        any_socket_(std::move(any_socket)),
+        monitor_(std::move(monitor)) {}
 
   absl::StatusOr<std::optional<Link>> GetLink(NetlinkMessage request);
   absl::StatusOr<Link> FindOrCreateBridge(const BridgeSpec& spec, bool* created);
@@ -65,6 +67,7 @@ class NetlinkKernel final : public Kernel {
   absl::Status Rename(Ifindex link, const LinkName& name, std::optional<uint32_t> group);
 
   NetlinkSocket socket_;
+  UniqueFd any_socket_;  // for ioctl(2)
   LinkMonitor monitor_;
   bool renames_links_that_are_up_ = true;  // until the kernel says that it does not
 };

@@ -82,8 +82,9 @@ absl::StatusOr<bool> PinAndBringUp(NetlinkSocket& socket, Ifindex tap, const Por
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::Create(NetlinkSocket& socket,
+                                                            const UniqueFd& any_socket,
                                                             const TapSpec& spec) {
-  SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(spec));
+  SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(any_socket, spec));
   return std::unique_ptr<OpenTap>(new NetlinkTap(socket, std::move(device.fd), device.ifindex));
 }
 

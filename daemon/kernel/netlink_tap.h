@@ -12,8 +12,9 @@ namespace svnet {
 
 class NetlinkTap final : public OpenTap {
  public:
-  // See Kernel::OpenNewTap. `socket` must outlive the TAP.
+  // See Kernel::OpenNewTap. `socket` must outlive the TAP; `any_socket`: CreateTapDevice.
   static absl::StatusOr<std::unique_ptr<OpenTap>> Create(NetlinkSocket& socket,
+                                                         const UniqueFd& any_socket,
                                                          const TapSpec& spec);
 
   Ifindex ifindex() const override { return ifindex_; }

@@ -4,7 +4,6 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
@@ -40,11 +39,9 @@ absl::Status Attach(const UniqueFd& tap, const TapSpec& spec) {
 
 // Asks by the name that the kernel gives for the descriptor: no other link can have
 // taken it in between.
-absl::StatusOr<Ifindex> IndexOf(const UniqueFd& tap) {
+absl::StatusOr<Ifindex> IndexOf(const UniqueFd& any_socket, const UniqueFd& tap) {
   ifreq request = {};
   if (ioctl(tap.get(), TUNGETIFF, &request) != 0) return absl::ErrnoToStatus(errno, "TUNGETIFF");
-  const UniqueFd any_socket(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!any_socket.valid()) return absl::ErrnoToStatus(errno, "socket");
   if (ioctl(any_socket.get(), SIOCGIFINDEX, &request) != 0) {
     return absl::ErrnoToStatus(errno, "SIOCGIFINDEX");
   }
@@ -53,7 +50,7 @@ absl::StatusOr<Ifindex> IndexOf(const UniqueFd& tap) {
 
 }  // namespace
 
-absl::StatusOr<TapDevice> CreateTapDevice(const TapSpec& spec) {
+absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& any_socket, const TapSpec& spec) {
   SVNET_RETURN_IF_ERROR(FaultPoint("tap.open"));
   UniqueFd tap(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
   if (!tap.valid()) return absl::ErrnoToStatus(errno, "/dev/net/tun");
@@ -63,7 +60,7 @@ absl::StatusOr<TapDevice> CreateTapDevice(const TapSpec& spec) {
   if (spec.group_gid.has_value()) {
     SVNET_RETURN_IF_ERROR(Control(tap, TUNSETGROUP, *spec.group_gid, "TUNSETGROUP"));
   }
-  SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(tap));
+  SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(any_socket, tap));
   return TapDevice{.fd = std::move(tap), .ifindex = ifindex};
 }
 

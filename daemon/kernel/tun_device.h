@@ -15,7 +15,8 @@ struct TapDevice {
 
 // A new TAP that lives as long as the descriptor. AlreadyExists if there is a link
 // of that name: an existing TAP is never opened, as root could by accident.
-absl::StatusOr<TapDevice> CreateTapDevice(const TapSpec& spec);
+// `any_socket`, of whatever kind, is of the network namespace that the thread is in.
+absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& any_socket, const TapSpec& spec);
 
 // The TAP outlives its descriptor from now on (TUNSETPERSIST).
 absl::Status MakePersistent(const UniqueFd& tap);

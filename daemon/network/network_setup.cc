@@ -96,6 +96,7 @@ absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::MakeStand(const LeaseTable& 
 absl::StatusOr<bool> NetworkSetup::WasLeft() {
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
   if (!link.has_value() || link->kind != LinkKind::kBridge) return false;
+  if (link->mac == settings_.bridge_mac) return true;
   return firewall_->Stand();
 }
 

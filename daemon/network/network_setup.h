@@ -49,7 +49,7 @@ class NetworkSetup {
   // not there before, but for forwarding and for what leases need.
   absl::StatusOr<Ensured> Ensure(const LeaseTable& leases);
 
-  // Whether an earlier svnetd left bridge and rules: then Ensure also takes away what a
+  // Whether an earlier svnetd left its bridge, or rules: then Ensure also takes away what a
   // guest had in them that never came to be.
   absl::StatusOr<bool> WasLeft();
 

@@ -157,7 +157,7 @@ void AcceptLoop::RefuseWithoutDescriptor() {
 absl::Status AcceptLoop::Admit(UniqueFd fd) {
   SVNET_ASSIGN_OR_RETURN(const Caller peer, IdentifyCaller(fd.get()));
   const Admission admission = svnet::Admit(peer, rules_);
-  const absl::Time now = absl::Now();
+  const absl::Time now = MonotonicNow();
   Connection connection = {
       .fd = std::move(fd), .caller = admission.caller, .verdict = admission.verdict, .since = now};
   if (!MayKeep(admission, &connection.verdict)) return absl::OkStatus();

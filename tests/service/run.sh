@@ -151,6 +151,8 @@ check "its exposure is at most 1.5" inside systemd-analyze security --no-pager \
 check "the socket is the group's" inside bash -c \
   '[[ $(stat -c "%a %U %G" /run/svnet/svnetd.sock) == "660 root svnet" ]]'
 check "a member of the group gets a TAP" as alice svnetctl create vm1
+check "a lease is bound to a process of hers, and ends with it" \
+  as alice svnetctl run vm9 -- true
 check "forwarding is on" inside grep -x 1 /proc/sys/net/ipv4/ip_forward
 check "the bridge has no IPv6" inside grep -x 1 /proc/sys/net/ipv6/conf/svbr0/disable_ipv6
 check "the network is in order" inside bash -c \

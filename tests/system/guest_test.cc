@@ -1,6 +1,11 @@
 // Real guests, started by an unprivileged uid: User Mode Linux, and QEMU under
 // emulation.
+#include <signal.h>
+
 #include <fstream>
+#include <optional>
+#include <thread>
+#include <vector>
 
 #include "tests/sandbox/internet.h"
 #include "tests/system/system_test.h"
@@ -101,6 +106,33 @@ TEST_P(GuestTest, BootsAgainAfterARestartOfSvnetd) {
   Client alice(svnetd.socket(), Member(kAlice));
   const Exited guest = Boot(alice, tap, "ping -c 1 -w 20 203.0.113.1");
   EXPECT_EQ(guest.code, 0) << guest.out << guest.err;
+}
+
+// A guest pings the internet every 10 ms meanwhile.
+TEST_P(GuestTest, NoReplyIsLostWhileSvnetdIsRestartedAndKilled) {
+  const Internet internet;
+  std::optional<Daemon> svnetd;
+  const auto start = [&] {
+    svnetd.emplace(folder(), std::vector<std::string>{kSocketGroupFlag});
+    ASSERT_TRUE(svnetd->running()) << svnetd->log();
+  };
+  start();
+  Client alice(svnetd->socket(), Member(kAlice));
+  const v1::Tap tap = alice.MustCreate("vm1");
+  Exited guest;
+  std::thread booting(
+      [&] { guest = Boot(alice, tap, "ping -i 0.01 -c 1000 -w 60 203.0.113.1 | tail -n 3"); });
+  // Until it pings.
+  EXPECT_EQ(
+      ShellExitCode("timeout 50 sh -c 'until grep -q icmp /proc/net/nf_conntrack; do :; done'"), 0);
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_EQ(svnetd->Stop(i % 2 == 0 ? SIGTERM : SIGKILL), i % 2 == 0 ? 0 : -1);
+    start();
+  }
+  EXPECT_EQ(Client(svnetd->socket(), Member(kAlice)).MustList().size(), 1u);
+  booting.join();
+  EXPECT_EQ(guest.code, 0) << guest.out << guest.err;
+  EXPECT_THAT(guest.out, HasSubstr("1000 packets transmitted, 1000 packets received, 0% packet"));
 }
 
 }  // namespace

@@ -2,14 +2,19 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 
 #include <atomic>
 #include <cstring>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "daemon/base/unique_fd.h"
+#include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
 
 namespace svnet::testing {
@@ -108,6 +113,25 @@ TEST_F(RestartTest, SigtermLetsRunningCallsFinishAndRefusesNewOnes) {
   // Whoever was told that it is made has it, and nothing else is there.
   EXPECT_EQ(Shell("ip -o link show type tun | wc -l"), absl::StrCat(made.load(), "\n"));
   EXPECT_NE(ShellExitCode(absl::StrCat("test -e ", svnetd.socket())), 0);
+}
+
+// A caller who does not take the answer would keep it waiting for 10 s.
+TEST_F(RestartTest, ASecondSigtermEndsItNow) {
+  Daemon svnetd = Start();
+  Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
+  const UniqueFd caller = ConnectAs(svnetd.socket(), Member(kAlice));
+  // SETTINGS_INITIAL_WINDOW_SIZE = 0 (RFC 9113, 6.5.2): no answer may be sent.
+  const std::string no_window("\0\0\6\4\0\0\0\0\0\0\4\0\0\0\0", 15);
+  ASSERT_TRUE(SendAll(caller, RawStart() + no_window + RawCall("ListTaps", 1)));
+  // It has run when one that came later has.
+  Client(svnetd.socket(), Member(kAlice)).MustList();
+  kill(svnetd.pid(), SIGTERM);
+  const absl::Time end = absl::Now() + absl::Seconds(20);
+  while (!absl::StrContains(svnetd.log(), "svnetd ends") && absl::Now() < end) {
+  }
+  EXPECT_EQ(svnetd.Stop(SIGTERM), -1);
+  Daemon next = Start();
+  EXPECT_EQ(Client(next.socket(), Member(kAlice)).MustList().size(), 1u);
 }
 
 TEST_F(RestartTest, AStaleSocketFileIsReplaced) {

@@ -73,8 +73,9 @@ TEST_F(ServiceTest, WhoCannotOpenSystemdsSocketIsPointedOut) {
 }
 
 TEST_F(ServiceTest, WhoHasConnectedBeforeItEndsCanStillCall) {
-  Daemon svnetd = Start();
-  Client alice(svnetd.socket(), Member(kAlice));
+  const UniqueFd listening = Listen(path_);
+  Daemon svnetd = StartWith({.listening = listening.get()});
+  Client alice(path_, Member(kAlice));
   kill(svnetd.pid(), SIGTERM);
   ASSERT_TRUE(svnetd.WaitForNotification("STOPPING=1"));
   alice.MustCreate("vm1");

@@ -79,6 +79,7 @@ TEST_F(ServiceTest, WhoHasConnectedBeforeItEndsCanStillCall) {
   kill(svnetd.pid(), SIGTERM);
   ASSERT_TRUE(svnetd.WaitForNotification("STOPPING=1"));
   alice.MustCreate("vm1");
+  EXPECT_EQ(svnetd.Stop(0), 0);  // no other signal: that would end it at once
 }
 
 TEST_F(ServiceTest, AReloadChangesLimitsForConnectionsThatCome) {

@@ -1,15 +1,12 @@
 #include "daemon/network/network_manager.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/alias.h"
 #include "daemon/network/names.h"
 
 namespace svnet {
@@ -18,15 +15,12 @@ namespace {
 // Hashed names that are taken in a row, before something else must be wrong.
 constexpr int kNameAttempts = 8;
 
-absl::Status NotAnAdministrator(absl::string_view what) {
-  return Error(Reason::kPermissionDenied, absl::StrCat(what, " is for administrators"));
-}
-
 // Whose key it is; PERMISSION_DENIED if the caller may not speak for that owner.
 absl::StatusOr<LeaseKey> KeyFor(const Caller& caller, const LeaseIds& ids) {
   const uid_t owner = ids.owner.value_or(caller.uid);
   if (owner != caller.uid && !caller.administrator) {
-    return NotAnAdministrator("another owner_uid than one's own");
+    return Error(Reason::kPermissionDenied,
+                 "another owner_uid than one's own is for administrators");
   }
   return LeaseKey{.owner = owner, .vm = ids.vm, .iface = ids.iface};
 }
@@ -74,10 +68,6 @@ absl::Status NoSuchTap(const LeaseSelector& selector) {
   const auto& ids = std::get<LeaseIds>(selector);
   return Error(Reason::kTapNotFound,
                absl::StrCat("there is no TAP for ", ids.vm.text(), " ", ids.iface.text()));
-}
-
-bool IsOurs(const Link& link, const LinkName& bridge) {
-  return link.kind == LinkKind::kTap && IsAliasOf(link.alias, bridge);
 }
 
 // The rules hold guests to their MACs and addresses all the same.
@@ -297,21 +287,6 @@ absl::StatusOr<MacAddress> NetworkManager::PickMac(const TapRequest& request,
   return mac;
 }
 
-absl::StatusOr<std::optional<Lease>> NetworkManager::RemoveTap(const Caller& caller,
-                                                               const LeaseSelector& selector) {
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
-  SVNET_ASSIGN_OR_RETURN(const Lease* found, FindLease(caller, selector));
-  if (found == nullptr) return std::nullopt;
-  const Lease lease = *found;
-  if (const absl::Status removed = keeper_->Retire(lease, ""); !removed.ok()) {
-    return Explain(Reason::kBridgeSetupFailed, absl::StrCat("cannot remove ", lease.tap.text()),
-                   removed);
-  }
-  changed_.notify_all();
-  return lease;
-}
-
 absl::StatusOr<std::string> NetworkManager::GetBootArgs(const Caller& caller,
                                                         const BootArgsRequest& request) {
   MutexLock lock(&mutex_);
@@ -323,83 +298,6 @@ absl::StatusOr<std::string> NetworkManager::GetBootArgs(const Caller& caller,
                          .hostname = request.hostname,
                          .guest_interface = request.guest_interface,
                          .dns_servers = request.dns_servers});
-}
-
-absl::StatusOr<CleanupResult> NetworkManager::Cleanup(const Caller& caller, CleanupScope scope) {
-  if (scope == CleanupScope::kNetwork && !caller.administrator) {
-    return NotAnAdministrator("a cleanup of the whole network");
-  }
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
-  return scope == CleanupScope::kNetwork ? CleanupAll() : CleanupOf(caller.uid);
-}
-
-absl::StatusOr<CleanupResult> NetworkManager::CleanupOf(uid_t owner) {
-  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
-  CleanupResult result;
-  absl::Status status = absl::OkStatus();
-  for (const Link& link : links) {
-    if (link.owner != owner || !IsOurs(link, settings_.bridge)) continue;
-    if (keeper_->dying().Contains(link.ifindex)) continue;
-    // One that was not adopted is no lease, and goes all the same.
-    const Lease* lease = keeper_->leases().FindByIfindex(link.ifindex);
-    status = lease != nullptr ? keeper_->Retire(*lease, "")
-                              : keeper_->RetireTap(link.ifindex, std::nullopt);
-    if (!status.ok()) break;
-    ++result.taps_removed;
-  }
-  changed_.notify_all();
-  if (status.ok()) return result;
-  return Explain(
-      Reason::kBridgeSetupFailed,
-      absl::StrCat("removed ", result.taps_removed, " TAPs, then could not go on (repeat it)"),
-      status);
-}
-
-absl::StatusOr<CleanupResult> NetworkManager::CleanupAll() {
-  while (keeper_->dying().IsTaken()) changed_.wait(mutex_);
-  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
-  const absl::Status destroyed = DestroyAll(links);
-  if (!destroyed.ok()) {
-    keeper_->Resync().status().IgnoreError();
-    return Explain(Reason::kBridgeSetupFailed, "cannot destroy all TAPs (repeat it)", destroyed);
-  }
-  CleanupResult result;
-  result.taps_removed = static_cast<uint32_t>(std::count_if(
-      links.begin(), links.end(), [&](const Link& link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return IsOurs(link, settings_.bridge) && !keeper_->dying().Contains(link.ifindex);
-      }));
-  keeper_->ForgetAll();
-  changed_.notify_all();
-  SVNET_ASSIGN_OR_RETURN(const NetworkSetup::Released released, keeper_->setup().Release());
-  result.bridge_removed = released.bridge_removed;
-  result.nat_removed = released.nat_removed;
-  return result;
-}
-
-absl::Status NetworkManager::DestroyAll(const std::vector<Link>& links) {
-  const uint32_t group = DeriveLinkGroup(settings_.bridge);
-  std::map<uint32_t, std::set<Ifindex>> groups;
-  std::vector<Ifindex> others;
-  for (const Link& link : links) {
-    if (!IsOurs(link, settings_.bridge)) continue;
-    if (link.group == group || link.group == DyingGroupOf(group)) {
-      groups[link.group].insert(link.ifindex);
-    } else {
-      others.push_back(link.ifindex);
-    }
-  }
-  for (const auto& [number, members] : groups) {
-    absl::Status status = reaper_->DeleteGroup(number, members);
-    // A link that is not ours is in it: then one by one.
-    if (absl::IsFailedPrecondition(status)) {
-      others.insert(others.end(), members.begin(), members.end());
-    } else if (!status.ok()) {
-      return status;
-    }
-  }
-  for (const Ifindex tap : others) SVNET_RETURN_IF_ERROR(reaper_->DeleteLink(tap));
-  return absl::OkStatus();
 }
 
 absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
@@ -464,58 +362,6 @@ void NetworkManager::Attend() {
   // What it cannot do now it tries again by itself.
   keeper_->CatchUp().IgnoreError();
   changed_.notify_all();
-}
-
-bool NetworkManager::WaitForDying() {
-  MutexLock lock(&mutex_);
-  while (!stopped_) {
-    const std::optional<absl::Time> due = keeper_->dying().NextDue();
-    const absl::Duration left = due.has_value() ? *due - clock_() : absl::InfiniteDuration();
-    if (left <= absl::ZeroDuration()) return true;
-    if (due.has_value()) {
-      changed_.wait_for(mutex_, absl::ToChronoNanoseconds(left));
-    } else {
-      changed_.wait(mutex_);
-    }
-  }
-  return false;
-}
-
-void NetworkManager::StopWaiting() {
-  MutexLock lock(&mutex_);
-  stopped_ = true;
-  changed_.notify_all();
-}
-
-void NetworkManager::Reap() {
-  std::set<Ifindex> taps;
-  std::set<Ipv4Address> addresses;
-  {
-    MutexLock lock(&mutex_);
-    if (!keeper_->dying().NextDue().has_value()) return;
-    for (const auto& [tap, address] : keeper_->dying().Take()) {
-      taps.insert(tap);
-      if (address.has_value()) addresses.insert(*address);
-    }
-  }
-  const absl::Status destroyed = DestroyTaps(taps);
-  const absl::Status forgotten =
-      destroyed.ok() ? reaper_->ForgetFlows(addresses) : absl::OkStatus();
-  {
-    MutexLock lock(&mutex_);
-    keeper_->FinishReaping(destroyed, forgotten);
-    changed_.notify_all();
-  }
-  if (on_reaped_) on_reaped_();
-}
-
-absl::Status NetworkManager::DestroyTaps(const std::set<Ifindex>& taps) {
-  const absl::Status status =
-      reaper_->DeleteGroup(DyingGroupOf(DeriveLinkGroup(settings_.bridge)), taps);
-  if (!absl::IsFailedPrecondition(status)) return status;
-  // A link that is not ours is in it: then one by one.
-  for (const Ifindex tap : taps) SVNET_RETURN_IF_ERROR(reaper_->DeleteLink(tap));
-  return absl::OkStatus();
 }
 
 }  // namespace svnet

@@ -76,6 +76,10 @@ void WatchStream::OnDone() {
     MutexLock lock(&handle_->mutex);
     handle_->stream = nullptr;
   }
+  {
+    // Whoever finished it has let go of it.
+    MutexLock lock(&mutex_);
+  }
   delete this;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
@@ -15,6 +16,8 @@ namespace {
 constexpr int kMaxMessage = 16 << 10;  // bytes
 constexpr int kMaxMetadata = 4 << 10;  // bytes
 constexpr int kMaxStreams = 32;        // of one connection; a client's others wait
+
+constexpr absl::Duration kPatienceWithWatchers = absl::Seconds(1);
 
 constexpr uid_t kNobody = static_cast<uid_t>(-1);  // no caller has it
 
@@ -54,6 +57,8 @@ absl::StatusOr<CallerServers::Server*> CallerServers::FindOrStart(const Caller& 
 void CallerServers::FinishCalls(absl::Time deadline) {
   queue_.CloseAndWait(deadline);
   manager_->EndWatches(absl::UnavailableError("svnetd is shutting down"));
+  // Who does not read does not hear it.
+  pump_.WaitForStreams(absl::Now() + kPatienceWithWatchers);
 }
 
 void CallerServers::Closed(const Caller& caller, const absl::Status& verdict) {

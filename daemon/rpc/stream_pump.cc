@@ -21,6 +21,24 @@ void StreamPump::Ask(std::function<void()> move_on) {
   changed_.notify_all();
 }
 
+void StreamPump::Enter() {
+  MutexLock lock(&mutex_);
+  ++streams_;
+}
+
+void StreamPump::Leave() {
+  MutexLock lock(&mutex_);
+  --streams_;
+  changed_.notify_all();
+}
+
+void StreamPump::WaitForStreams(absl::Time deadline) {
+  MutexLock lock(&mutex_);
+  const auto end = absl::ToChronoTime(deadline);
+  while (streams_ > 0 && changed_.wait_until(mutex_, end) == std::cv_status::no_timeout) {
+  }
+}
+
 void StreamPump::Work() {
   while (true) {
     std::function<void()> move_on;

@@ -11,6 +11,7 @@ namespace svnet {
 WatchStream::WatchStream(StreamPump* pump, const Ipv4Prefix& prefix, std::atomic<int>* unanswered)
     : pump_(pump), prefix_(prefix), unanswered_(unanswered), handle_(std::make_shared<Handle>()) {
   ++*unanswered_;
+  pump_->Enter();
   MutexLock lock(&handle_->mutex);
   handle_->stream = this;
 }
@@ -80,7 +81,9 @@ void WatchStream::OnDone() {
     // Whoever finished it has let go of it.
     MutexLock lock(&mutex_);
   }
+  StreamPump* const pump = pump_;
   delete this;
+  pump->Leave();
 }
 
 }  // namespace svnet

@@ -197,9 +197,12 @@ TEST_F(WatchTest, EndsWithSvnetdSayingSo) {
   Watcher watcher(alice);
   alice.MustCreate("vm1");
   watcher.WaitFor(v1::TAP_EVENT_TYPE_ADDED);
-  EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
+  kill(svnetd.pid(), SIGTERM);
   EXPECT_EQ(watcher.Next().type(), v1::TAP_EVENT_TYPE_UNSPECIFIED);
-  EXPECT_EQ(watcher.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  const grpc::Status status = watcher.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), "svnetd is shutting down");
+  EXPECT_EQ(svnetd.Stop(0), 0);
 }
 
 TEST_F(WatchTest, ThoseWhoDoNotReadAndThoseWhoVanishHoldNobodyUp) {

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
@@ -133,6 +134,43 @@ TEST_F(SvnetctlRunTest, ShowFindsOnlyOnesOwn) {
       Member(kBob), {kSvnetctl, "--socket", svnetd_.socket(), "show", "--tap", "svvm1eth0"});
   EXPECT_EQ(bob.code, 1);
   EXPECT_THAT(bob.err, HasSubstr("[TAP_NOT_FOUND]"));
+}
+
+// kill -9 of svnetctl leaks nothing: the lease is bound to it. The program outlives it, and
+// keeps its network until it lets go of the TAP.
+TEST_F(SvnetctlRunTest, WhenItIsKilledTheLeaseEndsWithTheProgram) {
+  Client alice(svnetd_.socket(), Member(kAlice));
+  Watcher watcher(alice);
+  Shell("mkdir -m 777 " + folder() + "/alice");
+  std::vector<std::string> command = {"run", "vm1", "--"};
+  for (const std::string& argument : Qemu()) command.push_back(argument);
+  command.insert(command.end(),
+                 {"-netdev", "tap,id=n,ifname={tap},script=no,downscript=no", "-device",
+                  "virtio-net-pci,netdev=n,mac={mac}", "-pidfile", folder() + "/alice/qemu.pid"});
+  const pid_t svnetctl = StartSvnetctl(command);
+  ASSERT_TRUE(WaitForTap(true));
+  kill(svnetctl, SIGKILL);
+  waitpid(svnetctl, nullptr, 0);
+  EXPECT_EQ(Taps().size(), 1u);  // QEMU holds it
+  pid_t qemu = -1;
+  std::ifstream(folder() + "/alice/qemu.pid") >> qemu;
+  ASSERT_GT(qemu, 1);
+  kill(qemu, SIGKILL);
+  EXPECT_THAT(watcher.WaitFor(v1::TAP_EVENT_TYPE_REMOVED, "svvm1eth0").message(),
+              HasSubstr("its process has ended"));
+}
+
+TEST_F(SvnetctlRunTest, WatchPrintsWhatHappens) {
+  const pid_t watching = StartSvnetctl({"watch", "--json"});
+  // It has begun when svnetd says so.
+  const absl::Time end = absl::Now() + kPatience;
+  while (!absl::StrContains(svnetd_.log(), "WatchTaps") && absl::Now() < end) {
+  }
+  Client alice(svnetd_.socket(), Member(kAlice));
+  alice.MustCreate("vm1");
+  EXPECT_EQ(svnetd_.Stop(SIGTERM), 0);
+  // Then it ends by itself, and says why.
+  EXPECT_NE(waitpid(watching, nullptr, 0), -1);
 }
 
 }  // namespace

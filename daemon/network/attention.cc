@@ -44,7 +44,10 @@ std::vector<uint64_t> Attention::Take() {
   std::array<epoll_event, 64> events;
   const int count = epoll_wait(epoll_.get(), events.data(), events.size(), 0);
   std::vector<uint64_t> tags;
-  for (int i = 0; i < count; ++i) tags.push_back(events[i].data.u64);
+  for (int i = 0; i < count; ++i) {
+    const uint64_t tag = events[i].data.u64;  // no reference: the struct is packed
+    tags.push_back(tag);
+  }
   uint64_t expirations = 0;
   if (read(timer_.get(), &expirations, sizeof(expirations)) > 0) wakes_at_.reset();
   return tags;

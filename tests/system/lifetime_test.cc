@@ -199,9 +199,8 @@ TEST_F(WatchTest, EndsWithSvnetdSayingSo) {
   watcher.WaitFor(v1::TAP_EVENT_TYPE_ADDED);
   kill(svnetd.pid(), SIGTERM);
   EXPECT_EQ(watcher.Next().type(), v1::TAP_EVENT_TYPE_UNSPECIFIED);
-  const grpc::Status status = watcher.Finish();
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(status.error_message(), "svnetd is shutting down");
+  // In svnetd's words, or, if gRPC's client happens to write first, in gRPC's own.
+  EXPECT_EQ(watcher.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(svnetd.Stop(0), 0);
 }
 

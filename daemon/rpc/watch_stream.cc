@@ -73,13 +73,13 @@ void WatchStream::FinishOnce(const grpc::Status& status) {
 
 void WatchStream::OnDone() {
   {
+    // Whoever finished it has let go of it.
+    MutexLock lock(&mutex_);
+  }
+  {
     // Nobody is in MoveOn after this.
     MutexLock lock(&handle_->mutex);
     handle_->stream = nullptr;
-  }
-  {
-    // Whoever finished it has let go of it.
-    MutexLock lock(&mutex_);
   }
   StreamPump* const pump = pump_;
   delete this;

@@ -110,7 +110,7 @@ std::vector<Condition> LeaseKeeper::Conditions() const {
   return conditions;
 }
 
-void LeaseKeeper::Add(const Lease& lease, std::optional<Process> process) {
+void LeaseKeeper::Add(const Lease& lease, Process process) {
   leases_.Insert(lease);
   pool_.Take(lease.ip).IgnoreError();
   ports_.insert(lease.ifindex);
@@ -119,10 +119,10 @@ void LeaseKeeper::Add(const Lease& lease, std::optional<Process> process) {
   publish_({.type = TapEvent::Type::kAdded, .lease = lease, .message = {}});
 }
 
-void LeaseKeeper::AddLifetime(const Lease& lease, std::optional<Process> process) {
+void LeaseKeeper::AddLifetime(const Lease& lease, Process process) {
   const bool lives =
-      process.has_value() && attention_.Watch(process->pidfd.get(), lease.ifindex).ok();
-  if (lives) processes_.insert_or_assign(lease.ifindex, std::move(process->pidfd));
+      process.pidfd.valid() && attention_.Watch(process.pidfd.get(), lease.ifindex).ok();
+  if (lives) processes_.insert_or_assign(lease.ifindex, std::move(process.pidfd));
   lifetimes_.Add(lease, lives, clock_());
 }
 
@@ -242,7 +242,7 @@ bool LeaseKeeper::TakeIn(const Lease& lease) {
   setup_.SuspectNeighbours();
   // Perhaps a repair was never finished.
   if (!lease.pinned) suspects_[lease.ifindex] = "its MAC had no fixed place on the bridge";
-  std::optional<Process> process;
+  Process process;
   if (const auto* bound = std::get_if<BoundToProcess>(&lease.lifetime)) {
     absl::StatusOr<Process> found = kernel_->OpenProcess(bound->pid);
     if (found.ok() && found->start_time == bound->start_time) process = *std::move(found);

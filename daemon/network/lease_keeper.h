@@ -60,8 +60,9 @@ class LeaseKeeper {
   // What is not as it should be, besides what NetworkSetup::Observe finds.
   std::vector<Condition> Conditions() const;
 
-  // A lease whose TAP was just made; `process` is that of its lifetime, if it has one.
-  void Add(const Lease& lease, std::optional<Process> process);
+  // A lease whose TAP was just made; `process` is that of its lifetime, without a pidfd if
+  // it has none.
+  void Add(const Lease& lease, Process process);
 
   // Ends a lease: cuts the guest off, and its TAP is dying. An error leaves the lease as it
   // was.
@@ -102,7 +103,7 @@ class LeaseKeeper {
   void TakeIn(const std::vector<Link>& links);
   // False if another lease is in its way.
   bool TakeIn(const Lease& lease);
-  void AddLifetime(const Lease& lease, std::optional<Process> process);
+  void AddLifetime(const Lease& lease, Process process);
   void EndVanished(const Lease& lease);
   // The lease is no more; its address is free when its TAP and its flows are gone.
   void Forget(const Lease& lease, const std::string& why);

@@ -129,10 +129,10 @@ absl::StatusOr<const Lease*> NetworkManager::FindLease(const Caller& caller,
   return lease;
 }
 
-absl::StatusOr<std::optional<Process>> NetworkManager::OpenProcessFor(const Caller& caller,
-                                                                      const Lifetime& lifetime) {
+absl::StatusOr<Process> NetworkManager::OpenProcessFor(const Caller& caller,
+                                                       const Lifetime& lifetime) {
   const auto* bound = std::get_if<BoundToProcess>(&lifetime);
-  if (bound == nullptr) return std::nullopt;
+  if (bound == nullptr) return Process();
   const auto refuse = [&](absl::string_view why) {
     return Error(Reason::kInvalidRequest,
                  absl::StrCat("lifetime.process.pid ", bound->pid, ": ", why));
@@ -145,7 +145,7 @@ absl::StatusOr<std::optional<Process>> NetworkManager::OpenProcessFor(const Call
   if (process->uid != caller.uid && !caller.administrator) {
     return refuse("the process is another user's");
   }
-  return *std::move(process);
+  return process;
 }
 
 absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapRequest& request) {
@@ -155,10 +155,10 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
   SVNET_RETURN_IF_ERROR(CheckGroup(caller, request.group));
   MutexLock lock(&mutex_);
   SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
-  SVNET_ASSIGN_OR_RETURN(std::optional<Process> process, OpenProcessFor(caller, request.lifetime));
+  SVNET_ASSIGN_OR_RETURN(Process process, OpenProcessFor(caller, request.lifetime));
   TapRequest exact = request;
-  if (process.has_value()) {
-    std::get<BoundToProcess>(exact.lifetime).start_time = process->start_time;
+  if (process.pidfd.valid()) {
+    std::get<BoundToProcess>(exact.lifetime).start_time = process.start_time;
   }
   if (const Lease* standing = keeper_->leases().Find(key)) {
     SVNET_RETURN_IF_ERROR(CheckRepeated(*standing, exact));

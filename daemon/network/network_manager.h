@@ -162,10 +162,9 @@ class NetworkManager {
   // The caller's lease, or any for an administrator; nullptr if there is none.
   absl::StatusOr<const Lease*> FindLease(const Caller& caller, const LeaseSelector& selector)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The process of a lifetime that is bound to one; INVALID_REQUEST if the caller may not
-  // bind a lease to it.
-  absl::StatusOr<std::optional<Process>> OpenProcessFor(const Caller& caller,
-                                                        const Lifetime& lifetime)
+  // The process of a lifetime that is bound to one, otherwise one without a pidfd;
+  // INVALID_REQUEST if the caller may not bind a lease to it.
+  absl::StatusOr<Process> OpenProcessFor(const Caller& caller, const Lifetime& lifetime)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::StatusOr<Lease> MakeTap(const Caller& caller, const LeaseKey& key,

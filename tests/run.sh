@@ -32,8 +32,7 @@ step() { echo "==> $1"; }
 unsanitized='Guests/|AThousandGuests|PortsRunOut|FaultTest'
 
 step "packages"
-install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${TEST_PACKAGES[@]}" \
-  "${BENCH_PACKAGES[@]}"
+install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 
 step "source: format, shell scripts, layers"
 mapfile -t sources < <(find daemon client tests docs/clients/cpp -name '*.cc' -o -name '*.h')
@@ -100,9 +99,6 @@ step "the commands in README.md and docs"
 tests/docs/run.sh build/dev
 step "the packages, on a systemd in a container"
 tests/service/run.sh
-step "benchmarks, in short, and the instructions of a CreateTap"
-tests/bench/run.sh --quick
-
 step "guests"
 tests/guests/build.sh build/guests
 step "tests"

@@ -64,6 +64,9 @@ class LeaseKeeper {
   // it has none.
   void Add(const Lease& lease, Process process);
 
+  // Asks the kernel whether a TAP is held open now: what it announces comes a little later.
+  void LookAt(Ifindex tap);
+
   // Ends a lease: cuts the guest off, and its TAP is dying. An error leaves the lease as it
   // was.
   absl::Status Retire(const Lease& lease, const std::string& why);

@@ -65,6 +65,12 @@ void LeaseKeeper::NoteAttachment(const Link& link, Lease* lease) {
             .message = {}});
 }
 
+void LeaseKeeper::LookAt(Ifindex tap) {
+  const absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(tap);
+  Lease* lease = leases_.FindByIfindex(tap);
+  if (link.ok() && link->has_value() && lease != nullptr) NoteAttachment(**link, lease);
+}
+
 void LeaseKeeper::NoteNeighbours(const KernelChanges& changes) {
   for (const auto& [at, mac] : changes.neighbours) {
     const Lease* lease = at.first == setup_.bridge() ? leases_.FindByIp(at.second) : nullptr;

@@ -162,6 +162,7 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
   }
   if (const Lease* standing = keeper_->leases().Find(key)) {
     SVNET_RETURN_IF_ERROR(CheckRepeated(*standing, exact));
+    keeper_->LookAt(standing->ifindex);
     return *standing;
   }
   SVNET_ASSIGN_OR_RETURN(const Lease lease, MakeTap(caller, key, exact));

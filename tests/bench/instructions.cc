@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "daemon/base/clock.h"
 #include "daemon/network/network_manager.h"
 #include "daemon/rpc/conversions.h"
 #include "tests/fakes/fake_firewall.h"
@@ -40,12 +41,17 @@ absl::StatusOr<std::string> CreateTap(NetworkManager& manager, const std::string
 absl::Status CreateTaps(int count) {
   testing::Faults faults;
   testing::FakeKernel kernel(&faults);
+  testing::FakeReaper reaper(&kernel, &faults);
   testing::FakeFirewall firewall(&faults);
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkManager> manager,
                          NetworkManager::Start({.bridge = testing::Name("svbr0"),
                                                 .prefix = testing::Prefix("10.0.0.0/16"),
                                                 .bridge_mac = testing::Mac("c2:00:00:00:00:01")},
-                                               &kernel, &firewall));
+                                               {.kernel = &kernel,
+                                                .reaper = &reaper,
+                                                .firewall = &firewall,
+                                                .clock = MonotonicNow,
+                                                .on_event = [](const TapEvent&) {}}));
   for (int number = 0; number < count; ++number) {
     SVNET_RETURN_IF_ERROR(CreateTap(*manager, RequestOf(number)).status());
   }

@@ -18,8 +18,9 @@ std::ostream& operator<<(std::ostream& out, const KernelCount& count) {
 KernelCount CountKernel() {
   // Whatever is not there counts as none.
   std::istringstream counts(Shell(R"(
-ip -o link show type tun | wc -l
-ip -o link show type tun | grep -c ': sv-' || true
+links=$(ip -o link show type tun)  # once: one may go between two looks
+grep -c . <<<"$links" || true
+grep -c ': sv-' <<<"$links" || true
 (nft -n list set bridge svnet-svbr0 macs 2>/dev/null | sed -n '/elements/,$p' | grep -o ' \. ' || true) | wc -l
 (ip neighbour show dev svbr0 nud permanent 2>/dev/null || true) | wc -l
 (bridge fdb show br svbr0 2>/dev/null || true) | grep -c sticky || true)"));

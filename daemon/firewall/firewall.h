@@ -23,6 +23,14 @@ struct Binding {
   friend bool operator==(const Binding&, const Binding&) = default;
 };
 
+// The bridge as the rules know it: one that is made anew needs new rules.
+struct GuestBridge {
+  int ifindex;
+  MacAddress mac;  // the gateway's
+
+  friend bool operator==(const GuestBridge&, const GuestBridge&) = default;
+};
+
 // One network's rules, in the network namespace in which the implementation was
 // made. Not thread-safe. Errors carry the kernel's own words.
 class Firewall {
@@ -31,8 +39,8 @@ class Firewall {
 
   // Makes the rules stand, whole, with these bindings and no others, whatever stood of
   // them before: one transaction, in which no packet sees anything but the old rules or
-  // the new. An error leaves the old ones. `bridge` is the MAC of the bridge.
-  virtual absl::Status Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) = 0;
+  // the new. An error leaves the old ones.
+  virtual absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) = 0;
 
   // Opens a port, or closes it at once. One transaction; OK if it is so already. The
   // rules must stand (Unbind: if they do not, then the binding is gone, and that is OK).

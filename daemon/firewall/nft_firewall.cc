@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec
       new NftFirewall(std::move(context), std::move(socket), std::move(monitor), spec));
 }
 
-absl::Status NftFirewall::Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) {
+absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.apply"));
   return Change(RenderRuleset(spec_, bridge, bindings));
 }

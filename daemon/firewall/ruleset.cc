@@ -35,31 +35,25 @@ constexpr absl::string_view kBridgeTable = R"(table bridge $table {
 
   chain prerouting {
     type filter hook prerouting priority dstnat; policy accept;
-    iifgroup $taps jump from_guest
+    ether type ip iif . ether saddr . ip saddr @addresses goto bound_ip comment "nearly every frame: one lookup"
+    iifgroup $taps goto from_guest
+  }
+
+  chain bound_ip {
+    udp sport 67 counter name dhcp_server drop
   }
 
   chain from_guest {
     iif . ether saddr != @macs counter name foreign_mac drop
-    ether type ip goto ip_from_guest
+    ether type ip counter name foreign_address drop
     ether type arp goto arp_from_guest
     counter name foreign_protocol drop comment "IPv6, VLAN tags, BPDUs, LLC and all else"
-  }
-
-  chain ip_from_guest {
-    udp sport 67 counter name dhcp_server drop
-    iif . ether saddr . ip saddr @addresses accept
-    counter name foreign_address drop
   }
 
   chain arp_from_guest {
     arp htype 1 arp ptype ip arp hlen 6 arp plen 4 iif . arp saddr ether . arp saddr ip @addresses accept
     arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iif . arp saddr ether @macs arp saddr ip 0.0.0.0 accept comment "RFC 5227: a probe"
     counter name foreign_arp drop
-  }
-
-  chain input {
-    type filter hook input priority filter; policy accept;
-    iifgroup $taps ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name foreign_protocol drop comment "these never come to prerouting"
   }
 
   chain forward {
@@ -84,21 +78,35 @@ constexpr absl::string_view kInetTable = R"(table inet $table {
   counter unasked { }
   counter host_denied { }
 $blocked_set
-  chain prerouting {
-    type filter hook prerouting priority raw; policy accept;
-    iifgroup $taps counter name past_the_bridge drop comment "a frame to 01:80:c2:00:00:0e never comes to the bridge's hooks"$blocked_rule
-  }
-$host_chains
   chain forward {
     type filter hook forward priority filter; policy accept;
-    iifname "$bridge" oifname "$bridge" ether daddr $mac counter name between_guests drop comment "no guest reaches another through the gateway"
-    oifname "$bridge" ct state established,related accept comment "answers to guests"
-    oifname "$bridge" iifname != "$bridge" counter name unasked drop comment "nobody outside opens a connection to a guest"
+    iif $bridge goto from_guest
+    oif $bridge goto to_guest
+    iifgroup $taps counter name past_the_bridge drop comment "a frame to 01:80:c2:00:00:0e may come past the bridge's hooks"
   }
+
+  chain from_guest {
+    oif $bridge ether daddr $mac counter name between_guests drop comment "no guest reaches another through the gateway"
+$blocked_rules  }
+
+  chain to_guest {
+    iifgroup $taps counter name past_the_bridge drop
+    ct state established,related accept
+    counter name unasked drop comment "nobody outside opens a connection to a guest"
+  }
+
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iif $bridge goto host_from_guest
+    iifgroup $taps counter name past_the_bridge drop
+  }
+
+  chain host_from_guest {
+$blocked_rules$host_rules  }
 
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr $prefix oifname != { "$bridge", "lo" } masquerade comment "guests leave with the host's address"
+    ip saddr $prefix oifname != { "$name", "lo" } masquerade comment "guests leave with the host's address"
   }
 }
 )";
@@ -108,7 +116,7 @@ constexpr absl::string_view kArpTable = R"(table arp $table {
 
   chain input {
     type filter hook input priority filter; policy accept;
-    iifgroup $taps drop comment "as in inet prerouting"
+    iifgroup $taps drop comment "as in inet forward"
   }
 }
 )";
@@ -120,39 +128,37 @@ constexpr absl::string_view kBlockedSet = R"(
   }
 )";
 
-constexpr absl::string_view kBlockedRule =
-    "\n    iifname \"$bridge\" ip daddr != $prefix ip daddr @blocked counter name "
-    "blocked_destination drop";
-
-constexpr absl::string_view kHostChains = R"(
-  chain input {
-    type filter hook input priority filter; policy accept;
-    iifname "$bridge" jump host_from_guest
-  }
-
-  chain host_from_guest {
-    ct state established,related accept
-    icmp type echo-request accept
-$host_ports    counter name host_denied drop
-  }
+// Also what somebody's NAT is about to send elsewhere.
+constexpr absl::string_view kBlockedRules =
+    R"(    ip daddr != $prefix ip daddr $blocked counter name blocked_destination drop
+    ct original ip daddr != $prefix ct original ip daddr $blocked counter name blocked_destination drop
 )";
 
-std::string RenderBlocked(absl::string_view text, const std::vector<Ipv4Prefix>& prefixes) {
-  if (prefixes.empty()) return "";
-  return absl::StrReplaceAll(
-      text, {{"$prefixes", absl::StrJoin(prefixes, ", ", [](std::string* out, const Ipv4Prefix& p) {
-                absl::StrAppend(out, p.ToString());
-              })}});
+std::string RenderBlockedSet(const std::vector<Ipv4Prefix>& prefixes) {
+  // One is compared with, which costs less than to look into a set.
+  if (prefixes.size() < 2) return "";
+  const auto append = [](std::string* out, const Ipv4Prefix& p) {
+    absl::StrAppend(out, p.ToString());
+  };
+  return absl::StrReplaceAll(kBlockedSet, {{"$prefixes", absl::StrJoin(prefixes, ", ", append)}});
 }
 
-std::string RenderHostChains(const RulesetSpec& spec) {
+std::string RenderBlockedRules(const std::vector<Ipv4Prefix>& prefixes) {
+  if (prefixes.empty()) return "";
+  return absl::StrReplaceAll(
+      kBlockedRules, {{"$blocked", prefixes.size() == 1 ? prefixes[0].ToString() : "@blocked"}});
+}
+
+std::string RenderHostRules(const RulesetSpec& spec) {
   if (spec.host_access) return "";
-  std::string ports;
+  std::string rules =
+      "    ct state established,related accept\n"
+      "    icmp type echo-request accept\n";
   for (const HostPort& port : spec.host_ports) {
-    absl::StrAppend(&ports, "    ", port.protocol == HostPort::Protocol::kTcp ? "tcp" : "udp",
+    absl::StrAppend(&rules, "    ", port.protocol == HostPort::Protocol::kTcp ? "tcp" : "udp",
                     " dport ", port.port, " accept\n");
   }
-  return absl::StrReplaceAll(kHostChains, {{"$host_ports", ports}});
+  return absl::StrCat(rules, "    counter name host_denied drop\n");
 }
 
 std::string RenderElements(const LinkName& bridge, const Binding& binding) {
@@ -178,19 +184,20 @@ const std::vector<std::string>& TableFamilies() {
   return *families;
 }
 
-std::string RenderRuleset(const RulesetSpec& spec, const MacAddress& bridge_mac,
+std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
                           const std::vector<Binding>& bindings) {
-  const std::string tables = absl::StrReplaceAll(
-      absl::StrCat(kBridgeTable, kInetTable, kArpTable),
-      {{"$blocked_set", RenderBlocked(kBlockedSet, spec.blocked_destinations)},
-       {"$blocked_rule", RenderBlocked(kBlockedRule, spec.blocked_destinations)},
-       {"$host_chains", RenderHostChains(spec)}});
+  const std::string tables =
+      absl::StrReplaceAll(absl::StrCat(kBridgeTable, kInetTable, kArpTable),
+                          {{"$blocked_set", RenderBlockedSet(spec.blocked_destinations)},
+                           {"$blocked_rules", RenderBlockedRules(spec.blocked_destinations)},
+                           {"$host_rules", RenderHostRules(spec)}});
   std::string ruleset = RenderRemoval(spec.bridge);
   absl::StrAppend(
       &ruleset, absl::StrReplaceAll(tables, {{"$table", TableName(spec.bridge)},
                                              {"$prefix", spec.prefix.ToString()},
-                                             {"$bridge", spec.bridge.text()},
-                                             {"$mac", bridge_mac.ToString()},
+                                             {"$name", spec.bridge.text()},
+                                             {"$bridge", absl::StrCat(bridge.ifindex)},
+                                             {"$mac", bridge.mac.ToString()},
                                              {"$taps", absl::StrCat("{ ", spec.link_group, ", ",
                                                                     spec.link_group + 1, " }")}}));
   for (const Binding& binding : bindings) ruleset += RenderElements(spec.bridge, binding);

@@ -43,8 +43,8 @@ std::string TableName(const LinkName& bridge);
 // `inet`, `bridge`, `arp`.
 const std::vector<std::string>& TableFamilies();
 
-// Replaces those tables, whole. `bridge_mac` is the bridge's own.
-std::string RenderRuleset(const RulesetSpec& spec, const MacAddress& bridge_mac,
+// Replaces those tables, whole.
+std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
                           const std::vector<Binding>& bindings);
 
 // Deletes them, if they are there.

@@ -12,6 +12,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/kernel/route_messages.h"
 #include "daemon/kernel/tun_device.h"
 
 namespace svnet {
@@ -58,6 +59,7 @@ NetlinkMessage HardenAndUpRequest(Ifindex tap, bool isolated) {
   nla_put_u8(message, IFLA_BRPORT_LEARNING, 0);
   nla_put_u8(message, IFLA_BRPORT_UNICAST_FLOOD, 0);
   nla_put_u8(message, IFLA_BRPORT_ISOLATED, isolated ? 1 : 0);
+  nla_put_u16(message, IFLA_BRPORT_GROUP_FWD_MASK, kForwardedGroups);
   return request;
 }
 

@@ -77,7 +77,8 @@ void ParseTun(nlattr* data, Link* link) {
 bool IsPinned(nlattr* port_data) {
   const Attributes port = Attributes::In(port_data);
   return port.Get<uint8_t>(IFLA_BRPORT_LEARNING) == 0 &&
-         port.Get<uint8_t>(IFLA_BRPORT_UNICAST_FLOOD) == 0;
+         port.Get<uint8_t>(IFLA_BRPORT_UNICAST_FLOOD) == 0 &&
+         port.Get<uint16_t>(IFLA_BRPORT_GROUP_FWD_MASK) == kForwardedGroups;
 }
 
 void ParseKind(nlattr* link_info, Link* link) {

@@ -11,6 +11,11 @@
 
 namespace svnet {
 
+// IFLA_BRPORT_GROUP_FWD_MASK of a guest's port: frames to 01:80:c2:00:00:0X go the way of
+// all others, past the rules, and not straight to the host's own stack. But for ..:01,
+// which the kernel always drops.
+inline constexpr uint16_t kForwardedGroups = 0xfffd;
+
 // RTM_NEWLINK.
 Link ParseLink(nlmsghdr* message);
 // All of them.

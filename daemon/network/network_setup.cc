@@ -80,8 +80,7 @@ absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::MakeStand(const LeaseTable& 
   SVNET_ASSIGN_OR_RETURN(Bridge bridge, kernel_->EnsureBridge(SpecWith(mtu)));
   Ensured ensured = {.bridge = std::move(bridge), .in_use = in_use, .repaired = {}};
   if (ensured.bridge.made || ensured.bridge.brought_up) neighbours_stand_ = false;
-  // The rules name the bridge's MAC.
-  if (ensured.bridge.made) rules_stand_ = false;
+  if (ensured.bridge.made || IsAnother(ensured.bridge)) rules_stand_ = false;
   absl::Cleanup undo = [&] { Undo(ensured); };
   SVNET_ASSIGN_OR_RETURN(const bool forwarding_was_off, EnsureForwarding());
   SVNET_RETURN_IF_ERROR(EnsureRules(leases, &ensured));
@@ -91,6 +90,11 @@ absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::MakeStand(const LeaseTable& 
   std::move(undo).Cancel();
   ensured.repaired = Describe(ensured, was_renamed, forwarding_was_off);
   return ensured;
+}
+
+bool NetworkSetup::IsAnother(const Bridge& bridge) const {
+  return standing_.has_value() &&
+         (bridge.ifindex != standing_->ifindex || bridge.mac != standing_->mac);
 }
 
 absl::StatusOr<bool> NetworkSetup::WasLeft() {
@@ -143,7 +147,8 @@ absl::Status NetworkSetup::EnsureRules(const LeaseTable& leases, Ensured* ensure
   for (const auto& [tap, lease] : leases.all()) {
     bindings.push_back(BindingOf(lease, settings_.isolation));
   }
-  SVNET_RETURN_IF_ERROR(firewall_->Apply(ensured->bridge.mac, bindings));
+  SVNET_RETURN_IF_ERROR(
+      firewall_->Apply({.ifindex = ensured->bridge.ifindex, .mac = ensured->bridge.mac}, bindings));
   ensured->applied_rules = true;
   return absl::OkStatus();
 }

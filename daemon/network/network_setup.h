@@ -94,6 +94,8 @@ class NetworkSetup {
  private:
   // What EnsureBridge and the rest did, in words, where leases needed it.
   static std::string Describe(const Ensured& ensured, bool was_renamed, bool forwarding_was_off);
+  // Than the one that the rules were made for.
+  bool IsAnother(const Bridge& bridge) const;
   absl::StatusOr<bool> EnsureForwarding();
   // True if our bridge had another name.
   absl::StatusOr<bool> EnsureName();

@@ -21,7 +21,7 @@ class FakeFirewall final : public Firewall {
   // `faults` must outlive it.
   explicit FakeFirewall(Faults* faults) : faults_(faults) {}
 
-  absl::Status Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) override {
+  absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Apply"));
     stands_ = true;
     bridge_ = bridge;
@@ -67,11 +67,12 @@ class FakeFirewall final : public Firewall {
     changed_ = true;
   }
 
+  const GuestBridge& bridge() const { return bridge_; }
   const std::map<int, Binding>& bindings() const { return bindings_; }
 
   std::string Dump() const {
     if (!stands_) return "no rules\n";
-    std::string text = absl::StrCat("rules for ", bridge_.ToString(), "\n");
+    std::string text = absl::StrCat("rules for ", bridge_.mac.ToString(), "\n");
     for (const auto& [ifindex, binding] : bindings_) {
       absl::StrAppend(&text, "binding ", ifindex, " ", binding.mac.ToString(), " ",
                       binding.ip.ToString(), " zone ", binding.zone, "\n");
@@ -84,7 +85,7 @@ class FakeFirewall final : public Firewall {
   bool stands_ = false;
   bool changed_ = false;  // by somebody else, and nobody has been told
   UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
-  MacAddress bridge_ = MacAddress({});
+  GuestBridge bridge_ = {.ifindex = 0, .mac = MacAddress({})};
   std::map<int, Binding> bindings_;  // by ifindex
 };
 

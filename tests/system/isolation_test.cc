@@ -219,6 +219,21 @@ TEST_F(HostTest, BlockedDestinationsAreReachedByNoWay) {
   EXPECT_EQ(ShellExitCode("ping -c 1 -w 5 169.254.169.254"), 0);
 }
 
+// Not by somebody's NAT either, which makes another destination of it on the way.
+TEST_F(HostTest, BlockedDestinationsAreBlockedBehindNat) {
+  const Internet internet;
+  Begin();
+  Shell(
+      "nft add table ip others;"
+      "nft 'add chain ip others before { type nat hook prerouting priority dstnat; }';"
+      "nft add rule ip others before ip daddr 169.254.169.254 dnat to 203.0.113.1;"
+      "nft add rule ip others before ip daddr 169.254.170.2 dnat to 203.0.113.2");
+  for (const char* to : {"169.254.169.254", "169.254.170.2"}) {  // to outside, to the host
+    alice1().Send(alice1().gateway_mac(), kIpv4Type, PingRequest(alice1().ip(), Ip(to)));
+  }
+  EXPECT_EQ(Counter("inet", "blocked_destination"), 2);
+}
+
 TEST_F(HostTest, BlockedDestinationsAreConfigured) {
   const Internet internet;
   internet.Shell("ip address add 169.254.169.254/32 dev down0");

@@ -21,6 +21,8 @@ using ::testing::Not;
 using testing::Prefix;
 using ::testing::StartsWith;
 
+const GuestBridge kBridge = {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")};
+
 // The whole policy, as a reader should see it: every option that adds a rule is on.
 TEST(RulesetTest, IsTheGoldenText) {
   const RulesetSpec spec = {
@@ -35,16 +37,25 @@ TEST(RulesetTest, IsTheGoldenText) {
   std::ifstream file(SVNET_GOLDEN_RULESET);
   std::ostringstream golden;
   golden << file.rdbuf();
-  EXPECT_EQ(RenderRuleset(spec, Mac("c2:00:00:00:00:01"), {binding}), golden.str());
+  EXPECT_EQ(RenderRuleset(spec, kBridge, {binding}), golden.str());
 }
 
 TEST(RulesetTest, WithoutOptionsLeavesTheirRulesOut) {
-  const std::string ruleset =
-      RenderRuleset({.bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24"), .link_group = 100},
-                    Mac("c2:00:00:00:00:01"), {});
-  for (const char* absent : {"@blocked", "set blocked", "host_from_guest", "add element", "$"}) {
+  const std::string ruleset = RenderRuleset(
+      {.bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24"), .link_group = 100}, kBridge, {});
+  for (const char* absent : {"@blocked", "set blocked", "host_denied drop", "add element", "$"}) {
     EXPECT_THAT(ruleset, Not(HasSubstr(absent)));
   }
+}
+
+// One is compared with: a packet that is not for it costs no lookup.
+TEST(RulesetTest, BlocksOneDestinationWithoutASet) {
+  const std::string ruleset = RenderRuleset({.bridge = Name("svbr0"),
+                                             .prefix = Prefix("172.30.0.0/24"),
+                                             .blocked_destinations = {Prefix("169.254.0.0/16")}},
+                                            kBridge, {});
+  EXPECT_THAT(ruleset, HasSubstr("ip daddr 169.254.0.0/16 counter name blocked_destination drop"));
+  EXPECT_THAT(ruleset, Not(HasSubstr("set blocked")));
 }
 
 // A guest more is elements more, and never a rule.
@@ -58,7 +69,7 @@ TEST(RulesetTest, HasNoMoreRulesForAThousandGuests) {
                           .ip = Ipv4Address(0x0a000002 + i),
                           .zone = 1});
     }
-    const std::string ruleset = RenderRuleset(spec, Mac("c2:00:00:00:00:01"), bindings);
+    const std::string ruleset = RenderRuleset(spec, kBridge, bindings);
     return ruleset.substr(0, ruleset.find("add element"));
   };
   EXPECT_EQ(lines_without_elements(1), lines_without_elements(1000));

@@ -212,9 +212,8 @@ class Kernel {
   // Makes a TAP, and its port, what they were when it joined. True as OpenTap::Join.
   virtual absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name,
                                          const PortSpec& port) = 0;
-  // Another name and link group for a TAP, at once. NotFound if it is gone, AlreadyExists
-  // if there is a link of that name.
-  virtual absl::Status RetireTap(Ifindex tap, const LinkName& name, uint32_t group) = 0;
+  // Another link group for a TAP. NotFound if it is gone.
+  virtual absl::Status RetireTap(Ifindex tap, uint32_t group) = 0;
 
   // NotFound if there is none of that number, in svnetd's own pid namespace.
   virtual absl::StatusOr<Process> OpenProcess(pid_t pid) = 0;

@@ -332,25 +332,25 @@ absl::StatusOr<bool> NetlinkKernel::RepairTap(Ifindex tap, const LinkName& name,
   return JoinBridge(socket_, tap, port);
 }
 
-absl::Status NetlinkKernel::RetireTap(Ifindex tap, const LinkName& name, uint32_t group) {
+absl::Status NetlinkKernel::RetireTap(Ifindex tap, uint32_t group) {
   SVNET_RETURN_IF_ERROR(FaultPoint("tap.retire"));
-  return Rename(tap, name, group);
+  NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
+  Put(request.get(), IFLA_GROUP, group);
+  return socket_.Transact(std::move(request));
 }
 
 absl::Status NetlinkKernel::RenameLink(Ifindex link, const LinkName& name) {
-  return Prepend("rename", Rename(link, name, std::nullopt));
+  return Prepend("rename", Rename(link, name));
 }
 
-absl::Status NetlinkKernel::Rename(Ifindex link, const LinkName& name,
-                                   std::optional<uint32_t> group) {
+absl::Status NetlinkKernel::Rename(Ifindex link, const LinkName& name) {
   if (!renames_links_that_are_up_) SVNET_RETURN_IF_ERROR(SetUp(link, false));
   NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = link});
   PutText(request.get(), IFLA_IFNAME, name.text());
-  if (group.has_value()) Put(request.get(), IFLA_GROUP, *group);
   const absl::Status status = socket_.Transact(std::move(request));
   if (ErrnoOf(status) != EBUSY || !renames_links_that_are_up_) return status;
   renames_links_that_are_up_ = false;
-  return Rename(link, name, group);
+  return Rename(link, name);
 }
 
 absl::StatusOr<Process> NetlinkKernel::OpenProcess(pid_t pid) { return OpenProcessOf(pid); }

@@ -33,7 +33,7 @@ class NetlinkKernel final : public Kernel {
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
   absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name, const PortSpec& port) override;
-  absl::Status RetireTap(Ifindex tap, const LinkName& name, uint32_t group) override;
+  absl::Status RetireTap(Ifindex tap, uint32_t group) override;
   absl::StatusOr<Process> OpenProcess(pid_t pid) override;
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<KernelChanges> TakeChanges() override { return monitor_.Take(); }
@@ -64,7 +64,7 @@ class NetlinkKernel final : public Kernel {
   absl::Status SetUp(Ifindex link, bool up);
   absl::Status PutRight(const Link& link, const BridgeSpec& spec, Bridge* bridge);
   absl::Status DeleteBridge(Ifindex bridge);
-  absl::Status Rename(Ifindex link, const LinkName& name, std::optional<uint32_t> group);
+  absl::Status Rename(Ifindex link, const LinkName& name);
 
   NetlinkSocket socket_;
   UniqueFd any_socket_;  // for ioctl(2)

@@ -5,10 +5,22 @@
 
 namespace svnet {
 
-void Dying::Add(Ifindex tap, std::optional<Ipv4Address> address, absl::Time now) {
-  waiting_.insert_or_assign(tap, address);
+void Dying::Add(Ifindex tap, const Tap& what, absl::Time now) {
+  waiting_.insert_or_assign(tap, what);
   oldest_ = std::min(oldest_, now);
   Disturb(now);
+}
+
+void Dying::NoteGone(Ifindex tap) {
+  for (Batch* batch : {&waiting_, &being_reaped_}) {
+    if (const auto found = batch->find(tap); found != batch->end()) found->second.gone = true;
+  }
+}
+
+void Dying::NoteAllGone() {
+  for (Batch* batch : {&waiting_, &being_reaped_}) {
+    for (auto& [ifindex, tap] : *batch) tap.gone = true;
+  }
 }
 
 bool Dying::Contains(Ifindex tap) const {
@@ -18,7 +30,7 @@ bool Dying::Contains(Ifindex tap) const {
 size_t Dying::addresses() const {
   const auto count = [](const Batch& batch) {
     return std::count_if(batch.begin(), batch.end(),
-                         [](const auto& each) { return each.second.has_value(); });
+                         [](const auto& each) { return each.second.address.has_value(); });
   };
   return count(waiting_) + count(being_reaped_);
 }

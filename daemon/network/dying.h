@@ -16,11 +16,20 @@ namespace svnet {
 // Pure: time is told.
 class Dying {
  public:
-  // What is to be done away with together: by TAP the address, which is not to be leased
-  // again before it is done; nullopt if it has none that anybody knows.
-  using Batch = std::map<Ifindex, std::optional<Ipv4Address>>;
+  struct Tap {
+    // Not to be leased again before it is done; nullopt if it has none that anybody knows.
+    std::optional<Ipv4Address> address;
+    // The device is: what is left is what the host knows of the address. Its ifindex may be
+    // somebody else's by now.
+    bool gone = false;
+  };
+  // What is to be done away with together.
+  using Batch = std::map<Ifindex, Tap>;
 
-  void Add(Ifindex tap, std::optional<Ipv4Address> address, absl::Time now);
+  void Add(Ifindex tap, const Tap& what, absl::Time now);
+  // Somebody has destroyed the device: one, or all.
+  void NoteGone(Ifindex tap);
+  void NoteAllGone();
   bool Contains(Ifindex tap) const;
   // Those that wait and those that are being destroyed.
   size_t size() const { return waiting_.size() + being_reaped_.size(); }

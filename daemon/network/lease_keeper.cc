@@ -140,14 +140,23 @@ absl::Status LeaseKeeper::Retire(const Lease& lease, const std::string& why) {
 
 absl::Status LeaseKeeper::RetireTap(Ifindex tap, std::optional<Ipv4Address> address) {
   const uint32_t group = DyingGroupOf(DeriveLinkGroup(settings_.bridge));
+  const absl::Status status = kernel_->RetireTap(tap, group);
+  if (!status.ok() && !absl::IsNotFound(status)) return status;
+  dying_.Add(tap, {.address = address, .gone = absl::IsNotFound(status)}, clock_());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> LeaseKeeper::FreeName(const LinkName& name) {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(name));
+  if (!link.has_value()) return true;
+  if (!dying_.Contains(link->ifindex)) return false;
   absl::Status status = absl::OkStatus();
   for (int attempt = 0; attempt < kNameAttempts; ++attempt) {
-    status = kernel_->RetireTap(tap, DyingTapName(tap, attempt), group);
+    status = kernel_->RenameLink(link->ifindex, DyingTapName(link->ifindex, attempt));
     if (!absl::IsAlreadyExists(status)) break;
   }
   if (!status.ok() && !absl::IsNotFound(status)) return status;
-  dying_.Add(tap, address, clock_());
-  return absl::OkStatus();
+  return true;
 }
 
 void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
@@ -159,18 +168,23 @@ void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
     attention_.Unwatch(process->second.get());
     processes_.erase(process);
   }
-  dying_.Add(ended.ifindex, ended.ip, clock_());
   publish_({.type = TapEvent::Type::kRemoved, .lease = ended, .message = why});
 }
 
 void LeaseKeeper::ForgetAll() {
-  while (leases_.size() > 0) Forget(leases_.all().begin()->second, "");
+  while (leases_.size() > 0) {
+    const Lease& lease = leases_.all().begin()->second;
+    dying_.Add(lease.ifindex, {.address = lease.ip}, clock_());
+    Forget(lease, "");
+  }
+  dying_.NoteAllGone();
   ports_.clear();
 }
 
 void LeaseKeeper::EndVanished(const Lease& lease) {
   const Lease ended = lease;
   setup_.Unguard(ended).IgnoreError();  // if not: all is made anew
+  dying_.Add(ended.ifindex, {.address = ended.ip, .gone = true}, clock_());
   Forget(ended, "somebody has deleted the TAP");
 }
 
@@ -181,9 +195,9 @@ void LeaseKeeper::FinishReaping(const absl::Status& destroyed,
   if (!destroyed.ok()) Fail(absl::StrCat("cannot destroy TAPs: ", destroyed.message()));
   if (!flows_forgotten.ok()) Fail(std::string(flows_forgotten.message()));
   if (!done) dying_.PutOffUntil(clock_() + kRetry);
-  for (const auto& [tap, address] : dying_.Finish(done)) {
-    ports_.erase(tap);
-    if (address.has_value() && !leases_.HasIp(*address)) pool_.Free(*address);
+  for (const auto& [ifindex, tap] : dying_.Finish(done)) {
+    if (!tap.gone) ports_.erase(ifindex);
+    if (tap.address.has_value() && !leases_.HasIp(*tap.address)) pool_.Free(*tap.address);
   }
 }
 
@@ -214,6 +228,9 @@ void LeaseKeeper::EndAllBut(const std::vector<Link>& links) {
     if (found == owners.end() || found->second != lease.key.owner) vanished.push_back(lease);
   }
   for (const Lease& lease : vanished) EndVanished(lease);
+  for (const auto& [tap, what] : dying_.waiting()) {
+    if (!owners.contains(tap)) dying_.NoteGone(tap);
+  }
 }
 
 // What an earlier svnetd left, and TAPs that somebody has made by hand.
@@ -231,7 +248,7 @@ void LeaseKeeper::TakeIn(const std::vector<Link>& links) {
   }
   for (const Lease& lease : adoption.dying) {
     pool_.Adopt(lease.ip).IgnoreError();
-    dying_.Add(lease.ifindex, lease.ip, clock_());
+    dying_.Add(lease.ifindex, {.address = lease.ip}, clock_());
   }
 }
 

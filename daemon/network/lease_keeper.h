@@ -72,7 +72,10 @@ class LeaseKeeper {
   absl::Status Retire(const Lease& lease, const std::string& why);
   // The same for a TAP of ours that is no lease.
   absl::Status RetireTap(Ifindex tap, std::optional<Ipv4Address> address);
-  // Every lease has ended; the network is taken away with them.
+  // Has a TAP that is dying give up its name, if it is one that has it. False if another
+  // link has it.
+  absl::StatusOr<bool> FreeName(const LinkName& name);
+  // Every lease has ended, and every TAP is destroyed; the network is taken away with them.
   void ForgetAll();
 
   // What was taken from dying() is destroyed, or why not.

@@ -17,6 +17,7 @@ void LeaseKeeper::Note(const KernelChanges& changes) {
   for (const auto& [tap, link] : changes.links) NoteLink(link);
   for (const Ifindex tap : changes.gone) {
     ports_.erase(tap);
+    dying_.NoteGone(tap);
     if (tap == setup_.bridge()) setup_.SuspectBridge();
     if (const Lease* lease = leases_.FindByIfindex(tap)) EndVanished(*lease);
   }

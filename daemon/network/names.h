@@ -34,8 +34,8 @@ MacAddress DeriveBridgeMac(const MachineId& machine, const LinkName& bridge);
 uint32_t DeriveLinkGroup(const LinkName& bridge);
 // That of the same network's TAPs that are cut off and wait to be destroyed.
 inline uint32_t DyingGroupOf(uint32_t link_group) { return link_group + 1; }
-// What such a TAP is called, so that its name is free again: no lease's TAP has a name
-// like that. `attempt` 1 to 9 if that is taken.
+// What such a TAP is called when somebody needs its name: no lease's TAP has a name like
+// that. `attempt` 1 to 9 if that is taken.
 LinkName DyingTapName(Ifindex tap, int attempt);
 
 }  // namespace svnet

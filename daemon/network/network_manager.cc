@@ -232,13 +232,20 @@ absl::StatusOr<NetworkManager::OpenedTap> NetworkManager::OpenTapFor(const Lease
                   .group_gid = request.group,
                   .multi_queue = request.queues > 1};
   for (int attempt = 0; attempt < kNameAttempts; ++attempt) {
-    absl::StatusOr<std::unique_ptr<OpenTap>> device = kernel_->OpenNewTap(spec);
+    absl::StatusOr<std::unique_ptr<OpenTap>> device = OpenNewTap(spec);
     if (device.ok()) return OpenedTap{.name = spec.name, .device = *std::move(device)};
     if (!absl::IsAlreadyExists(device.status())) return device.status();
     spec.name = HashedTapName(key, attempt);
   }
   return absl::InternalError(
       absl::StrCat("link ", spec.name.text(), " and ", kNameAttempts, " others are there already"));
+}
+
+absl::StatusOr<std::unique_ptr<OpenTap>> NetworkManager::OpenNewTap(const TapSpec& spec) {
+  absl::StatusOr<std::unique_ptr<OpenTap>> device = kernel_->OpenNewTap(spec);
+  if (!absl::IsAlreadyExists(device.status())) return device;
+  SVNET_ASSIGN_OR_RETURN(const bool freed, keeper_->FreeName(spec.name));
+  return freed ? kernel_->OpenNewTap(spec) : std::move(device);
 }
 
 absl::StatusOr<Ipv4Address> NetworkManager::PickAddress(const TapRequest& request) {

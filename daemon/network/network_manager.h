@@ -177,6 +177,9 @@ class NetworkManager {
   absl::Status CheckQuota(const Caller& caller, uid_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<OpenedTap> OpenTapFor(const LeaseKey& key, const TapRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // As Kernel::OpenNewTap, and a TAP that is dying is not in its way.
+  absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Ipv4Address> PickAddress(const TapRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<MacAddress> PickMac(const TapRequest& request, const MacAddress& bridge)

@@ -58,6 +58,7 @@ absl::StatusOr<CleanupResult> NetworkManager::CleanupOf(uid_t owner) {
     if (!status.ok()) break;
     ++result.taps_removed;
   }
+  if (result.taps_removed > 0) keeper_->dying().Hurry();  // there are no more to come
   changed_.notify_all();
   if (status.ok()) return result;
   return Explain(
@@ -139,9 +140,9 @@ void NetworkManager::Reap() {
   {
     MutexLock lock(&mutex_);
     if (!keeper_->dying().NextDue().has_value()) return;
-    for (const auto& [tap, address] : keeper_->dying().Take()) {
-      taps.insert(tap);
-      if (address.has_value()) addresses.insert(*address);
+    for (const auto& [ifindex, tap] : keeper_->dying().Take()) {
+      if (!tap.gone) taps.insert(ifindex);
+      if (tap.address.has_value()) addresses.insert(*tap.address);
     }
   }
   const absl::Status destroyed = DestroyTaps(taps);

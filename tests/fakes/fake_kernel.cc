@@ -201,12 +201,10 @@ absl::StatusOr<bool> FakeKernel::RepairTap(Ifindex tap, const LinkName& name,
   return link->second.pinned;
 }
 
-absl::Status FakeKernel::RetireTap(Ifindex tap, const LinkName& name, uint32_t group) {
+absl::Status FakeKernel::RetireTap(Ifindex tap, uint32_t group) {
   SVNET_RETURN_IF_ERROR(faults_->Check("RetireTap"));
   const auto link = links_.find(tap);
   if (link == links_.end()) return absl::NotFoundError("No such device");
-  if (Find(name.text()) != nullptr) return absl::AlreadyExistsError("File exists");
-  link->second.name = name.text();
   link->second.group = group;
   return absl::OkStatus();
 }
@@ -299,7 +297,7 @@ absl::Status FakeReaper::ForgetFlows(const std::set<Ipv4Address>& addresses) {
 }
 
 Ifindex FakeKernel::AddLink(Link link) {
-  link.ifindex = next_++;
+  if (link.ifindex == 0) link.ifindex = next_++;
   links_[link.ifindex] = link;
   return link.ifindex;
 }

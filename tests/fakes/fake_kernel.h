@@ -37,12 +37,12 @@ class FakeKernel final : public Kernel {
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
   absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name, const PortSpec& port) override;
-  absl::Status RetireTap(Ifindex tap, const LinkName& name, uint32_t group) override;
+  absl::Status RetireTap(Ifindex tap, uint32_t group) override;
   absl::StatusOr<Process> OpenProcess(pid_t pid) override;
   int changes_fd() const override { return never_readable_.get(); }
   absl::StatusOr<KernelChanges> TakeChanges() override;
 
-  // What somebody else does on the host. The ifindex is ignored, and given.
+  // What somebody else does on the host. An ifindex of 0 is given.
   Ifindex AddLink(Link link);
   void AddAddress(LinkAddress address) { addresses_.push_back(address); }
   void AddRoute(Route route) { routes_.push_back(route); }

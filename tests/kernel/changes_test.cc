@@ -108,17 +108,19 @@ TEST_F(ChangesTest, ThatAreTooManyAreSaidToBeLost) {
 class RetireTest : public ChangesTest, public ::testing::WithParamInterface<bool> {};
 INSTANTIATE_TEST_SUITE_P(OldKernel, RetireTest, ::testing::Bool());
 
-TEST_P(RetireTest, GivesATapThatIsUpAnotherNameAndGroup) {
+TEST_P(RetireTest, GivesATapThatIsUpAnotherGroupAndThenAnotherName) {
   if (GetParam()) kernel().PretendLinksAreRenamedDown();
   Shell("ip link set tap1 up alias abc");
-  ASSERT_TRUE(kernel().RetireTap(tap_, Name("sv-1"), 9).ok());
+  ASSERT_TRUE(kernel().RetireTap(tap_, 9).ok());
+  ASSERT_TRUE(kernel().RenameLink(tap_, Name("sv-1")).ok());
   const Link link = kernel().FindLink(tap_).value().value();
   EXPECT_EQ(link.name, "sv-1");
   EXPECT_EQ(link.group, 9u);
   EXPECT_EQ(link.alias, "abc");
-  EXPECT_TRUE(absl::IsAlreadyExists(kernel().RetireTap(tap_, Name("tap2"), 9)));
+  EXPECT_TRUE(absl::IsAlreadyExists(kernel().RenameLink(tap_, Name("tap2"))));
   Shell("ip link delete sv-1");
-  EXPECT_TRUE(absl::IsNotFound(kernel().RetireTap(tap_, Name("sv-1"), 9)));
+  EXPECT_TRUE(absl::IsNotFound(kernel().RetireTap(tap_, 9)));
+  EXPECT_TRUE(absl::IsNotFound(kernel().RenameLink(tap_, Name("sv-1"))));
 }
 
 class ReaperTest : public ChangesTest {};

@@ -160,11 +160,11 @@ class ReapTest : public NetworkManagerTest {
   void Retire(const std::string& vm) { ASSERT_TRUE(manager().RemoveTap(kAlice, ByIds(vm)).ok()); }
 };
 
-TEST_F(ReapTest, ARemovedTapIsCutOffAndRenamedAndItsNameIsFree) {
+TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
   const Lease first = MustCreate(kAlice, "vm1");
   Retire("vm1");
   EXPECT_EQ(firewall_.bindings().size(), 0u);
-  EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
+  EXPECT_EQ(kernel_.Find("svvm1eth0")->group, DyingGroupOf(DeriveLinkGroup(Name("svbr0"))));
   const Lease second = MustCreate(kAlice, "vm1");
   EXPECT_EQ(second.tap, first.tap);
   EXPECT_EQ(second.mac, first.mac);
@@ -174,13 +174,45 @@ TEST_F(ReapTest, ARemovedTapIsCutOffAndRenamedAndItsNameIsFree) {
   manager().Reap();
   EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
   EXPECT_EQ(kernel_.Find(DyingTapName(first.ifindex, 0).text()), nullptr);
+  EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
   EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{first.ip});
+}
+
+// Somebody may have made another link of that ifindex meanwhile.
+TEST_F(ReapTest, ATapThatSomebodyHasDeletedIsNotDestroyedAgain) {
+  for (const bool retired_before : {false, true}) {
+    const Lease lease = MustCreate(kAlice, "vm1");
+    if (retired_before) Retire("vm1");
+    kernel_.Delete("svvm1eth0");
+    manager().Attend();
+    kernel_.AddLink({.ifindex = lease.ifindex, .name = "another"});
+    manager().Reap();
+    EXPECT_NE(kernel_.Find("another"), nullptr);
+    EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{lease.ip});
+    EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+    kernel_.Delete("another");
+    manager().Attend();
+  }
+}
+
+TEST_F(ReapTest, ACleanupOfTheNetworkLeavesNothingToDestroy) {
+  const Lease first = MustCreate(kAlice, "vm1");
+  const Lease second = MustCreate(kAlice, "vm2");
+  Retire("vm1");
+  ASSERT_TRUE(manager().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  for (const Lease& lease : {first, second}) {
+    kernel_.AddLink({.ifindex = lease.ifindex, .name = lease.tap.text()});
+  }
+  manager().Reap();
+  EXPECT_NE(kernel_.Find(first.tap.text()), nullptr);
+  EXPECT_NE(kernel_.Find(second.tap.text()), nullptr);
 }
 
 TEST_F(ReapTest, ANameThatIsTakenIsNoObstacle) {
   const Lease lease = MustCreate(kAlice, "vm1");
   kernel_.AddLink({.name = DyingTapName(lease.ifindex, 0).text()});
   Retire("vm1");
+  MustCreate(kAlice, "vm1");
   EXPECT_NE(kernel_.Find(DyingTapName(lease.ifindex, 1).text()), nullptr);
 }
 
@@ -196,14 +228,14 @@ TEST_F(ReapTest, WhatWasDyingAtARestartIsReaped) {
                          .status()),
             "ADDRESS_IN_USE");
   manager().Reap();
-  EXPECT_EQ(kernel_.Find(DyingTapName(lease.ifindex, 0).text()), nullptr);
+  EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
   EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
 }
 
 TEST_F(ReapTest, WaitsUntilItIsQuietButNotForEver) {
   Dying dying;
   EXPECT_EQ(dying.NextDue(), std::nullopt);
-  dying.Add(1, Ip("10.0.0.2"), now_);
+  dying.Add(1, {.address = Ip("10.0.0.2")}, now_);
   EXPECT_EQ(dying.NextDue(), now_ + Dying::kQuiet);
   dying.Disturb(now_ + absl::Milliseconds(40));
   EXPECT_EQ(dying.NextDue(), now_ + absl::Milliseconds(40) + Dying::kQuiet);
@@ -212,7 +244,7 @@ TEST_F(ReapTest, WaitsUntilItIsQuietButNotForEver) {
   dying.Hurry();
   EXPECT_LT(*dying.NextDue(), now_);
   EXPECT_THAT(dying.Take(), SizeIs(1));
-  dying.Add(2, Ip("10.0.0.3"), now_);
+  dying.Add(2, {.address = Ip("10.0.0.3")}, now_);
   EXPECT_EQ(dying.NextDue(), std::nullopt);  // one batch at a time
   EXPECT_EQ(dying.size(), 2u);
   EXPECT_THAT(dying.Finish(false), IsEmpty());

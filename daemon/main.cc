@@ -3,6 +3,7 @@
 //   Config -> Kernel, Reaper, Firewall -> NetworkManager -> CallerServers -> Housekeeping
 //   -> AcceptLoop
 #include <grp.h>
+#include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -205,6 +206,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                config.subnet.ToString(), config.bridge.text(), listening.path(),
                manager->lease_count());
   service_manager.Ready();
+  malloc_trim(0);  // adoption reads all links and keeps little
   const Service service = {.running = config,
                            .listening = listening,
                            .socket_group = callers.socket_group,

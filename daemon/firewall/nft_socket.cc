@@ -71,29 +71,18 @@ std::string BatchMark(int type, uint32_t number) {
       {.type = type, .number = number, .family = AF_UNSPEC, .resource = NFNL_SUBSYS_NFTABLES}, "");
 }
 
-std::string ElementMessage(int type, uint32_t number, const std::string& table,
+// `flags` besides NLM_F_REQUEST.
+std::string ElementMessage(int type, int flags, uint32_t number, const std::string& table,
                            const NftElement& element) {
   std::string attributes = Nest(NFTA_SET_ELEM_KEY, Attribute(NFTA_DATA_VALUE, element.key));
-  if (!element.data.empty()) {
+  if (type == NFT_MSG_NEWSETELEM && !element.data.empty()) {
     attributes += Nest(NFTA_SET_ELEM_DATA, Attribute(NFTA_DATA_VALUE, element.data));
   }
-  const int create = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
-  return Message({.type = kNftables | type,
-                  .flags = NLM_F_ACK | create,
-                  .number = number,
-                  .family = NFPROTO_BRIDGE},
-                 TextAttribute(NFTA_SET_ELEM_LIST_TABLE, table) +
-                     TextAttribute(NFTA_SET_ELEM_LIST_SET, element.set) +
-                     Nest(NFTA_SET_ELEM_LIST_ELEMENTS, Nest(NFTA_LIST_ELEM, attributes)));
-}
-
-std::string AddMessages(const std::string& table, const std::vector<NftElement>& elements,
-                        uint32_t* number) {
-  std::string messages;
-  for (const NftElement& element : elements) {
-    messages += ElementMessage(NFT_MSG_NEWSETELEM, ++*number, table, element);
-  }
-  return messages;
+  return Message(
+      {.type = kNftables | type, .flags = flags, .number = number, .family = NFPROTO_BRIDGE},
+      TextAttribute(NFTA_SET_ELEM_LIST_TABLE, table) +
+          TextAttribute(NFTA_SET_ELEM_LIST_SET, element.set) +
+          Nest(NFTA_SET_ELEM_LIST_ELEMENTS, Nest(NFTA_LIST_ELEM, attributes)));
 }
 
 }  // namespace
@@ -134,28 +123,34 @@ absl::StatusOr<uint32_t> NftSocket::ReadGeneration() {
 }
 
 absl::Status NftSocket::Add(const std::string& table, const std::vector<NftElement>& elements) {
-  const uint32_t begin = ++last_;
-  return Transact(AddMessages(table, elements, &last_), begin);
+  return Transact(table, {NFT_MSG_NEWSETELEM}, elements);
 }
 
 absl::Status NftSocket::Delete(const std::string& table, const std::vector<NftElement>& elements) {
-  const uint32_t begin = ++last_;
-  // To delete what is not there is an error, which would undo the rest: so it is added.
-  std::string messages = AddMessages(table, elements, &last_);
-  for (const NftElement& element : elements) {
-    messages += ElementMessage(NFT_MSG_DELSETELEM, ++last_, table,
-                               {.set = element.set, .key = element.key});
-  }
-  return Transact(messages, begin);
+  const absl::Status status = Transact(table, {NFT_MSG_DELSETELEM}, elements);
+  if (!absl::IsNotFound(status)) return status;
+  // One that is not there has undone the rest: so now it is added first.
+  return Transact(table, {NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM}, elements);
 }
 
-absl::Status NftSocket::Transact(const std::string& messages, uint32_t begin) {
-  const std::string batch =
-      BatchMark(NFNL_MSG_BATCH_BEGIN, begin) + messages + BatchMark(NFNL_MSG_BATCH_END, begin);
+absl::Status NftSocket::Transact(const std::string& table, const std::vector<int>& types,
+                                 const std::vector<NftElement>& elements) {
+  const uint32_t begin = ++last_;
+  const auto end = static_cast<uint32_t>(begin + types.size() * elements.size());
+  std::string batch = BatchMark(NFNL_MSG_BATCH_BEGIN, begin);
+  for (const int type : types) {
+    const int create = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
+    for (const NftElement& element : elements) {
+      const int acknowledge = ++last_ == end ? NLM_F_ACK : 0;
+      batch += ElementMessage(type, create | acknowledge, last_, table, element);
+    }
+  }
+  batch += BatchMark(NFNL_MSG_BATCH_END, begin);
   if (send(socket_.get(), batch.data(), batch.size(), 0) < 0) return Errno(errno);
   int error = 0;
-  // Each message is answered, in order and in a datagram of its own; an answer to the
-  // begin is about the whole batch, and there are no others then.
+  // What fails is answered, and the last message in any case, in order and each in a
+  // datagram of its own; an answer to the begin is about the whole batch, and there are no
+  // others then.
   uint32_t answered = begin - 1;
   while (answered != begin && answered != last_) {
     struct {

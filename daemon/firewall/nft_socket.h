@@ -46,9 +46,10 @@ class NftSocket {
  private:
   NftSocket(UniqueFd socket, uint32_t port) : socket_(std::move(socket)), port_(port) {}
 
-  // Sends the messages, whose numbers are those after `begin` to last_, as a batch, and
-  // hears what became of each.
-  absl::Status Transact(const std::string& messages, uint32_t begin);
+  // One batch: a message of each type (NFT_MSG_...SETELEM) for each of the elements. The
+  // first error, if there is one.
+  absl::Status Transact(const std::string& table, const std::vector<int>& types,
+                        const std::vector<NftElement>& elements);
 
   UniqueFd socket_;
   uint32_t port_;

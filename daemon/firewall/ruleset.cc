@@ -161,13 +161,22 @@ std::string RenderHostRules(const RulesetSpec& spec) {
   return absl::StrCat(rules, "    counter name host_denied drop\n");
 }
 
-std::string RenderElements(const LinkName& bridge, const Binding& binding) {
-  const std::string add = absl::StrCat("add element bridge ", TableName(bridge), " ");
-  const std::string mac = absl::StrCat(binding.ifindex, " . ", binding.mac.ToString());
-  return absl::StrCat(add, "macs { ", mac, " }\n",                                      //
-                      add, "addresses { ", mac, " . ", binding.ip.ToString(), " }\n",   //
-                      add, "zone_of { ", binding.ifindex, " : ", binding.zone, " }\n",  //
-                      add, "zones { ", binding.ifindex, " . ", binding.zone, " }\n");
+// One command for each set: a command for each element takes nft(8) twice as long.
+std::string RenderElements(const LinkName& bridge, const std::vector<Binding>& bindings) {
+  if (bindings.empty()) return "";
+  std::vector<std::string> macs, addresses, zone_of, zones;
+  for (const Binding& binding : bindings) {
+    macs.push_back(absl::StrCat(binding.ifindex, " . ", binding.mac.ToString()));
+    addresses.push_back(absl::StrCat(macs.back(), " . ", binding.ip.ToString()));
+    zone_of.push_back(absl::StrCat(binding.ifindex, " : ", binding.zone));
+    zones.push_back(absl::StrCat(binding.ifindex, " . ", binding.zone));
+  }
+  const auto add = [&](absl::string_view set, const std::vector<std::string>& elements) {
+    return absl::StrCat("add element bridge ", TableName(bridge), " ", set, " { ",
+                        absl::StrJoin(elements, ", "), " }\n");
+  };
+  return absl::StrCat(add("macs", macs), add("addresses", addresses), add("zone_of", zone_of),
+                      add("zones", zones));
 }
 
 // A field of a key, in the machine's byte order.
@@ -200,8 +209,7 @@ std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
                                              {"$mac", bridge.mac.ToString()},
                                              {"$taps", absl::StrCat("{ ", spec.link_group, ", ",
                                                                     spec.link_group + 1, " }")}}));
-  for (const Binding& binding : bindings) ruleset += RenderElements(spec.bridge, binding);
-  return ruleset;
+  return ruleset + RenderElements(spec.bridge, bindings);
 }
 
 std::string RenderRemoval(const LinkName& bridge) {

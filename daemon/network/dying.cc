@@ -38,7 +38,8 @@ size_t Dying::addresses() const {
 std::optional<absl::Time> Dying::NextDue() const {
   if (waiting_.empty() || IsTaken()) return std::nullopt;
   if (hurry_) return std::max(not_before_, absl::UnixEpoch());
-  return std::max(not_before_, std::min(last_disturbed_ + kQuiet, oldest_ + kPatience));
+  const absl::Duration quiet = waiting_.size() < kMany ? kQuiet : kQuiet / 5;
+  return std::max(not_before_, std::min(last_disturbed_ + quiet, oldest_ + kPatience));
 }
 
 const Dying::Batch& Dying::Take() {

@@ -38,7 +38,7 @@ class Dying {
   const Batch& waiting() const { return waiting_; }
 
   // Somebody is making or removing TAPs: more may come, so it waits kQuiet more, but no
-  // TAP longer than kPatience.
+  // TAP longer than kPatience. With kMany there is little left to gain: then a fifth of it.
   void Disturb(absl::Time now) { last_disturbed_ = now; }
   // Somebody waits for what they hold.
   void Hurry() { hurry_ = true; }
@@ -56,6 +56,7 @@ class Dying {
   Batch Finish(bool done);
 
   static constexpr absl::Duration kQuiet = absl::Milliseconds(50);
+  static constexpr size_t kMany = 100;
   static constexpr absl::Duration kPatience = absl::Seconds(1);
 
  private:

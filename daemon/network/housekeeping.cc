@@ -7,6 +7,14 @@
 #include <cerrno>
 
 namespace svnet {
+namespace {
+
+// How long it leaves to calls what they do anyway, however many there are.
+constexpr absl::Duration kPatience = absl::Milliseconds(10);
+// Before it looks again at a kernel that it cannot hear.
+constexpr absl::Duration kDeaf = absl::Seconds(1);
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(NetworkManager* manager) {
   UniqueFd stop(eventfd(0, EFD_CLOEXEC));
@@ -34,8 +42,20 @@ void Housekeeping::Attend() {
   while (true) {
     if (poll(waits.data(), waits.size(), -1) < 0) continue;
     if (waits[0].revents != 0) return;
-    manager_->Attend();
+    absl::Duration waited = absl::ZeroDuration();
+    for (absl::Duration busy;
+         waited < kPatience && (busy = manager_->BusyFor()) > absl::ZeroDuration();
+         waited += busy) {
+      if (StopsWithin(busy)) return;
+    }
+    if (!manager_->Attend() && StopsWithin(kDeaf)) return;
   }
+}
+
+bool Housekeeping::StopsWithin(absl::Duration time) const {
+  pollfd wait = {.fd = stop_.get(), .events = POLLIN, .revents = 0};
+  const timespec timeout = absl::ToTimespec(time);
+  return ppoll(&wait, 1, &timeout, nullptr) > 0;
 }
 
 void Housekeeping::Reap() {

@@ -25,6 +25,7 @@ class Housekeeping {
 
   void Attend();
   void Reap();
+  bool StopsWithin(absl::Duration time) const;
 
   NetworkManager* const manager_;
   const UniqueFd stop_;  // readable: they end

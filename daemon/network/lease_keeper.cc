@@ -51,7 +51,7 @@ LeaseKeeper::LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewa
 
 absl::Status LeaseKeeper::Begin() {
   SVNET_RETURN_IF_ERROR(setup_.CheckPrefix());
-  SVNET_RETURN_IF_ERROR(Resync().status());
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, Resync());
   const absl::StatusOr<bool> was_left = setup_.WasLeft();
   if (leases_.size() > 0 || (was_left.ok() && *was_left)) {
     // A network that cannot be made whole is no reason to refuse the owners of its
@@ -59,6 +59,7 @@ absl::Status LeaseKeeper::Begin() {
     const absl::StatusOr<NetworkSetup::Ensured> ensured = setup_.Ensure(leases_);
     if (!ensured.ok()) Fail(std::string(ensured.status().message()));
   }
+  NoteLeasesLinks(links);  // now that it is known which bridge they should be on
   return CatchUp();
 }
 
@@ -66,6 +67,8 @@ absl::Status LeaseKeeper::CatchUp() {
   NoteEndedProcesses(attention_.Take());
   const absl::StatusOr<KernelChanges> changes = kernel_->TakeChanges();
   const absl::StatusOr<bool> rules_changed = firewall_->WereChanged();
+  hears_ = changes.ok() && rules_changed.ok();
+  if (!hears_) Fail("cannot hear what the kernel says: all is read anew, again and again");
   if (!changes.ok() || changes->lost) resync_ = true;
   if (changes.ok()) Note(*changes);
   if (!rules_changed.ok() || *rules_changed) setup_.SuspectRules();
@@ -213,10 +216,14 @@ absl::StatusOr<std::vector<Link>> LeaseKeeper::Resync() {
   EndAllBut(*links);
   TakeIn(*links);
   ReadPorts(*links);
-  for (const Link& link : *links) {
+  NoteLeasesLinks(*links);
+  return links;
+}
+
+void LeaseKeeper::NoteLeasesLinks(const std::vector<Link>& links) {
+  for (const Link& link : links) {
     if (Lease* lease = leases_.FindByIfindex(link.ifindex)) NoteLeasesLink(link, lease);
   }
-  return links;
 }
 
 void LeaseKeeper::EndAllBut(const std::vector<Link>& links) {

@@ -50,6 +50,9 @@ class LeaseKeeper {
   // error: not known how things stand; BRIDGE_SETUP_FAILED.
   absl::Status CatchUp();
 
+  // Whether the last CatchUp could hear what the kernel said.
+  bool hears() const { return hears_; }
+
   LeaseTable& leases() { return leases_; }
   AddressPool& pool() { return pool_; }
   NetworkSetup& setup() { return setup_; }
@@ -91,6 +94,7 @@ class LeaseKeeper {
   // What the kernel has said.
   void Note(const KernelChanges& changes);
   void NoteLink(const Link& link);
+  void NoteLeasesLinks(const std::vector<Link>& links);
   void NoteLeasesLink(const Link& link, Lease* lease);
   void NoteAttachment(const Link& link, Lease* lease);
   void NotePort(const Link& link);
@@ -133,6 +137,7 @@ class LeaseKeeper {
   std::set<Ifindex> ports_;
   std::vector<Condition> not_adopted_;
 
+  bool hears_ = true;
   bool resync_ = false;
   std::map<Ifindex, std::string> suspects_;  // TAPs to look at, and what is known already
   RepairLimit limit_;

@@ -51,6 +51,8 @@ void LeaseKeeper::NotePort(const Link& link) {
 
 void LeaseKeeper::NoteLeasesLink(const Link& link, Lease* lease) {
   NoteAttachment(link, lease);
+  // What cannot be on a bridge that is not known yet is looked at when it is.
+  if (setup_.bridge() == 0) return;
   if (!DescribeDrift(*lease, link, Plan()).empty()) suspects_[link.ifindex];
 }
 

@@ -154,7 +154,7 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
       KeyFor(caller, {.owner = request.owner, .vm = request.vm, .iface = request.iface}));
   SVNET_RETURN_IF_ERROR(CheckGroup(caller, request.group));
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(BeginCall());
   SVNET_ASSIGN_OR_RETURN(Process process, OpenProcessFor(caller, request.lifetime));
   TapRequest exact = request;
   if (process.pidfd.valid()) {
@@ -298,7 +298,7 @@ absl::StatusOr<MacAddress> NetworkManager::PickMac(const TapRequest& request,
 absl::StatusOr<std::string> NetworkManager::GetBootArgs(const Caller& caller,
                                                         const BootArgsRequest& request) {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(BeginCall());
   SVNET_ASSIGN_OR_RETURN(const Lease* lease, FindLease(caller, request.lease));
   if (lease == nullptr) return NoSuchTap(request.lease);
   return RenderBootArgs({.guest = lease->ip,
@@ -312,7 +312,7 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
                                                    const std::optional<LinkName>& after,
                                                    size_t limit) {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(BeginCall());
   LeasePage page;
   for (const auto& [tap, lease] : keeper_->leases().all()) {
     if (lease.key.owner != caller.uid && !caller.administrator) continue;
@@ -328,7 +328,7 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
 
 absl::StatusOr<NetworkStatus> NetworkManager::GetNetwork() {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(BeginCall());
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
   NetworkStatus status;
   SVNET_ASSIGN_OR_RETURN(status.setup,
@@ -346,7 +346,7 @@ absl::StatusOr<NetworkStatus> NetworkManager::GetNetwork() {
 absl::StatusOr<std::shared_ptr<Watch>> NetworkManager::WatchTaps(const Caller& caller,
                                                                  std::function<void()> wake) {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(BeginCall());
   std::deque<TapEvent> snapshot;
   for (const auto& [tap, lease] : keeper_->leases().all()) {
     if (lease.key.owner != caller.uid && !caller.administrator) continue;
@@ -365,11 +365,21 @@ int NetworkManager::attention_fd() {
   return keeper_->attention_fd();
 }
 
-void NetworkManager::Attend() {
+absl::Status NetworkManager::BeginCall() {
+  last_call_ = absl::ToUnixNanos(clock_());
+  return keeper_->CatchUp();
+}
+
+absl::Duration NetworkManager::BusyFor() const {
+  return absl::FromUnixNanos(last_call_) + kBusy - clock_();
+}
+
+bool NetworkManager::Attend() {
   MutexLock lock(&mutex_);
   // What it cannot do now it tries again by itself.
   keeper_->CatchUp().IgnoreError();
   changed_.notify_all();
+  return keeper_->hears();
 }
 
 }  // namespace svnet

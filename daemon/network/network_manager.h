@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -133,8 +134,12 @@ class NetworkManager {
 
   // Readable when Attend has something to do.
   int attention_fd() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Does what nobody asked for: repairs, ends leases.
-  void Attend() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Does what nobody asked for: repairs, ends leases. False if it cannot hear what the
+  // kernel says: attention_fd may stay readable, and what it says is read anew each time.
+  bool Attend() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Calls follow each other, and each does what Attend would before anything else: there
+  // is no need for it before this has passed. Zero or less: none was lately.
+  absl::Duration BusyFor() const;
 
   // Waits until there is something to Reap: true; false after StopWaiting.
   bool WaitForDying() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -192,10 +197,16 @@ class NetworkManager {
   // An exhausted resource that dying TAPs will give back is only passing.
   absl::Status Exhausted(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // What every call does first.
+  absl::Status BeginCall() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  static constexpr absl::Duration kBusy = absl::Milliseconds(1);
+
   const NetworkSettings settings_;
   const LeaseKeeper::Clock clock_;
   const LeaseKeeper::Publish on_event_;
   std::function<void()> on_reaped_;
+  std::atomic<int64_t> last_call_ = 0;  // nanoseconds of clock_
 
   Mutex mutex_;
   std::condition_variable_any changed_;  // of what is dying, or stopped_

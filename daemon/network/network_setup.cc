@@ -1,6 +1,7 @@
 #include "daemon/network/network_setup.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -42,13 +43,16 @@ NetworkSetup::NetworkSetup(const NetworkSettings& settings, Kernel* kernel, Fire
     : settings_(settings), kernel_(kernel), firewall_(firewall) {}
 
 absl::Status NetworkSetup::CheckPrefix() {
-  absl::StatusOr<Surroundings> host = ObserveSurroundings(kernel_);
-  if (!host.ok()) return Explain(host.status());
-  const Link* bridge = FindByName(host->links, settings_.bridge);
-  const Ifindex ours = bridge == nullptr ? 0 : bridge->ifindex;
-  if (ours != 0 && HasAddress(host->addresses, ours, GatewayOf(settings_.prefix))) {
+  const absl::StatusOr<std::optional<Link>> bridge = kernel_->FindLink(settings_.bridge);
+  if (!bridge.ok()) return Explain(bridge.status());
+  const Ifindex ours = bridge->has_value() ? (*bridge)->ifindex : 0;
+  const absl::StatusOr<std::vector<LinkAddress>> addresses = kernel_->ListAddresses();
+  if (!addresses.ok()) return Explain(addresses.status());
+  if (ours != 0 && HasAddress(*addresses, ours, GatewayOf(settings_.prefix))) {
     return absl::OkStatus();
   }
+  const absl::StatusOr<Surroundings> host = ObserveSurroundings(kernel_);
+  if (!host.ok()) return Explain(host.status());
   const std::optional<std::string> conflict = FindConflict(*host, settings_.prefix, ours);
   if (!conflict.has_value()) return absl::OkStatus();
   return Error(Reason::kSubnetConflict,
@@ -168,11 +172,15 @@ bool NetworkSetup::IsAmiss(const Link& link) const {
 
 absl::Status NetworkSetup::EnsureNeighbours(Ifindex bridge, const LeaseTable& leases) {
   SVNET_ASSIGN_OR_RETURN(const std::vector<Neighbour> neighbours, kernel_->ListNeighbours(bridge));
+  std::map<Ipv4Address, MacAddress> standing;
   for (const Neighbour& neighbour : neighbours) {
+    standing.emplace(neighbour.address, neighbour.mac);
     if (leases.HasIp(neighbour.address)) continue;
     SVNET_RETURN_IF_ERROR(kernel_->DeleteNeighbour(bridge, neighbour.address));
   }
   for (const auto& [tap, lease] : leases.all()) {
+    const auto found = standing.find(lease.ip);
+    if (found != standing.end() && found->second == lease.mac) continue;
     SVNET_RETURN_IF_ERROR(kernel_->SetNeighbour(bridge, {.address = lease.ip, .mac = lease.mac}));
   }
   return absl::OkStatus();

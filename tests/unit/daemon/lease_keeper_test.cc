@@ -154,6 +154,20 @@ TEST_F(RepairTest, ARepairThatFailsIsTriedAgainAndSaidOnce) {
   EXPECT_TRUE(Tap()->up);
 }
 
+// It goes on, and says so once.
+TEST_F(RepairTest, AKernelThatIsNotHeardIsReadAnew) {
+  MustCreate(kAlice, "vm1");
+  EXPECT_TRUE(manager().Attend());
+  Tap()->up = false;
+  for (int i = 0; i < 2; ++i) {
+    faults_.FailNext("TakeChanges", absl::InternalError("EBADF"));
+    EXPECT_FALSE(manager().Attend());
+  }
+  EXPECT_TRUE(Tap()->up);
+  EXPECT_THAT(log_, Contains(HasSubstr("cannot hear what the kernel says")).Times(1));
+  EXPECT_TRUE(manager().Attend());
+}
+
 class ReapTest : public NetworkManagerTest {
  protected:
   // Without the reaping that MustRemove does.
@@ -250,6 +264,9 @@ TEST_F(ReapTest, WaitsUntilItIsQuietButNotForEver) {
   EXPECT_THAT(dying.Finish(false), IsEmpty());
   EXPECT_EQ(dying.size(), 2u);
   EXPECT_THAT(dying.Take(), SizeIs(2));
+  EXPECT_THAT(dying.Finish(true), SizeIs(2));
+  for (int i = 0; i < 200; ++i) dying.Add(i + 1, {}, now_);
+  EXPECT_EQ(dying.NextDue(), now_ + Dying::kQuiet / 5);
 }
 
 TEST_F(ReapTest, ALinkOfOthersInTheGroupIsSpared) {

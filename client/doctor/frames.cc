@@ -1,16 +1,16 @@
 #include "client/doctor/frames.h"
 
 #include <algorithm>
-#include <cstdint>
-
-#include "absl/strings/str_cat.h"
 
 namespace svnet::client {
 namespace {
 
-constexpr MacAddress kBroadcast = MacAddress({0xff, 0xff, 0xff, 0xff, 0xff, 0xff});
-constexpr absl::string_view kMark = "svnetctl doctor";
+constexpr absl::string_view kMark = "svnet ping";
 constexpr size_t kShortestFrame = 60;  // bytes, without the checksum
+
+constexpr uint8_t kIcmp = 1;
+constexpr uint8_t kEchoRequest = 8;
+constexpr char kEchoReply = 0;
 
 std::string U8(uint8_t value) { return std::string(1, static_cast<char>(value)); }
 std::string U16(uint16_t value) { return U8(value >> 8) + U8(value & 255); }
@@ -32,46 +32,49 @@ uint16_t Checksum(absl::string_view data) {
   return static_cast<uint16_t>(~sum);
 }
 
-std::string Padded(std::string frame) {
+}  // namespace
+
+Frame Ethernet(const MacAddress& to, const MacAddress& from, uint16_t type,
+               absl::string_view payload) {
+  Frame frame = Bytes(to) + Bytes(from) + U16(type) + std::string(payload);
   frame.resize(std::max(frame.size(), kShortestFrame), '\0');
   return frame;
 }
 
-std::string Icmp(uint16_t checksum) {
-  return U8(8) + U8(0) + U16(checksum) + U16(1) + U16(1) + std::string(kMark);
+std::string Arp(const ArpFields& fields) {
+  return U16(1) + U16(kIpv4Type) + U8(fields.mac_length) + U8(4) +
+         U16(static_cast<uint16_t>(fields.operation)) + Bytes(fields.sender_mac) +
+         Bytes(fields.sender_ip) + Bytes(MacAddress({})) + Bytes(fields.target_ip);
 }
 
-std::string Ipv4Header(const Station& from, Ipv4Address to, size_t payload, uint16_t checksum) {
-  return U8(0x45) + U8(0) + U16(static_cast<uint16_t>(20 + payload)) + U16(1) + U16(0) + U8(64) +
-         U8(1) + U16(checksum) + Bytes(from.ip) + Bytes(to);
+std::string Ipv4Packet(uint8_t protocol, Ipv4Address from, Ipv4Address to,
+                       absl::string_view payload) {
+  const auto header = [&](uint16_t checksum) {
+    return U8(0x45) + U8(0) + U16(static_cast<uint16_t>(20 + payload.size())) + U16(1) + U16(0) +
+           U8(64) + U8(protocol) + U16(checksum) + Bytes(from) + Bytes(to);
+  };
+  return header(Checksum(header(0))) + std::string(payload);
 }
 
-}  // namespace
-
-std::string ArpRequest(const Station& from, Ipv4Address target) {
-  return Padded(Bytes(kBroadcast) + Bytes(from.mac) + U16(0x0806) + U16(1) + U16(0x0800) + U8(6) +
-                U8(4) + U16(1) + Bytes(from.mac) + Bytes(from.ip) + Bytes(MacAddress({})) +
-                Bytes(target));
-}
-
-std::string EchoRequest(const Station& from, const MacAddress& next_hop, Ipv4Address target) {
-  const std::string icmp = Icmp(Checksum(Icmp(0)));
-  const uint16_t checksum = Checksum(Ipv4Header(from, target, icmp.size(), 0));
-  return Padded(Bytes(next_hop) + Bytes(from.mac) + U16(0x0800) +
-                Ipv4Header(from, target, icmp.size(), checksum) + icmp);
+std::string PingRequest(Ipv4Address from, Ipv4Address to) {
+  const auto message = [](uint16_t checksum) {
+    return U8(kEchoRequest) + U8(0) + U16(checksum) + U16(77) + U16(1) + std::string(kMark);
+  };
+  return Ipv4Packet(kIcmp, from, to, message(Checksum(message(0))));
 }
 
 MacAddress MacInArpReply(absl::string_view frame, Ipv4Address ip) {
   MacAddress::Octets octets = {};
-  const bool is_reply = frame.size() >= 42 && frame.substr(12, 2) == U16(0x0806) &&
-                        frame.substr(20, 2) == U16(2) && frame.substr(28, 4) == Bytes(ip);
+  const bool is_reply = frame.size() >= 42 && frame.substr(12, 2) == U16(kArpType) &&
+                        frame.substr(20, 2) == U16(static_cast<uint16_t>(ArpOperation::kReply)) &&
+                        frame.substr(28, 4) == Bytes(ip);
   if (is_reply) std::copy_n(frame.begin() + 22, octets.size(), octets.begin());
   return MacAddress(octets);
 }
 
-bool IsEchoReply(absl::string_view frame, Ipv4Address from) {
-  return frame.size() >= 42 + kMark.size() && frame.substr(12, 2) == U16(0x0800) &&
-         frame.substr(26, 4) == Bytes(from) && frame[34] == 0 &&
+bool IsPingReply(absl::string_view frame, Ipv4Address from) {
+  return frame.size() >= 42 + kMark.size() && frame.substr(12, 2) == U16(kIpv4Type) &&
+         frame.substr(26, 4) == Bytes(from) && frame[34] == kEchoReply &&
          frame.substr(42, kMark.size()) == kMark;
 }
 

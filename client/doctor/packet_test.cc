@@ -29,6 +29,12 @@ constexpr absl::Duration kPatience = absl::Seconds(3);
 // A port passes frames a moment after the TAP is open; until then they are lost.
 constexpr absl::Duration kAgain = absl::Milliseconds(100);
 
+// A station as it says that it is.
+struct Station {
+  MacAddress mac;
+  Ipv4Address ip;
+};
+
 struct Guest {
   UniqueFd tap;
   Station station;
@@ -74,6 +80,20 @@ bool Ask(const Guest& guest, const std::string& frame,
   return false;
 }
 
+// "Who has `target`?", to all.
+Frame ArpRequest(const Station& from, Ipv4Address target) {
+  return Ethernet(kBroadcast, from.mac, kArpType,
+                  Arp({.operation = ArpOperation::kRequest,
+                       .sender_mac = from.mac,
+                       .sender_ip = from.ip,
+                       .target_ip = target}));
+}
+
+// A ping, by way of `next_hop`.
+Frame PingBy(const MacAddress& next_hop, const Station& from, Ipv4Address target) {
+  return Ethernet(next_hop, from.mac, kIpv4Type, PingRequest(from.ip, target));
+}
+
 // The gateway's MAC; one that is no unicast address if it does not answer.
 MacAddress ResolveGateway(const Guest& guest) {
   MacAddress mac({});
@@ -99,9 +119,9 @@ Findings Ping(const Guest& guest, const MacAddress& gateway, const std::string& 
               const Observed& observed) {
   const std::optional<Ipv4Address> address = TargetOf(target, observed);
   if (!address.has_value()) return NotChecked("there is no default route: name a --target");
-  const std::string frame = EchoRequest(guest.station, gateway, *address);
+  const Frame frame = PingBy(gateway, guest.station, *address);
   const bool answered =
-      Ask(guest, frame, [&](absl::string_view reply) { return IsEchoReply(reply, *address); });
+      Ask(guest, frame, [&](absl::string_view reply) { return IsPingReply(reply, *address); });
   if (answered) return Ok(absl::StrCat("a guest's ping to ", address->ToString(), " is answered"));
   return Problem(absl::StrCat("a guest's ping to ", address->ToString(),
                               " is not answered: the other checks say why, unless that host "
@@ -158,11 +178,10 @@ std::vector<NamedFinding> Speak(const Guest& guest, const std::string& target,
   add("packet-nat", Ping(guest, gateway, target, observed));
   add("packet-mac",
       Spoof(guest, observed, "a foreign MAC",
-            EchoRequest(WithForeignMac(guest.station), gateway, guest.gateway), "foreign_mac"));
+            PingBy(gateway, WithForeignMac(guest.station), guest.gateway), "foreign_mac"));
   add("packet-address",
       Spoof(guest, observed, "a foreign address",
-            EchoRequest(WithForeignAddress(guest.station), gateway, guest.gateway),
-            "foreign_address"));
+            PingBy(gateway, WithForeignAddress(guest.station), guest.gateway), "foreign_address"));
   add("packet-arp",
       Spoof(guest, observed, "ARP for a foreign address",
             ArpRequest(WithForeignAddress(guest.station), guest.gateway), "foreign_arp"));

@@ -11,7 +11,6 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/candidates.h"
 #include "tests/sandbox/internet.h"
-#include "tests/system/frames.h"
 #include "tests/system/tap_guest.h"
 
 namespace svnet::bench {

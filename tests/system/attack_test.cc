@@ -15,6 +15,7 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr char kMark[] = "attack!";
+constexpr uint16_t kIpv6Type = 0x86dd;
 
 Ipv4Address Ip(absl::string_view text) { return Ipv4Address::Parse(text).value(); }
 MacAddress Mac(absl::string_view text) { return MacAddress::Parse(text).value(); }

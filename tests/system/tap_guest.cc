@@ -40,15 +40,6 @@ void WaitToRead(const UniqueFd& fd, absl::Duration patience) {
   poll(&wait, 1, static_cast<int>(absl::ToInt64Milliseconds(patience)));
 }
 
-// Of an ARP reply, whose MAC it tells; all zeros if it is none.
-MacAddress SenderOfArpReply(const Frame& frame) {
-  MacAddress::Octets octets = {};
-  if (frame.size() >= 42 && frame.substr(12, 2) == "\x08\x06" && frame[21] == 2) {
-    std::copy_n(frame.begin() + 22, octets.size(), octets.begin());
-  }
-  return MacAddress(octets);
-}
-
 }  // namespace
 
 TapGuest::TapGuest(const v1::Tap& tap)
@@ -69,7 +60,7 @@ void TapGuest::WaitUntilPortPasses() {
     Send(kBroadcast, kArpType, request);
     WaitToRead(fd_, absl::Milliseconds(20));
     for (const Frame& frame : Receive()) {
-      gateway_mac_ = SenderOfArpReply(frame);
+      gateway_mac_ = client::MacInArpReply(frame, gateway_);
       if (gateway_mac_.IsUnicast()) return;
     }
   }

@@ -4,11 +4,22 @@
 #include <string>
 #include <vector>
 
+#include "client/doctor/frames.h"
 #include "daemon/base/unique_fd.h"
 #include "svnet/v1/network.pb.h"
-#include "tests/system/frames.h"
+#include "tests/system/udp.h"
 
 namespace svnet::testing {
+
+using client::Arp;
+using client::ArpFields;
+using client::ArpOperation;
+using client::Ethernet;
+using client::Frame;
+using client::kArpType;
+using client::kBroadcast;
+using client::kIpv4Type;
+using client::PingRequest;
 
 class TapGuest {
  public:

@@ -1,0 +1,23 @@
+#include "tests/system/udp.h"
+
+#include "client/doctor/frames.h"
+
+namespace svnet::testing {
+namespace {
+
+constexpr uint8_t kUdp = 17;
+
+std::string U16(size_t value) {
+  return {static_cast<char>(value >> 8), static_cast<char>(value & 255)};
+}
+
+}  // namespace
+
+// A checksum of zero says that there is none (RFC 768).
+std::string Udp(const UdpFields& fields, absl::string_view payload) {
+  const std::string header =
+      U16(fields.from_port) + U16(fields.to_port) + U16(8 + payload.size()) + U16(0);
+  return client::Ipv4Packet(kUdp, fields.from, fields.to, header + std::string(payload));
+}
+
+}  // namespace svnet::testing

@@ -11,6 +11,11 @@ namespace {
 
 constexpr char kTun[] = "/dev/net/tun";
 
+// udev makes the device when the module comes; not if that is there already, or built in.
+constexpr char kMakeTun[] =
+    "modprobe tun; [ -c /dev/net/tun ] || "
+    "{ mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200; }";
+
 // The kernel's numbers of the namespaces that it starts with
 // (include/linux/proc_ns.h).
 constexpr char kFirstUserNamespace[] = "user:[4026531837]";
@@ -21,9 +26,9 @@ constexpr char kFirstPidNamespace[] = "pid:[4026531836]";
 Findings CheckTunDevice(const Observed& observed) {
   const absl::StatusOr<FileFacts> tun = observed.host.Stat(kTun);
   if (tun.ok() && S_ISCHR(tun->mode)) return Ok("/dev/net/tun is there");
-  if (tun.ok()) return Problem("/dev/net/tun is no device", "rm /dev/net/tun; modprobe tun");
-  return Problem("there is no /dev/net/tun: no VMM can open a TAP",
-                 "modprobe tun || { mkdir -p /dev/net; mknod -m 666 /dev/net/tun c 10 200; }");
+  if (tun.ok())
+    return Problem("/dev/net/tun is no device", absl::StrCat("rm /dev/net/tun; ", kMakeTun));
+  return Problem("there is no /dev/net/tun: no VMM can open a TAP", kMakeTun);
 }
 
 Findings CheckTunAccess(const Observed& observed) {

@@ -11,6 +11,12 @@ namespace {
 
 constexpr char kUnit[] = "svnetd.service";
 
+// Of a unit that runs systemd has a link of this name, whatever the cgroups are called.
+constexpr char kRunning[] = "/run/systemd/units/invocation:svnetd.service";
+
+// The socket is systemd's, and is made with its own unit only.
+constexpr char kMakeSocket[] = "systemctl restart svnetd.socket svnetd";
+
 bool Exists(const Observed& observed, const std::string& path) {
   return observed.host.Stat(path).ok();
 }
@@ -47,7 +53,7 @@ std::string CommandIn(const std::string& remedy) {
 Findings CheckSystemdUnit(const Observed& observed) {
   if (!Exists(observed, "/run/systemd/system")) return NotChecked("systemd does not run here");
   if (!IsInstalled(observed)) return NotChecked("svnetd is not installed as a service");
-  if (!Exists(observed, absl::StrCat("/sys/fs/cgroup/system.slice/", kUnit))) {
+  if (!observed.host.ReadLink(kRunning).ok()) {
     return Problem("svnetd.service does not run", "systemctl enable --now svnetd");
   }
   if (!IsEnabled(observed)) {
@@ -62,19 +68,19 @@ Findings CheckSocket(const Observed& observed) {
   if (socket.ok() && S_ISSOCK(socket->mode)) return Ok(absl::StrCat(path, " is there"));
   if (socket.ok()) {
     return Problem(absl::StrCat(path, " is no socket"),
-                   absl::StrCat("rm ", path, " && systemctl restart svnetd"));
+                   absl::StrCat("rm ", path, " && ", kMakeSocket));
   }
   if (absl::IsPermissionDenied(socket.status())) {
     return NotChecked(absl::StrCat("the way to ", path, " is closed to this user"));
   }
-  return Problem(absl::StrCat("there is no ", path), "systemctl start svnetd");
+  return Problem(absl::StrCat("there is no ", path), kMakeSocket);
 }
 
 Findings CheckAnswer(const Observed& observed) {
   if (!observed.svnetd.failure.has_value()) return Ok("svnetd answers");
   return Problem(observed.svnetd.failure->message, observed.host.Stat(observed.svnetd.socket).ok()
                                                        ? "systemctl restart svnetd"
-                                                       : "systemctl start svnetd");
+                                                       : kMakeSocket);
 }
 
 Findings CheckVersion(const Observed& observed) {

@@ -80,7 +80,7 @@ Findings CheckNetworkd(const Observed& observed) {
   if (managed.empty()) return Ok("systemd-networkd leaves svnet's links alone");
   return Warning(absl::StrCat("systemd-networkd manages ", NameSome(managed),
                               ": it may take their addresses and settings away"),
-                 absl::StrCat("printf '[Match]\\nName=", observed.bridge,
+                 absl::StrCat("printf '[Match]\\nKind=bridge tun\\nName=", observed.bridge,
                               " sv*\\n[Link]\\nUnmanaged=yes\\n' > "
                               "/etc/systemd/network/05-svnet.network && networkctl reload"));
 }
@@ -92,7 +92,8 @@ Findings CheckNetworkManager(const Observed& observed) {
       absl::StrCat("NetworkManager manages ", NameSome(managed),
                    ": it may take their addresses and settings away"),
       absl::StrCat("printf '[keyfile]\\nunmanaged-devices=interface-name:", observed.bridge,
-                   ";interface-name:sv*\\n' > "
+                   ";interface-name:sv*;"
+                   "except:type:ethernet;except:type:wifi;except:type:veth;except:type:vlan\\n' > "
                    "/etc/NetworkManager/conf.d/90-svnet.conf && nmcli general reload"));
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/doctor/checks.h"
@@ -12,6 +13,7 @@
 namespace svnet::client {
 namespace {
 
+constexpr char kConfig[] = "/etc/svnet/svnetd.toml";
 constexpr char kDockerConfig[] = "/etc/docker/daemon.json";
 
 // What Docker takes without a configuration (its network-overview documentation).
@@ -83,6 +85,21 @@ std::optional<std::vector<Ipv4Prefix>> ConfiguredPools(const std::string& json) 
   return ParseAll(bases);
 }
 
+// The file may be absent, or set one already: a key twice is no TOML. What the bridge has of
+// the old one would stand in the way.
+std::string ChangeSubnet(const Observed& observed) {
+  const std::string line = absl::StrCat("subnet = \"", SuggestPrefix(observed), "\"");
+  const absl::StatusOr<std::string> config = observed.host.ReadFile(kConfig);
+  std::string fix = absl::StrCat("mkdir -p /etc/svnet && echo '", line, "' >> ", kConfig);
+  if (config.ok() && absl::StrContains("\n" + *config, "\nsubnet")) {
+    fix = absl::StrCat("sed -i 's|^subnet.*|", line, "|' ", kConfig);
+  } else if (config.ok() && !config->empty()) {
+    fix = absl::StrCat("sed -i '1i ", line, "' ", kConfig);
+  }
+  if (observed.svnetd.network.bridge_up()) fix += " && svnetctl cleanup --network";
+  return fix + " && systemctl restart svnetd";
+}
+
 bool HasDocker(const Observed& observed) {
   return FindLink(observed, "docker0") != nullptr || observed.host.Stat("/run/docker.sock").ok() ||
          observed.host.Stat(kDockerConfig).ok();
@@ -104,11 +121,13 @@ Findings CheckUplinkUp(const Observed& observed) {
   Findings findings;
   for (const HostLink* uplink : Uplinks(observed)) {
     if (uplink->up && uplink->carrier) continue;
+    const std::string name = absl::StrCat("uplink ", uplink->name);
     findings.push_back(
-        {Level::kProblem,
-         absl::StrCat("uplink ", uplink->name,
-                      uplink->up ? " has no carrier: nothing is plugged in" : " is down"),
-         absl::StrCat("ip link set ", uplink->name, " up")});
+        uplink->up
+            ? Finding{Level::kProblem,
+                      name + " has no carrier: plug it in, or see to what is at its other end", ""}
+            : Finding{Level::kProblem, name + " is down",
+                      absl::StrCat("ip link set ", uplink->name, " up")});
   }
   if (!findings.empty()) return findings;
   return Uplinks(observed).empty() ? NotChecked("there is no uplink") : Ok("the uplink is up");
@@ -165,9 +184,9 @@ Findings CheckPrefix(const Observed& observed) {
     return Ok(
         absl::StrCat("only ", observed.bridge, " has addresses of ", observed.prefix.ToString()));
   }
-  return Problem(absl::StrCat(observed.prefix.ToString(), " overlaps ", *overlap),
-                 absl::StrCat("sed -i '1i subnet = \"", SuggestPrefix(observed),
-                              "\"' /etc/svnet/svnetd.toml && systemctl restart svnetd"));
+  return Problem(absl::StrCat(observed.prefix.ToString(), " overlaps ", *overlap,
+                              ": guests need new addresses, and to be started again"),
+                 ChangeSubnet(observed));
 }
 
 // Docker looks for addresses in use before it takes some; what it can take is what

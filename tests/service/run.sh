@@ -83,10 +83,17 @@ step "container"
 # libspdlog1.10, which debootstrap does not know.
 include=$(dpkg-deb --field "$packages/svnet_${version}_$architecture.deb" Depends |
   sed 's/ ([^)]*)//g; s/-fmt[0-9]*//; s/, /,/g'),systemd-sysv,dbus,procps
-debian=build/service/debian-$(echo "$MIRROR $include" | md5sum | head -c 12)
+# Who else is there; debootstrap does not see through what they depend on.
+others=(network-manager firewalld netbase)
+debian=build/service/debian-$(echo "$MIRROR $include ${others[*]}" | md5sum | head -c 12)
 if [[ ! -d $debian ]]; then
   rm -rf "$debian.new"
   timeout 600 debootstrap --variant=minbase --include="$include" bookworm "$debian.new" "$MIRROR" \
+    >build/service/debootstrap.log 2>&1 || { tail -20 build/service/debootstrap.log >&2 && exit 1; }
+  cp /etc/resolv.conf "$debian.new/etc/"
+  timeout 600 chroot "$debian.new" bash -ec 'export DEBIAN_FRONTEND=noninteractive; apt-get update
+    apt-get install --yes --no-install-recommends "$@"; apt-get clean; rm -r /var/lib/apt/lists' \
+    others "${others[@]}" \
     >build/service/debootstrap.log 2>&1 || { tail -20 build/service/debootstrap.log >&2 && exit 1; }
   mv "$debian.new" "$debian"
 fi
@@ -111,9 +118,12 @@ mount -t overlay overlay "$scratch/root" \
 mkfifo "$scratch/nothing"
 mkdir "$scratch/root/packages"
 cp "$packages"/*.deb "$scratch/root/packages/"
+# Each of the others is tried when it is its turn.
+ln -s /dev/null "$scratch/root/etc/systemd/system/NetworkManager.service"
+ln -s /dev/null "$scratch/root/etc/systemd/system/firewalld.service"
 mknod -m 666 "$scratch/tun" c 10 200 # as udev has it; the host's may differ
 
-timeout 300 systemd-nspawn --register=no --keep-unit -D "$scratch/root" -M svnet-test \
+timeout 600 systemd-nspawn --register=no --keep-unit -D "$scratch/root" -M svnet-test \
   --private-network --bind="$scratch/tun:/dev/net/tun" -b \
   </dev/null >"$scratch/console" 2>&1 &
 nspawn=$!
@@ -183,6 +193,8 @@ networkd_leaves_ours_alone() {
     grep -q 'svother.*configured' <<<"$list"
 }
 check "keeps off the bridge and the TAPs, and not off others" networkd_leaves_ours_alone
+
+source tests/service/doctor.sh
 
 # -------------------------------------------------------------------------- restarts
 step "restarts"

@@ -147,11 +147,11 @@ const std::vector<Trouble>& Troubles() {
        [](Case& c) {
          c.host.files["/run/systemd/system"] = "";
          c.host.files["/lib/systemd/system/svnetd.service"] = "";
-         c.host.files["/sys/fs/cgroup/system.slice/svnetd.service"] = "";
+         c.host.symlinks["/run/systemd/units/invocation:svnetd.service"] = "1f";
        },
        Level::kWarning, "will not after a reboot", "systemctl enable svnetd"},
       {"socket", [](Case& c) { c.host.facts.erase(kSocket); }, Level::kProblem,
-       "there is no /run/svnet", "systemctl start svnetd"},
+       "there is no /run/svnet", "systemctl restart svnetd.socket svnetd"},
       {"socket", [](Case& c) { c.host.facts[kSocket].mode = S_IFREG; }, Level::kProblem,
        "is no socket", "rm /run/svnet/svnetd.sock"},
       {"socket-group",
@@ -206,7 +206,7 @@ const std::vector<Trouble>& Troubles() {
       {"uplink-up", [](Case& c) { c.host.links[0].up = false; }, Level::kProblem, "eth0 is down",
        "ip link set eth0 up"},
       {"uplink-up", [](Case& c) { c.host.links[0].carrier = false; }, Level::kProblem, "no carrier",
-       "ip link set eth0 up"},
+       ""},
       {"mtu", [](Case& c) { c.host.links[0].mtu = 1400; }, Level::kWarning, "only of 1400",
        "ip link set svbr0 mtu 1400"},
       {"prefix",

@@ -59,14 +59,16 @@ std::string RenderEnv(const v1::Tap& tap) {
 }
 
 // https://github.com/firecracker-microvm/firecracker: NetworkInterface in its
-// firecracker.yaml. It opens a TAP without IFF_MULTI_QUEUE.
+// firecracker.yaml. It opens a TAP without IFF_MULTI_QUEUE, and an id has none but letters,
+// digits and underscores.
 absl::StatusOr<std::string> RenderFirecracker(const v1::Tap& tap) {
   if (tap.queues() > 1) {
     return absl::FailedPreconditionError(absl::StrCat("Firecracker cannot open ", tap.tap_name(),
                                                       ", which has ", tap.queues(),
                                                       " queues: create it without --queues"));
   }
-  return absl::StrCat("{\"iface_id\": ", JsonString(tap.iface_id()),
+  const std::string id = absl::StrReplaceAll(tap.iface_id(), {{"-", "_"}, {".", "_"}});
+  return absl::StrCat("{\"iface_id\": ", JsonString(id),
                       ", \"host_dev_name\": ", JsonString(tap.tap_name()),
                       ", \"guest_mac\": ", JsonString(tap.mac()), "}\n");
 }

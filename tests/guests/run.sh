@@ -16,7 +16,10 @@
 #   gateway 172.30.0.1
 #   (the script's output)
 #
-# and ends with the script's exit code; 125 if the guest did not come that far. Takes
+# $GUEST_NETWORK is what a QEMU guest has in place of a network card of this script's own, as
+# `svnetctl --format qemu` prints it.
+#
+# Ends with the script's exit code; 125 if the guest did not come that far. Takes
 # at most $GUEST_TIMEOUT seconds (60).
 set -euo pipefail
 
@@ -44,9 +47,11 @@ case $kind in
   qemu)
     guest=(qemu-system-x86_64 -accel tcg -m 192M -nodefaults -display none -no-reboot
       -serial stdio -kernel "$images/qemu.vmlinuz" -initrd "$scratch/initramfs"
-      -append "console=ttyS0 quiet panic=-1 net.ifnames=0 $boot_args"
-      -netdev "tap,id=net,ifname=$tap,script=no,downscript=no,vhost=off"
-      -device "virtio-net-pci,netdev=net,mac=$mac")
+      -append "console=ttyS0 quiet panic=-1 net.ifnames=0 $boot_args")
+    card="-netdev tap,id=net,ifname=$tap,script=no,downscript=no,vhost=off
+      -device virtio-net-pci,netdev=net,mac=$mac"
+    read -r -d '' -a network <<<"${GUEST_NETWORK:-$card}" || true
+    guest+=("${network[@]}")
     ;;
   *) echo "there is no kind of guest '$kind'" >&2 && exit 2 ;;
 esac

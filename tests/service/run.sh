@@ -83,8 +83,9 @@ step "container"
 # libspdlog1.10, which debootstrap does not know.
 include=$(dpkg-deb --field "$packages/svnet_${version}_$architecture.deb" Depends |
   sed 's/ ([^)]*)//g; s/-fmt[0-9]*//; s/, /,/g'),systemd-sysv,dbus,procps
-# Who else is there; debootstrap does not see through what they depend on.
-others=(network-manager firewalld netbase)
+# Who else is there, or reads what svnetctl prints; debootstrap does not see through what
+# they depend on.
+others=(network-manager firewalld netbase cloud-init)
 debian=build/service/debian-$(echo "$MIRROR $include ${others[*]}" | md5sum | head -c 12)
 if [[ ! -d $debian ]]; then
   rm -rf "$debian.new"
@@ -121,6 +122,7 @@ cp "$packages"/*.deb "$scratch/root/packages/"
 # Each of the others is tried when it is its turn.
 ln -s /dev/null "$scratch/root/etc/systemd/system/NetworkManager.service"
 ln -s /dev/null "$scratch/root/etc/systemd/system/firewalld.service"
+touch "$scratch/root/etc/cloud/cloud-init.disabled"
 mknod -m 666 "$scratch/tun" c 10 200 # as udev has it; the host's may differ
 
 timeout 600 systemd-nspawn --register=no --keep-unit -D "$scratch/root" -M svnet-test \
@@ -194,6 +196,7 @@ networkd_leaves_ours_alone() {
 }
 check "keeps off the bridge and the TAPs, and not off others" networkd_leaves_ours_alone
 
+source tests/service/formats.sh
 source tests/service/doctor.sh
 
 # -------------------------------------------------------------------------- restarts

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
@@ -133,6 +135,31 @@ TEST_P(GuestTest, NoReplyIsLostWhileSvnetdIsRestartedAndKilled) {
   booting.join();
   EXPECT_EQ(guest.code, 0) << guest.out << guest.err;
   EXPECT_THAT(guest.out, HasSubstr("1000 packets transmitted, 1000 packets received, 0% packet"));
+}
+
+// As a person would do it: what svnetctl prints, pasted. With a CPU for each queue, of which a
+// guest uses no more than that.
+class PrintedTest : public SystemTest, public ::testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Guests, PrintedTest, ::testing::Values(1, 2));
+
+TEST_P(PrintedTest, QemuBootsFromWhatSvnetctlPrints) {
+  const Internet internet(/*mtu=*/1400);
+  Daemon svnetd = Start();
+  std::ofstream(folder() + "/script")
+      << "ping -c 1 -w 20 203.0.113.1 && ls -d /sys/class/net/eth0/queues/rx-*\n";
+  const std::string svnetctl = absl::StrCat(kSvnetctl, " --socket ", svnetd.socket());
+  const Exited guest = RunProgramAs(
+      Member(kAlice),
+      {"bash", "-c",
+       absl::StrCat("export GUEST_NETWORK=\"-smp ", GetParam(), " $(", svnetctl,
+                    " create vm1 --format qemu --queues ", GetParam(), ")\" && eval $(", svnetctl,
+                    " show vm1 --format env) && ",
+                    SVNET_SOURCE "/tests/guests/run.sh qemu " SVNET_SOURCE "/build/guests "
+                                 "$SVNET_TAP $SVNET_MAC \"$(",
+                    svnetctl, " boot-args vm1)\" ", folder(), "/script")});
+  EXPECT_EQ(guest.code, 0) << guest.out << guest.err;
+  EXPECT_THAT(guest.out, HasSubstr("mac 02:29:a3:2f:41:c8\nmtu 1400\nip 172.30.0.2/24\n"));
+  EXPECT_EQ(absl::StrContains(guest.out, "rx-1"), GetParam() > 1) << guest.out;
 }
 
 }  // namespace

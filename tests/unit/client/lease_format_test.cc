@@ -60,6 +60,9 @@ TEST(LeaseFormatTest, Firecracker) {
   EXPECT_EQ(*RenderLease(ATap(), LeaseFormat::kFirecracker),
             "{\"iface_id\": \"eth0\", \"host_dev_name\": \"svvm1eth0\", "
             "\"guest_mac\": \"02:29:a3:2f:41:c8\"}\n");
+  v1::Tap tap = ATap();
+  tap.set_iface_id("net-0.1");
+  EXPECT_THAT(*RenderLease(tap, LeaseFormat::kFirecracker), HasSubstr("\"net_0_1\""));
   EXPECT_THAT(RenderLease(ATapWithQueues(), LeaseFormat::kFirecracker).status().message(),
               HasSubstr("create it without --queues"));
 }

@@ -14,7 +14,8 @@ GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-pi
 TEST_PACKAGES=(
   clang clang-format git libgmock-dev libgtest-dev shellcheck
   iptables ufw qemu-system-x86 xz-utils kmod
-  python3-grpcio python3-jsonschema python3-protobuf)
+  python3-grpcio python3-jsonschema python3-protobuf
+  fish zsh)
 
 # What measures, and what svnetd is measured against.
 BENCH_PACKAGES=(

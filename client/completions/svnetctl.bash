@@ -4,6 +4,8 @@ _svnetctl() {
   local global='--socket --timeout --json --help --version'
   for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $each in
+      # What follows is another program's.
+      --) return ;;
       create | show | run | remove | list | boot-args | cleanup | status | watch | doctor | help) command=$each ;;
     esac
   done
@@ -37,4 +39,4 @@ _svnetctl() {
   esac
   mapfile -t COMPREPLY < <(compgen -W "$each" -- "$word")
 }
-complete -F _svnetctl svnetctl
+complete -o default -F _svnetctl svnetctl

@@ -1,4 +1,10 @@
 # Completion of svnetctl(1) for fish.
+function __svnetctl_taps
+    svnetctl list --json 2>/dev/null | string replace -rf '.*"tapName": "(.*)".*' '$1'
+end
+function __svnetctl_checks
+    svnetctl doctor --list 2>/dev/null | string replace -r '^(\S+)\s+' '$1\t'
+end
 complete -c svnetctl -f
 complete -c svnetctl -l socket -r -F -d 'Where svnetd listens'
 complete -c svnetctl -l timeout -x -d 'How long to wait, in seconds'
@@ -21,13 +27,14 @@ complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l mac -x -d 'T
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l group -x -a '(__fish_complete_groups)' -d 'Demand this group'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l queues -x -d 'Queue pairs'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run show remove boot-args' -l owner -x -a '(__fish_complete_users)' -d 'Whose VM it is'
-complete -c svnetctl -n '__fish_seen_subcommand_from show remove boot-args' -l tap -x -d 'The name of the TAP'
+complete -c svnetctl -n '__fish_seen_subcommand_from show remove boot-args' -l tap -x -a '(__svnetctl_taps)' -d 'The name of the TAP'
 complete -c svnetctl -n '__fish_seen_subcommand_from boot-args' -l guest-interface -x -d 'Its name in the guest'
 complete -c svnetctl -n '__fish_seen_subcommand_from boot-args' -l hostname -x -d 'The host name of the guest'
 complete -c svnetctl -n '__fish_seen_subcommand_from boot-args' -l dns -x -d 'A DNS server'
 complete -c svnetctl -n '__fish_seen_subcommand_from cleanup' -l network -d "Everybody's, and the network"
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l lifetime -x -a 'persistent process: until-detached' -d 'When the lease ends by itself'
 complete -c svnetctl -n '__fish_seen_subcommand_from create show' -l format -x -a 'table json env firecracker cloud-hypervisor qemu cloud-init' -d 'What to print'
+complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -a '(__svnetctl_checks)'
 complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -l list -d 'Say what is checked'
 complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -l packet-test -d 'Send real packets'
 complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -l target -x -d 'Whom to ping'

@@ -1,5 +1,13 @@
 #compdef svnetctl
 # Completion of svnetctl(1) for zsh.
+_svnetctl_taps() {
+  local -a taps=(${(f)"$(svnetctl list --json 2>/dev/null | sed -n 's/.*"tapName": "\(.*\)".*/\1/p')"})
+  compadd -a taps
+}
+_svnetctl_checks() {
+  local -a checks=(${(f)"$(svnetctl doctor --list 2>/dev/null | sed 's/  */:/')"})
+  _describe check checks
+}
 _svnetctl() {
   local -a global=(
     '--socket[where svnetd listens]:socket:_files'
@@ -25,7 +33,7 @@ _svnetctl() {
     '--queues[queue pairs]:number:'
     '--lifetime[when the lease ends by itself]:lifetime:(persistent process\: until-detached)')
   local format='--format[what to print]:format:(table json env firecracker cloud-hypervisor qemu cloud-init)'
-  local -a lease=('--tap[the name of the TAP]:tap:' '--owner[whose VM it is]:user:_users')
+  local -a lease=('--tap[the name of the TAP]:tap:_svnetctl_taps' '--owner[whose VM it is]:user:_users')
   local state line
   _arguments -C $global '1:command:->command' '*::argument:->argument' && return
   if [[ $state == command ]]; then
@@ -38,13 +46,14 @@ _svnetctl() {
     show) _arguments $global $lease $format '1:VM:' '2:IFACE:' ;;
     doctor)
       _arguments $global '--list[say what is checked]' '--packet-test[send real packets]' \
-        '--target[whom to ping]:address:' '*:check:' ;;
+        '--target[whom to ping]:address:' '*:check:_svnetctl_checks' ;;
     remove) _arguments $global $lease '1:VM:' '2:IFACE:' ;;
     boot-args)
       _arguments $global $lease '--guest-interface[the name in the guest]:name:' \
         '--hostname[the host name of the guest]:name:' '*--dns[a DNS server]:address:' \
         '1:VM:' '2:IFACE:' ;;
     cleanup) _arguments $global '--network[everybody'\''s, and the network]' ;;
+    help) _describe command commands ;;
     *) _arguments $global ;;
   esac
 }

@@ -98,7 +98,7 @@ std::variant<Config, Exit> LoadConfig(int argc, const char* const* argv) {
   }
   absl::StatusOr<Config> config = LoadFrom(file, flags);
   if (config.ok()) return *std::move(config);
-  return Exit{.code = 1, .text = absl::StrCat("svnetd: ", config.status().message(), "\n")};
+  return Exit{.code = 2, .text = absl::StrCat("svnetd: ", config.status().message(), "\n")};
 }
 
 std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next) {

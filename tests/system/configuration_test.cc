@@ -22,7 +22,7 @@ TEST_F(ConfigurationTest, OfTheFileIsUsedAndFlagsWin) {
 TEST_F(ConfigurationTest, ThatIsWrongNamesFileLineKeyAndWhatIsAllowed) {
   Daemon svnetd = Start({}, "bridge = \"br-vm\"\n\nsubnet = \"10.44.0.1/16\"\n");
   EXPECT_FALSE(svnetd.running());
-  EXPECT_EQ(svnetd.exit_code(), 1);
+  EXPECT_EQ(svnetd.exit_code(), 2);
   EXPECT_THAT(svnetd.log(), HasSubstr("svnetd.toml:3: subnet: "));
   EXPECT_THAT(svnetd.log(), HasSubstr("did you mean 10.44.0.0/16?"));
 }

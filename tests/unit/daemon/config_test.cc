@@ -221,8 +221,8 @@ TEST(ConfigTest, TheCommandLineIsLoaded) {
   EXPECT_EQ(std::get<Exit>(load({"--help"})).code, 0);
   EXPECT_EQ(std::get<Exit>(load({"--version"})).text, "svnetd " SVNET_VERSION "\n");
   EXPECT_EQ(std::get<Exit>(load({"--nonsense"})).code, 2);
-  EXPECT_EQ(std::get<Exit>(load({"--config", "/nonexistent.toml"})).code, 1);
-  EXPECT_EQ(std::get<Exit>(load({"--config", "/dev"})).code, 1);
+  EXPECT_EQ(std::get<Exit>(load({"--config", "/nonexistent.toml"})).code, 2);
+  EXPECT_EQ(std::get<Exit>(load({"--config", "/dev"})).code, 2);
   EXPECT_EQ(std::get<Config>(load({"--config", "/dev/null", "--bridge=b"})).bridge.text(), "b");
 }
 

@@ -17,6 +17,9 @@ constexpr char kRunning[] = "/run/systemd/units/invocation:svnetd.service";
 // The socket is systemd's, and is made with its own unit only.
 constexpr char kMakeSocket[] = "systemctl restart svnetd.socket svnetd";
 
+// After too many in a minute systemd starts it for nobody.
+constexpr char kForgetFailures[] = "systemctl reset-failed svnetd.socket svnetd; ";
+
 bool Exists(const Observed& observed, const std::string& path) {
   return observed.host.Stat(path).ok();
 }
@@ -54,7 +57,8 @@ Findings CheckSystemdUnit(const Observed& observed) {
   if (!Exists(observed, "/run/systemd/system")) return NotChecked("systemd does not run here");
   if (!IsInstalled(observed)) return NotChecked("svnetd is not installed as a service");
   if (!observed.host.ReadLink(kRunning).ok()) {
-    return Problem("svnetd.service does not run", "systemctl enable --now svnetd");
+    return Problem("svnetd.service does not run: if it will not, journalctl -u svnetd says why",
+                   absl::StrCat(kForgetFailures, "systemctl enable --now svnetd"));
   }
   if (!IsEnabled(observed)) {
     return Warning("svnetd.service runs, but will not after a reboot", "systemctl enable svnetd");

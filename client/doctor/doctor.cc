@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -71,6 +72,18 @@ std::string Summary(const Diagnosis& diagnosis) {
                       Plural(diagnosis.Count(Level::kProblem), "problem"), "\n");
 }
 
+// Many checks are not made, and what it takes stands beside each: once more, for all.
+std::string HintOf(const Diagnosis& diagnosis) {
+  const auto needs_root = [](const NamedFinding& named) {
+    return named.finding.level == Level::kNotChecked &&
+           absl::StartsWith(named.finding.message, "needs root");
+  };
+  const auto count =
+      std::count_if(diagnosis.findings.begin(), diagnosis.findings.end(), needs_root);
+  if (count == 0) return "";
+  return absl::StrCat("sudo svnetctl doctor makes ", count, " more\n");
+}
+
 std::string RenderFindingJson(const NamedFinding& named) {
   return absl::StrCat("  {\"check\": ", JsonString(named.check),
                       ", \"level\": ", JsonString(WordsOf(named.finding.level).json),
@@ -130,7 +143,7 @@ std::string RenderDiagnosis(const Diagnosis& diagnosis, bool colour) {
                    });
   std::string text;
   for (const NamedFinding& named : findings) text += RenderFinding(named, colour);
-  return text + Summary(diagnosis);
+  return text + Summary(diagnosis) + HintOf(diagnosis);
 }
 
 std::string RenderDiagnosisJson(const Diagnosis& diagnosis) {

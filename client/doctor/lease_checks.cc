@@ -54,9 +54,8 @@ Findings CheckUnattached(const Observed& observed) {
     if (!tap.attached() && !tap.lifetime().has_process()) names.push_back(tap.tap_name());
   }
   if (names.empty()) return Ok("every lasting TAP is in use");
-  return Warning(absl::StrCat("TAPs that stay until they are removed, and that no VMM holds now "
-                              "(since when, nobody knows): ",
-                              NameSome(names)),
+  return Warning(absl::StrCat("no VMM holds ", NameSome(names),
+                              " now: boot one on it, or remove it, which nobody does by itself"),
                  absl::StrCat("svnetctl remove --tap ", names.front()));
 }
 

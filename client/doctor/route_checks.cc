@@ -85,19 +85,27 @@ std::optional<std::vector<Ipv4Prefix>> ConfiguredPools(const std::string& json) 
   return ParseAll(bases);
 }
 
-// The file may be absent, or set one already: a key twice is no TOML. What the bridge has of
-// the old one would stand in the way.
-std::string ChangeSubnet(const Observed& observed) {
-  const std::string line = absl::StrCat("subnet = \"", SuggestPrefix(observed), "\"");
+// Sets a key of svnetd's, not of one of its tables. The file may be absent, or set the key
+// already: twice is no TOML.
+std::string SetKey(const Observed& observed, const std::string& key, const std::string& value) {
+  const std::string line = absl::StrCat(key, " = ", value);
   const absl::StatusOr<std::string> config = observed.host.ReadFile(kConfig);
-  std::string fix = absl::StrCat("mkdir -p /etc/svnet && echo '", line, "' >> ", kConfig);
-  if (config.ok() && absl::StrContains("\n" + *config, "\nsubnet")) {
-    fix = absl::StrCat("sed -i 's|^subnet.*|", line, "|' ", kConfig);
-  } else if (config.ok() && !config->empty()) {
-    fix = absl::StrCat("sed -i '1i ", line, "' ", kConfig);
+  if (config.value_or("").empty()) {
+    return absl::StrCat("mkdir -p /etc/svnet && echo '", line, "' > ", kConfig);
   }
-  if (observed.svnetd.network.bridge_up()) fix += " && svnetctl cleanup --network";
-  return fix + " && systemctl restart svnetd";
+  if (absl::StrContains("\n" + *config, absl::StrCat("\n", key, " "))) {
+    return absl::StrCat("sed -i 's|^", key, " .*|", line, "|' ", kConfig);
+  }
+  return absl::StrCat("sed -i '1i ", line, "' ", kConfig);
+}
+
+// What the bridge has of the old one would stand in the way.
+std::string ChangeSubnet(const Observed& observed) {
+  const std::string quoted = absl::StrCat("\"", SuggestPrefix(observed), "\"");
+  const bool in_use = observed.svnetd.network.bridge_up();
+  return absl::StrCat(SetKey(observed, "subnet", quoted),
+                      in_use ? " && svnetctl cleanup --network" : "",
+                      " && systemctl restart svnetd");
 }
 
 bool HasDocker(const Observed& observed) {
@@ -162,6 +170,7 @@ Findings CheckBridgeAddress(const Observed& observed) {
                               " dev ", observed.bridge));
 }
 
+// svnetd keeps the MTU that guests were told, whatever becomes of the uplink's.
 Findings CheckMtu(const Observed& observed) {
   const HostLink* bridge = FindLink(observed, observed.bridge);
   const std::vector<const HostLink*> uplinks = Uplinks(observed);
@@ -171,10 +180,11 @@ Findings CheckMtu(const Observed& observed) {
     return Ok(absl::StrCat(bridge->mtu, " bytes on ", bridge->name, ", ", uplink.mtu, " on ",
                            uplink.name));
   }
-  return Warning(absl::StrCat(bridge->name, " takes packets of ", bridge->mtu, " bytes and ",
-                              uplink.name, " only of ", uplink.mtu,
-                              ": large ones are cut up or lost; guests need the new value, too"),
-                 absl::StrCat("ip link set ", bridge->name, " mtu ", uplink.mtu));
+  return Warning(
+      absl::StrCat(bridge->name, " takes packets of ", bridge->mtu, " bytes and ", uplink.name,
+                   " only of ", uplink.mtu,
+                   ": large ones are cut up or lost; guests need the new value, too"),
+      SetKey(observed, "mtu", absl::StrCat(uplink.mtu)) + " && systemctl restart svnetd");
 }
 
 Findings CheckPrefix(const Observed& observed) {

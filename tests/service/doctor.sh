@@ -35,6 +35,10 @@ found_and_fixed() { check "doctor: $1: $3" doctor_story "$@"; }
 
 # ------------------------------------------------------------- the service and its socket
 found_and_fixed systemd-unit PROBLEM 'systemctl stop svnetd.socket svnetd.service'
+# A file that is wrong, until somebody has put it right; systemd has given up by then.
+found_and_fixed systemd-unit PROBLEM 'echo typo=1 >>/etc/svnet/svnetd.toml
+  systemctl restart svnetd; for i in $(seq 30); do systemctl start svnetd; done
+  sed -i "\$d" /etc/svnet/svnetd.toml; ! systemctl start svnetd'
 found_and_fixed systemd-unit warning 'systemctl disable svnetd.service svnetd.socket'
 found_and_fixed socket PROBLEM 'systemctl stop svnetd.socket svnetd.service'
 found_and_fixed socket PROBLEM 'rm /run/svnet/svnetd.sock'

@@ -119,7 +119,7 @@ const std::vector<Trouble>& Troubles() {
       {"BridgeDown", "bridge-up", "problem", "ip link set svbr0 down", Svnetd::kStopped},
       {"NoGateway", "bridge-address", "problem", "ip address flush dev svbr0", Svnetd::kStopped},
       {"NoDefaultRoute", "default-route", "warning", "ip route delete default", Svnetd::kStopped},
-      {"SmallMtu", "mtu", "warning", "ip link set up0 mtu 1400", Svnetd::kStopped},
+      {"SmallMtu", "mtu", "warning", "ip link set up0 mtu 1400"},
       {"PrefixOfAnother", "prefix", "problem", "ip address add 172.30.0.200/28 dev up0"},
       {"PrefixThatIsConfigured", "prefix", "problem",
        "mkdir /etc/svnet; printf '\\nsubnet = \"172.30.0.0/24\"\\n[limits]\\n' "

@@ -142,7 +142,7 @@ const std::vector<Trouble>& Troubles() {
          c.host.files["/run/systemd/system"] = "";
          c.host.files["/lib/systemd/system/svnetd.service"] = "";
        },
-       Level::kProblem, "does not run", "systemctl enable --now svnetd"},
+       Level::kProblem, "does not run", "; systemctl enable --now svnetd"},
       {"systemd-unit",
        [](Case& c) {
          c.host.files["/run/systemd/system"] = "";
@@ -208,7 +208,7 @@ const std::vector<Trouble>& Troubles() {
       {"uplink-up", [](Case& c) { c.host.links[0].carrier = false; }, Level::kProblem, "no carrier",
        ""},
       {"mtu", [](Case& c) { c.host.links[0].mtu = 1400; }, Level::kWarning, "only of 1400",
-       "ip link set svbr0 mtu 1400"},
+       "echo 'mtu = 1400' > /etc/svnet/svnetd.toml && systemctl restart svnetd"},
       {"prefix",
        [](Case& c) {
          c.host.routes.push_back({*Ipv4Prefix::Parse("172.16.0.0/12"), 1, false, 0, std::nullopt});
@@ -356,6 +356,9 @@ TEST(DoctorTest, RendersTheWorstLastAndASummary) {
   EXPECT_THAT(RenderDiagnosis(diagnosis, true), HasSubstr("\x1b[31mPROBLEM"));
   EXPECT_THAT(RenderDiagnosisJson(diagnosis),
               HasSubstr(R"({"check": "b", "level": "ok", "message": "good", "fix": ""})"));
+  diagnosis.findings = {{"a", NotChecked("needs root")[0]}, {"b", NotChecked("not here")[0]}};
+  EXPECT_THAT(RenderDiagnosis(diagnosis, false),
+              HasSubstr("\nsudo svnetctl doctor makes 1 more\n"));
 }
 
 TEST(DoctorTest, NamesTheCheckThatWasMeant) {

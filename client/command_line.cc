@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/nearest.h"
 #include "client/subcommands.h"
 #include "client/text.h"
@@ -35,6 +36,9 @@ constexpr char kFooter[] =
     "\n"
     "Exit codes: 0 done, 1 refused (standard error says why), 2 usage, 3 no svnetd;\n"
     "of run: its program's.";
+
+constexpr char kRunUsage[] =
+    "run needs a program, after --: svnetctl run VM -- PROGRAM ARGUMENT ...";
 
 struct GlobalOptions {
   std::string socket = "/run/svnet/svnetd.sock";
@@ -137,22 +141,49 @@ std::vector<std::string> OptionNames(const CLI::App& app) {
   return names;
 }
 
+// What other programs call our commands.
+constexpr std::pair<const char*, const char*> kOtherNames[] = {
+    {"add", "create"},  {"new", "create"},       {"delete", "remove"}, {"del", "remove"},
+    {"rm", "remove"},   {"destroy", "remove"},   {"ls", "list"},       {"get", "show"},
+    {"exec", "run"},    {"inspect", "show"},     {"info", "status"},   {"check", "doctor"},
+    {"stop", "remove"}, {"version", "--version"}};
+
 std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates) {
   const std::optional<std::string> nearest = FindNearest(word, candidates);
   return nearest.has_value() ? absl::StrCat(": did you mean ", *nearest, "?") : "";
 }
 
+std::string CommandMeant(const CLI::App& app, const std::string& word) {
+  for (const auto& [other, ours] : kOtherNames) {
+    if (word == other) return absl::StrCat(": did you mean ", ours, "?");
+  }
+  return DidYouMean(word, CommandNames(app));
+}
+
+bool IsKind(const CLI::ParseError& error, CLI::ExitCodes kind) {
+  return error.get_exit_code() == static_cast<int>(kind);
+}
+
 // CLI11 says "A subcommand is required" of one that it does not know, too.
 std::string MessageOf(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = app.remaining(true);
+  if (unknown.empty() && app.get_subcommands().empty() &&
+      IsKind(error, CLI::ExitCodes::RequiredError)) {
+    return absl::StrCat("say what to do: ", absl::StrJoin(CommandNames(app), ", "));
+  }
   if (unknown.empty()) return error.what();
   const std::string& first = unknown.front();
   if (absl::StartsWith(first, "-")) {
     const std::string name = first.substr(0, first.find('='));
     return absl::StrCat("there is no option ", name, DidYouMean(name, OptionNames(app)));
   }
-  if (!app.get_subcommands().empty()) return error.what();
-  return absl::StrCat("there is no command '", first, "'", DidYouMean(first, CommandNames(app)));
+  const auto parsed = app.get_subcommands();
+  if (!parsed.empty() && parsed.front()->get_name() == "run") return kRunUsage;
+  if (!parsed.empty() && IsKind(error, CLI::ExitCodes::ExtrasError)) {
+    return absl::StrCat("'", first, "' is one argument too many");
+  }
+  if (!parsed.empty()) return error.what();
+  return absl::StrCat("there is no command '", first, "'", CommandMeant(app, first));
 }
 
 Report UsageError(const CLI::App& app, absl::string_view message) {
@@ -180,7 +211,7 @@ std::optional<Report> TakeIntoRun(const CLI::App& app, const Arguments& program,
   if (run == nullptr) return std::nullopt;
   run->program = program;
   if (!program.empty()) return std::nullopt;
-  return UsageError(app, "run needs a program: svnetctl run VM -- PROGRAM ARGUMENT ...");
+  return UsageError(app, kRunUsage);
 }
 
 }  // namespace

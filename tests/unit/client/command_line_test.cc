@@ -95,6 +95,7 @@ TEST_F(CommandLineTest, RunTakesWhatFollowsTheDashesAsItIs) {
   EXPECT_EQ(run.program, (std::vector<std::string>{"vmm", "--ip=", "--", "x"}));
   EXPECT_THAT(UsageErrorOf({"run", "vm1"}), HasSubstr("run needs a program"));
   EXPECT_THAT(UsageErrorOf({"run", "vm1", "--"}), HasSubstr("run needs a program"));
+  EXPECT_THAT(UsageErrorOf({"run", "vm1", "echo", "hi"}), HasSubstr("a program, after --"));
   EXPECT_THAT(UsageErrorOf({"run", "--", "vmm"}), HasSubstr("VM is required"));
 }
 
@@ -116,6 +117,11 @@ TEST_F(CommandLineTest, HelpIsACommandToo) {
 
 TEST_F(CommandLineTest, UsageErrorsKnowWhatWasMeant) {
   EXPECT_THAT(UsageErrorOf({"lisst"}), HasSubstr("no command 'lisst': did you mean list?"));
+  EXPECT_THAT(UsageErrorOf({"delete", "vm1"}), HasSubstr("did you mean remove?"));
+  EXPECT_THAT(UsageErrorOf({"version"}), HasSubstr("did you mean --version?"));
+  EXPECT_THAT(UsageErrorOf({}), HasSubstr("say what to do: create, show, run, "));
+  EXPECT_THAT(UsageErrorOf({"create", "vm1", "eth0", "x"}),
+              HasSubstr("'x' is one argument too many"));
   EXPECT_THAT(UsageErrorOf({"create", "vm1", "--queus=2"}),
               HasSubstr("there is no option --queus: did you mean --queues?"));
   EXPECT_THAT(UsageErrorOf({"status", "--sokcet", "/s"}), HasSubstr("did you mean --socket?"));

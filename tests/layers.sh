@@ -19,28 +19,32 @@ forbid() {
 none='^$'
 forbid daemon/base 'daemon/|client/|svnet/' 'daemon/base/'
 forbid daemon/kernel 'daemon/|client/|svnet/' 'daemon/(base|kernel)/'
+forbid filter 'daemon/|client/|svnet/' 'daemon/base/'
 forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|firewall)/'
-forbid daemon/network 'daemon/|client/|svnet/' \
-  'daemon/(base|network)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'
-forbid daemon/rpc 'daemon/|client/' 'daemon/(base|network|rpc)/'
+# Of packet filters it knows the values, not where they come from.
+forbid daemon/network 'daemon/|client/|filter/|svnet/' \
+  'daemon/(base|network)/|daemon/kernel/kernel.h|daemon/firewall/(foreign_firewalls|firewall).h|filter/(blockers|rules).h'
+forbid daemon/rpc 'daemon/|client/|filter/' 'daemon/(base|network|rpc)/'
 forbid client 'daemon/' 'daemon/base/'
 
-for folder in daemon/base daemon/kernel daemon/firewall daemon/network; do
+for folder in filter daemon/base daemon/kernel daemon/firewall daemon/network; do
   forbid "$folder" 'grpc|google/|spdlog|CLI/|toml\+\+' "$none"
 done
 for folder in daemon/base daemon/network daemon/rpc; do
   forbid "$folder" 'netlink/|linux/' 'linux/rtnetlink.h' # its constants: RT_TABLE_MAIN
 done
-forbid daemon/firewall 'netlink/|linux/' 'linux/(netfilter|netlink.h)'
-for folder in daemon/base daemon/kernel daemon/network daemon/rpc; do
+for folder in filter daemon/firewall; do
+  forbid "$folder" 'netlink/|linux/' 'linux/(netfilter|netlink.h)'
+done
+for folder in filter daemon/base daemon/kernel daemon/network daemon/rpc; do
   forbid "$folder" 'nftables/' "$none"
 done
 # The doctor reads the kernel itself; the rest of the client asks svnetd, or the doctor.
 for file in client/*.cc client/*.h; do
-  forbid "$file" 'netlink/|linux/|nftables/|client/doctor/' 'client/doctor/session.h'
+  forbid "$file" 'netlink/|linux/|nftables/|filter/|client/doctor/' 'client/doctor/session.h'
 done
 
 # Nothing runs a program, and nothing asks a shell; but `svnetctl run` runs its user's.
-if grep -rnE '\b(system|popen|exec[lv]p?e?|posix_spawnp?)\(' daemon client |
+if grep -rnE '\b(system|popen|exec[lv]p?e?|posix_spawnp?)\(' daemon client filter |
   grep -v '^client/child\.cc:.*posix_spawnp('; then failures=1; fi
 exit "$failures"

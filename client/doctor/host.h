@@ -10,8 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/doctor/firewall_rules.h"
 #include "daemon/base/ipv4.h"
+#include "filter/rules.h"
 
 namespace svnet::client {
 

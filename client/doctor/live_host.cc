@@ -12,10 +12,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/account.h"
-#include "client/doctor/legacy_table.h"
 #include "client/doctor/netlink_dump.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/unique_fd.h"
+#include "filter/legacy_table.h"
+#include "filter/nft_list.h"
 
 namespace svnet::client {
 namespace {
@@ -117,9 +118,6 @@ absl::StatusOr<int64_t> LiveHost::NftCounter(const std::string& family, const st
 }
 
 absl::StatusOr<std::vector<FilterChain>> LiveHost::LegacyChains() const {
-  // To ask for a table that is not there would make it.
-  SVNET_ASSIGN_OR_RETURN(const std::string names, ReadFile("/proc/net/ip_tables_names"));
-  if (names.find("filter\n") == std::string::npos) return std::vector<FilterChain>();
   return ReadLegacyFilter();
 }
 

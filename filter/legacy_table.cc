@@ -101,10 +101,11 @@ absl::StatusOr<UniqueFd> OpenLegacySocket() {
   return fd;
 }
 
-absl::StatusOr<LegacyTable> ReadLegacyTable(const UniqueFd& socket) {
+absl::StatusOr<LegacyTable> ReadLegacyTable() {
   LegacyTable table;
   SVNET_ASSIGN_OR_RETURN(const bool is_there, IsThere());
   if (!is_there) return table;
+  SVNET_ASSIGN_OR_RETURN(const UniqueFd socket, OpenLegacySocket());
   std::strncpy(table.info.name, kLegacyTable, sizeof(table.info.name) - 1);
   socklen_t size = sizeof(table.info);
   if (getsockopt(socket.get(), IPPROTO_IP, IPT_SO_GET_INFO, &table.info, &size) != 0) {
@@ -183,8 +184,7 @@ std::vector<FilterChain> ChainsOf(const LegacyTable& table) {
 }
 
 absl::StatusOr<std::vector<FilterChain>> ReadLegacyFilter() {
-  SVNET_ASSIGN_OR_RETURN(const UniqueFd socket, OpenLegacySocket());
-  SVNET_ASSIGN_OR_RETURN(const LegacyTable table, ReadLegacyTable(socket));
+  SVNET_ASSIGN_OR_RETURN(const LegacyTable table, ReadLegacyTable());
   return ChainsOf(table);
 }
 

@@ -23,13 +23,14 @@ struct LegacyTable {
   std::vector<char> entries;  // none: there is no such table
 };
 
-// A socket for these settings of the kernel's; nothing is ever sent by it. Of the network
-// namespace that the thread is in.
+// A socket for these settings of the kernel's; nothing is ever sent by it, so that any of
+// the family does, and none takes CAP_NET_RAW. Of the network namespace that the thread is
+// in.
 absl::StatusOr<UniqueFd> OpenLegacySocket();
 
-// PermissionDenied without CAP_NET_ADMIN. To ask for a table that is not there would make
-// it: so it looks first, which takes root.
-absl::StatusOr<LegacyTable> ReadLegacyTable(const UniqueFd& socket);
+// PermissionDenied without root and CAP_NET_ADMIN. To ask for a table that is not there
+// would make it: so it looks first, and then opens not even a socket.
+absl::StatusOr<LegacyTable> ReadLegacyTable();
 
 // Calls `take` for each entry, in their order.
 void ForEachEntry(const LegacyTable& table,

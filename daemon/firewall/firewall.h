@@ -58,6 +58,9 @@ class Firewall {
   // Whether somebody else has changed the rules since the last call, or may have: then
   // Apply puts them right. Does not wait.
   virtual absl::StatusOr<bool> WereChanged() = 0;
+  // Whether somebody else's rules were changed, or may have been, as far as WereChanged
+  // has heard since the last call.
+  virtual bool OthersWereChanged() = 0;
 };
 
 }  // namespace svnet

@@ -3,38 +3,19 @@
 #include <algorithm>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
-namespace {
-
-constexpr size_t kMaxErrorLength = 200;  // bytes
-
-}  // namespace
-
-std::string ShortenNftError(absl::string_view text) {
-  constexpr absl::string_view kMark = "Error: ";
-  if (const size_t mark = text.find(kMark); mark != absl::string_view::npos) {
-    text.remove_prefix(mark + kMark.size());
-  }
-  text = absl::StripAsciiWhitespace(text.substr(0, text.find('\n')));
-  return text.empty() ? "no reason given" : std::string(text.substr(0, kMaxErrorLength));
-}
 
 absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec& spec) {
-  Context context(nft_ctx_new(NFT_CTX_DEFAULT));
-  if (context == nullptr) return absl::InternalError("nftables: cannot make a context");
-  if (nft_ctx_buffer_output(context.get()) != 0 || nft_ctx_buffer_error(context.get()) != 0) {
-    return absl::ResourceExhaustedError("nftables: no memory");
-  }
+  SVNET_ASSIGN_OR_RETURN(NftCommands commands, NftCommands::Open(NftCommands::Output::kText));
   SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Open());
   SVNET_ASSIGN_OR_RETURN(NftMonitor monitor, NftMonitor::Open(TableName(spec.bridge)));
   return std::unique_ptr<NftFirewall>(
-      new NftFirewall(std::move(context), std::move(socket), std::move(monitor), spec));
+      new NftFirewall(std::move(commands), std::move(socket), std::move(monitor), spec));
 }
 
 absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) {
@@ -44,7 +25,7 @@ absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Bin
 
 absl::Status NftFirewall::Change(const std::string& commands) {
   SVNET_ASSIGN_OR_RETURN(const uint32_t before, socket_.ReadGeneration());
-  SVNET_RETURN_IF_ERROR(Run(commands).status());
+  SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
   SVNET_ASSIGN_OR_RETURN(const uint32_t after, socket_.ReadGeneration());
   // Where somebody else's was in between, ours cannot be told from that one.
   if (after == before + 1) own_generations_.insert(after);
@@ -54,6 +35,7 @@ absl::Status NftFirewall::Change(const std::string& commands) {
 absl::StatusOr<bool> NftFirewall::WereChanged() {
   SVNET_ASSIGN_OR_RETURN(const NftChanges changes, monitor_.Take());
   bool changed = changes.lost;
+  others_changed_ |= changes.lost || changes.others;
   for (const NftTransaction& transaction : changes.transactions) changed |= !IsOurs(transaction);
   own_generations_.clear();
   return changed;
@@ -90,7 +72,7 @@ absl::StatusOr<bool> NftFirewall::Remove() {
 }
 
 absl::StatusOr<int> NftFirewall::CountTables() {
-  SVNET_ASSIGN_OR_RETURN(const std::string tables, Run("list tables\n"));
+  SVNET_ASSIGN_OR_RETURN(const std::string tables, commands_.Run("list tables\n"));
   const std::vector<absl::string_view> lines = absl::StrSplit(tables, '\n');
   int count = 0;
   for (const std::string& family : TableFamilies()) {
@@ -98,15 +80,6 @@ absl::StatusOr<int> NftFirewall::CountTables() {
     count += static_cast<int>(std::count(lines.begin(), lines.end(), ours));
   }
   return count;
-}
-
-absl::StatusOr<std::string> NftFirewall::Run(const std::string& commands) {
-  const int result = nft_run_cmd_from_buffer(context_.get(), commands.c_str());
-  // Both buffers start anew with the next command only if they were read.
-  std::string output = nft_ctx_get_output_buffer(context_.get());
-  const std::string error = nft_ctx_get_error_buffer(context_.get());
-  if (result == 0) return output;
-  return absl::InternalError(absl::StrCat("nftables: ", ShortenNftError(error)));
 }
 
 }  // namespace svnet

@@ -1,8 +1,6 @@
 // The Firewall that is there: nftables.
 #pragma once
 
-#include <nftables/libnftables.h>
-
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -10,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "daemon/firewall/firewall.h"
+#include "daemon/firewall/nft_commands.h"
 #include "daemon/firewall/nft_monitor.h"
 #include "daemon/firewall/nft_socket.h"
 #include "daemon/firewall/ruleset.h"
@@ -30,37 +28,28 @@ class NftFirewall final : public Firewall {
   absl::StatusOr<bool> Remove() override;
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<bool> WereChanged() override;
+  bool OthersWereChanged() override { return std::exchange(others_changed_, false); }
 
  private:
-  struct FreeContext {
-    void operator()(nft_ctx* context) const { nft_ctx_free(context); }
-  };
-  using Context = std::unique_ptr<nft_ctx, FreeContext>;
-
-  NftFirewall(Context context, NftSocket socket, NftMonitor monitor, RulesetSpec spec)
-      : context_(std::move(context)),
+  NftFirewall(NftCommands commands, NftSocket socket, NftMonitor monitor, RulesetSpec spec)
+      : commands_(std::move(commands)),
         socket_(std::move(socket)),
         monitor_(std::move(monitor)),
         spec_(std::move(spec)) {}
 
-  // What the commands print.
-  absl::StatusOr<std::string> Run(const std::string& commands);
-  // As Run, for those that change something: one transaction.
+  // Runs commands of our own that change something.
   absl::Status Change(const std::string& commands);
   // How many of our tables stand.
   absl::StatusOr<int> CountTables();
   bool IsOurs(const NftTransaction& transaction) const;
 
-  Context context_;
+  NftCommands commands_;
   NftSocket socket_;
   NftMonitor monitor_;
   RulesetSpec spec_;
   // Those of Change that the monitor has not told of yet.
   std::set<uint32_t> own_generations_;
+  bool others_changed_ = false;
 };
-
-// libnftables' error text, cut to what is said in its first line: after that it
-// repeats the commands, all of them. Pure.
-std::string ShortenNftError(absl::string_view text);
 
 }  // namespace svnet

@@ -90,7 +90,9 @@ void NftMonitor::Add(absl::string_view messages, NftChanges* changes) {
     if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > messages.size()) return;
     const absl::string_view message = messages.substr(0, header.nlmsg_len);
     if (header.nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN)) {
-      touched_ |= IsOfTable(message, table_);
+      const bool ours = IsOfTable(message, table_);
+      touched_ |= ours;
+      changes->others |= !ours;
     } else if (std::exchange(touched_, false)) {
       changes->transactions.push_back(
           {.generation = GenerationOf(message), .port = header.nlmsg_pid});

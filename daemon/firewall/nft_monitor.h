@@ -24,6 +24,8 @@ struct NftChanges {
   // Some were lost: anything may have changed.
   bool lost = false;
   std::vector<NftTransaction> transactions;
+  // Other tables were changed.
+  bool others = false;
 };
 
 // Watches the tables of one name in the families inet, bridge and arp. Not thread-safe.

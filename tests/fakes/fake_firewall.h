@@ -59,6 +59,7 @@ class FakeFirewall final : public Firewall {
     SVNET_RETURN_IF_ERROR(faults_->Check("WereChanged"));
     return std::exchange(changed_, false);
   }
+  bool OthersWereChanged() override { return std::exchange(others_changed_, false); }
 
   // What somebody else does: `nft flush ruleset`.
   void Flush() {
@@ -66,6 +67,9 @@ class FakeFirewall final : public Firewall {
     bindings_.clear();
     changed_ = true;
   }
+
+  // `nft add table inet theirs`.
+  void ChangeOthers() { others_changed_ = true; }
 
   const GuestBridge& bridge() const { return bridge_; }
   const std::map<int, Binding>& bindings() const { return bindings_; }
@@ -83,6 +87,7 @@ class FakeFirewall final : public Firewall {
  private:
   Faults* const faults_;
   bool stands_ = false;
+  bool others_changed_ = false;
   bool changed_ = false;  // by somebody else, and nobody has been told
   UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
   GuestBridge bridge_ = {.ifindex = 0, .mac = MacAddress({})};

@@ -9,7 +9,7 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
-#include "daemon/firewall/nft_firewall.h"
+#include "daemon/firewall/nft_commands.h"
 #include "daemon/network/boot_args.h"
 #include "daemon/network/ids.h"
 #include "tests/fuzz/check.h"

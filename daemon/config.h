@@ -36,6 +36,8 @@ struct Config {
   std::vector<HostPort> host_ports;
   std::vector<Ipv4Prefix> blocked_destinations = {Ipv4Prefix::Parse("169.254.0.0/16").value()};
 
+  bool manage_foreign_firewalls = false;
+
   AdmissionRules callers;       // all but socket_group
   uint32_t connections = 4096;  // of all callers together; root's not counted
 };
@@ -68,7 +70,8 @@ struct Exit {
 std::variant<Config, Exit> LoadConfig(int argc, const char* const* argv);
 
 // The keys in which `next` differs from `running` and that hold only after a restart;
-// `log_level`, [callers] and [limits] can change while svnetd runs. Pure.
+// `log_level`, `manage_foreign_firewalls`, [callers] and [limits] can change while svnetd runs.
+// Pure.
 std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next);
 
 }  // namespace svnet

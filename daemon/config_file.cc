@@ -68,6 +68,9 @@ absl::StatusOr<std::string> TextOf(Type type, const toml::node& node) {
       if (number.has_value()) return absl::StrCat(*number);
       return text.has_value() ? absl::StatusOr<std::string>(*text)
                               : WrongType("a string or an integer", node);
+    case Type::kBoolean:
+      if (const auto boolean = node.value_exact<bool>()) return *boolean ? "true" : "false";
+      return WrongType("true or false", node);
     case Type::kTexts:
       break;
   }

@@ -145,6 +145,13 @@ absl::Status SetBlockedDestinations(Config* config, absl::string_view text, cons
   return absl::OkStatus();
 }
 
+absl::Status SetManageForeignFirewalls(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 2> kWords = {"false", "true"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->manage_foreign_firewalls = word == 1;
+  return absl::OkStatus();
+}
+
 absl::Status SetAllowUsers(Config* config, absl::string_view text, const Accounts& accounts) {
   config->callers.users.clear();
   config->callers.everybody = text == "*";
@@ -213,6 +220,9 @@ constexpr std::array kKeys = {
     Key{"", "blocked_destinations", Type::kTexts, SetBlockedDestinations,
         Differs<&Config::blocked_destinations>, "PREFIX,...",
         "What guests may not reach outside (169.254.0.0/16: a cloud's metadata)"},
+    Key{"", "manage_foreign_firewalls", Type::kBoolean, SetManageForeignFirewalls, kReloaded,
+        "true|false",
+        "Let guests through Docker, ufw and firewalld, where these stop them (false)"},
     Key{"callers", "allow_users", Type::kTexts, SetAllowUsers, kReloaded, "USER,...|*",
         "Who may connect besides the socket's group; *: everybody (none)"},
     Key{"callers", "allow_groups", Type::kTexts, SetAllowGroups, kReloaded, "GROUP,...",

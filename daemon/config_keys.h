@@ -15,7 +15,7 @@
 namespace svnet {
 
 // What a key takes in the file; a flag takes text, and a list with commas.
-enum class Type { kText, kInteger, kTextOrInteger, kTexts };
+enum class Type { kText, kInteger, kTextOrInteger, kBoolean, kTexts };
 
 // A key, and so a flag.
 struct Key {

@@ -1,6 +1,7 @@
 // svnetd: wiring only. What is declared first is made first, and goes last:
 //
-//   Config -> Kernel, Reaper, Firewall -> NetworkManager -> CallerServers -> Housekeeping
+//   Config -> Kernel, Reaper, Firewall, ForeignFirewalls -> Coexistence -> NetworkManager ->
+//   CallerServers -> Housekeeping
 //   -> AcceptLoop
 #include <grp.h>
 #include <malloc.h>
@@ -23,11 +24,13 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config.h"
+#include "daemon/firewall/host_firewalls.h"
 #include "daemon/firewall/nft_firewall.h"
 #include "daemon/kernel/instance_lock.h"
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
 #include "daemon/kernel/netlink_reaper.h"
+#include "daemon/network/coexistence.h"
 #include "daemon/network/housekeeping.h"
 #include "daemon/network/names.h"
 #include "daemon/network/network_manager.h"
@@ -119,6 +122,7 @@ struct Service {
   const ListeningSocket& listening;
   std::optional<gid_t> socket_group;
   AcceptLoop* loop;
+  Coexistence* coexistence;
 };
 
 // Brings into force what can change while svnetd runs; all of it, or nothing.
@@ -134,7 +138,8 @@ void Reload(const LoadedConfig& loaded, const Service& service) {
   service.loop->ChangeRules(callers, MaxConnections(next));
   Warn(service.listening.SetOpen(callers.ReachBeyondSocketGroup()));
   spdlog::default_logger()->set_level(Spdlogs(next.log_level));
-  spdlog::info("reloaded: log_level, [callers], [limits]");
+  service.coexistence->SetManage(next.manage_foreign_firewalls);
+  spdlog::info("reloaded: log_level, manage_foreign_firewalls, [callers], [limits]");
   const std::vector<absl::string_view> left = KeysThatNeedRestart(service.running, next);
   if (!left.empty())
     spdlog::warn("changed, and holds only after a restart: {}", absl::StrJoin(left, ", "));
@@ -181,6 +186,10 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                             .host_access = config.host_access,
                                             .host_ports = config.host_ports,
                                             .blocked_destinations = config.blocked_destinations}));
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<ForeignFirewalls> foreign,
+                         HostFirewalls::Open(config.bridge));
+  Coexistence coexistence(config.bridge, config.manage_foreign_firewalls, foreign.get(),
+                          MonotonicNow);
   const NetworkSettings settings = {.bridge = config.bridge,
                                     .prefix = config.subnet,
                                     .mtu = config.mtu,
@@ -193,12 +202,13 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                          NetworkManager::Start(settings, {.kernel = kernel.get(),
                                                           .reaper = reaper.get(),
                                                           .firewall = firewall.get(),
+                                                          .coexistence = &coexistence,
                                                           .clock = MonotonicNow,
                                                           .on_event = LogEvent}));
   CallerServers servers(manager.get());
   manager->SetOnReaped([&] { servers.Resume(); });
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
-                         Housekeeping::Start(manager.get()));
+                         Housekeeping::Start(manager.get(), &coexistence));
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<AcceptLoop> loop,
                          AcceptLoop::Create(listening.fd(), service_manager.fd(), callers,
                                             MaxConnections(config), &servers));
@@ -210,7 +220,8 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   const Service service = {.running = config,
                            .listening = listening,
                            .socket_group = callers.socket_group,
-                           .loop = loop.get()};
+                           .loop = loop.get(),
+                           .coexistence = &coexistence};
   SVNET_RETURN_IF_ERROR(ServeCalls(load, service, &servers, &service_manager));
   service_manager.Stopping();
   spdlog::info("svnetd ends; TAPs, bridge and NAT stay");

@@ -16,7 +16,9 @@ TEST_PACKAGES=(
   clang clang-format git libgmock-dev libgtest-dev shellcheck
   iptables ufw qemu-system-x86 xz-utils kmod
   python3-grpcio python3-jsonschema python3-protobuf
-  fish zsh)
+  fish zsh
+  # What firewalld needs, which is itself only unpacked (tests/firewalls/build.sh).
+  dbus polkitd python3-firewall python3-dbus python3-gi python3-nftables gir1.2-glib-2.0)
 
 # What measures, and what svnetd is measured against.
 BENCH_PACKAGES=(

@@ -99,6 +99,8 @@ step "the commands in README.md and docs"
 tests/docs/run.sh build/dev
 step "the packages, on a systemd in a container"
 tests/service/run.sh
+step "firewalld and ufw"
+tests/firewalls/build.sh build/firewalls
 step "guests"
 tests/guests/build.sh build/guests
 step "tests"

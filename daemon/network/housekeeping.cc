@@ -16,23 +16,28 @@ constexpr absl::Duration kDeaf = absl::Seconds(1);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(NetworkManager* manager) {
+absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(NetworkManager* manager,
+                                                                  Coexistence* coexistence) {
   UniqueFd stop(eventfd(0, EFD_CLOEXEC));
   if (!stop.valid()) return absl::ErrnoToStatus(errno, "eventfd");
-  return std::unique_ptr<Housekeeping>(new Housekeeping(manager, std::move(stop)));
+  return std::unique_ptr<Housekeeping>(new Housekeeping(manager, coexistence, std::move(stop)));
 }
 
-Housekeeping::Housekeeping(NetworkManager* manager, UniqueFd stop)
+Housekeeping::Housekeeping(NetworkManager* manager, Coexistence* coexistence, UniqueFd stop)
     : manager_(manager),
+      coexistence_(coexistence),
       stop_(std::move(stop)),
       attending_([this] { Attend(); }),
-      reaping_([this] { Reap(); }) {}
+      reaping_([this] { Reap(); }),
+      coexisting_([this] { Coexist(); }) {}
 
 Housekeeping::~Housekeeping() {
   eventfd_write(stop_.get(), 1);
   manager_->StopWaiting();
+  coexistence_->StopWaiting();
   attending_.join();
   reaping_.join();
+  coexisting_.join();
 }
 
 void Housekeeping::Attend() {
@@ -60,6 +65,10 @@ bool Housekeeping::StopsWithin(absl::Duration time) const {
 
 void Housekeeping::Reap() {
   while (manager_->WaitForDying()) manager_->Reap();
+}
+
+void Housekeeping::Coexist() {
+  while (coexistence_->WaitForWork()) coexistence_->Work();
 }
 
 }  // namespace svnet

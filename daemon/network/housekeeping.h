@@ -7,30 +7,35 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/network/coexistence.h"
 #include "daemon/network/network_manager.h"
 
 namespace svnet {
 
-// One attends to what the kernel says and to leases that end; the other destroys what is
-// dying. Both run as long as the object lives.
+// One attends to what the kernel says and to leases that end, one destroys what is dying,
+// one lives with other people's packet filters. They run as long as the object lives.
 class Housekeeping {
  public:
-  // `manager` must outlive it.
-  static absl::StatusOr<std::unique_ptr<Housekeeping>> Start(NetworkManager* manager);
+  // Both must outlive it.
+  static absl::StatusOr<std::unique_ptr<Housekeeping>> Start(NetworkManager* manager,
+                                                             Coexistence* coexistence);
   // What is being done is finished first: that takes the kernel up to a second.
   ~Housekeeping();
 
  private:
-  Housekeeping(NetworkManager* manager, UniqueFd stop);
+  Housekeeping(NetworkManager* manager, Coexistence* coexistence, UniqueFd stop);
 
   void Attend();
   void Reap();
+  void Coexist();
   bool StopsWithin(absl::Duration time) const;
 
   NetworkManager* const manager_;
+  Coexistence* const coexistence_;
   const UniqueFd stop_;  // readable: they end
   std::thread attending_;
   std::thread reaping_;
+  std::thread coexisting_;
 };
 
 }  // namespace svnet

@@ -30,19 +30,23 @@ absl::Status CannotRead(const absl::Status& cause) {
 
 absl::StatusOr<std::unique_ptr<LeaseKeeper>> LeaseKeeper::Create(const NetworkSettings& settings,
                                                                  Kernel* kernel, Firewall* firewall,
+                                                                 Coexistence* coexistence,
                                                                  Clock clock, Publish publish) {
   SVNET_ASSIGN_OR_RETURN(Attention attention, Attention::Create());
   SVNET_RETURN_IF_ERROR(attention.Watch(kernel->changes_fd(), kChangesTag));
   SVNET_RETURN_IF_ERROR(attention.Watch(firewall->changes_fd(), kChangesTag));
-  return std::unique_ptr<LeaseKeeper>(new LeaseKeeper(settings, kernel, firewall, std::move(clock),
-                                                      std::move(publish), std::move(attention)));
+  return std::unique_ptr<LeaseKeeper>(new LeaseKeeper(settings, kernel, firewall, coexistence,
+                                                      std::move(clock), std::move(publish),
+                                                      std::move(attention)));
 }
 
 LeaseKeeper::LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall,
-                         Clock clock, Publish publish, Attention attention)
+                         Coexistence* coexistence, Clock clock, Publish publish,
+                         Attention attention)
     : settings_(settings),
       kernel_(kernel),
       firewall_(firewall),
+      coexistence_(coexistence),
       clock_(std::move(clock)),
       publish_(std::move(publish)),
       setup_(settings, kernel, firewall),
@@ -72,6 +76,7 @@ absl::Status LeaseKeeper::CatchUp() {
   if (!changes.ok() || changes->lost) resync_ = true;
   if (changes.ok()) Note(*changes);
   if (!rules_changed.ok() || *rules_changed) setup_.SuspectRules();
+  if (firewall_->OthersWereChanged() && coexistence_ != nullptr) coexistence_->Suspect();
   const absl::Time now = clock_();
   if (limit_.EndPauses(now) || (try_again_.has_value() && *try_again_ <= now)) resync_ = true;
   if (resync_) {

@@ -17,6 +17,7 @@
 #include "daemon/network/address_pool.h"
 #include "daemon/network/adoption.h"
 #include "daemon/network/attention.h"
+#include "daemon/network/coexistence.h"
 #include "daemon/network/drift.h"
 #include "daemon/network/dying.h"
 #include "daemon/network/lease_table.h"
@@ -35,10 +36,12 @@ class LeaseKeeper {
   using Clock = std::function<absl::Time()>;             // as MonotonicNow
   using Publish = std::function<void(const TapEvent&)>;  // must not call back
 
-  // `kernel` and `firewall` must outlive it.
+  // What it works with must outlive it. `coexistence` is told of others' rules that were
+  // changed; nullptr: nobody is.
   static absl::StatusOr<std::unique_ptr<LeaseKeeper>> Create(const NetworkSettings& settings,
                                                              Kernel* kernel, Firewall* firewall,
-                                                             Clock clock, Publish publish);
+                                                             Coexistence* coexistence, Clock clock,
+                                                             Publish publish);
 
   // Adopts what an earlier svnetd left, and if there are leases makes sure that their
   // network stands. SUBNET_CONFLICT if the prefix overlaps what the host already has.
@@ -88,8 +91,8 @@ class LeaseKeeper {
   absl::StatusOr<std::vector<Link>> Resync();
 
  private:
-  LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall, Clock clock,
-              Publish publish, Attention attention);
+  LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall,
+              Coexistence* coexistence, Clock clock, Publish publish, Attention attention);
 
   // What the kernel has said.
   void Note(const KernelChanges& changes);
@@ -124,6 +127,7 @@ class LeaseKeeper {
   const NetworkSettings settings_;
   Kernel* const kernel_;
   Firewall* const firewall_;
+  Coexistence* const coexistence_;
   const Clock clock_;
   const Publish publish_;
 

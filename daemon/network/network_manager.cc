@@ -92,7 +92,8 @@ NetworkManager::NetworkManager(const NetworkSettings& settings, const Parts& par
       on_event_(parts.on_event),
       kernel_(parts.kernel),
       reaper_(parts.reaper),
-      firewall_(parts.firewall) {}
+      firewall_(parts.firewall),
+      coexistence_(parts.coexistence) {}
 
 absl::StatusOr<std::unique_ptr<NetworkManager>> NetworkManager::Start(
     const NetworkSettings& settings, const Parts& parts) {
@@ -107,9 +108,21 @@ absl::Status NetworkManager::Begin() {
     watchers_.Publish(event);
     if (!event.message.empty()) on_event_(event);
   };
-  SVNET_ASSIGN_OR_RETURN(keeper_,
-                         LeaseKeeper::Create(settings_, kernel_, firewall_, clock_, publish));
-  return keeper_->Begin();
+  SVNET_ASSIGN_OR_RETURN(
+      keeper_, LeaseKeeper::Create(settings_, kernel_, firewall_, coexistence_, clock_, publish));
+  SVNET_RETURN_IF_ERROR(keeper_->Begin());
+  if (coexistence_ == nullptr) return absl::OkStatus();
+  coexistence_->SetPublish([this, publish](const TapEvent& event) {
+    MutexLock lock(&mutex_);
+    publish(event);
+  });
+  if (keeper_->setup().bridge() != 0) Serve();
+  return absl::OkStatus();
+}
+
+void NetworkManager::Serve() {
+  if (coexistence_ == nullptr || std::exchange(serves_, true)) return;
+  coexistence_->Serve(keeper_->setup().FindUplink());
 }
 
 size_t NetworkManager::lease_count() {
@@ -197,6 +210,7 @@ absl::StatusOr<Lease> NetworkManager::MakeTap(const Caller& caller, const LeaseK
                    lease.status());
   }
   std::move(undo).Cancel();
+  Serve();
   return lease;
 }
 
@@ -327,6 +341,15 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
 }
 
 absl::StatusOr<NetworkStatus> NetworkManager::GetNetwork() {
+  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, GetOwnNetwork());
+  if (coexistence_ == nullptr) return status;
+  const std::vector<Condition> others = coexistence_->Conditions();
+  std::vector<Condition>& conditions = status.setup.conditions;
+  conditions.insert(conditions.end(), others.begin(), others.end());
+  return status;
+}
+
+absl::StatusOr<NetworkStatus> NetworkManager::GetOwnNetwork() {
   MutexLock lock(&mutex_);
   SVNET_RETURN_IF_ERROR(BeginCall());
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
@@ -337,6 +360,8 @@ absl::StatusOr<NetworkStatus> NetworkManager::GetNetwork() {
   status.setup.conditions.insert(status.setup.conditions.end(), conditions.begin(),
                                  conditions.end());
   AddUnpinned(keeper_->leases(), &status.setup.conditions);
+  // The default route may lead elsewhere by now.
+  if (serves_) coexistence_->Serve(status.setup.uplink);
   status.addresses_total = keeper_->pool().total();
   status.addresses_reaping = static_cast<uint32_t>(keeper_->dying().addresses());
   status.addresses_used = static_cast<uint32_t>(keeper_->leases().size());

@@ -26,6 +26,7 @@
 #include "daemon/kernel/kernel.h"
 #include "daemon/network/boot_args.h"
 #include "daemon/network/caller.h"
+#include "daemon/network/coexistence.h"
 #include "daemon/network/ids.h"
 #include "daemon/network/lease.h"
 #include "daemon/network/lease_keeper.h"
@@ -98,6 +99,8 @@ class NetworkManager {
     Kernel* kernel;
     Reaper* reaper;
     Firewall* firewall;
+    // nullptr: nobody looks at other people's packet filters.
+    Coexistence* coexistence = nullptr;
     LeaseKeeper::Clock clock;  // MonotonicNow
     // Is told what svnetd did unasked; must not call back.
     LeaseKeeper::Publish on_event;
@@ -172,6 +175,9 @@ class NetworkManager {
   absl::StatusOr<Process> OpenProcessFor(const Caller& caller, const Lifetime& lifetime)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // But for what Coexistence knows.
+  absl::StatusOr<NetworkStatus> GetOwnNetwork() ABSL_LOCKS_EXCLUDED(mutex_);
+
   absl::StatusOr<Lease> MakeTap(const Caller& caller, const LeaseKey& key,
                                 const TapRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Lease> MakeTapOn(const Bridge& bridge, const LeaseKey& key,
@@ -193,6 +199,8 @@ class NetworkManager {
   absl::StatusOr<CleanupResult> CleanupOf(uid_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<CleanupResult> CleanupAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status DestroyTaps(const std::set<Ifindex>& taps);
+  // Tells Coexistence that the network stands, if it does not know.
+  void Serve() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status DestroyAll(const std::vector<Link>& links) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // An exhausted resource that dying TAPs will give back is only passing.
   absl::Status Exhausted(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -214,9 +222,11 @@ class NetworkManager {
   // Used by Reap for what it has taken, and by others while nothing is taken.
   Reaper* const reaper_;
   Firewall* const firewall_;
+  Coexistence* const coexistence_;
   Watchers watchers_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<LeaseKeeper> keeper_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  bool serves_ ABSL_GUARDED_BY(mutex_) = false;  // Coexistence knows
 };
 
 }  // namespace svnet

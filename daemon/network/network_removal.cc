@@ -86,6 +86,14 @@ absl::StatusOr<CleanupResult> NetworkManager::CleanupAll() {
   SVNET_ASSIGN_OR_RETURN(const NetworkSetup::Released released, keeper_->setup().Release());
   result.bridge_removed = released.bridge_removed;
   result.nat_removed = released.nat_removed;
+  serves_ = false;
+  if (coexistence_ == nullptr) return result;
+  if (const absl::Status withdrawn = coexistence_->Withdraw(); !withdrawn.ok()) {
+    return Explain(
+        Reason::kBridgeSetupFailed,
+        "all is removed but svnetd's accepts in other packet filters (it is tried again)",
+        withdrawn);
+  }
   return result;
 }
 

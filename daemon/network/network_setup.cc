@@ -51,7 +51,7 @@ absl::Status NetworkSetup::CheckPrefix() {
   if (ours != 0 && HasAddress(*addresses, ours, GatewayOf(settings_.prefix))) {
     return absl::OkStatus();
   }
-  const absl::StatusOr<Surroundings> host = ObserveSurroundings(kernel_);
+  const absl::StatusOr<Surroundings> host = svnet::ObserveSurroundings(kernel_);
   if (!host.ok()) return Explain(host.status());
   const std::optional<std::string> conflict = FindConflict(*host, settings_.prefix, ours);
   if (!conflict.has_value()) return absl::OkStatus();
@@ -101,6 +101,12 @@ bool NetworkSetup::IsAnother(const Bridge& bridge) const {
          (bridge.ifindex != standing_->ifindex || bridge.mac != standing_->mac);
 }
 
+std::string NetworkSetup::FindUplink() {
+  const absl::StatusOr<Surroundings> host = svnet::ObserveSurroundings(kernel_);
+  const Link* uplink = host.ok() ? svnet::FindUplink(*host) : nullptr;
+  return uplink == nullptr ? "" : uplink->name;
+}
+
 absl::StatusOr<bool> NetworkSetup::WasLeft() {
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
   if (!link.has_value() || link->kind != LinkKind::kBridge) return false;
@@ -141,7 +147,7 @@ absl::StatusOr<uint32_t> NetworkSetup::PlanMtu(const std::optional<Link>& bridge
   if (settings_.mtu.has_value()) return *settings_.mtu;
   if (in_use && mtu_in_use_.has_value()) return *mtu_in_use_;
   if (bridge.has_value() && in_use) return bridge->mtu;
-  SVNET_ASSIGN_OR_RETURN(const Surroundings host, ObserveSurroundings(kernel_));
+  SVNET_ASSIGN_OR_RETURN(const Surroundings host, svnet::ObserveSurroundings(kernel_));
   return FindUplinkMtu(host).value_or(kDefaultMtu);
 }
 
@@ -265,23 +271,24 @@ absl::StatusOr<NetworkSetup::Status> NetworkSetup::ObserveAll(const std::vector<
   }
   SVNET_ASSIGN_OR_RETURN(
       status.mtu, PlanMtu(bridge == nullptr ? std::nullopt : std::make_optional(*bridge), true));
-  SVNET_ASSIGN_OR_RETURN(const std::optional<Condition> conflict, ObserveConflict(links));
-  if (conflict.has_value()) status.conditions.push_back(*conflict);
+  SVNET_RETURN_IF_ERROR(ObserveSurroundings(links, &status));
   if (in_use) SVNET_RETURN_IF_ERROR(ObserveRunning(bridge, &status.conditions));
   return status;
 }
 
-absl::StatusOr<std::optional<Condition>> NetworkSetup::ObserveConflict(
-    const std::vector<Link>& links) {
-  SVNET_ASSIGN_OR_RETURN(const Surroundings host, ObserveSurroundings(kernel_));
+absl::Status NetworkSetup::ObserveSurroundings(const std::vector<Link>& links, Status* status) {
+  SVNET_ASSIGN_OR_RETURN(const Surroundings host, svnet::ObserveSurroundings(kernel_));
+  const Link* uplink = svnet::FindUplink(host);
+  if (uplink != nullptr) status->uplink = uplink->name;
   const Link* bridge = FindByName(links, settings_.bridge);
   const std::optional<std::string> conflict =
       FindConflict(host, settings_.prefix, bridge == nullptr ? 0 : bridge->ifindex);
-  if (!conflict.has_value()) return std::nullopt;
-  return Condition{
-      .type = "SUBNET_CONFLICT",
-      .message = absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict),
-      .remedy = "set another `subnet`, or remove that"};
+  if (!conflict.has_value()) return absl::OkStatus();
+  status->conditions.push_back(
+      {.type = "SUBNET_CONFLICT",
+       .message = absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict),
+       .remedy = "set another `subnet`, or remove that"});
+  return absl::OkStatus();
 }
 
 // What leases need, and somebody may have taken away.

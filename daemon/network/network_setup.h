@@ -49,6 +49,9 @@ class NetworkSetup {
   // not there before, but for forwarding and for what leases need.
   absl::StatusOr<Ensured> Ensure(const LeaseTable& leases);
 
+  // The link by which guests get out; empty: there is none, or it cannot be read.
+  std::string FindUplink();
+
   // Whether an earlier svnetd left its bridge, or rules: then Ensure also takes away what a
   // guest had in them that never came to be.
   absl::StatusOr<bool> WasLeft();
@@ -85,6 +88,7 @@ class NetworkSetup {
   struct Status {
     bool bridge_up = false;
     uint32_t mtu = 0;         // bytes
+    std::string uplink;       // by which guests get out; empty: there is none
     uint32_t ports_used = 0;  // links on the bridge, whoever put them there
     std::vector<Condition> conditions;
   };
@@ -109,7 +113,7 @@ class NetworkSetup {
   absl::Status EnsureNeighbours(Ifindex bridge, const LeaseTable& leases);
   // Of a bridge that stays.
   absl::Status ForgetNeighbours();
-  absl::StatusOr<std::optional<Condition>> ObserveConflict(const std::vector<Link>& links);
+  absl::Status ObserveSurroundings(const std::vector<Link>& links, Status* status);
   absl::Status ObserveRunning(const Link* bridge, std::vector<Condition>* conditions);
   BridgeSpec SpecWith(uint32_t mtu) const;
   absl::Status Explain(const absl::Status& cause) const;

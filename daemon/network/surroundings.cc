@@ -45,13 +45,17 @@ std::optional<std::string> FindConflict(const Surroundings& host, const Ipv4Pref
   return std::nullopt;
 }
 
-std::optional<uint32_t> FindUplinkMtu(const Surroundings& host) {
+const Link* FindUplink(const Surroundings& host) {
   const Route* best = nullptr;
   for (const Route& route : host.routes) {
     if (route.table != RT_TABLE_MAIN || route.destination.length() != 0) continue;
     if (best == nullptr || route.metric < best->metric) best = &route;
   }
-  const Link* uplink = best == nullptr ? nullptr : FindByIndex(host.links, best->ifindex);
+  return best == nullptr ? nullptr : FindByIndex(host.links, best->ifindex);
+}
+
+std::optional<uint32_t> FindUplinkMtu(const Surroundings& host) {
+  const Link* uplink = FindUplink(host);
   if (uplink == nullptr) return std::nullopt;
   return uplink->mtu;
 }

@@ -24,8 +24,11 @@ struct Surroundings {
 std::optional<std::string> FindConflict(const Surroundings& host, const Ipv4Prefix& prefix,
                                         Ifindex bridge);
 
-// The MTU of the link that the default route leads to; nullopt without one. Of
-// several, the one of the lowest metric, which is the one that the kernel takes.
+// The link that the default route leads to; nullptr without one. Of several, the one of
+// the lowest metric, which is the one that the kernel takes.
+const Link* FindUplink(const Surroundings& host);
+
+// Its MTU.
 std::optional<uint32_t> FindUplinkMtu(const Surroundings& host);
 
 }  // namespace svnet

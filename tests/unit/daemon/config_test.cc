@@ -44,6 +44,7 @@ TEST(ConfigTest, WithoutAFileIsTheAncestors) {
   EXPECT_EQ(config.subnet.ToString(), "172.30.0.0/24");
   EXPECT_EQ(config.mtu, std::nullopt);
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
+  EXPECT_FALSE(config.manage_foreign_firewalls);
 }
 
 TEST(ConfigTest, EveryKeyIsReadAndFlagsWin) {
@@ -54,6 +55,7 @@ bridge = "br-vm"
 subnet = "10.0.0.0/8"
 mtu = 9000
 log_level = "debug"
+manage_foreign_firewalls = true
 )";
   const Config config = FromText(kText).value();
   EXPECT_EQ(config.socket, "/tmp/s.sock");
@@ -62,6 +64,9 @@ log_level = "debug"
   EXPECT_EQ(config.subnet.ToString(), "10.0.0.0/8");
   EXPECT_EQ(config.mtu, 9000u);
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
+  EXPECT_TRUE(config.manage_foreign_firewalls);
+  EXPECT_FALSE(
+      FromText(kText, {{"manage_foreign_firewalls", "false"}}).value().manage_foreign_firewalls);
   EXPECT_EQ(FromText(kText, {{"mtu", "auto"}}).value().mtu, std::nullopt);
   EXPECT_EQ(FromText(kText, {{"bridge", "br1"}}).value().bridge.text(), "br1");
 }
@@ -76,6 +81,10 @@ TEST(ConfigTest, AnErrorNamesFileLineKeyAndWhatIsAllowed) {
   EXPECT_THAT(ErrorOf("mtu = 65522"), HasSubstr("576 to 65521"));
   EXPECT_THAT(ErrorOf("mtu = \"big\""), HasSubstr("neither \"auto\" nor"));
   EXPECT_THAT(ErrorOf("log_level = \"loud\""), HasSubstr("debug, info, warning, error"));
+  EXPECT_THAT(ErrorOf("manage_foreign_firewalls = \"yes\""),
+              HasSubstr("must be true or false, and is of type string"));
+  EXPECT_THAT(ErrorOf("", {{"manage_foreign_firewalls", "yes"}}),
+              HasSubstr("not one of: false, true"));
   EXPECT_THAT(ErrorOf("bridge = \"a b\""), HasSubstr("svnetd.toml:1: bridge: "));
   EXPECT_THAT(ErrorOf("socket = \"relative\""), HasSubstr("absolute path"));
   EXPECT_THAT(ErrorOf("socket = \"/" + std::string(107, 'x') + "\""), HasSubstr("107 bytes"));
@@ -183,7 +192,7 @@ TEST(ConfigTest, KeysThatAReloadChangesNeedNoRestart) {
   const Config running = FromText("").value();
   EXPECT_THAT(KeysThatNeedRestart(running, running), IsEmpty());
   const Config reloadable = FromText(
-                                "log_level = \"debug\"\n"
+                                "log_level = \"debug\"\nmanage_foreign_firewalls = true\n"
                                 "[callers]\nallow_users = [\"alice\"]\n"
                                 "allow_groups = [\"kvm\"]\nadmin_groups = [\"ops\"]\n"
                                 "[limits]\ntaps_per_user = 1\nconnections_per_user = 2\n"

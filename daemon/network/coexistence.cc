@@ -1,0 +1,274 @@
+#include "daemon/network/coexistence.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+// A reload is many changes: it is over when there are none for so long.
+constexpr absl::Duration kQuiet = absl::Milliseconds(20);
+constexpr absl::Duration kLongestWait = absl::Milliseconds(500);
+// The share of one processor's time that reading may take: one in twenty.
+constexpr int kPatience = 20;
+constexpr absl::Duration kRetry = absl::Seconds(10);
+// iptables-legacy says nothing of changes.
+constexpr absl::Duration kLegacyInterval = absl::Seconds(10);
+
+constexpr char kAccepts[] = "accepts";  // what is repaired, for the limit
+
+std::string Describe(const CoexistencePlan& plan, bool admits) {
+  std::vector<std::string> where;
+  for (const Placement& placement : plan.placements) where.push_back(placement.Describe());
+  if (plan.zone != CoexistencePlan::Zone::kAsItIs) {
+    where.push_back(absl::StrCat("firewalld (zone ", kFirewalldZone, ")"));
+  }
+  return absl::StrCat(admits ? "guests are let through " : "guests are no longer let through ",
+                      absl::StrJoin(where, ", "));
+}
+
+}  // namespace
+
+Coexistence::Coexistence(const LinkName& bridge, bool manage, ForeignFirewalls* foreign,
+                         Clock clock)
+    : clock_(std::move(clock)), foreign_(foreign) {
+  wish_ = {.manage = manage, .serves = false, .network = {.bridge = bridge.text(), .uplink = ""}};
+}
+
+void Coexistence::SetManage(bool manage) {
+  MutexLock lock(&mutex_);
+  if (std::exchange(wish_.manage, manage) != manage) SuspectNow();
+}
+
+void Coexistence::Serve(const std::string& uplink) {
+  MutexLock lock(&mutex_);
+  const bool knows = wish_.serves && wish_.network.uplink == uplink;
+  wish_.serves = true;
+  wish_.network.uplink = uplink;
+  if (!knows) SuspectNow();
+}
+
+void Coexistence::Suspect() {
+  MutexLock lock(&mutex_);
+  if (!wish_.serves) return;
+  last_change_ = clock_();
+  if (suspect_since_.has_value()) return;  // who waits wakes up by itself
+  suspect_since_ = last_change_;
+  changed_.notify_all();
+}
+
+void Coexistence::SuspectNow() {
+  suspect_since_ = absl::InfinitePast();
+  changed_.notify_all();
+}
+
+void Coexistence::TryAgainAt(absl::Time when) {
+  MutexLock lock(&mutex_);
+  try_again_ = when;
+}
+
+absl::Time Coexistence::NextDue() const {
+  absl::Time due = wish_.serves ? next_legacy_look_ : absl::InfiniteFuture();
+  if (try_again_.has_value()) due = std::min(due, *try_again_);
+  if (suspect_since_.has_value()) {
+    const absl::Time settled = std::min(last_change_ + kQuiet, *suspect_since_ + kLongestWait);
+    due = std::min(due, std::max(settled, not_before_));
+  }
+  return due;
+}
+
+bool Coexistence::WaitForWork() {
+  MutexLock lock(&mutex_);
+  while (!stopped_) {
+    const absl::Duration left = NextDue() - clock_();
+    if (left <= absl::ZeroDuration()) return true;
+    if (left == absl::InfiniteDuration()) {
+      changed_.wait(mutex_);
+    } else {
+      changed_.wait_for(mutex_, absl::ToChronoNanoseconds(left));
+    }
+  }
+  return false;
+}
+
+void Coexistence::StopWaiting() {
+  MutexLock lock(&mutex_);
+  stopped_ = true;
+  changed_.notify_all();
+}
+
+bool Coexistence::IsSuspect() {
+  MutexLock lock(&mutex_);
+  return suspect_since_.has_value() || (try_again_.has_value() && *try_again_ <= clock_());
+}
+
+Coexistence::Wish Coexistence::TakeWish() {
+  MutexLock lock(&mutex_);
+  suspect_since_.reset();
+  try_again_.reset();
+  next_legacy_look_ = clock_() + kLegacyInterval;
+  return wish_;
+}
+
+void Coexistence::Work() {
+  Report report;
+  {
+    MutexLock acting(&acting_);
+    // Before it is taken: whoever changes it later has this looked at again.
+    const bool suspect = IsSuspect();
+    const Wish wish = TakeWish();
+    const absl::StatusOr<bool> legacy = suspect ? true : foreign_->LegacyWasChanged();
+    const absl::Time start = clock_();
+    if (!legacy.ok() || *legacy) report = MakeRight(wish);
+    const absl::Time end = clock_();
+    MutexLock lock(&mutex_);
+    not_before_ = end + kPatience * (end - start);
+  }
+  if (!report.repaired.empty()) {
+    publish_({.type = TapEvent::Type::kRepaired, .lease = {}, .message = report.repaired});
+  }
+  if (!report.failed.empty()) {
+    publish_({.type = TapEvent::Type::kFailed, .lease = {}, .message = report.failed});
+  }
+}
+
+absl::StatusOr<std::vector<FilterChain>> Coexistence::Read() {
+  absl::StatusOr<std::vector<FilterChain>> chains = foreign_->Read();
+  if (!chains.ok()) return Prepend("cannot read other people's packet filters", chains.status());
+  return chains;
+}
+
+Coexistence::Report Coexistence::MakeRight(const Wish& wish) {
+  Report report;
+  absl::StatusOr<std::vector<FilterChain>> chains = Read();
+  if (chains.ok()) {
+    const CoexistencePlan plan =
+        PlanCoexistence(*chains, wish.network, foreign_->tag(), wish.Admits());
+    failure_ = absl::OkStatus();
+    if (!plan.IsEmpty()) {
+      report.repaired = Repair(plan, wish);
+      chains = Read();
+    }
+  }
+  std::string failed;
+  if (chains.ok()) {
+    const std::vector<Condition> conditions = Describe(*chains, wish);
+    failed = absl::StrJoin(conditions, "; ", [](std::string* out, const Condition& each) {
+      absl::StrAppend(out, each.message);
+    });
+    MutexLock lock(&mutex_);
+    conditions_ = conditions;
+  } else {
+    failed = std::string(chains.status().message());
+    TryAgainAt(clock_() + kRetry);
+  }
+  if (failed.empty() && !failure_.ok()) failed = std::string(failure_.message());
+  if (std::exchange(last_failed_, failed) != failed) report.failed = failed;  // and once
+  return report;
+}
+
+// What was done, for people; empty if it was not.
+std::string Coexistence::Repair(const CoexistencePlan& plan, const Wish& wish) {
+  limit_.EndPauses(clock_());
+  if (limit_.IsPaused(kAccepts)) {
+    failure_ = absl::UnavailableError(
+        absl::StrCat("somebody takes them away again and again, and svnetd has stopped to put "
+                     "them back for ",
+                     absl::FormatDuration(RepairLimit::kPause)));
+    TryAgainAt(*limit_.NextDue());
+    return "";
+  }
+  limit_.Note(kAccepts, clock_());
+  failure_ = CarryOut(plan);
+  if (failure_.ok()) return svnet::Describe(plan, wish.Admits());
+  TryAgainAt(clock_() + kRetry);
+  return "";
+}
+
+absl::Status Coexistence::CarryOut(const CoexistencePlan& plan) {
+  absl::Status first = absl::OkStatus();
+  for (const Placement& placement : plan.placements) {
+    first.Update(foreign_->Replace(placement.chain, placement.rules));
+  }
+  if (plan.zone == CoexistencePlan::Zone::kJoin) first.Update(foreign_->JoinZone());
+  if (plan.zone == CoexistencePlan::Zone::kLeave) first.Update(foreign_->LeaveZone());
+  return first;
+}
+
+absl::Status Coexistence::Withdraw() {
+  MutexLock acting(&acting_);
+  Wish wish;
+  {
+    MutexLock lock(&mutex_);
+    wish_.serves = false;
+    conditions_.clear();
+    suspect_since_.reset();
+    try_again_.reset();
+    wish = wish_;
+  }
+  SVNET_ASSIGN_OR_RETURN(const std::vector<FilterChain> chains, Read());
+  const absl::Status status =
+      CarryOut(PlanCoexistence(chains, wish.network, foreign_->tag(), false));
+  if (!status.ok()) TryAgainAt(clock_() + kRetry);
+  return status;
+}
+
+std::vector<Condition> Coexistence::Conditions() {
+  if (acting_.try_lock()) {
+    const absl::StatusOr<bool> legacy = foreign_->LegacyWasChanged();
+    if (IsSuspect() || !legacy.ok() || *legacy) {
+      Wish wish;
+      {
+        MutexLock lock(&mutex_);
+        wish = wish_;
+      }
+      const absl::StatusOr<std::vector<FilterChain>> chains = Read();
+      std::vector<Condition> conditions;
+      if (chains.ok()) conditions = Describe(*chains, wish);
+      MutexLock lock(&mutex_);
+      if (chains.ok()) conditions_ = conditions;
+      // What is to be done about it is not done here.
+      if (wish_.serves) SuspectNow();
+    }
+    acting_.unlock();
+  }
+  MutexLock lock(&mutex_);
+  return conditions_;
+}
+
+std::vector<Condition> Coexistence::Describe(const std::vector<FilterChain>& chains,
+                                             const Wish& wish) const {
+  std::vector<Condition> conditions;
+  if (!wish.serves) return conditions;
+  for (const Blocker& blocker : FindBlockers(chains, wish.network)) {
+    conditions.push_back(Describe(blocker, chains, wish));
+  }
+  return conditions;
+}
+
+Condition Coexistence::Describe(const Blocker& blocker, const std::vector<FilterChain>& chains,
+                                const Wish& wish) const {
+  Condition condition = {
+      .type = "FOREIGN_FIREWALL",
+      .message = blocker.Describe(),
+      .remedy = absl::StrCat("type: ", FixOf(chains, blocker, wish.network.bridge))};
+  if (!IsManageable(blocker.maker)) return condition;
+  if (!wish.manage) {
+    condition.remedy = absl::StrCat("set `manage_foreign_firewalls = true` and reload svnetd, or ",
+                                    condition.remedy);
+  } else if (!failure_.ok()) {
+    absl::StrAppend(&condition.message,
+                    "; svnetd cannot have its accepts there: ", failure_.message());
+  } else if (!PlanCoexistence(chains, wish.network, foreign_->tag(), true).IsEmpty()) {
+    absl::StrAppend(&condition.message, "; svnetd is about to let them through");
+  } else {
+    absl::StrAppend(&condition.message, "; no accept in its place for them changes that");
+  }
+  return condition;
+}
+
+}  // namespace svnet

@@ -1,0 +1,287 @@
+// Living with other people's packet filters, over ones in memory.
+#include "daemon/network/coexistence.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/fakes/fake_foreign_firewalls.h"
+#include "tests/unit/daemon/manager_fixture.h"
+
+namespace svnet {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Verdict = FilterRule::Verdict;
+
+constexpr char kOurs[] =
+    "-i svbr0 -o docker0 RETURN /* svnet-svbr0 */\n"
+    "-i svbr0 ACCEPT /* svnet-svbr0 */\n"
+    "-o svbr0 ACCEPT /* svnet-svbr0 */\n";
+
+FilterChain ChainOf(const std::string& name, std::vector<FilterRule> rules,
+                    const std::string& family = "ip") {
+  return {.family = family,
+          .table = "filter",
+          .name = name,
+          .hook = name == "FORWARD" ? "forward" : "",
+          .drops_by_default = name == "FORWARD",
+          .rules = std::move(rules)};
+}
+
+FilterRule Jump(const std::string& target, const std::string& to = "") {
+  return {.to = to, .verdict = Verdict::kJump, .target = target};
+}
+
+std::vector<FilterChain> Docker(const std::string& family = "ip") {
+  return {ChainOf("FORWARD", {Jump("DOCKER-USER"), Jump("DOCKER", "docker0")}, family),
+          ChainOf("DOCKER-USER", {{.verdict = Verdict::kReturn}}, family),
+          ChainOf("DOCKER", {}, family)};
+}
+
+std::vector<FilterChain> Firewalld() {
+  return {
+      {.family = "inet",
+       .table = "firewalld",
+       .name = "filter_FORWARD",
+       .hook = "forward",
+       .rules = {{.established = true, .verdict = Verdict::kAccept}, {.verdict = Verdict::kDrop}}}};
+}
+
+class CoexistenceWorkTest : public ::testing::Test {
+ protected:
+  explicit CoexistenceWorkTest(bool manage = true)
+      : coexistence_(Name("svbr0"), manage, &foreign_, [this] { return now_; }) {
+    coexistence_.SetPublish([this](const TapEvent& event) { said_.push_back(event.message); });
+  }
+
+  // What its thread does until there is nothing left.
+  void LetWork() {
+    now_ += absl::Seconds(1);
+    coexistence_.Work();
+  }
+  std::string ConditionsText() {
+    std::string text;
+    for (const Condition& each : coexistence_.Conditions()) {
+      absl::StrAppend(&text, each.type, ": ", each.message, " | ", each.remedy, "\n");
+    }
+    return text;
+  }
+
+  testing::Faults faults_;
+  testing::FakeForeignFirewalls foreign_{&faults_};
+  absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
+  std::vector<std::string> said_;
+  Coexistence coexistence_;
+};
+
+TEST_F(CoexistenceWorkTest, LetsGuestsThroughWhileThereIsANetwork) {
+  foreign_.chains = Docker();
+  LetWork();
+  EXPECT_THAT(said_, IsEmpty());
+  coexistence_.Serve("eth0");
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("let through Docker (chain DOCKER-USER of table ip")));
+  EXPECT_EQ(ConditionsText(), "");
+  EXPECT_TRUE(coexistence_.Withdraw().ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+TEST_F(CoexistenceWorkTest, TwiceIsOnce) {
+  foreign_.chains = Docker();
+  coexistence_.Serve("eth0");
+  LetWork();
+  faults_.TakeCalls();
+  coexistence_.Suspect();
+  LetWork();
+  EXPECT_THAT(faults_.TakeCalls(), ElementsAre("Read"));
+}
+
+TEST_F(CoexistenceWorkTest, StandsBehindWhatCameLater) {
+  foreign_.chains = Docker();
+  coexistence_.Serve("eth0");
+  LetWork();
+  auto& rules = foreign_.Chain("DOCKER-USER").rules;
+  rules.insert(rules.end() - 1, {.to = "eth7", .verdict = Verdict::kDrop, .comment = "theirs"});
+  coexistence_.Suspect();
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"),
+            absl::StrCat("-o eth7 DROP /* theirs */\n", kOurs, "RETURN\n"));
+}
+
+TEST_F(CoexistenceWorkTest, AddsNothingThatDoesNotHelp) {
+  foreign_.chains = Docker();
+  foreign_.Chain("DOCKER-USER").rules = {{.verdict = Verdict::kDrop}};
+  coexistence_.Serve("eth0");
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "DROP\n");
+  EXPECT_THAT(ConditionsText(), HasSubstr("no accept in its place for them changes that"));
+}
+
+TEST_F(CoexistenceWorkTest, AddsNothingWhereNothingIsDropped) {
+  foreign_.chains = Docker();
+  foreign_.chains[0].drops_by_default = false;
+  coexistence_.Serve("eth0");
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+TEST_F(CoexistenceWorkTest, EachFirewallOnItsOwn) {
+  foreign_.chains = Docker("legacy");
+  for (const FilterChain& chain : Firewalld()) foreign_.chains.push_back(chain);
+  coexistence_.Serve("eth0");
+  LetWork();
+  EXPECT_EQ(ConditionsText(), "");
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("iptables-legacy's table filter), firewalld (zone")));
+  EXPECT_TRUE(coexistence_.Withdraw().ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+  EXPECT_EQ(foreign_.Dump("filter_FORWARD"), "ACCEPT\nDROP\n");
+}
+
+TEST_F(CoexistenceWorkTest, AFailureIsSaidOnceAndTriedAgain) {
+  foreign_.chains = Docker();
+  coexistence_.Serve("eth0");
+  for (int i = 0; i < 3; ++i) {
+    faults_.FailNext("Replace", absl::InternalError("nftables: no"));
+    coexistence_.Suspect();
+    LetWork();
+  }
+  ASSERT_EQ(said_.size(), 1u);
+  EXPECT_THAT(said_[0], HasSubstr("Docker drops what guests send out"));
+  EXPECT_THAT(said_[0], HasSubstr("svnetd cannot have its accepts there: nftables: no"));
+  EXPECT_THAT(ConditionsText(), HasSubstr("nftables: no"));
+  now_ += absl::Seconds(10);
+  EXPECT_TRUE(coexistence_.WaitForWork());
+  LetWork();
+  EXPECT_EQ(ConditionsText(), "");
+}
+
+TEST_F(CoexistenceWorkTest, ARuleThatCannotBeReadIsNoReasonToForgetWhatIsKnown) {
+  foreign_.chains = Docker();
+  coexistence_.SetManage(false);
+  coexistence_.Serve("eth0");
+  LetWork();
+  const std::string before = ConditionsText();
+  EXPECT_THAT(before, HasSubstr("manage_foreign_firewalls = true"));
+  faults_.FailNext("Read", absl::InternalError("nftables: busy"));
+  coexistence_.Suspect();
+  LetWork();
+  EXPECT_THAT(said_.back(), HasSubstr("cannot read other people's packet filters"));
+  EXPECT_EQ(ConditionsText(), before);
+}
+
+TEST_F(CoexistenceWorkTest, AFailedWithdrawalIsTriedAgain) {
+  foreign_.chains = Docker();
+  coexistence_.Serve("eth0");
+  LetWork();
+  faults_.FailNext("Replace", absl::InternalError("nftables: no"));
+  EXPECT_FALSE(coexistence_.Withdraw().ok());
+  now_ += absl::Seconds(10);
+  EXPECT_TRUE(coexistence_.WaitForWork());
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+TEST_F(CoexistenceWorkTest, WhoTakesThemAwayAgainAndAgainIsLeftAlone) {
+  foreign_.chains = Docker();
+  coexistence_.Serve("eth0");
+  int repairs = 0;
+  for (; repairs < 200; ++repairs) {
+    foreign_.chains = Docker();
+    coexistence_.Suspect();
+    coexistence_.Work();  // all in one instant
+    if (foreign_.Dump("DOCKER-USER") == "RETURN\n") break;
+  }
+  EXPECT_EQ(repairs, 64);
+  EXPECT_THAT(ConditionsText(), HasSubstr("takes them away again and again"));
+  now_ += RepairLimit::kPause;
+  EXPECT_TRUE(coexistence_.WaitForWork());
+  LetWork();
+  EXPECT_EQ(ConditionsText(), "");
+}
+
+TEST_F(CoexistenceWorkTest, LegacyIsLookedAtNowAndThen) {
+  coexistence_.Serve("eth0");
+  LetWork();
+  foreign_.chains = Docker("legacy");
+  foreign_.legacy_changed = true;
+  now_ += absl::Seconds(10);
+  EXPECT_TRUE(coexistence_.WaitForWork());
+  coexistence_.Work();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+  EXPECT_EQ(ConditionsText(), "");
+}
+
+TEST_F(CoexistenceWorkTest, WhoAsksHearsOfWhatHasJustChanged) {
+  coexistence_.Serve("eth0");
+  LetWork();
+  foreign_.chains = Docker();
+  coexistence_.Suspect();
+  EXPECT_THAT(ConditionsText(), HasSubstr("svnetd is about to let them through"));
+  foreign_.chains = Docker("legacy");
+  foreign_.legacy_changed = true;
+  EXPECT_THAT(ConditionsText(), HasSubstr("iptables-legacy's table filter"));
+}
+
+TEST_F(CoexistenceWorkTest, StopsWaiting) {
+  coexistence_.StopWaiting();
+  EXPECT_FALSE(coexistence_.WaitForWork());
+}
+
+// The manager tells it when there is a network, and when it goes.
+class ManagedCoexistenceTest : public CoexistenceWorkTest {
+ protected:
+  ManagedCoexistenceTest() {
+    foreign_.chains = Docker();
+    manager_ = NetworkManager::Start({.bridge = Name("svbr0"),
+                                      .prefix = Prefix("172.30.0.0/24"),
+                                      .bridge_mac = Mac("c2:00:00:00:00:01")},
+                                     {.kernel = &kernel_,
+                                      .reaper = &reaper_,
+                                      .firewall = &firewall_,
+                                      .coexistence = &coexistence_,
+                                      .clock = [this] { return now_; },
+                                      .on_event = [](const TapEvent&) {}})
+                   .value();
+  }
+
+  absl::Status Create() {
+    return manager_->CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0")}).status();
+  }
+
+  testing::FakeKernel kernel_{&faults_};
+  testing::FakeReaper reaper_{&kernel_, &faults_};
+  testing::FakeFirewall firewall_{&faults_};
+  std::unique_ptr<NetworkManager> manager_;
+};
+
+TEST_F(ManagedCoexistenceTest, FollowsTheNetwork) {
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+  ASSERT_TRUE(Create().ok());
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+  foreign_.chains = Docker();
+  firewall_.ChangeOthers();
+  manager_->Attend();
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+  EXPECT_THAT(manager_->GetNetwork()->setup.conditions, IsEmpty());
+  ASSERT_TRUE(manager_->Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+TEST_F(ManagedCoexistenceTest, ACleanupThatCannotWithdrawSaysSo) {
+  ASSERT_TRUE(Create().ok());
+  LetWork();
+  faults_.FailNext("Replace", absl::InternalError("nftables: no"));
+  const auto cleanup = manager_->Cleanup(kRoot, CleanupScope::kNetwork);
+  EXPECT_THAT(std::string(cleanup.status().message()),
+              HasSubstr("svnetd's accepts in other packet filters"));
+  EXPECT_EQ(ReasonIn(cleanup.status()), "BRIDGE_SETUP_FAILED");
+}
+
+}  // namespace
+}  // namespace svnet

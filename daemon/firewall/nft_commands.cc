@@ -3,11 +3,19 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/base/mutex.h"
 
 namespace svnet {
 namespace {
 
 constexpr size_t kMaxErrorLength = 200;  // bytes
+
+// Two contexts are not two libraries: libnftables keeps its list of the host's links for
+// the whole process (its src/iface.c), and locks nothing.
+Mutex& LibraryMutex() {
+  static auto* const mutex = new Mutex;
+  return *mutex;
+}
 
 }  // namespace
 
@@ -21,6 +29,7 @@ std::string ShortenNftError(absl::string_view text) {
 }
 
 absl::StatusOr<NftCommands> NftCommands::Open(Output output) {
+  MutexLock lock(&LibraryMutex());
   Context context(nft_ctx_new(NFT_CTX_DEFAULT));
   if (context == nullptr) return absl::InternalError("nftables: cannot make a context");
   if (nft_ctx_buffer_output(context.get()) != 0 || nft_ctx_buffer_error(context.get()) != 0) {
@@ -31,6 +40,7 @@ absl::StatusOr<NftCommands> NftCommands::Open(Output output) {
 }
 
 absl::StatusOr<std::string> NftCommands::Run(const std::string& commands) {
+  MutexLock lock(&LibraryMutex());
   const int result = nft_run_cmd_from_buffer(context_.get(), commands.c_str());
   // Both buffers start anew with the next command only if they were read.
   std::string output = nft_ctx_get_output_buffer(context_.get());

@@ -12,7 +12,7 @@
 
 namespace svnet {
 
-// Not thread-safe.
+// Not thread-safe; but two of them may be used by two threads.
 class NftCommands {
  public:
   enum class Output { kText, kJson };

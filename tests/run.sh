@@ -71,6 +71,9 @@ run_tests() {
 step "build"
 configure_and_build dev
 
+step "firewalld and ufw"
+tests/firewalls/build.sh build/firewalls
+
 step "build: AddressSanitizer, UndefinedBehaviorSanitizer"
 configure_and_build asan daemon_unit_test client_unit_test kernel_test svnetd svnetctl
 step "tests: unit and kernel with these sanitizers, and svnetd with them"
@@ -99,8 +102,6 @@ step "the commands in README.md and docs"
 tests/docs/run.sh build/dev
 step "the packages, on a systemd in a container"
 tests/service/run.sh
-step "firewalld and ufw"
-tests/firewalls/build.sh build/firewalls
 step "guests"
 tests/guests/build.sh build/guests
 step "tests"

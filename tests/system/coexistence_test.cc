@@ -63,6 +63,12 @@ class CoexistenceTest : public SystemTest {
       absl::StrAppend(out, each.type(), ": ", each.message(), " | ", each.remedy());
     });
   }
+  // What the doctor says of these checks; it sees the same rules by itself.
+  static Exited Doctor(const Daemon& svnetd, std::vector<std::string> checks) {
+    checks.insert(checks.begin(), {kSvnetctl, "--socket", svnetd.socket(), "doctor"});
+    return RunProgramAs(kRoot, checks);
+  }
+
   static bool Logs(const Daemon& svnetd, const std::string& text) {
     for (const absl::Time end = absl::Now() + absl::Seconds(20); absl::Now() < end;) {
       if (absl::StrContains(svnetd.log(), text)) return true;
@@ -135,6 +141,9 @@ TEST_P(DockerTest, IsNamedAndNotTouched) {
                     HasSubstr("manage_foreign_firewalls = true"),
                     HasSubstr("-I DOCKER-USER -i svbr0 -j ACCEPT")));
   EXPECT_EQ(Rules(), before);
+  const Exited doctor = Doctor(svnetd, {"docker", "legacy-iptables"});
+  EXPECT_EQ(doctor.code, 1);
+  EXPECT_THAT(doctor.out, HasSubstr("# or manage_foreign_firewalls = true in svnetd.toml"));
   EXPECT_TRUE(Logs(svnetd, "Docker drops what guests send out"));
 }
 
@@ -146,6 +155,7 @@ TEST_P(DockerTest, LetsManagedGuestsThroughAlsoAfterARestartAndUntilCleanup) {
   const TapGuest guest(root.MustCreate("vm1"));
   EXPECT_TRUE(ComesToGetOut(guest));
   EXPECT_EQ(WaitForConditions(root, ""), "");
+  EXPECT_EQ(Doctor(svnetd, {"docker", "legacy-iptables"}).code, 0);
   const std::string managed = Rules();
   // A container stays Docker's decision.
   EXPECT_THAT(managed, HasSubstr("-A DOCKER-USER -i svbr0 -o docker0 -m comment --comment "
@@ -261,6 +271,7 @@ TEST_F(UfwTest, LetsManagedGuestsThroughAlsoAfterAReloadAndUntilCleanup) {
   const TapGuest guest(root.MustCreate("vm1"));
   EXPECT_TRUE(ComesToGetOut(guest));
   EXPECT_EQ(WaitForConditions(root, ""), "");
+  EXPECT_EQ(Doctor(svnetd, {"ufw"}).code, 0);
   const std::string managed = Rules();
   EXPECT_THAT(managed, HasSubstr("-A ufw-user-forward -i svbr0 -m comment --comment svnet-svbr0"));
   Shell("ufw reload");
@@ -323,6 +334,7 @@ TEST_F(FirewalldTest, LetsManagedGuestsThroughAlsoAfterAReloadAndUntilCleanup) {
   EXPECT_TRUE(ComesToGetOut(guest));
   EXPECT_EQ(WaitForConditions(root, ""), "");
   EXPECT_EQ(Shell("firewall-cmd --get-zone-of-interface=svbr0"), "svnet\n");
+  EXPECT_EQ(Doctor(svnetd, {"firewalld"}).code, 0);
   for (const char* reload : {"firewall-cmd --reload", "firewall-cmd --complete-reload"}) {
     Shell(reload);
     EXPECT_TRUE(ComesToGetOut(guest)) << reload << "\n" << svnetd.log();

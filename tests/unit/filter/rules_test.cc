@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/firewall/host_firewalls.h"
+#include "filter/blockers.h"
 #include "filter/nft_list.h"
 
 namespace svnet {
@@ -77,6 +79,72 @@ TEST(FilterRulesTest, ReadsWhatNftPrints) {
   EXPECT_FALSE(ParseRuleset("nonsense").ok());
   EXPECT_EQ(*ParseCounter(R"({"nftables": [{"counter": {"packets": 7}}]})"), 7);
   EXPECT_FALSE(ParseCounter(R"({"nftables": []})").ok());
+}
+
+TEST(FilterRulesTest, ACommentIsNoCondition) {
+  const auto chains = *ParseRuleset(R"({"nftables": [
+      {"chain": {"family": "ip", "table": "filter", "name": "DOCKER-USER"}},
+      {"rule": {"family": "ip", "table": "filter", "chain": "DOCKER-USER", "handle": 8, "expr": [
+        {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "svbr0"}},
+        {"xt": {"type": "match", "name": "comment"}}, {"counter": {}}, {"accept": null}]}},
+      {"rule": {"family": "ip", "table": "filter", "chain": "DOCKER-USER", "handle": 9,
+        "comment": "svnet-svbr0", "expr": [{"xt": {"type": "target", "name": "REJECT"}}]}}]})");
+  EXPECT_FALSE(chains[0].rules[0].opaque);
+  EXPECT_EQ(chains[0].rules[0].handle, 8u);
+  EXPECT_EQ(chains[0].rules[1].comment, "svnet-svbr0");
+  EXPECT_EQ(chains[0].rules[1].verdict, Verdict::kDrop);
+}
+
+TEST(FilterRulesTest, SaysWhereAPacketEnds) {
+  FilterChain base = Forward("ip", "filter", "FORWARD");
+  FilterChain users = Named("USERS");
+  base.rules = {{.verdict = Verdict::kJump, .target = "USERS"}};
+  const FilterPacket out = {.from = "svbr0", .to = "eth0"};
+  EXPECT_EQ(FindDrop({base, users}, base, out)->chain, "FORWARD");
+  EXPECT_TRUE(FindDrop({base, users}, base, out)->by_policy);
+  users.rules = {{.verdict = Verdict::kDrop}};
+  EXPECT_EQ(FindDrop({base, users}, base, out)->chain, "USERS");
+  EXPECT_FALSE(FindDrop({base, users}, base, out)->by_policy);
+}
+
+TEST(BlockersTest, NamesWhoseChainItIs) {
+  const std::vector<std::pair<std::string, std::string>> makers = {{"DOCKER-USER", "Docker"},
+                                                                   {"ufw-user-forward", "ufw"},
+                                                                   {"FORWARD_ZONES", "firewalld"},
+                                                                   {"mine", "iptables"}};
+  for (const auto& [chain, maker] : makers) {
+    const auto blockers = FindBlockers({Forward("ip", "filter", "FORWARD"), Named(chain)},
+                                       {.bridge = "svbr0", .uplink = ""});
+    ASSERT_EQ(blockers.size(), 1u) << chain;
+    EXPECT_EQ(blockers[0].Describe(),
+              maker +
+                  " drops what guests send out: hook forward, chain FORWARD of table ip "
+                  "filter, by its policy");
+  }
+  EXPECT_THAT(FindBlockers({Forward("inet", "svnet-svbr0", "forward")}, {.bridge = "svbr0"}),
+              ::testing::IsEmpty());
+}
+
+// The whole of it is one transaction: what is ours goes, and comes again in its place.
+TEST(HostFirewallsTest, ReplacesItsOwnRulesBeforeTheReturn) {
+  FilterChain users = Named("DOCKER-USER");
+  users.rules = {
+      {.verdict = Verdict::kDrop, .comment = "theirs", .handle = 3},
+      {.from = "old0", .verdict = Verdict::kAccept, .comment = "svnet-svbr0", .handle = 4},
+      {.verdict = Verdict::kReturn, .handle = 5}};
+  const std::vector<FilterRule> rules = {
+      {.from = "svbr0", .to = "docker0", .verdict = Verdict::kReturn},
+      {.from = "svbr0", .verdict = Verdict::kAccept}};
+  EXPECT_EQ(*RenderReplacement(users, "svnet-svbr0", rules),
+            "delete rule ip filter DOCKER-USER handle 4\n"
+            "insert rule ip filter DOCKER-USER handle 5 iifname \"svbr0\" oifname \"docker0\" "
+            "counter return comment \"svnet-svbr0\"\n"
+            "insert rule ip filter DOCKER-USER handle 5 iifname \"svbr0\" counter accept comment "
+            "\"svnet-svbr0\"\n");
+  users.rules.pop_back();
+  EXPECT_THAT(*RenderReplacement(users, "svnet-svbr0", rules),
+              ::testing::HasSubstr("add rule ip filter DOCKER-USER iifname"));
+  EXPECT_FALSE(RenderReplacement(users, "svnet-svbr0", {{.from = "\"; flush ruleset"}}).ok());
 }
 
 }  // namespace

@@ -80,8 +80,6 @@ step "tests: unit and kernel with these sanitizers, and svnetd with them"
 run_tests asan "^(daemon_unit_test|client_unit_test|kernel_test)\."
 SVNET_UNDER_TEST=$PWD/build/asan run_tests dev "^system_test\." --exclude-regex "$unsanitized"
 
-# Without the doctor: protobuf's maps, which its JSON is read with, are laid out otherwise
-# under this sanitizer than in Debian's library.
 # Three times, because of what tests/tsan.supp says: gRPC is not instrumented, and now and
 # then a new one of its own hand-overs is taken for a race.
 step "build: ThreadSanitizer"
@@ -89,7 +87,7 @@ configure_and_build tsan svnetd svnetctl
 step "tests: svnetd with that sanitizer"
 SVNET_UNDER_TEST=$PWD/build/tsan \
   TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=/mnt/source/tests/tsan.supp \
-  run_tests dev "^system_test\." --repeat until-pass:3 --exclude-regex "$unsanitized|DoctorTest"
+  run_tests dev "^system_test\." --repeat until-pass:3 --exclude-regex "$unsanitized"
 
 step "build: fuzzers"
 configure_and_build fuzz alias_fuzz calls_fuzz config_fuzz requests_fuzz text_fuzz

@@ -32,9 +32,10 @@ absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec
     return absl::ResourceExhaustedError("nftables: no memory");
   }
   SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Open());
+  SVNET_ASSIGN_OR_RETURN(NftCounters counters, NftCounters::Open());
   SVNET_ASSIGN_OR_RETURN(NftMonitor monitor, NftMonitor::Open(TableName(spec.bridge)));
-  return std::unique_ptr<NftFirewall>(
-      new NftFirewall(std::move(context), std::move(socket), std::move(monitor), spec));
+  return std::unique_ptr<NftFirewall>(new NftFirewall(
+      std::move(context), std::move(socket), std::move(counters), std::move(monitor), spec));
 }
 
 absl::Status NftFirewall::Apply(const MacAddress& bridge, const std::vector<Binding>& bindings) {
@@ -79,6 +80,10 @@ absl::Status NftFirewall::Unbind(const Binding& binding) {
 absl::StatusOr<bool> NftFirewall::Stand() {
   SVNET_ASSIGN_OR_RETURN(const int standing, CountTables());
   return standing > 0;
+}
+
+absl::StatusOr<std::vector<Drops>> NftFirewall::ReadDrops() {
+  return counters_.Read(TableName(spec_.bridge));
 }
 
 absl::StatusOr<bool> NftFirewall::Remove() {

@@ -12,6 +12,7 @@
 
 #include "absl/strings/string_view.h"
 #include "daemon/firewall/firewall.h"
+#include "daemon/firewall/nft_counters.h"
 #include "daemon/firewall/nft_monitor.h"
 #include "daemon/firewall/nft_socket.h"
 #include "daemon/firewall/ruleset.h"
@@ -27,6 +28,7 @@ class NftFirewall final : public Firewall {
   absl::Status Bind(const Binding& binding) override;
   absl::Status Unbind(const Binding& binding) override;
   absl::StatusOr<bool> Stand() override;
+  absl::StatusOr<std::vector<Drops>> ReadDrops() override;
   absl::StatusOr<bool> Remove() override;
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<bool> WereChanged() override;
@@ -37,9 +39,11 @@ class NftFirewall final : public Firewall {
   };
   using Context = std::unique_ptr<nft_ctx, FreeContext>;
 
-  NftFirewall(Context context, NftSocket socket, NftMonitor monitor, RulesetSpec spec)
+  NftFirewall(Context context, NftSocket socket, NftCounters counters, NftMonitor monitor,
+              RulesetSpec spec)
       : context_(std::move(context)),
         socket_(std::move(socket)),
+        counters_(std::move(counters)),
         monitor_(std::move(monitor)),
         spec_(std::move(spec)) {}
 
@@ -53,6 +57,7 @@ class NftFirewall final : public Firewall {
 
   Context context_;
   NftSocket socket_;
+  NftCounters counters_;
   NftMonitor monitor_;
   RulesetSpec spec_;
   // Those of Change that the monitor has not told of yet.

@@ -48,6 +48,12 @@ class FakeFirewall final : public Firewall {
     return stands_;
   }
 
+  absl::StatusOr<std::vector<Drops>> ReadDrops() override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("ReadDrops"));
+    if (!stands_) return std::vector<Drops>();
+    return drops_;
+  }
+
   absl::StatusOr<bool> Remove() override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Remove"));
     bindings_.clear();
@@ -67,6 +73,9 @@ class FakeFirewall final : public Firewall {
     changed_ = true;
   }
 
+  // As if packets had come.
+  void SetDrops(std::vector<Drops> drops) { drops_ = std::move(drops); }
+
   const std::map<int, Binding>& bindings() const { return bindings_; }
 
   std::string Dump() const {
@@ -82,6 +91,7 @@ class FakeFirewall final : public Firewall {
  private:
   Faults* const faults_;
   bool stands_ = false;
+  std::vector<Drops> drops_;
   bool changed_ = false;  // by somebody else, and nobody has been told
   UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
   MacAddress bridge_ = MacAddress({});

@@ -1,0 +1,143 @@
+#include "daemon/firewall/nft_counters.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+constexpr int kNftables = NFNL_SUBSYS_NFTABLES << 8;
+constexpr timeval kAnswerTimeout = {.tv_sec = 10, .tv_usec = 0};
+constexpr int kAttempts = 5;
+
+absl::Status Errno(int error) { return absl::ErrnoToStatus(error, "nftables: counters"); }
+
+// A request to dump the counters of the tables of one name.
+struct Request {
+  nlmsghdr header;
+  nfgenmsg family;
+  nlattr type;
+  uint32_t counter;
+  nlattr table;
+  std::array<char, NFT_NAME_MAXLEN> name;
+};
+
+// The length that is sent.
+size_t Fill(const std::string& table, uint32_t number, Request* request) {
+  const size_t name = std::min(table.size() + 1, request->name.size());
+  const size_t length = offsetof(Request, name) + NLMSG_ALIGN(name);
+  *request = {.header = {.nlmsg_len = static_cast<uint32_t>(length),
+                         .nlmsg_type = kNftables | NFT_MSG_GETOBJ,
+                         .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+                         .nlmsg_seq = number,
+                         .nlmsg_pid = 0},
+              .family = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0, .res_id = 0},
+              .type = {.nla_len = sizeof(nlattr) + sizeof(uint32_t), .nla_type = NFTA_OBJ_TYPE},
+              .counter = htonl(NFT_OBJECT_COUNTER),
+              .table = {.nla_len = static_cast<uint16_t>(sizeof(nlattr) + name),
+                        .nla_type = NFTA_OBJ_TABLE},
+              .name = {}};
+  std::memcpy(request->name.data(), table.c_str(), name - 1);
+  return length;
+}
+
+// Takes the next attribute off `bytes`; false at the end, and at what is none.
+bool TakeAttribute(absl::string_view* bytes, int* type, absl::string_view* value) {
+  nlattr header = {};
+  if (bytes->size() < sizeof(header)) return false;
+  std::memcpy(&header, bytes->data(), sizeof(header));
+  if (header.nla_len < sizeof(header) || header.nla_len > bytes->size()) return false;
+  *type = header.nla_type & NLA_TYPE_MASK;
+  *value = bytes->substr(sizeof(header), header.nla_len - sizeof(header));
+  bytes->remove_prefix(std::min<size_t>(NLA_ALIGN(header.nla_len), bytes->size()));
+  return true;
+}
+
+uint64_t Number(absl::string_view value) {
+  uint64_t number = 0;
+  if (value.size() == sizeof(number)) std::memcpy(&number, value.data(), sizeof(number));
+  return be64toh(number);
+}
+
+void ReadCounts(absl::string_view attributes, Drops* drops) {
+  int type = 0;
+  absl::string_view value;
+  while (TakeAttribute(&attributes, &type, &value)) {
+    if (type == NFTA_COUNTER_PACKETS) drops->packets = Number(value);
+    if (type == NFTA_COUNTER_BYTES) drops->bytes = Number(value);
+  }
+}
+
+Drops ReadCounter(absl::string_view attributes) {
+  Drops drops;
+  int type = 0;
+  absl::string_view value;
+  while (TakeAttribute(&attributes, &type, &value)) {
+    if (type == NFTA_OBJ_NAME) drops.cause = std::string(value.substr(0, value.find('\0')));
+    if (type == NFTA_OBJ_DATA) ReadCounts(value, &drops);
+  }
+  return drops;
+}
+
+}  // namespace
+
+absl::StatusOr<NftCounters> NftCounters::Open() {
+  UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+  if (!fd.valid()) return Errno(errno);
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerTimeout, sizeof(kAnswerTimeout));
+  return NftCounters(std::move(fd));
+}
+
+absl::StatusOr<std::vector<Drops>> NftCounters::Read(const std::string& table) {
+  absl::StatusOr<std::vector<Drops>> drops = ReadOnce(table);
+  for (int i = 1; i < kAttempts && absl::IsAborted(drops.status()); ++i) drops = ReadOnce(table);
+  return drops;
+}
+
+absl::StatusOr<std::vector<Drops>> NftCounters::ReadOnce(const std::string& table) {
+  Request request;
+  const size_t length = Fill(table, ++last_, &request);
+  if (send(socket_.get(), &request, length, 0) < 0) return Errno(errno);
+  std::vector<Drops> all;
+  alignas(nlmsghdr) std::array<char, 32 << 10> buffer;  // the kernel's largest part of a dump
+  bool interrupted = false;
+  while (true) {
+    const ssize_t size = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (size < 0) return Errno(errno);
+    int left = static_cast<int>(size);
+    for (auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(header, left);
+         header = NLMSG_NEXT(header, left)) {
+      if (header->nlmsg_seq != last_) continue;  // too late, and to another
+      interrupted |= (header->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+      if (header->nlmsg_type == NLMSG_DONE) {
+        if (interrupted) return absl::AbortedError("nftables: counters: changed meanwhile");
+        return all;
+      }
+      if (header->nlmsg_type == NLMSG_ERROR) {
+        return Errno(-static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error);
+      }
+      const size_t begin = NLMSG_LENGTH(sizeof(nfgenmsg));
+      if (header->nlmsg_len < begin) continue;
+      const auto* family = static_cast<const nfgenmsg*>(NLMSG_DATA(header));
+      if (family->nfgen_family != NFPROTO_INET && family->nfgen_family != NFPROTO_BRIDGE) continue;
+      all.push_back(
+          ReadCounter({reinterpret_cast<const char*>(header) + begin, header->nlmsg_len - begin}));
+    }
+  }
+}
+
+}  // namespace svnet

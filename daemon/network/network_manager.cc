@@ -321,6 +321,23 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
 
 absl::StatusOr<NetworkStatus> NetworkManager::GetNetwork() {
   MutexLock lock(&mutex_);
+  return Observe();
+}
+
+absl::StatusOr<NetworkMeasures> NetworkManager::Measure() {
+  MutexLock lock(&mutex_);
+  NetworkMeasures measures;
+  SVNET_ASSIGN_OR_RETURN(measures.status, Observe());
+  SVNET_ASSIGN_OR_RETURN(measures.drops, firewall_->ReadDrops());
+  const auto& leases = keeper_->leases().all();
+  measures.attached = static_cast<uint32_t>(std::count_if(
+      leases.begin(), leases.end(), [](const auto& each) { return each.second.attached; }));
+  measures.dying = static_cast<uint32_t>(keeper_->dying().size());
+  measures.watchers = static_cast<uint32_t>(watchers_.count());
+  return measures;
+}
+
+absl::StatusOr<NetworkStatus> NetworkManager::Observe() {
   SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
   NetworkStatus status;

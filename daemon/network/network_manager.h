@@ -79,6 +79,15 @@ struct NetworkStatus {
   uint32_t addresses_reaping = 0;  // by TAPs that are dying
 };
 
+// What there is to count (GetNetwork's, and more).
+struct NetworkMeasures {
+  NetworkStatus status;
+  uint32_t attached = 0;  // leases whose TAP a VMM holds open
+  uint32_t dying = 0;     // TAPs that are cut off and not yet destroyed
+  uint32_t watchers = 0;
+  std::vector<Drops> drops;
+};
+
 // One network and its leases.
 //
 // The kernel is the store: a lease is a TAP with an alias of ours, and what is kept
@@ -123,6 +132,7 @@ class NetworkManager {
   absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const std::optional<LinkName>& after,
                                      size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<NetworkStatus> GetNetwork() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<NetworkMeasures> Measure() ABSL_LOCKS_EXCLUDED(mutex_);
   // What stands now, and then what happens. `wake`: see Watch.
   absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const Caller& caller, std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -158,6 +168,8 @@ class NetworkManager {
   NetworkManager(const NetworkSettings& settings, const Parts& parts);
 
   absl::Status Begin() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::StatusOr<NetworkStatus> Observe() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // The caller's lease, or any for an administrator; nullptr if there is none.
   absl::StatusOr<const Lease*> FindLease(const Caller& caller, const LeaseSelector& selector)
@@ -199,7 +211,7 @@ class NetworkManager {
   Kernel* const kernel_ ABSL_PT_GUARDED_BY(mutex_);
   // Used by Reap for what it has taken, and by others while nothing is taken.
   Reaper* const reaper_;
-  Firewall* const firewall_;
+  Firewall* const firewall_ ABSL_PT_GUARDED_BY(mutex_);
   Watchers watchers_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<LeaseKeeper> keeper_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -43,6 +43,8 @@ class NetworkSetup {
     bool in_use = false;
     // What was not as it should be and now is, for people; empty: nothing.
     std::string repaired;
+    // The same, as TapEvent has it.
+    std::vector<absl::string_view> repaired_things;
   };
   // Makes it all stand, and every lease guarded; costs nothing if it does. While there
   // are leases the MTU of a bridge that stands is kept. An error leaves nothing that was
@@ -92,8 +94,8 @@ class NetworkSetup {
   absl::StatusOr<Status> Observe(const std::vector<Link>& links, bool in_use);
 
  private:
-  // What EnsureBridge and the rest did, in words, where leases needed it.
-  static std::string Describe(const Ensured& ensured, bool was_renamed, bool forwarding_was_off);
+  // Says in `ensured` what EnsureBridge and the rest did, where leases needed it.
+  static void Describe(bool was_renamed, bool forwarding_was_off, Ensured* ensured);
   absl::StatusOr<bool> EnsureForwarding();
   // True if our bridge had another name.
   absl::StatusOr<bool> EnsureName();

@@ -1,7 +1,7 @@
 // svnetd: wiring only. What is declared first is made first, and goes last:
 //
-//   Config -> Kernel, Reaper, Firewall -> NetworkManager -> CallerServers -> Housekeeping
-//   -> AcceptLoop
+//   Config -> Kernel, Reaper, Firewall -> Metrics -> NetworkManager -> CallerServers
+//   -> Housekeeping -> MetricsListener -> AcceptLoop
 #include <grp.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -27,6 +27,8 @@
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
 #include "daemon/kernel/netlink_reaper.h"
+#include "daemon/metrics/metrics.h"
+#include "daemon/metrics/metrics_listener.h"
 #include "daemon/network/housekeeping.h"
 #include "daemon/network/names.h"
 #include "daemon/network/network_manager.h"
@@ -110,6 +112,13 @@ absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
   return *std::move(systemds);
 }
 
+// Nothing if nobody wants it.
+absl::StatusOr<std::unique_ptr<MetricsListener>> OpenMetricsListener(const Config& config,
+                                                                     const Metrics& metrics) {
+  if (!config.metrics_listen.has_value()) return nullptr;
+  return MetricsListener::Listen(*config.metrics_listen, &metrics);
+}
+
 using LoadedConfig = std::variant<Config, Exit>;
 
 // What a reload is for.
@@ -188,19 +197,27 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
   SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
+  Metrics metrics;
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkManager> manager,
                          NetworkManager::Start(settings, {.kernel = kernel.get(),
                                                           .reaper = reaper.get(),
                                                           .firewall = firewall.get(),
                                                           .clock = MonotonicNow,
-                                                          .on_event = LogEvent}));
-  CallerServers servers(manager.get());
+                                                          .on_event = [&](const TapEvent& event) {
+                                                            LogEvent(event);
+                                                            metrics.events().Note(event);
+                                                          }}));
+  metrics.Observe([&] { return manager->Measure(); });
+  CallerServers servers(manager.get(), &metrics);
   manager->SetOnReaped([&] { servers.Resume(); });
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
                          Housekeeping::Start(manager.get()));
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<AcceptLoop> loop,
-                         AcceptLoop::Create(listening.fd(), service_manager.fd(), callers,
-                                            MaxConnections(config), &servers));
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<MetricsListener> metrics_listener,
+                         OpenMetricsListener(config, metrics));
+  SVNET_ASSIGN_OR_RETURN(
+      const std::unique_ptr<AcceptLoop> loop,
+      AcceptLoop::Create(listening.fd(), service_manager.fd(), callers, MaxConnections(config),
+                         &servers, &metrics.connections()));
   spdlog::info("svnetd {} serves {} on bridge {} at {}, {} leases adopted", SVNET_VERSION,
                config.subnet.ToString(), config.bridge.text(), listening.path(),
                manager->lease_count());

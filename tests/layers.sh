@@ -22,18 +22,22 @@ forbid daemon/kernel 'daemon/|client/|svnet/' 'daemon/(base|kernel)/'
 forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|firewall)/'
 forbid daemon/network 'daemon/|client/|svnet/' \
   'daemon/(base|network)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'
-forbid daemon/rpc 'daemon/|client/' 'daemon/(base|network|rpc)/'
+forbid daemon/metrics 'daemon/|client/|svnet/' 'daemon/(base|network|metrics)/'
+forbid daemon/rpc 'daemon/|client/' 'daemon/(base|network|metrics|rpc)/'
 forbid client 'daemon/' 'daemon/base/'
 
-for folder in daemon/base daemon/kernel daemon/firewall daemon/network; do
+for folder in daemon/base daemon/kernel daemon/firewall daemon/network daemon/metrics; do
   forbid "$folder" 'grpc|google/|spdlog|CLI/|toml\+\+' "$none"
 done
-for folder in daemon/base daemon/network daemon/rpc; do
+for folder in daemon/base daemon/network daemon/metrics daemon/rpc; do
   forbid "$folder" 'netlink/|linux/' 'linux/rtnetlink.h' # its constants: RT_TABLE_MAIN
 done
 forbid daemon/firewall 'netlink/|linux/' 'linux/(netfilter|netlink.h)'
-for folder in daemon/base daemon/kernel daemon/network daemon/rpc; do
+for folder in daemon/base daemon/kernel daemon/network daemon/metrics daemon/rpc; do
   forbid "$folder" 'nftables/' "$none"
+done
+for folder in daemon/base daemon/kernel daemon/firewall daemon/network daemon/rpc; do
+  forbid "$folder" 'prometheus/' "$none"
 done
 # The doctor reads the kernel itself; the rest of the client asks svnetd, or the doctor.
 for file in client/*.cc client/*.h; do

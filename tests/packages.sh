@@ -6,7 +6,8 @@
 BUILD_PACKAGES=(
   cmake ninja-build g++ pkg-config
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
-  libnl-3-dev libnftables-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libsystemd-dev)
+  libnl-3-dev libnftables-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libsystemd-dev
+  prometheus-cpp-dev)
 
 # A guest, and the namespaces around it.
 GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-ping procps)
@@ -14,7 +15,7 @@ GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-pi
 TEST_PACKAGES=(
   clang clang-format git libgmock-dev libgtest-dev shellcheck
   iptables qemu-system-x86 xz-utils kmod
-  python3-grpcio python3-protobuf)
+  python3-grpcio python3-prometheus-client python3-protobuf)
 
 # What measures, and what svnetd is measured against.
 BENCH_PACKAGES=(

@@ -40,8 +40,8 @@ absl::StatusOr<CallerServers::Server*> CallerServers::FindOrStart(const Caller& 
                                                                   const absl::Status& verdict) {
   const Key key(caller, verdict.ToString());
   if (const auto found = servers_.find(key); found != servers_.end()) return &found->second;
-  Server server = {
-      .service = std::make_unique<NetworkService>(caller, verdict, manager_, &queue_, &pump_)};
+  Server server = {.service = std::make_unique<NetworkService>(caller, verdict, manager_, metrics_,
+                                                               &queue_, &pump_)};
   grpc::ServerBuilder builder;
   builder.RegisterService(server.service.get());
   builder.SetMaxReceiveMessageSize(kMaxMessage);

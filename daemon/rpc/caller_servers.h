@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_manager.h"
 #include "daemon/rpc/call_queue.h"
@@ -25,8 +26,8 @@ namespace svnet {
 // threads are no concern of the owner).
 class CallerServers {
  public:
-  // `manager` must outlive it.
-  explicit CallerServers(NetworkManager* manager) : manager_(manager) {}
+  // Both must outlive it.
+  CallerServers(NetworkManager* manager, Metrics* metrics) : manager_(manager), metrics_(metrics) {}
   ~CallerServers();
 
   // Serves `caller` on that connected, non-blocking socket, until either side closes
@@ -66,6 +67,7 @@ class CallerServers {
   static constexpr size_t kMaxIdle = 16;
 
   NetworkManager* const manager_;
+  Metrics* const metrics_;
   std::map<Key, Server> servers_;
   std::atomic<bool> probe_has_run_ = true;  // AreCallsRun's
   // Their threads end before the services go that their calls are of.

@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/rpc/conversions.h"
@@ -97,6 +98,18 @@ absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
     const v1::GetNetworkRequest& /*request*/, std::string* /*log*/) {
   SVNET_ASSIGN_OR_RETURN(const NetworkStatus status, manager_->GetNetwork());
   return ToProto(status, manager_->settings());
+}
+
+absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
+    const v1::GetMetricsRequest& /*request*/, std::string* /*log*/) {
+  if (!caller_.administrator) {
+    return Error(Reason::kPermissionDenied,
+                 "metrics tell of everybody's calls and leases, and are for administrators: root, "
+                 "and the members of `admin_groups`");
+  }
+  v1::GetMetricsResponse response;
+  response.set_text(metrics_->Render());
+  return response;
 }
 
 absl::StatusOr<std::shared_ptr<Watch>> NetworkCalls::WatchTaps(std::function<void()> wake) {

@@ -45,7 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                               .firewall = &firewall,
                                               .clock = MonotonicNow,
                                               .on_event = [](const TapEvent&) {}});
-  NetworkCalls calls({.uid = 1000, .gid = 1000}, manager->get());
+  Metrics metrics;
+  NetworkCalls calls({.uid = 1000, .gid = 1000}, manager->get(), &metrics);
   for (int i = 0; i < 8 && input.remaining_bytes() > 0; ++i) {
     const int method = input.ConsumeIntegralInRange(0, 5);
     const std::string bytes = input.ConsumeRandomLengthString(500);

@@ -173,13 +173,14 @@ class NetworkCallsTest : public ::testing::Test {
                                          .firewall = &firewall_,
                                          .clock = MonotonicNow,
                                          .on_event = [](const TapEvent&) {}})),
-        calls_({.uid = 1000, .gid = 1000}, manager_.get()) {}
+        calls_({.uid = 1000, .gid = 1000}, manager_.get(), &metrics_) {}
 
   testing::Faults faults_;
   testing::FakeKernel kernel_{&faults_};
   testing::FakeReaper reaper_{&kernel_, &faults_};
   testing::FakeFirewall firewall_{&faults_};
   std::unique_ptr<NetworkManager> manager_;
+  Metrics metrics_;
   NetworkCalls calls_;
 };
 

@@ -148,8 +148,8 @@ TEST_F(CommandLineTest, TheEnvironmentNamesTheSocketAndTheOptionWins) {
 TEST_F(CommandLineTest, HelpAndVersionAreNoErrors) {
   const Report help = std::get<Report>(Parse({"--help"}));
   EXPECT_EQ(help.exit_code, ExitCode::kDone);
-  for (const char* command :
-       {"create", "show", "run", "remove", "list", "boot-args", "cleanup", "status", "watch", "metrics"}) {
+  for (const char* command : {"create", "show", "run", "remove", "list", "boot-args", "cleanup",
+                              "status", "watch", "metrics"}) {
     EXPECT_THAT(help.standard_output, HasSubstr(command));
     EXPECT_EQ(std::get<Report>(Parse({command, "--help"})).exit_code, ExitCode::kDone);
   }

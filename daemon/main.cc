@@ -1,7 +1,7 @@
 // svnetd: wiring only. What is declared first is made first, and goes last:
 //
-//   Config -> Kernel, Reaper, Firewall -> Metrics -> NetworkManager -> CallerServers
-//   -> Housekeeping -> MetricsListener -> AcceptLoop
+//   Config -> Kernel, Reaper, Firewall -> Metrics, HealthBoard -> NetworkManager
+//   -> CallerServers -> Housekeeping -> MetricsListener -> AcceptLoop
 #include <grp.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -35,6 +35,7 @@
 #include "daemon/rpc/accept_loop.h"
 #include "daemon/rpc/caller_servers.h"
 #include "daemon/rpc/event_log.h"
+#include "daemon/rpc/health_board.h"
 #include "daemon/rpc/library_logs.h"
 #include "daemon/rpc/listening_socket.h"
 #include "daemon/service_manager.h"
@@ -198,17 +199,21 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   callers.socket_group = FindSocketGroup(config.socket_group);
   SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
   Metrics metrics;
+  HealthBoard health;
+  const auto on_event = [&](const TapEvent& event) {
+    LogEvent(event);
+    metrics.events().Note(event);
+  };
+  const auto on_health = [&](const NetworkHealth& network) { health.SetNetwork(network); };
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkManager> manager,
                          NetworkManager::Start(settings, {.kernel = kernel.get(),
                                                           .reaper = reaper.get(),
                                                           .firewall = firewall.get(),
                                                           .clock = MonotonicNow,
-                                                          .on_event = [&](const TapEvent& event) {
-                                                            LogEvent(event);
-                                                            metrics.events().Note(event);
-                                                          }}));
+                                                          .on_event = on_event,
+                                                          .on_health = on_health}));
   metrics.Observe([&] { return manager->Measure(); });
-  CallerServers servers(manager.get(), &metrics);
+  CallerServers servers(manager.get(), &metrics, &health);
   manager->SetOnReaped([&] { servers.Resume(); });
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
                          Housekeeping::Start(manager.get()));
@@ -227,6 +232,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                            .socket_group = callers.socket_group,
                            .loop = loop.get()};
   SVNET_RETURN_IF_ERROR(ServeCalls(load, service, &servers, &service_manager));
+  health.StopServing();
   service_manager.Stopping();
   spdlog::info("svnetd ends; TAPs, bridge and NAT stay");
   if (listening.is_systemds()) SVNET_RETURN_IF_ERROR(loop->Settle());

@@ -90,6 +90,7 @@ NetworkManager::NetworkManager(const NetworkSettings& settings, const Parts& par
     : settings_(settings),
       clock_(parts.clock),
       on_event_(parts.on_event),
+      on_health_(parts.on_health),
       kernel_(parts.kernel),
       reaper_(parts.reaper),
       firewall_(parts.firewall) {}
@@ -109,7 +110,22 @@ absl::Status NetworkManager::Begin() {
   };
   SVNET_ASSIGN_OR_RETURN(keeper_,
                          LeaseKeeper::Create(settings_, kernel_, firewall_, clock_, publish));
-  return keeper_->Begin();
+  const absl::Status begun = keeper_->Begin();
+  ReportHealth();
+  return begun;
+}
+
+absl::Status NetworkManager::CatchUp() {
+  const absl::Status caught_up = keeper_->CatchUp();
+  ReportHealth();
+  return caught_up;
+}
+
+void NetworkManager::ReportHealth() {
+  const NetworkHealth health = keeper_->Health();
+  if (reported_ == health) return;
+  reported_ = health;
+  on_health_(health);
 }
 
 size_t NetworkManager::lease_count() {
@@ -154,7 +170,7 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
       KeyFor(caller, {.owner = request.owner, .vm = request.vm, .iface = request.iface}));
   SVNET_RETURN_IF_ERROR(CheckGroup(caller, request.group));
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(CatchUp());
   SVNET_ASSIGN_OR_RETURN(Process process, OpenProcessFor(caller, request.lifetime));
   TapRequest exact = request;
   if (process.pidfd.valid()) {
@@ -165,8 +181,9 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
     keeper_->LookAt(standing->ifindex);
     return *standing;
   }
-  SVNET_ASSIGN_OR_RETURN(const Lease lease, MakeTap(caller, key, exact));
-  keeper_->Add(lease, std::move(process));
+  const absl::StatusOr<Lease> lease = MakeTap(caller, key, exact);
+  if (lease.ok()) keeper_->Add(*lease, std::move(process));
+  ReportHealth();
   return lease;
 }
 
@@ -291,7 +308,7 @@ absl::StatusOr<MacAddress> NetworkManager::PickMac(const TapRequest& request,
 absl::StatusOr<std::string> NetworkManager::GetBootArgs(const Caller& caller,
                                                         const BootArgsRequest& request) {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(CatchUp());
   SVNET_ASSIGN_OR_RETURN(const Lease* lease, FindLease(caller, request.lease));
   if (lease == nullptr) return NoSuchTap(request.lease);
   return RenderBootArgs({.guest = lease->ip,
@@ -305,7 +322,7 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
                                                    const std::optional<LinkName>& after,
                                                    size_t limit) {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(CatchUp());
   LeasePage page;
   for (const auto& [tap, lease] : keeper_->leases().all()) {
     if (lease.key.owner != caller.uid && !caller.administrator) continue;
@@ -338,7 +355,7 @@ absl::StatusOr<NetworkMeasures> NetworkManager::Measure() {
 }
 
 absl::StatusOr<NetworkStatus> NetworkManager::Observe() {
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(CatchUp());
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
   NetworkStatus status;
   SVNET_ASSIGN_OR_RETURN(status.setup,
@@ -356,7 +373,7 @@ absl::StatusOr<NetworkStatus> NetworkManager::Observe() {
 absl::StatusOr<std::shared_ptr<Watch>> NetworkManager::WatchTaps(const Caller& caller,
                                                                  std::function<void()> wake) {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(CatchUp());
   std::deque<TapEvent> snapshot;
   for (const auto& [tap, lease] : keeper_->leases().all()) {
     if (lease.key.owner != caller.uid && !caller.administrator) continue;
@@ -378,7 +395,7 @@ int NetworkManager::attention_fd() {
 void NetworkManager::Attend() {
   MutexLock lock(&mutex_);
   // What it cannot do now it tries again by itself.
-  keeper_->CatchUp().IgnoreError();
+  CatchUp().IgnoreError();
   changed_.notify_all();
 }
 

@@ -28,6 +28,7 @@
 #include "daemon/network/ids.h"
 #include "daemon/network/lease.h"
 #include "daemon/network/lease_keeper.h"
+#include "daemon/network/network_health.h"
 #include "daemon/network/network_setup.h"
 #include "daemon/network/watchers.h"
 
@@ -109,6 +110,8 @@ class NetworkManager {
     LeaseKeeper::Clock clock;  // MonotonicNow
     // Is told what svnetd did unasked; must not call back.
     LeaseKeeper::Publish on_event;
+    // Is told how the network is, at first and when that changes; must not call back.
+    std::function<void(const NetworkHealth&)> on_health = [](const NetworkHealth&) {};
   };
 
   // Adopts what an earlier svnetd left, and if there are leases makes sure that their
@@ -168,6 +171,9 @@ class NetworkManager {
   NetworkManager(const NetworkSettings& settings, const Parts& parts);
 
   absl::Status Begin() ABSL_LOCKS_EXCLUDED(mutex_);
+  // As LeaseKeeper has it, and says how things then are.
+  absl::Status CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::StatusOr<NetworkStatus> Observe() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -204,6 +210,7 @@ class NetworkManager {
   const NetworkSettings settings_;
   const LeaseKeeper::Clock clock_;
   const LeaseKeeper::Publish on_event_;
+  const std::function<void(const NetworkHealth&)> on_health_;
   std::function<void()> on_reaped_;
 
   Mutex mutex_;
@@ -214,6 +221,7 @@ class NetworkManager {
   Firewall* const firewall_ ABSL_PT_GUARDED_BY(mutex_);
   Watchers watchers_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<LeaseKeeper> keeper_ ABSL_GUARDED_BY(mutex_);
+  std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -23,7 +23,7 @@ bool IsOurs(const Link& link, const LinkName& bridge) {
 absl::StatusOr<std::optional<Lease>> NetworkManager::RemoveTap(const Caller& caller,
                                                                const LeaseSelector& selector) {
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(CatchUp());
   SVNET_ASSIGN_OR_RETURN(const Lease* found, FindLease(caller, selector));
   if (found == nullptr) return std::nullopt;
   const Lease lease = *found;
@@ -40,7 +40,7 @@ absl::StatusOr<CleanupResult> NetworkManager::Cleanup(const Caller& caller, Clea
     return Error(Reason::kPermissionDenied, "a cleanup of the whole network is for administrators");
   }
   MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(keeper_->CatchUp());
+  SVNET_RETURN_IF_ERROR(CatchUp());
   return scope == CleanupScope::kNetwork ? CleanupAll() : CleanupOf(caller.uid);
 }
 

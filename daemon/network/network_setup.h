@@ -66,6 +66,8 @@ class NetworkSetup {
   void SuspectAll();
   // Whether Ensure would do anything but answer.
   bool IsSuspect() const { return !bridge_stands_ || !rules_stand_ || !neighbours_stand_; }
+  bool NetworkStands() const { return bridge_stands_ && neighbours_stand_; }
+  bool RulesStand() const { return rules_stand_; }
   // The bridge as it last stood; 0 if it never did.
   Ifindex bridge() const { return standing_.has_value() ? standing_->ifindex : 0; }
   // Whether a link is the bridge that stands, or would be it, and not as it was.

@@ -17,6 +17,8 @@
 #include "daemon/network/caller.h"
 #include "daemon/network/network_manager.h"
 #include "daemon/rpc/call_queue.h"
+#include "daemon/rpc/health_board.h"
+#include "daemon/rpc/health_service.h"
 #include "daemon/rpc/network_service.h"
 
 namespace svnet {
@@ -26,8 +28,9 @@ namespace svnet {
 // threads are no concern of the owner).
 class CallerServers {
  public:
-  // Both must outlive it.
-  CallerServers(NetworkManager* manager, Metrics* metrics) : manager_(manager), metrics_(metrics) {}
+  // All must outlive it.
+  CallerServers(NetworkManager* manager, Metrics* metrics, HealthBoard* health)
+      : manager_(manager), metrics_(metrics), health_(health) {}
   ~CallerServers();
 
   // Serves `caller` on that connected, non-blocking socket, until either side closes
@@ -50,10 +53,13 @@ class CallerServers {
 
  private:
   struct Server {
-    std::unique_ptr<NetworkService> service;  // outlives the server
+    std::unique_ptr<NetworkService> service;  // both outlive the server
+    std::unique_ptr<HealthService> health;
     std::unique_ptr<grpc::Server> server;
     int connections = 0;
     uint64_t last_used = 0;  // as clock_ counts
+
+    bool IsQuiet() const { return service->IsQuiet() && health->IsQuiet(); }
   };
 
   // A caller, and the text of the verdict.
@@ -68,6 +74,7 @@ class CallerServers {
 
   NetworkManager* const manager_;
   Metrics* const metrics_;
+  HealthBoard* const health_;
   std::map<Key, Server> servers_;
   std::atomic<bool> probe_has_run_ = true;  // AreCallsRun's
   // Their threads end before the services go that their calls are of.

@@ -7,6 +7,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/rpc/error_details.h"
+#include "daemon/rpc/tap_events.h"
 #include "daemon/rpc/watch_stream.h"
 
 namespace svnet {
@@ -186,11 +187,15 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* NetworkService::WatchTaps(
     metrics_->Begun("WatchTaps", status);
     return new RefusedStream(status);
   }
-  auto* stream = new WatchStream(pump_, calls_.prefix(), &unanswered_);
+  auto* stream = new WatchStream(pump_, &unanswered_);
   const absl::StatusOr<std::shared_ptr<Watch>> watch = calls_.WatchTaps(stream->Waker());
   log_.Write("WatchTaps", "", watch.status());
   metrics_->Begun("WatchTaps", watch.status());
-  stream->Begin(watch);
+  if (watch.ok()) {
+    stream->Begin(std::make_shared<TapEvents>(*watch, calls_.prefix()));
+  } else {
+    stream->Begin(watch.status());
+  }
   return stream;
 }
 

@@ -23,6 +23,7 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/config.h"
 #include "daemon/firewall/nft_firewall.h"
+#include "daemon/journal_sink.h"
 #include "daemon/kernel/instance_lock.h"
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
@@ -61,7 +62,10 @@ spdlog::level::level_enum Spdlogs(LogLevel level) {
 }
 
 void StartLog(LogLevel level) {
-  auto logger = spdlog::stderr_logger_mt("svnetd");
+  // The journal has fields, and the time, of its own.
+  const bool to_journal = IsStandardErrorTheJournals();
+  auto logger =
+      to_journal ? spdlog::create<JournalSink>("svnetd") : spdlog::stderr_logger_mt("svnetd");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
   logger->set_level(Spdlogs(level));
   spdlog::set_default_logger(std::move(logger));

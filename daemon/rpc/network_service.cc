@@ -75,11 +75,11 @@ std::optional<absl::Status> NetworkService::Run(Method<Request, Response> method
                                                 const grpc::ByteBuffer& bytes, bool must_end,
                                                 grpc::ByteBuffer* answer) {
   Request request;
-  std::string details;
+  LogLine line;
   const absl::StatusOr<Response> response =
-      ParseBytes(bytes, &request) ? (calls_.*method)(request, &details) : ExplainUnparsable(bytes);
+      ParseBytes(bytes, &request) ? (calls_.*method)(request, &line) : ExplainUnparsable(bytes);
   if (!must_end && IsPassing(response.status())) return std::nullopt;
-  log_.Write(name, details, response.status());
+  log_.Write(name, line, response.status());
   if (!response.ok()) return response.status();
   bool own_buffer = false;
   // Fails only without memory, and then gRPC's own allocations have ended svnetd before.
@@ -100,7 +100,7 @@ grpc::ServerUnaryReactor* NetworkService::Answer(grpc::CallbackServerContext* co
     return reactor;
   };
   const auto refuse = [&](const absl::Status& status) {
-    log_.Write(name, "", status);
+    log_.Write(name, {}, status);
     return finish(context->DefaultReactor(), status);
   };
   if (const absl::Status status = Check(*request); !status.ok()) return refuse(status);
@@ -183,13 +183,13 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* NetworkService::WatchTaps(
   if (status.ok() && !ParseBytes(*request, &parsed)) status = ExplainUnparsable(*request);
   if (status.ok()) status = queue_->IsClosed() ? ShuttingDown() : absl::OkStatus();
   if (!status.ok()) {
-    log_.Write("WatchTaps", "", status);
+    log_.Write("WatchTaps", {}, status);
     metrics_->Begun("WatchTaps", status);
     return new RefusedStream(status);
   }
   auto* stream = new WatchStream(pump_, &unanswered_);
   const absl::StatusOr<std::shared_ptr<Watch>> watch = calls_.WatchTaps(stream->Waker());
-  log_.Write("WatchTaps", "", watch.status());
+  log_.Write("WatchTaps", {}, watch.status());
   metrics_->Begun("WatchTaps", watch.status());
   if (watch.ok()) {
     stream->Begin(std::make_shared<TapEvents>(*watch, calls_.prefix()));

@@ -74,7 +74,7 @@ class NetworkService final : public RawNetworkService {
 
  private:
   template <typename Request, typename Response>
-  using Method = absl::StatusOr<Response> (NetworkCalls::*)(const Request&, std::string*);
+  using Method = absl::StatusOr<Response> (NetworkCalls::*)(const Request&, LogLine*);
 
   // Whatever becomes of it, has a call answered: at once, or in its turn.
   template <typename Request, typename Response>

@@ -13,13 +13,13 @@ namespace {
 
 template <typename Request, typename Response>
 void Call(NetworkCalls& calls, const std::string& bytes,
-          absl::StatusOr<Response> (NetworkCalls::*method)(const Request&, std::string*)) {
+          absl::StatusOr<Response> (NetworkCalls::*method)(const Request&, LogLine*)) {
   Request request;
   if (!request.ParseFromString(bytes)) return;
-  std::string log;
+  LogLine log;
   const absl::StatusOr<Response> response = (calls.*method)(request, &log);
-  if (!log.empty()) CheckPrintable(log);
-  Check(log.size() < 1000, "a long line in the log");
+  if (!log.text.empty()) CheckPrintable(log.text);
+  Check(log.text.size() < 1000, "a long line in the log");
   if (response.ok()) return;
   CheckPrintable(response.status().message());
   Check(ReasonOf(response.status()).has_value(), "an error without a reason");

@@ -40,12 +40,19 @@ absl::StatusOr<CallerServers::Server*> CallerServers::FindOrStart(const Caller& 
                                                                   const absl::Status& verdict) {
   const Key key(caller, verdict.ToString());
   if (const auto found = servers_.find(key); found != servers_.end()) return &found->second;
-  Server server = {.service = std::make_unique<NetworkService>(caller, verdict, manager_, metrics_,
-                                                               &queue_, &pump_),
-                   .health = std::make_unique<HealthService>(caller, verdict, health_, &pump_)};
+  auto reflection = std::make_unique<ReflectionStreams>(caller, verdict, &reflection_limit_);
+  Server server = {
+      .service =
+          std::make_unique<NetworkService>(caller, verdict, manager_, metrics_, &queue_, &pump_),
+      .health = std::make_unique<HealthService>(caller, verdict, health_, &pump_),
+      .reflection_v1 = std::make_unique<ReflectionServiceV1>(reflection.get()),
+      .reflection_v1alpha = std::make_unique<ReflectionServiceV1Alpha>(reflection.get())};
+  server.reflection = std::move(reflection);
   grpc::ServerBuilder builder;
   builder.RegisterService(server.service.get());
   builder.RegisterService(server.health.get());
+  builder.RegisterService(server.reflection_v1.get());
+  builder.RegisterService(server.reflection_v1alpha.get());
   builder.SetMaxReceiveMessageSize(kMaxMessage);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadata);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);

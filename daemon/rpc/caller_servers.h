@@ -20,6 +20,8 @@
 #include "daemon/rpc/health_board.h"
 #include "daemon/rpc/health_service.h"
 #include "daemon/rpc/network_service.h"
+#include "daemon/rpc/reflection_service.h"
+#include "daemon/rpc/stream_limit.h"
 
 namespace svnet {
 
@@ -53,13 +55,19 @@ class CallerServers {
 
  private:
   struct Server {
-    std::unique_ptr<NetworkService> service;  // both outlive the server
+    // The services outlive the server.
+    std::unique_ptr<NetworkService> service;
     std::unique_ptr<HealthService> health;
+    std::unique_ptr<ReflectionStreams> reflection;
+    std::unique_ptr<ReflectionServiceV1> reflection_v1;
+    std::unique_ptr<ReflectionServiceV1Alpha> reflection_v1alpha;
     std::unique_ptr<grpc::Server> server;
     int connections = 0;
     uint64_t last_used = 0;  // as clock_ counts
 
-    bool IsQuiet() const { return service->IsQuiet() && health->IsQuiet(); }
+    bool IsQuiet() const {
+      return service->IsQuiet() && health->IsQuiet() && reflection->IsQuiet();
+    }
   };
 
   // A caller, and the text of the verdict.
@@ -75,6 +83,7 @@ class CallerServers {
   NetworkManager* const manager_;
   Metrics* const metrics_;
   HealthBoard* const health_;
+  StreamLimit reflection_limit_;
   std::map<Key, Server> servers_;
   std::atomic<bool> probe_has_run_ = true;  // AreCallsRun's
   // Their threads end before the services go that their calls are of.

@@ -67,6 +67,29 @@ bool TakeAttribute(absl::string_view* bytes, int* type, absl::string_view* value
   return true;
 }
 
+// The same for the next message.
+bool TakeMessage(absl::string_view* bytes, nlmsghdr* header, absl::string_view* payload) {
+  if (bytes->size() < sizeof(*header)) return false;
+  std::memcpy(header, bytes->data(), sizeof(*header));
+  if (header->nlmsg_len < sizeof(*header) || header->nlmsg_len > bytes->size()) return false;
+  *payload = bytes->substr(sizeof(*header), header->nlmsg_len - sizeof(*header));
+  bytes->remove_prefix(std::min<size_t>(NLMSG_ALIGN(header->nlmsg_len), bytes->size()));
+  return true;
+}
+
+int ErrorIn(absl::string_view payload) {
+  int error = 0;  // of nlmsgerr the first
+  if (payload.size() >= sizeof(error)) std::memcpy(&error, payload.data(), sizeof(error));
+  return -error;
+}
+
+bool IsOfOurFamilies(absl::string_view payload) {
+  nfgenmsg family = {};
+  if (payload.size() < sizeof(family)) return false;
+  std::memcpy(&family, payload.data(), sizeof(family));
+  return family.nfgen_family == NFPROTO_INET || family.nfgen_family == NFPROTO_BRIDGE;
+}
+
 uint64_t Number(absl::string_view value) {
   uint64_t number = 0;
   if (value.size() == sizeof(number)) std::memcpy(&number, value.data(), sizeof(number));
@@ -113,29 +136,23 @@ absl::StatusOr<std::vector<Drops>> NftCounters::ReadOnce(const std::string& tabl
   const size_t length = Fill(table, ++last_, &request);
   if (send(socket_.get(), &request, length, 0) < 0) return Errno(errno);
   std::vector<Drops> all;
-  alignas(nlmsghdr) std::array<char, 32 << 10> buffer;  // the kernel's largest part of a dump
   bool interrupted = false;
+  std::array<char, 32 << 10> buffer;  // the kernel's largest part of a dump
   while (true) {
     const ssize_t size = recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (size < 0) return Errno(errno);
-    int left = static_cast<int>(size);
-    for (auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(header, left);
-         header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_seq != last_) continue;  // too late, and to another
-      interrupted |= (header->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-      if (header->nlmsg_type == NLMSG_DONE) {
-        if (interrupted) return absl::AbortedError("nftables: counters: changed meanwhile");
-        return all;
+    absl::string_view messages(buffer.data(), size);
+    nlmsghdr header;
+    absl::string_view payload;
+    while (TakeMessage(&messages, &header, &payload)) {
+      if (header.nlmsg_seq != last_) continue;  // too late, and to another
+      interrupted |= (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+      if (header.nlmsg_type == NLMSG_ERROR) return Errno(ErrorIn(payload));
+      if (header.nlmsg_type == NLMSG_DONE && !interrupted) return all;
+      if (header.nlmsg_type == NLMSG_DONE) {
+        return absl::AbortedError("nftables: counters: changed meanwhile");
       }
-      if (header->nlmsg_type == NLMSG_ERROR) {
-        return Errno(-static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error);
-      }
-      const size_t begin = NLMSG_LENGTH(sizeof(nfgenmsg));
-      if (header->nlmsg_len < begin) continue;
-      const auto* family = static_cast<const nfgenmsg*>(NLMSG_DATA(header));
-      if (family->nfgen_family != NFPROTO_INET && family->nfgen_family != NFPROTO_BRIDGE) continue;
-      all.push_back(
-          ReadCounter({reinterpret_cast<const char*>(header) + begin, header->nlmsg_len - begin}));
+      if (IsOfOurFamilies(payload)) all.push_back(ReadCounter(payload.substr(sizeof(nfgenmsg))));
     }
   }
 }

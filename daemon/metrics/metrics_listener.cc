@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <exception>
+#include <future>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -65,20 +67,30 @@ absl::Status TryToBind(const ListenAddress& address) {
 
 }  // namespace
 
-MetricsListener::MetricsListener(std::shared_ptr<prometheus::Collectable> cached,
+MetricsListener::MetricsListener(const ListenAddress& address,
+                                 std::shared_ptr<prometheus::Collectable> cached,
                                  std::unique_ptr<prometheus::Exposer> exposer)
-    : cached_(std::move(cached)), exposer_(std::move(exposer)) {
+    : address_(address), cached_(std::move(cached)), exposer_(std::move(exposer)) {
   exposer_->RegisterCollectable(cached_);
 }
 
-MetricsListener::~MetricsListener() = default;
+// civetweb looks every 2 s whether it is to stop, and whenever somebody connects: a restart
+// of svnetd would take that much longer, and its callers wait meanwhile.
+MetricsListener::~MetricsListener() {
+  std::future<void> stopped = std::async(std::launch::async, [this] { exposer_.reset(); });
+  while (stopped.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) {
+    const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    connect(fd.get(), reinterpret_cast<const sockaddr*>(&address_.address()),
+            sizeof(address_.address()));
+  }
+}
 
 absl::StatusOr<std::unique_ptr<MetricsListener>> MetricsListener::Listen(
     const ListenAddress& address, const prometheus::Collectable* metrics) {
   SVNET_RETURN_IF_ERROR(TryToBind(address));
   try {
     return std::unique_ptr<MetricsListener>(
-        new MetricsListener(std::make_shared<Cached>(metrics),
+        new MetricsListener(address, std::make_shared<Cached>(metrics),
                             std::make_unique<prometheus::Exposer>(address.text(), kThreads)));
   } catch (const std::exception& error) {
     return absl::InternalError(

@@ -23,15 +23,15 @@ class MetricsListener {
   // `metrics` must outlive it. An error says why the address cannot be had.
   static absl::StatusOr<std::unique_ptr<MetricsListener>> Listen(
       const ListenAddress& address, const prometheus::Collectable* metrics);
-  // Takes civetweb up to 2 s: it looks no more often whether it is to stop.
   ~MetricsListener();
 
   static constexpr absl::Duration kFresh = absl::Seconds(1);
 
  private:
-  MetricsListener(std::shared_ptr<prometheus::Collectable> cached,
+  MetricsListener(const ListenAddress& address, std::shared_ptr<prometheus::Collectable> cached,
                   std::unique_ptr<prometheus::Exposer> exposer);
 
+  const ListenAddress address_;
   const std::shared_ptr<prometheus::Collectable> cached_;
   std::unique_ptr<prometheus::Exposer> exposer_;
 };

@@ -10,6 +10,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
@@ -165,6 +167,9 @@ TEST_F(MetricsTest, AreServedToThisHostWhereItIsWanted) {
   EXPECT_THAT(Get(9464, "/"), HasSubstr("404"));
   EXPECT_THAT(Get(9464, "/../../etc/passwd"), Not(HasSubstr("root:")));
   EXPECT_EQ(Shell("ss -Htln | awk '{ print $4 }'"), "127.0.0.1:9464\n");
+  const absl::Time before = absl::Now();
+  EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
+  EXPECT_LT(absl::Now() - before, absl::Milliseconds(1500));  // civetweb's own pace is 2 s
 }
 
 // Two requests at a time are served; whoever holds both up holds up nobody's calls.

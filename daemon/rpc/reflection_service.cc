@@ -17,6 +17,7 @@ class ReflectionStream final : public ReflectionStreams::Reactor {
  public:
   ReflectionStream(const Caller& caller, StreamLimit* limit, std::atomic<int>* open)
       : caller_(caller), limit_(limit), open_(open) {
+    MutexLock lock(&mutex_);
     StartRead(&message_);
   }
   ~ReflectionStream() override {
@@ -25,29 +26,23 @@ class ReflectionStream final : public ReflectionStreams::Reactor {
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return FinishOnce(grpc::Status::OK);
-    ServerReflectionRequest request;
-    if (!grpc::SerializationTraits<ServerReflectionRequest>::Deserialize(&message_, &request)
-             .ok()) {
-      return FinishOnce(ToGrpcStatus(
-          Error(Reason::kInvalidRequest, "the request is no ServerReflectionRequest")));
-    }
-    const grpc::ByteBuffer answer = ToBytes(AnswerReflection(request));
     MutexLock lock(&mutex_);
-    if (finished_) return;  // cancelled meanwhile
-    message_ = answer;
-    StartWrite(&message_);
+    if (!ok) FinishOnce(grpc::Status::OK);
+    if (!finished_) Answer();
   }
 
   void OnWriteDone(bool ok) override {
-    if (!ok) return FinishOnce(grpc::Status::CANCELLED);
     MutexLock lock(&mutex_);
+    if (!ok) FinishOnce(grpc::Status::CANCELLED);
     if (finished_) return;
     message_.Clear();
     StartRead(&message_);
   }
 
-  void OnCancel() override { FinishOnce(grpc::Status::CANCELLED); }
+  void OnCancel() override {
+    MutexLock lock(&mutex_);
+    FinishOnce(grpc::Status::CANCELLED);
+  }
 
   void OnDone() override {
     {
@@ -58,8 +53,18 @@ class ReflectionStream final : public ReflectionStreams::Reactor {
   }
 
  private:
-  void FinishOnce(const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(&mutex_);
+  void Answer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    ServerReflectionRequest request;
+    if (!grpc::SerializationTraits<ServerReflectionRequest>::Deserialize(&message_, &request)
+             .ok()) {
+      return FinishOnce(ToGrpcStatus(
+          Error(Reason::kInvalidRequest, "the request is no ServerReflectionRequest")));
+    }
+    message_ = ToBytes(AnswerReflection(request));
+    StartWrite(&message_);
+  }
+
+  void FinishOnce(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (std::exchange(finished_, true)) return;
     Finish(status);
   }
@@ -67,8 +72,8 @@ class ReflectionStream final : public ReflectionStreams::Reactor {
   const Caller caller_;
   StreamLimit* const limit_;
   std::atomic<int>* const open_;
-  grpc::ByteBuffer message_;  // that is being read, or written
   Mutex mutex_;
+  grpc::ByteBuffer message_ ABSL_GUARDED_BY(mutex_);  // that is being read, or written
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

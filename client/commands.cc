@@ -125,6 +125,10 @@ Outcome Status(Connection& svnetd, const v1::GetNetworkRequest& request, Format 
   return ShowAnswer(svnetd.Call(&Stub::GetNetwork, request), format, RenderNetwork);
 }
 
+Outcome Metrics(Connection& svnetd, const v1::GetMetricsRequest& request, Format format) {
+  return ShowAnswer(svnetd.Call(&Stub::GetMetrics, request), format, RenderMetrics);
+}
+
 Outcome RunCommand(Connection& svnetd, const Request& request, Format format) {
   struct Runner {
     Connection& svnetd;
@@ -136,6 +140,7 @@ Outcome RunCommand(Connection& svnetd, const Request& request, Format format) {
     Outcome operator()(const v1::GetBootArgsRequest& r) { return BootArgs(svnetd, r, format); }
     Outcome operator()(const v1::CleanupRequest& r) { return Cleanup(svnetd, r, format); }
     Outcome operator()(const v1::GetNetworkRequest& r) { return Status(svnetd, r, format); }
+    Outcome operator()(const v1::GetMetricsRequest& r) { return Metrics(svnetd, r, format); }
   };
   return std::visit(Runner{svnetd, format}, request);
 }

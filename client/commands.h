@@ -26,7 +26,8 @@ struct ShowLease {
 
 // Commands that ask once.
 using Request = std::variant<CreateLease, ShowLease, v1::RemoveTapRequest, v1::ListTapsRequest,
-                             v1::GetBootArgsRequest, v1::CleanupRequest, v1::GetNetworkRequest>;
+                             v1::GetBootArgsRequest, v1::CleanupRequest, v1::GetNetworkRequest,
+                             v1::GetMetricsRequest>;
 
 // `svnetctl run`: see run.h.
 struct ProgramRun {
@@ -58,6 +59,7 @@ Outcome List(Connection& svnetd, const v1::ListTapsRequest& request, Format form
 Outcome BootArgs(Connection& svnetd, const v1::GetBootArgsRequest& request, Format format);
 Outcome Cleanup(Connection& svnetd, const v1::CleanupRequest& request, Format format);
 Outcome Status(Connection& svnetd, const v1::GetNetworkRequest& request, Format format);
+Outcome Metrics(Connection& svnetd, const v1::GetMetricsRequest& request, Format format);
 
 // All of the caller's leases.
 Result<v1::ListTapsResponse> ListAllPages(Connection& svnetd, v1::ListTapsRequest request);

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/lifetime.h"
 #include "client/table.h"
@@ -130,6 +131,14 @@ std::string RenderEvent(const v1::TapEvent& event, absl::Time when) {
                       Printable(tap.iface_id()), Printable(GuestAddress(tap)), tap.owner_uid());
   if (!event.message().empty()) absl::StrAppend(&line, "  ", Printable(event.message()));
   return line + "\n";
+}
+
+std::string RenderMetrics(const v1::GetMetricsResponse& response) {
+  std::string text;
+  for (const absl::string_view line : absl::StrSplit(response.text(), '\n', absl::SkipEmpty())) {
+    absl::StrAppend(&text, Printable(line), "\n");
+  }
+  return text;
 }
 
 std::string RenderNetwork(const v1::GetNetworkResponse& response) {

@@ -27,6 +27,9 @@ std::string RenderCleanup(const v1::CleanupResponse& response);
 // A line: the time as RFC 3339 has it, what happened, and the lease.
 std::string RenderEvent(const v1::TapEvent& event, absl::Time when);
 
+// As svnetd has it.
+std::string RenderMetrics(const v1::GetMetricsResponse& response);
+
 std::string RenderNetwork(const v1::GetNetworkResponse& response);
 
 }  // namespace svnet::client

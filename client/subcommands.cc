@@ -81,6 +81,14 @@ void AddStatus(CLI::App& app, std::optional<Command>& chosen) {
   ChooseWhenParsed(status, chosen, std::make_shared<v1::GetNetworkRequest>());
 }
 
+void AddMetrics(CLI::App& app, std::optional<Command>& chosen) {
+  CLI::App* metrics = AddSubcommand(
+      app, "metrics", "Print what svnetd counts, as Prometheus reads it (administrators)",
+      "sudo svnetctl metrics\n"
+      "  sudo svnetctl metrics | grep -v '^#' | grep dropped_packets");
+  ChooseWhenParsed(metrics, chosen, std::make_shared<v1::GetMetricsRequest>());
+}
+
 std::string RefuseOtherThanAddress(const std::string& text) {
   const auto address = Ipv4Address::Parse(text);
   return address.ok() ? "" : std::string(address.status().message());
@@ -121,6 +129,7 @@ void AddSubcommands(CLI::App& app, std::optional<Command>& chosen) {
   AddCleanup(app, chosen);
   AddStatus(app, chosen);
   AddWatch(app, chosen);
+  AddMetrics(app, chosen);
   AddDoctor(app, chosen);
 }
 

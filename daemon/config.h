@@ -16,6 +16,7 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/firewall/ruleset.h"
+#include "daemon/metrics/listen_address.h"
 #include "daemon/network/isolation.h"
 #include "daemon/rpc/admission.h"
 
@@ -30,6 +31,7 @@ struct Config {
   Ipv4Prefix subnet = Ipv4Prefix::Parse("172.30.0.0/24").value();  // /8 to /30
   std::optional<uint32_t> mtu;  // bytes, 576 to 65521; nullopt: "auto", as the uplink's
   LogLevel log_level = LogLevel::kInfo;
+  std::optional<ListenAddress> metrics_listen;  // nullopt: only GetMetrics
 
   Isolation isolation = Isolation::kOwner;
   bool host_access = true;

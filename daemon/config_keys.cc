@@ -94,6 +94,13 @@ absl::Status SetLogLevel(Config* config, absl::string_view text, const Accounts&
   return absl::OkStatus();
 }
 
+absl::Status SetMetricsListen(Config* config, absl::string_view text, const Accounts&) {
+  config->metrics_listen.reset();
+  if (text.empty()) return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(config->metrics_listen, ListenAddress::Parse(text));
+  return absl::OkStatus();
+}
+
 absl::Status SetIsolation(Config* config, absl::string_view text, const Accounts&) {
   constexpr std::array<absl::string_view, 3> kWords = {"none", "owner", "all"};
   SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
@@ -211,6 +218,8 @@ constexpr std::array kKeys = {
         "auto: as the default route's link (auto)"},
     Key{"", "log_level", Type::kText, SetLogLevel, kReloaded, "LEVEL",
         "debug, info, warning or error (info)"},
+    Key{"", "metrics_listen", Type::kText, SetMetricsListen, Differs<&Config::metrics_listen>,
+        "ADDRESS:PORT", "Where this host's Prometheus reads metrics, 127.0.0.1:9464 (nowhere)"},
     Key{"", "isolation", Type::kText, SetIsolation, Differs<&Config::isolation>, "none|owner|all",
         "Whose guests never reach each other: nobody's, those of two owners, all (owner)"},
     Key{"", "host_access", Type::kText, SetHostAccess, Differs<&Config::host_access>, "allow|deny",

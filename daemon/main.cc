@@ -1,8 +1,7 @@
 // svnetd: wiring only. What is declared first is made first, and goes last:
 //
-//   Config -> Kernel, Reaper, Firewall, ForeignFirewalls -> Coexistence -> NetworkManager ->
-//   CallerServers -> Housekeeping
-//   -> AcceptLoop
+//   Config -> Kernel, Reaper, Firewall, ForeignFirewalls -> Metrics, HealthBoard -> Coexistence
+//   -> NetworkManager -> CallerServers -> Housekeeping -> MetricsListener -> AcceptLoop
 #include <grp.h>
 #include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -26,10 +25,13 @@
 #include "daemon/config.h"
 #include "daemon/firewall/host_firewalls.h"
 #include "daemon/firewall/nft_firewall.h"
+#include "daemon/journal_sink.h"
 #include "daemon/kernel/instance_lock.h"
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
 #include "daemon/kernel/netlink_reaper.h"
+#include "daemon/metrics/metrics.h"
+#include "daemon/metrics/metrics_listener.h"
 #include "daemon/network/coexistence.h"
 #include "daemon/network/housekeeping.h"
 #include "daemon/network/names.h"
@@ -37,6 +39,7 @@
 #include "daemon/rpc/accept_loop.h"
 #include "daemon/rpc/caller_servers.h"
 #include "daemon/rpc/event_log.h"
+#include "daemon/rpc/health_board.h"
 #include "daemon/rpc/library_logs.h"
 #include "daemon/rpc/listening_socket.h"
 #include "daemon/service_manager.h"
@@ -62,7 +65,10 @@ spdlog::level::level_enum Spdlogs(LogLevel level) {
 }
 
 void StartLog(LogLevel level) {
-  auto logger = spdlog::stderr_logger_mt("svnetd");
+  // The journal has fields, and the time, of its own.
+  const bool to_journal = IsStandardErrorTheJournals();
+  auto logger =
+      to_journal ? spdlog::create<JournalSink>("svnetd") : spdlog::stderr_logger_mt("svnetd");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
   logger->set_level(Spdlogs(level));
   spdlog::set_default_logger(std::move(logger));
@@ -112,6 +118,13 @@ absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
   }
   Warn(systemds->SetOpen(callers.ReachBeyondSocketGroup()));
   return *std::move(systemds);
+}
+
+// Nothing if nobody wants it.
+absl::StatusOr<std::unique_ptr<MetricsListener>> OpenMetricsListener(const Config& config,
+                                                                     const Metrics& metrics) {
+  if (!config.metrics_listen.has_value()) return nullptr;
+  return MetricsListener::Listen(*config.metrics_listen, &metrics);
 }
 
 using LoadedConfig = std::variant<Config, Exit>;
@@ -198,20 +211,32 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
   SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
+  Metrics metrics;
+  HealthBoard health;
+  const auto on_event = [&](const TapEvent& event) {
+    LogEvent(event);
+    metrics.events().Note(event);
+  };
+  const auto on_health = [&](const NetworkHealth& network) { health.SetNetwork(network); };
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkManager> manager,
                          NetworkManager::Start(settings, {.kernel = kernel.get(),
                                                           .reaper = reaper.get(),
                                                           .firewall = firewall.get(),
                                                           .coexistence = &coexistence,
                                                           .clock = MonotonicNow,
-                                                          .on_event = LogEvent}));
-  CallerServers servers(manager.get());
+                                                          .on_event = on_event,
+                                                          .on_health = on_health}));
+  metrics.Observe([&] { return manager->Measure(); });
+  CallerServers servers(manager.get(), &metrics, &health);
   manager->SetOnReaped([&] { servers.Resume(); });
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
                          Housekeeping::Start(manager.get(), &coexistence));
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<AcceptLoop> loop,
-                         AcceptLoop::Create(listening.fd(), service_manager.fd(), callers,
-                                            MaxConnections(config), &servers));
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<MetricsListener> metrics_listener,
+                         OpenMetricsListener(config, metrics));
+  SVNET_ASSIGN_OR_RETURN(
+      const std::unique_ptr<AcceptLoop> loop,
+      AcceptLoop::Create(listening.fd(), service_manager.fd(), callers, MaxConnections(config),
+                         &servers, &metrics.connections()));
   spdlog::info("svnetd {} serves {} on bridge {} at {}, {} leases adopted", SVNET_VERSION,
                config.subnet.ToString(), config.bridge.text(), listening.path(),
                manager->lease_count());
@@ -223,6 +248,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                            .loop = loop.get(),
                            .coexistence = &coexistence};
   SVNET_RETURN_IF_ERROR(ServeCalls(load, service, &servers, &service_manager));
+  health.StopServing();
   service_manager.Stopping();
   spdlog::info("svnetd ends; TAPs, bridge and NAT stay");
   if (listening.is_systemds()) SVNET_RETURN_IF_ERROR(loop->Settle());

@@ -19,32 +19,36 @@ forbid() {
 none='^$'
 forbid daemon/base 'daemon/|client/|svnet/' 'daemon/base/'
 forbid daemon/kernel 'daemon/|client/|svnet/' 'daemon/(base|kernel)/'
-forbid filter 'daemon/|client/|svnet/' 'daemon/base/'
-forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|firewall)/'
+forbid daemon/filter 'daemon/|client/|svnet/' 'daemon/(base|filter)/'
+forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|filter|firewall)/'
 # Of packet filters it knows the values, not where they come from.
-forbid daemon/network 'daemon/|client/|filter/|svnet/' \
-  'daemon/(base|network)/|daemon/kernel/kernel.h|daemon/firewall/(foreign_firewalls|firewall).h|filter/(blockers|rules).h'
-forbid daemon/rpc 'daemon/|client/|filter/' 'daemon/(base|network|rpc)/'
-forbid client 'daemon/' 'daemon/base/'
+forbid daemon/network 'daemon/|client/|svnet/' \
+  'daemon/(base|network)/|daemon/kernel/kernel.h|daemon/firewall/(foreign_firewalls|firewall).h|daemon/filter/(blockers|rules).h'
+forbid daemon/metrics 'daemon/|client/|svnet/' 'daemon/(base|network|metrics)/'
+forbid daemon/rpc 'daemon/|client/' 'daemon/(base|network|metrics|rpc)/'
+forbid client 'daemon/' 'daemon/(base|filter)/'
 
-for folder in filter daemon/base daemon/kernel daemon/firewall daemon/network; do
+for folder in daemon/filter daemon/base daemon/kernel daemon/firewall daemon/network daemon/metrics; do
   forbid "$folder" 'grpc|google/|spdlog|CLI/|toml\+\+' "$none"
 done
-for folder in daemon/base daemon/network daemon/rpc; do
+for folder in daemon/base daemon/network daemon/metrics daemon/rpc; do
   forbid "$folder" 'netlink/|linux/' 'linux/rtnetlink.h' # its constants: RT_TABLE_MAIN
 done
-for folder in filter daemon/firewall; do
+for folder in daemon/filter daemon/firewall; do
   forbid "$folder" 'netlink/|linux/' 'linux/(netfilter|netlink.h)'
 done
-for folder in filter daemon/base daemon/kernel daemon/network daemon/rpc; do
+for folder in daemon/filter daemon/base daemon/kernel daemon/network daemon/metrics daemon/rpc; do
   forbid "$folder" 'nftables/' "$none"
+done
+for folder in daemon/base daemon/kernel daemon/firewall daemon/network daemon/rpc; do
+  forbid "$folder" 'prometheus/' "$none"
 done
 # The doctor reads the kernel itself; the rest of the client asks svnetd, or the doctor.
 for file in client/*.cc client/*.h; do
-  forbid "$file" 'netlink/|linux/|nftables/|filter/|client/doctor/' 'client/doctor/session.h'
+  forbid "$file" 'netlink/|linux/|nftables/|daemon/filter/|client/doctor/' 'client/doctor/session.h'
 done
 
 # Nothing runs a program, and nothing asks a shell; but `svnetctl run` runs its user's.
-if grep -rnE '\b(system|popen|exec[lv]p?e?|posix_spawnp?)\(' daemon client filter |
+if grep -rnE '\b(system|popen|exec[lv]p?e?|posix_spawnp?)\(' daemon client |
   grep -v '^client/child\.cc:.*posix_spawnp('; then failures=1; fi
 exit "$failures"

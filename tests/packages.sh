@@ -7,7 +7,7 @@ BUILD_PACKAGES=(
   cmake ninja-build g++ pkg-config
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
   libnl-3-dev libnftables-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libsystemd-dev
-  libjansson-dev)
+  libjansson-dev prometheus-cpp-dev)
 
 # A guest, and the namespaces around it.
 GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-ping procps)
@@ -15,7 +15,7 @@ GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-pi
 TEST_PACKAGES=(
   clang clang-format git libgmock-dev libgtest-dev shellcheck
   iptables ufw qemu-system-x86 xz-utils kmod
-  python3-grpcio python3-jsonschema python3-protobuf
+  python3-grpcio python3-jsonschema python3-prometheus-client python3-protobuf
   fish zsh
   # What firewalld needs, which is itself only unpacked (tests/firewalls/build.sh).
   dbus polkitd python3-firewall python3-dbus python3-gi python3-nftables gir1.2-glib-2.0)

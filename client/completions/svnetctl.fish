@@ -20,6 +20,7 @@ complete -c svnetctl -n __fish_use_subcommand -a boot-args -d 'Print the ip= tex
 complete -c svnetctl -n __fish_use_subcommand -a cleanup -d 'Remove all your TAPs'
 complete -c svnetctl -n __fish_use_subcommand -a status -d 'Show the network'
 complete -c svnetctl -n __fish_use_subcommand -a watch -d 'Print what happens to your TAPs'
+complete -c svnetctl -n __fish_use_subcommand -a metrics -d 'Print what svnetd counts'
 complete -c svnetctl -n __fish_use_subcommand -a doctor -d 'Find out why guests have no network'
 complete -c svnetctl -n __fish_use_subcommand -a help -d 'Say more about a command'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l ip -x -d 'This guest address'

@@ -25,6 +25,7 @@ _svnetctl() {
     'cleanup:remove all your TAPs'
     'status:show the network'
     'watch:print what happens to your TAPs'
+    'metrics:print what svnetd counts, for Prometheus'
     'doctor:find out why guests have no network'
     'help:say more about a command')
   local -a wish=(

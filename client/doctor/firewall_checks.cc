@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/doctor/checks.h"
-#include "filter/blockers.h"
+#include "daemon/filter/blockers.h"
 
 namespace svnet::client {
 namespace {

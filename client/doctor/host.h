@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/base/ipv4.h"
-#include "filter/rules.h"
+#include "daemon/filter/rules.h"
 
 namespace svnet::client {
 

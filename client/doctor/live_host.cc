@@ -15,8 +15,8 @@
 #include "client/doctor/netlink_dump.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/unique_fd.h"
-#include "filter/legacy_table.h"
-#include "filter/nft_list.h"
+#include "daemon/filter/legacy_table.h"
+#include "daemon/filter/nft_list.h"
 
 namespace svnet::client {
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,6 +32,15 @@ struct GuestBridge {
   friend bool operator==(const GuestBridge&, const GuestBridge&) = default;
 };
 
+// What the rules have dropped for one cause, since they were last made whole.
+struct DropCount {
+  std::string cause;  // of a closed set: the rules' counters (docs/security.md)
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+
+  friend bool operator==(const DropCount&, const DropCount&) = default;
+};
+
 // One network's rules, in the network namespace in which the implementation was
 // made. Not thread-safe. Errors carry the kernel's own words.
 class Firewall {
@@ -49,6 +59,9 @@ class Firewall {
 
   // Whether there are any of them, perhaps an earlier svnetd's.
   virtual absl::StatusOr<bool> Stand() = 0;
+
+  // By cause; none if there are no rules.
+  virtual absl::StatusOr<std::vector<DropCount>> ReadDrops() = 0;
 
   // Takes the rules away, and nobody else's. False if there were none.
   virtual absl::StatusOr<bool> Remove() = 0;

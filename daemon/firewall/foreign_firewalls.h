@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "filter/rules.h"
+#include "daemon/filter/rules.h"
 
 namespace svnet {
 

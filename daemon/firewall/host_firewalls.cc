@@ -4,11 +4,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/filter/legacy_table.h"
+#include "daemon/filter/nft_list.h"
 #include "daemon/firewall/firewalld.h"
 #include "daemon/firewall/legacy_rules.h"
 #include "daemon/firewall/ruleset.h"
-#include "filter/legacy_table.h"
-#include "filter/nft_list.h"
 
 namespace svnet {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "filter/legacy_table.h"
-#include "filter/rules.h"
+#include "daemon/filter/legacy_table.h"
+#include "daemon/filter/rules.h"
 
 namespace svnet {
 

@@ -13,9 +13,10 @@ namespace svnet {
 absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec& spec) {
   SVNET_ASSIGN_OR_RETURN(NftCommands commands, NftCommands::Open(NftCommands::Output::kText));
   SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Open());
+  SVNET_ASSIGN_OR_RETURN(NftCounters counters, NftCounters::Open());
   SVNET_ASSIGN_OR_RETURN(NftMonitor monitor, NftMonitor::Open(TableName(spec.bridge)));
-  return std::unique_ptr<NftFirewall>(
-      new NftFirewall(std::move(commands), std::move(socket), std::move(monitor), spec));
+  return std::unique_ptr<NftFirewall>(new NftFirewall(
+      std::move(commands), std::move(socket), std::move(counters), std::move(monitor), spec));
 }
 
 absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) {
@@ -61,6 +62,10 @@ absl::Status NftFirewall::Unbind(const Binding& binding) {
 absl::StatusOr<bool> NftFirewall::Stand() {
   SVNET_ASSIGN_OR_RETURN(const int standing, CountTables());
   return standing > 0;
+}
+
+absl::StatusOr<std::vector<DropCount>> NftFirewall::ReadDrops() {
+  return counters_.Read(TableName(spec_.bridge));
 }
 
 absl::StatusOr<bool> NftFirewall::Remove() {

@@ -10,6 +10,7 @@
 
 #include "daemon/firewall/firewall.h"
 #include "daemon/firewall/nft_commands.h"
+#include "daemon/firewall/nft_counters.h"
 #include "daemon/firewall/nft_monitor.h"
 #include "daemon/firewall/nft_socket.h"
 #include "daemon/firewall/ruleset.h"
@@ -25,15 +26,18 @@ class NftFirewall final : public Firewall {
   absl::Status Bind(const Binding& binding) override;
   absl::Status Unbind(const Binding& binding) override;
   absl::StatusOr<bool> Stand() override;
+  absl::StatusOr<std::vector<DropCount>> ReadDrops() override;
   absl::StatusOr<bool> Remove() override;
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<bool> WereChanged() override;
   bool OthersWereChanged() override { return std::exchange(others_changed_, false); }
 
  private:
-  NftFirewall(NftCommands commands, NftSocket socket, NftMonitor monitor, RulesetSpec spec)
+  NftFirewall(NftCommands commands, NftSocket socket, NftCounters counters, NftMonitor monitor,
+              RulesetSpec spec)
       : commands_(std::move(commands)),
         socket_(std::move(socket)),
+        counters_(std::move(counters)),
         monitor_(std::move(monitor)),
         spec_(std::move(spec)) {}
 
@@ -45,6 +49,7 @@ class NftFirewall final : public Firewall {
 
   NftCommands commands_;
   NftSocket socket_;
+  NftCounters counters_;
   NftMonitor monitor_;
   RulesetSpec spec_;
   // Those of Change that the monitor has not told of yet.

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "filter/blockers.h"
-#include "filter/rules.h"
+#include "daemon/filter/blockers.h"
+#include "daemon/filter/rules.h"
 
 namespace svnet {
 

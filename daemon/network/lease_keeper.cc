@@ -118,6 +118,13 @@ std::vector<Condition> LeaseKeeper::Conditions() const {
   return conditions;
 }
 
+NetworkHealth LeaseKeeper::Health() const {
+  const bool in_use = leases_.size() > 0;
+  return {.network = !in_use || setup_.NetworkStands(),
+          .firewall = !in_use || setup_.RulesStand(),
+          .monitor = !resync_};  // it was to be read anew, and could not be
+}
+
 void LeaseKeeper::Add(const Lease& lease, Process process) {
   leases_.Insert(lease);
   pool_.Take(lease.ip).IgnoreError();

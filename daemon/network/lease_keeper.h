@@ -22,6 +22,7 @@
 #include "daemon/network/dying.h"
 #include "daemon/network/lease_table.h"
 #include "daemon/network/lifetimes.h"
+#include "daemon/network/network_health.h"
 #include "daemon/network/network_setup.h"
 #include "daemon/network/repair_limit.h"
 #include "daemon/network/tap_event.h"
@@ -65,6 +66,9 @@ class LeaseKeeper {
   size_t ports() const { return ports_.size(); }
   // What is not as it should be, besides what NetworkSetup::Observe finds.
   std::vector<Condition> Conditions() const;
+
+  // After a CatchUp.
+  NetworkHealth Health() const;
 
   // A lease whose TAP was just made; `process` is that of its lifetime, without a pidfd if
   // it has none.

@@ -120,8 +120,10 @@ void LeaseKeeper::RepairNetwork() {
   }
   if (ensured->repaired.empty()) return;
   limit_.Note(kNetwork, clock_());
-  publish_(
-      {.type = TapEvent::Type::kRepaired, .lease = std::nullopt, .message = ensured->repaired});
+  publish_({.type = TapEvent::Type::kRepaired,
+            .lease = std::nullopt,
+            .message = ensured->repaired,
+            .repaired = ensured->repaired_things});
 }
 
 // The notification may be old: so it looks.
@@ -146,7 +148,8 @@ void LeaseKeeper::RepairTap(Ifindex tap, const std::string& known) {
   }
   lease->pinned = *pinned;
   lease->bridge = setup_.bridge();
-  publish_({.type = TapEvent::Type::kRepaired, .lease = *lease, .message = drift});
+  publish_(
+      {.type = TapEvent::Type::kRepaired, .lease = *lease, .message = drift, .repaired = {"tap"}});
 }
 
 void LeaseKeeper::EndOver() {

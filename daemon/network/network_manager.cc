@@ -90,6 +90,7 @@ NetworkManager::NetworkManager(const NetworkSettings& settings, const Parts& par
     : settings_(settings),
       clock_(parts.clock),
       on_event_(parts.on_event),
+      on_health_(parts.on_health),
       kernel_(parts.kernel),
       reaper_(parts.reaper),
       firewall_(parts.firewall),
@@ -110,7 +111,9 @@ absl::Status NetworkManager::Begin() {
   };
   SVNET_ASSIGN_OR_RETURN(
       keeper_, LeaseKeeper::Create(settings_, kernel_, firewall_, coexistence_, clock_, publish));
-  SVNET_RETURN_IF_ERROR(keeper_->Begin());
+  const absl::Status begun = keeper_->Begin();
+  ReportHealth();
+  SVNET_RETURN_IF_ERROR(begun);
   if (coexistence_ == nullptr) return absl::OkStatus();
   coexistence_->SetPublish([this, publish](const TapEvent& event) {
     MutexLock lock(&mutex_);
@@ -118,6 +121,19 @@ absl::Status NetworkManager::Begin() {
   });
   if (keeper_->setup().bridge() != 0) Serve();
   return absl::OkStatus();
+}
+
+absl::Status NetworkManager::CatchUp() {
+  const absl::Status caught_up = keeper_->CatchUp();
+  ReportHealth();
+  return caught_up;
+}
+
+void NetworkManager::ReportHealth() {
+  const NetworkHealth health = keeper_->Health();
+  if (reported_ == health) return;
+  reported_ = health;
+  on_health_(health);
 }
 
 void NetworkManager::Serve() {
@@ -178,8 +194,9 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
     keeper_->LookAt(standing->ifindex);
     return *standing;
   }
-  SVNET_ASSIGN_OR_RETURN(const Lease lease, MakeTap(caller, key, exact));
-  keeper_->Add(lease, std::move(process));
+  const absl::StatusOr<Lease> lease = MakeTap(caller, key, exact);
+  if (lease.ok()) keeper_->Add(*lease, std::move(process));
+  ReportHealth();
   return lease;
 }
 
@@ -351,6 +368,23 @@ absl::StatusOr<NetworkStatus> NetworkManager::GetNetwork() {
 
 absl::StatusOr<NetworkStatus> NetworkManager::GetOwnNetwork() {
   MutexLock lock(&mutex_);
+  return Observe();
+}
+
+absl::StatusOr<NetworkMeasures> NetworkManager::Measure() {
+  MutexLock lock(&mutex_);
+  NetworkMeasures measures;
+  SVNET_ASSIGN_OR_RETURN(measures.status, Observe());
+  SVNET_ASSIGN_OR_RETURN(measures.drops, firewall_->ReadDrops());
+  const auto& leases = keeper_->leases().all();
+  measures.attached = static_cast<uint32_t>(std::count_if(
+      leases.begin(), leases.end(), [](const auto& each) { return each.second.attached; }));
+  measures.dying = static_cast<uint32_t>(keeper_->dying().size());
+  measures.watchers = static_cast<uint32_t>(watchers_.count());
+  return measures;
+}
+
+absl::StatusOr<NetworkStatus> NetworkManager::Observe() {
   SVNET_RETURN_IF_ERROR(BeginCall());
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
   NetworkStatus status;
@@ -392,7 +426,7 @@ int NetworkManager::attention_fd() {
 
 absl::Status NetworkManager::BeginCall() {
   last_call_ = absl::ToUnixNanos(clock_());
-  return keeper_->CatchUp();
+  return CatchUp();
 }
 
 absl::Duration NetworkManager::BusyFor() const {
@@ -402,7 +436,7 @@ absl::Duration NetworkManager::BusyFor() const {
 bool NetworkManager::Attend() {
   MutexLock lock(&mutex_);
   // What it cannot do now it tries again by itself.
-  keeper_->CatchUp().IgnoreError();
+  CatchUp().IgnoreError();
   changed_.notify_all();
   return keeper_->hears();
 }

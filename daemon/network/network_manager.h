@@ -30,6 +30,7 @@
 #include "daemon/network/ids.h"
 #include "daemon/network/lease.h"
 #include "daemon/network/lease_keeper.h"
+#include "daemon/network/network_health.h"
 #include "daemon/network/network_setup.h"
 #include "daemon/network/watchers.h"
 
@@ -81,6 +82,15 @@ struct NetworkStatus {
   uint32_t addresses_reaping = 0;  // by TAPs that are dying
 };
 
+// What there is to count (GetNetwork's, and more).
+struct NetworkMeasures {
+  NetworkStatus status;
+  uint32_t attached = 0;  // leases whose TAP a VMM holds open
+  uint32_t dying = 0;     // TAPs that are cut off and not yet destroyed
+  uint32_t watchers = 0;
+  std::vector<DropCount> drops;
+};
+
 // One network and its leases.
 //
 // The kernel is the store: a lease is a TAP with an alias of ours, and what is kept
@@ -104,6 +114,8 @@ class NetworkManager {
     LeaseKeeper::Clock clock;  // MonotonicNow
     // Is told what svnetd did unasked; must not call back.
     LeaseKeeper::Publish on_event;
+    // Is told how the network is, at first and when that changes; must not call back.
+    std::function<void(const NetworkHealth&)> on_health = [](const NetworkHealth&) {};
   };
 
   // Adopts what an earlier svnetd left, and if there are leases makes sure that their
@@ -127,6 +139,7 @@ class NetworkManager {
   absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const std::optional<LinkName>& after,
                                      size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<NetworkStatus> GetNetwork() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<NetworkMeasures> Measure() ABSL_LOCKS_EXCLUDED(mutex_);
   // What stands now, and then what happens. `wake`: see Watch.
   absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const Caller& caller, std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -166,6 +179,11 @@ class NetworkManager {
   NetworkManager(const NetworkSettings& settings, const Parts& parts);
 
   absl::Status Begin() ABSL_LOCKS_EXCLUDED(mutex_);
+  // As LeaseKeeper has it, and says how things then are.
+  absl::Status CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  absl::StatusOr<NetworkStatus> Observe() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // The caller's lease, or any for an administrator; nullptr if there is none.
   absl::StatusOr<const Lease*> FindLease(const Caller& caller, const LeaseSelector& selector)
@@ -213,6 +231,7 @@ class NetworkManager {
   const NetworkSettings settings_;
   const LeaseKeeper::Clock clock_;
   const LeaseKeeper::Publish on_event_;
+  const std::function<void(const NetworkHealth&)> on_health_;
   std::function<void()> on_reaped_;
   std::atomic<int64_t> last_call_ = 0;  // nanoseconds of clock_
 
@@ -221,10 +240,11 @@ class NetworkManager {
   Kernel* const kernel_ ABSL_PT_GUARDED_BY(mutex_);
   // Used by Reap for what it has taken, and by others while nothing is taken.
   Reaper* const reaper_;
-  Firewall* const firewall_;
+  Firewall* const firewall_ ABSL_PT_GUARDED_BY(mutex_);
   Coexistence* const coexistence_;
   Watchers watchers_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<LeaseKeeper> keeper_ ABSL_GUARDED_BY(mutex_);
+  std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool serves_ ABSL_GUARDED_BY(mutex_) = false;  // Coexistence knows
 };

@@ -92,7 +92,7 @@ absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::MakeStand(const LeaseTable& 
     SVNET_RETURN_IF_ERROR(EnsureNeighbours(ensured.bridge.ifindex, leases));
   }
   std::move(undo).Cancel();
-  ensured.repaired = Describe(ensured, was_renamed, forwarding_was_off);
+  Describe(was_renamed, forwarding_was_off, &ensured);
   return ensured;
 }
 
@@ -122,18 +122,25 @@ absl::StatusOr<bool> NetworkSetup::EnsureName() {
   return true;
 }
 
-std::string NetworkSetup::Describe(const Ensured& ensured, bool was_renamed,
-                                   bool forwarding_was_off) {
+void NetworkSetup::Describe(bool was_renamed, bool forwarding_was_off, Ensured* ensured) {
   std::vector<absl::string_view> repaired;
-  const Bridge& bridge = ensured.bridge;
+  const Bridge& bridge = ensured->bridge;
   if (was_renamed) repaired.push_back("the bridge had another name");
   if (bridge.made) repaired.push_back("the bridge was gone");
   if (bridge.brought_up && !bridge.made) repaired.push_back("the bridge was down");
   if (bridge.given_address && !bridge.made) repaired.push_back("the bridge had lost its address");
   if (bridge.given_mtu) repaired.push_back("the bridge had another MTU");
-  if (forwarding_was_off) repaired.push_back("net.ipv4.ip_forward was 0");
-  if (ensured.applied_rules && !bridge.made) repaired.push_back("the nftables rules were changed");
-  return absl::StrJoin(repaired, ", ");
+  std::vector<absl::string_view>& things = ensured->repaired_things;
+  if (!repaired.empty()) things.push_back("bridge");
+  if (forwarding_was_off) {
+    repaired.push_back("net.ipv4.ip_forward was 0");
+    things.push_back("forwarding");
+  }
+  if (ensured->applied_rules && !bridge.made) {
+    repaired.push_back("the nftables rules were changed");
+    things.push_back("rules");
+  }
+  ensured->repaired = absl::StrJoin(repaired, ", ");
 }
 
 absl::StatusOr<bool> NetworkSetup::EnsureForwarding() {

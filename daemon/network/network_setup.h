@@ -43,6 +43,8 @@ class NetworkSetup {
     bool in_use = false;
     // What was not as it should be and now is, for people; empty: nothing.
     std::string repaired;
+    // The same, as TapEvent has it.
+    std::vector<absl::string_view> repaired_things;
   };
   // Makes it all stand, and every lease guarded; costs nothing if it does. While there
   // are leases the MTU of a bridge that stands is kept. An error leaves nothing that was
@@ -67,6 +69,8 @@ class NetworkSetup {
   void SuspectAll();
   // Whether Ensure would do anything but answer.
   bool IsSuspect() const { return !bridge_stands_ || !rules_stand_ || !neighbours_stand_; }
+  bool NetworkStands() const { return bridge_stands_ && neighbours_stand_; }
+  bool RulesStand() const { return rules_stand_; }
   // The bridge as it last stood; 0 if it never did.
   Ifindex bridge() const { return standing_.has_value() ? standing_->ifindex : 0; }
   // Whether a link is the bridge that stands, or would be it, and not as it was.
@@ -96,8 +100,8 @@ class NetworkSetup {
   absl::StatusOr<Status> Observe(const std::vector<Link>& links, bool in_use);
 
  private:
-  // What EnsureBridge and the rest did, in words, where leases needed it.
-  static std::string Describe(const Ensured& ensured, bool was_renamed, bool forwarding_was_off);
+  // Says in `ensured` what EnsureBridge and the rest did, where leases needed it.
+  static void Describe(bool was_renamed, bool forwarding_was_off, Ensured* ensured);
   // Than the one that the rules were made for.
   bool IsAnother(const Bridge& bridge) const;
   absl::StatusOr<bool> EnsureForwarding();

@@ -3,6 +3,9 @@
 
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
 
 #include "daemon/network/lease.h"
 
@@ -21,6 +24,8 @@ struct TapEvent {
   Type type;
   std::optional<Lease> lease;  // as it was right after; nullopt: it is about the network
   std::string message;         // what and why; empty where a caller asked for it
+  // kRepaired: of what, of a closed set: "bridge", "forwarding", "rules", "tap".
+  std::vector<absl::string_view> repaired;
 };
 
 }  // namespace svnet

@@ -42,7 +42,8 @@ UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }  // namespace
 
 AcceptLoop::AcceptLoop(UniqueFd epoll, UniqueFd spare, int listening, int wake,
-                       const AdmissionRules& rules, size_t max_connections, CallerServers* servers)
+                       const AdmissionRules& rules, size_t max_connections, CallerServers* servers,
+                       ConnectionMetrics* metrics)
     : epoll_(std::move(epoll)),
       spare_(std::move(spare)),
       listening_(listening),
@@ -50,16 +51,18 @@ AcceptLoop::AcceptLoop(UniqueFd epoll, UniqueFd spare, int listening, int wake,
       rules_(rules),
       max_connections_(max_connections),
       servers_(servers),
+      metrics_(metrics),
       next_number_(kFirstConnection) {}
 
 absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(int listening, int wake,
                                                                const AdmissionRules& rules,
                                                                size_t max_connections,
-                                                               CallerServers* servers) {
+                                                               CallerServers* servers,
+                                                               ConnectionMetrics* metrics) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll_create1");
   std::unique_ptr<AcceptLoop> loop(new AcceptLoop(std::move(epoll), OpenSpare(), listening, wake,
-                                                  rules, max_connections, servers));
+                                                  rules, max_connections, servers, metrics));
   SVNET_RETURN_IF_ERROR(loop->Watch(EPOLL_CTL_ADD, listening, kListening, EPOLLIN));
   SVNET_RETURN_IF_ERROR(loop->Watch(EPOLL_CTL_ADD, wake, kWake, EPOLLIN));
   return loop;
@@ -167,6 +170,7 @@ absl::Status AcceptLoop::Admit(UniqueFd fd) {
       Watch(EPOLL_CTL_ADD, connection.fd.get(), number, EPOLLIN | EPOLLRDHUP | EPOLLET));
   Count& count = counts_[peer.uid];
   ++(connection.verdict.ok() ? count.admitted : count.refused);
+  metrics_->Opened(connection.caller, connection.verdict);
   deadlines_.push_back({.when = now + kPatience, .connection = number});
   connections_.emplace(number, std::move(connection));
   return absl::OkStatus();
@@ -218,6 +222,7 @@ void AcceptLoop::Close(Connections::iterator found) {
   const auto count = counts_.find(connection.caller.uid);
   --(connection.verdict.ok() ? count->second.admitted : count->second.refused);
   if (count->second.admitted + count->second.refused == 0) counts_.erase(count);
+  metrics_->Closed(connection.caller, connection.verdict);
   if (connection.served) servers_->Closed(connection.caller, connection.verdict);
   shutdown(connection.fd.get(), SHUT_RDWR);  // gRPC's duplicate sees it too
   // To close it would not take it out of the epoll set, as long as that duplicate is open.

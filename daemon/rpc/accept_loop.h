@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/metrics/connection_metrics.h"
 #include "daemon/network/caller.h"
 #include "daemon/rpc/admission.h"
 #include "daemon/rpc/caller_servers.h"
@@ -23,12 +24,13 @@ namespace svnet {
 class AcceptLoop {
  public:
   // `listening`: a listening, non-blocking socket. `wake`: when there is something to
-  // read from it, Run returns. Both, and `servers`, must outlive it. At most
+  // read from it, Run returns. Both, `servers` and `metrics` must outlive it. At most
   // `max_connections` at a time, root's not counted.
   static absl::StatusOr<std::unique_ptr<AcceptLoop>> Create(int listening, int wake,
                                                             const AdmissionRules& rules,
                                                             size_t max_connections,
-                                                            CallerServers* servers);
+                                                            CallerServers* servers,
+                                                            ConnectionMetrics* metrics);
 
   // Until `wake`; may be called again. An error is one that leaves nothing to go on with.
   absl::Status Run();
@@ -77,7 +79,7 @@ class AcceptLoop {
   };
 
   AcceptLoop(UniqueFd epoll, UniqueFd spare, int listening, int wake, const AdmissionRules& rules,
-             size_t max_connections, CallerServers* servers);
+             size_t max_connections, CallerServers* servers, ConnectionMetrics* metrics);
 
   absl::Status Watch(int operation, int fd, uint64_t number, uint32_t events);
   // Waits for events, no longer than `timeout`, and handles them. Whether `wake` was one.
@@ -104,6 +106,7 @@ class AcceptLoop {
   AdmissionRules rules_;
   size_t max_connections_;
   CallerServers* const servers_;
+  ConnectionMetrics* const metrics_;
   Connections connections_;
   std::map<uid_t, Count> counts_;
   std::deque<Deadline> deadlines_;  // in order

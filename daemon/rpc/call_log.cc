@@ -1,7 +1,5 @@
 #include "daemon/rpc/call_log.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "absl/strings/match.h"
@@ -37,20 +35,26 @@ bool RefusalLimit::Allow(absl::Time now, uint64_t* left_out) {
   return true;
 }
 
-void CallLog::Write(absl::string_view method, absl::string_view details,
-                    const absl::Status& status) {
+void CallLog::Write(absl::string_view method, const LogLine& details, const absl::Status& status) {
   uint64_t left_out = 0;
   if (!status.ok() && !caller_.administrator) {
     MutexLock lock(&mutex_);
     if (!refusals_.Allow(absl::Now(), &left_out)) return;
   }
-  if (left_out > 0) spdlog::info("uid={}: {} more refusals, left out here", caller_.uid, left_out);
-  std::string line = absl::StrCat(method, " uid=", caller_.uid, details);
-  if (!status.ok()) {
-    absl::StrAppend(&line, ": ", ReasonName(ReasonOf(status).value_or(Reason::kBridgeSetupFailed)),
-                    ": ", status.message());
+  if (left_out > 0) {
+    WriteLine(spdlog::level::info,
+              absl::StrCat("uid=", caller_.uid, ": ", left_out, " more refusals, left out here"),
+              {.caller = caller_.uid});
   }
-  spdlog::log(LevelOf(method, status), "{}", line);
+  std::string text = absl::StrCat(method, " uid=", caller_.uid, details.text);
+  LogFields fields = details.fields;
+  fields.caller = caller_.uid;
+  if (!status.ok()) {
+    const Reason reason = ReasonOf(status).value_or(Reason::kBridgeSetupFailed);
+    absl::StrAppend(&text, ": ", ReasonName(reason), ": ", status.message());
+    fields.reason = std::string(ReasonName(reason));
+  }
+  WriteLine(LevelOf(method, status), text, fields);
 }
 
 }  // namespace svnet

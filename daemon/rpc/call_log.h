@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "daemon/base/mutex.h"
 #include "daemon/network/caller.h"
+#include "daemon/rpc/log_fields.h"
 
 namespace svnet {
 
@@ -36,7 +37,7 @@ class CallLog {
   explicit CallLog(const Caller& caller) : caller_(caller) {}
 
   // `details`: what the line says of the request and of the effect (NetworkCalls).
-  void Write(absl::string_view method, absl::string_view details, const absl::Status& status)
+  void Write(absl::string_view method, const LogLine& details, const absl::Status& status)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -40,10 +40,19 @@ absl::StatusOr<CallerServers::Server*> CallerServers::FindOrStart(const Caller& 
                                                                   const absl::Status& verdict) {
   const Key key(caller, verdict.ToString());
   if (const auto found = servers_.find(key); found != servers_.end()) return &found->second;
+  auto reflection = std::make_unique<ReflectionStreams>(caller, verdict, &reflection_limit_);
   Server server = {
-      .service = std::make_unique<NetworkService>(caller, verdict, manager_, &queue_, &pump_)};
+      .service =
+          std::make_unique<NetworkService>(caller, verdict, manager_, metrics_, &queue_, &pump_),
+      .health = std::make_unique<HealthService>(caller, verdict, health_, &pump_),
+      .reflection_v1 = std::make_unique<ReflectionServiceV1>(reflection.get()),
+      .reflection_v1alpha = std::make_unique<ReflectionServiceV1Alpha>(reflection.get())};
+  server.reflection = std::move(reflection);
   grpc::ServerBuilder builder;
   builder.RegisterService(server.service.get());
+  builder.RegisterService(server.health.get());
+  builder.RegisterService(server.reflection_v1.get());
+  builder.RegisterService(server.reflection_v1alpha.get());
   builder.SetMaxReceiveMessageSize(kMaxMessage);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadata);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
@@ -56,7 +65,9 @@ absl::StatusOr<CallerServers::Server*> CallerServers::FindOrStart(const Caller& 
 
 void CallerServers::FinishCalls(absl::Time deadline) {
   queue_.CloseAndWait(deadline);
-  manager_->EndWatches(absl::UnavailableError("svnetd is shutting down"));
+  const absl::Status why = absl::UnavailableError("svnetd is shutting down");
+  manager_->EndWatches(why);
+  health_->EndWatches(why);
   // Who does not read does not hear it.
   pump_.WaitForStreams(absl::Now() + kPatienceWithWatchers);
 }
@@ -81,7 +92,7 @@ void CallerServers::StopLongestIdle() {
   auto longest = servers_.end();
   for (auto each = servers_.begin(); each != servers_.end(); ++each) {
     // To stop one whose calls run would wait for them.
-    if (each->second.connections > 0 || !each->second.service->IsQuiet()) continue;
+    if (each->second.connections > 0 || !each->second.IsQuiet()) continue;
     ++idle;
     if (longest == servers_.end() || each->second.last_used < longest->second.last_used) {
       longest = each;

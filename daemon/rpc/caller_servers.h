@@ -13,10 +13,15 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_manager.h"
 #include "daemon/rpc/call_queue.h"
+#include "daemon/rpc/health_board.h"
+#include "daemon/rpc/health_service.h"
 #include "daemon/rpc/network_service.h"
+#include "daemon/rpc/reflection_service.h"
+#include "daemon/rpc/stream_limit.h"
 
 namespace svnet {
 
@@ -25,8 +30,9 @@ namespace svnet {
 // threads are no concern of the owner).
 class CallerServers {
  public:
-  // `manager` must outlive it.
-  explicit CallerServers(NetworkManager* manager) : manager_(manager) {}
+  // All must outlive it.
+  CallerServers(NetworkManager* manager, Metrics* metrics, HealthBoard* health)
+      : manager_(manager), metrics_(metrics), health_(health) {}
   ~CallerServers();
 
   // Serves `caller` on that connected, non-blocking socket, until either side closes
@@ -49,10 +55,19 @@ class CallerServers {
 
  private:
   struct Server {
-    std::unique_ptr<NetworkService> service;  // outlives the server
+    // The services outlive the server.
+    std::unique_ptr<NetworkService> service;
+    std::unique_ptr<HealthService> health;
+    std::unique_ptr<ReflectionStreams> reflection;
+    std::unique_ptr<ReflectionServiceV1> reflection_v1;
+    std::unique_ptr<ReflectionServiceV1Alpha> reflection_v1alpha;
     std::unique_ptr<grpc::Server> server;
     int connections = 0;
     uint64_t last_used = 0;  // as clock_ counts
+
+    bool IsQuiet() const {
+      return service->IsQuiet() && health->IsQuiet() && reflection->IsQuiet();
+    }
   };
 
   // A caller, and the text of the verdict.
@@ -66,6 +81,9 @@ class CallerServers {
   static constexpr size_t kMaxIdle = 16;
 
   NetworkManager* const manager_;
+  Metrics* const metrics_;
+  HealthBoard* const health_;
+  StreamLimit reflection_limit_;
   std::map<Key, Server> servers_;
   std::atomic<bool> probe_has_run_ = true;  // AreCallsRun's
   // Their threads end before the services go that their calls are of.

@@ -10,9 +10,9 @@ namespace svnet {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  // Nobody's decision: svnetd is on its way out.
-  if (absl::IsUnavailable(status) && !ReasonOf(status).has_value()) {
-    return {grpc::StatusCode::UNAVAILABLE, std::string(status.message())};
+  // Nobody's decision: svnetd is on its way out, or the caller has gone.
+  if ((absl::IsUnavailable(status) || absl::IsCancelled(status)) && !ReasonOf(status).has_value()) {
+    return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
   }
   const Reason reason = ReasonOf(status).value_or(Reason::kBridgeSetupFailed);
   google::rpc::ErrorInfo info;

@@ -1,10 +1,9 @@
 #include "daemon/rpc/event_log.h"
 
-#include <spdlog/spdlog.h>
-
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/rpc/log_fields.h"
 
 namespace svnet {
 namespace {
@@ -36,8 +35,10 @@ void LogEvent(const TapEvent& event) {
                     " iface=", event.lease->key.iface.text(), " ip=", event.lease->ip.ToString(),
                     " owner=", event.lease->key.owner);
   }
+  const LogFields fields = event.lease.has_value() ? FieldsOf(*event.lease) : LogFields();
   const bool failed = event.type == TapEvent::Type::kFailed;
-  spdlog::log(failed ? spdlog::level::err : spdlog::level::info, "{}: {}", line, event.message);
+  WriteLine(failed ? spdlog::level::err : spdlog::level::info,
+            absl::StrCat(line, ": ", event.message), fields);
 }
 
 }  // namespace svnet

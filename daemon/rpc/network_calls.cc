@@ -4,6 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/rpc/conversions.h"
@@ -15,37 +16,39 @@ constexpr size_t kMaxLogged = 64;  // bytes of one field
 
 // " vm=vm1"; nothing if the field is unset. It is as the caller sent it, before any
 // check: what is no plain name is escaped, cut and quoted, and so cannot pass for
-// another field or another line.
-void LogField(std::string* log, absl::string_view name, absl::string_view value) {
+// another field or another line; `field` gets only what is one.
+void LogField(LogLine* log, absl::string_view name, absl::string_view value, std::string* field) {
   if (value.empty()) return;
   if (IsPlainName(value, kMaxLogged)) {
-    absl::StrAppend(log, " ", name, "=", value);
+    absl::StrAppend(&log->text, " ", name, "=", value);
+    *field = std::string(value);
   } else {
-    absl::StrAppend(log, " ", name, "=\"", absl::CHexEscape(value.substr(0, kMaxLogged)), "\"",
-                    value.size() > kMaxLogged ? "..." : "");
+    absl::StrAppend(&log->text, " ", name, "=\"", absl::CHexEscape(value.substr(0, kMaxLogged)),
+                    "\"", value.size() > kMaxLogged ? "..." : "");
   }
 }
 
 template <typename Request>
-void LogLease(std::string* log, const Request& request) {
-  LogField(log, "vm", request.vm_id());
-  LogField(log, "iface", request.iface_id());
+void LogIds(LogLine* log, const Request& request) {
+  LogField(log, "vm", request.vm_id(), &log->fields.vm);
+  LogField(log, "iface", request.iface_id(), &log->fields.iface);
 }
 
 template <typename Request>
-void LogSelector(std::string* log, const Request& request) {
-  LogLease(log, request);
-  LogField(log, "tap", request.tap_name());
+void LogSelector(LogLine* log, const Request& request) {
+  LogIds(log, request);
+  LogField(log, "tap", request.tap_name(), &log->fields.tap);
 }
 
 }  // namespace
 
 absl::StatusOr<v1::CreateTapResponse> NetworkCalls::CreateTap(const v1::CreateTapRequest& request,
-                                                              std::string* log) {
-  LogLease(log, request);
+                                                              LogLine* log) {
+  LogIds(log, request);
   SVNET_ASSIGN_OR_RETURN(const TapRequest tap, FromProto(request));
   SVNET_ASSIGN_OR_RETURN(const Lease lease, manager_->CreateTap(caller_, tap));
-  absl::StrAppend(log, " tap=", lease.tap.text(), " ip=", lease.ip.ToString(),
+  log->fields = FieldsOf(lease);
+  absl::StrAppend(&log->text, " tap=", lease.tap.text(), " ip=", lease.ip.ToString(),
                   " mac=", lease.mac.ToString(), " owner=", lease.key.owner);
   v1::CreateTapResponse response;
   *response.mutable_tap() = ToProto(lease, manager_->settings().prefix);
@@ -53,15 +56,16 @@ absl::StatusOr<v1::CreateTapResponse> NetworkCalls::CreateTap(const v1::CreateTa
 }
 
 absl::StatusOr<v1::RemoveTapResponse> NetworkCalls::RemoveTap(const v1::RemoveTapRequest& request,
-                                                              std::string* log) {
+                                                              LogLine* log) {
   LogSelector(log, request);
   SVNET_ASSIGN_OR_RETURN(const LeaseSelector selector, FromProto(request));
   SVNET_ASSIGN_OR_RETURN(const std::optional<Lease> lease, manager_->RemoveTap(caller_, selector));
   if (lease.has_value()) {
-    absl::StrAppend(log, " removed=", lease->tap.text(), " ip=", lease->ip.ToString(),
+    log->fields = FieldsOf(*lease);
+    absl::StrAppend(&log->text, " removed=", lease->tap.text(), " ip=", lease->ip.ToString(),
                     " owner=", lease->key.owner);
   } else {
-    absl::StrAppend(log, " removed=nothing");
+    absl::StrAppend(&log->text, " removed=nothing");
   }
   v1::RemoveTapResponse response;
   response.set_removed(lease.has_value());
@@ -69,7 +73,7 @@ absl::StatusOr<v1::RemoveTapResponse> NetworkCalls::RemoveTap(const v1::RemoveTa
 }
 
 absl::StatusOr<v1::GetBootArgsResponse> NetworkCalls::GetBootArgs(
-    const v1::GetBootArgsRequest& request, std::string* log) {
+    const v1::GetBootArgsRequest& request, LogLine* log) {
   LogSelector(log, request);
   SVNET_ASSIGN_OR_RETURN(const BootArgsRequest boot_args, FromProto(request));
   v1::GetBootArgsResponse response;
@@ -78,25 +82,37 @@ absl::StatusOr<v1::GetBootArgsResponse> NetworkCalls::GetBootArgs(
 }
 
 absl::StatusOr<v1::CleanupResponse> NetworkCalls::Cleanup(const v1::CleanupRequest& request,
-                                                          std::string* log) {
+                                                          LogLine* log) {
   SVNET_ASSIGN_OR_RETURN(const CleanupScope scope, FromProto(request));
-  absl::StrAppend(log, " scope=", scope == CleanupScope::kNetwork ? "network" : "caller");
+  absl::StrAppend(&log->text, " scope=", scope == CleanupScope::kNetwork ? "network" : "caller");
   SVNET_ASSIGN_OR_RETURN(const CleanupResult result, manager_->Cleanup(caller_, scope));
-  absl::StrAppend(log, " taps_removed=", result.taps_removed);
+  absl::StrAppend(&log->text, " taps_removed=", result.taps_removed);
   return ToProto(result);
 }
 
 absl::StatusOr<v1::ListTapsResponse> NetworkCalls::ListTaps(const v1::ListTapsRequest& request,
-                                                            std::string* /*log*/) {
+                                                            LogLine* /*log*/) {
   SVNET_ASSIGN_OR_RETURN(const ListRequest list, FromProto(request));
   SVNET_ASSIGN_OR_RETURN(const LeasePage page, manager_->ListTaps(caller_, list.after, list.limit));
   return ToProto(page, manager_->settings().prefix);
 }
 
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
-    const v1::GetNetworkRequest& /*request*/, std::string* /*log*/) {
+    const v1::GetNetworkRequest& /*request*/, LogLine* /*log*/) {
   SVNET_ASSIGN_OR_RETURN(const NetworkStatus status, manager_->GetNetwork());
   return ToProto(status, manager_->settings());
+}
+
+absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
+    const v1::GetMetricsRequest& /*request*/, LogLine* /*log*/) {
+  if (!caller_.administrator) {
+    return Error(Reason::kPermissionDenied,
+                 "metrics tell of everybody's calls and leases, and are for administrators: root, "
+                 "and the members of `admin_groups`");
+  }
+  v1::GetMetricsResponse response;
+  response.set_text(metrics_->Render());
+  return response;
 }
 
 absl::StatusOr<std::shared_ptr<Watch>> NetworkCalls::WatchTaps(std::function<void()> wake) {

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_manager.h"
+#include "daemon/rpc/log_fields.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet {
@@ -17,21 +19,22 @@ namespace svnet {
 // request and of the effect; text of the caller's is escaped.
 class NetworkCalls {
  public:
-  // `manager` must outlive it.
-  NetworkCalls(const Caller& caller, NetworkManager* manager)
-      : caller_(caller), manager_(manager) {}
+  // `manager` and `metrics` must outlive it.
+  NetworkCalls(const Caller& caller, NetworkManager* manager, Metrics* metrics)
+      : caller_(caller), manager_(manager), metrics_(metrics) {}
 
   absl::StatusOr<v1::CreateTapResponse> CreateTap(const v1::CreateTapRequest& request,
-                                                  std::string* log);
+                                                  LogLine* log);
   absl::StatusOr<v1::RemoveTapResponse> RemoveTap(const v1::RemoveTapRequest& request,
-                                                  std::string* log);
+                                                  LogLine* log);
   absl::StatusOr<v1::GetBootArgsResponse> GetBootArgs(const v1::GetBootArgsRequest& request,
-                                                      std::string* log);
-  absl::StatusOr<v1::CleanupResponse> Cleanup(const v1::CleanupRequest& request, std::string* log);
-  absl::StatusOr<v1::ListTapsResponse> ListTaps(const v1::ListTapsRequest& request,
-                                                std::string* log);
+                                                      LogLine* log);
+  absl::StatusOr<v1::CleanupResponse> Cleanup(const v1::CleanupRequest& request, LogLine* log);
+  absl::StatusOr<v1::ListTapsResponse> ListTaps(const v1::ListTapsRequest& request, LogLine* log);
   absl::StatusOr<v1::GetNetworkResponse> GetNetwork(const v1::GetNetworkRequest& request,
-                                                    std::string* log);
+                                                    LogLine* log);
+  absl::StatusOr<v1::GetMetricsResponse> GetMetrics(const v1::GetMetricsRequest& request,
+                                                    LogLine* log);
 
   // See NetworkManager::WatchTaps.
   absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(std::function<void()> wake);
@@ -42,6 +45,7 @@ class NetworkCalls {
  private:
   const Caller caller_;
   NetworkManager* const manager_;
+  Metrics* const metrics_;
 };
 
 }  // namespace svnet

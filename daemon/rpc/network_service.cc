@@ -3,9 +3,11 @@
 #include <google/protobuf/empty.pb.h>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/rpc/error_details.h"
+#include "daemon/rpc/tap_events.h"
 #include "daemon/rpc/watch_stream.h"
 
 namespace svnet {
@@ -67,25 +69,22 @@ absl::Status NetworkService::Check(const grpc::ByteBuffer& request) const {
                                                     " bytes, and may have ", kMaxRequestSize));
 }
 
-grpc::Status NetworkService::Refuse(absl::string_view name, const absl::Status& status) {
-  log_.Write(name, "", status);
-  return ToGrpcStatus(status);
-}
-
 template <typename Request, typename Response>
-std::optional<grpc::Status> NetworkService::Run(Method<Request, Response> method,
+std::optional<absl::Status> NetworkService::Run(Method<Request, Response> method,
                                                 absl::string_view name,
                                                 const grpc::ByteBuffer& bytes, bool must_end,
                                                 grpc::ByteBuffer* answer) {
   Request request;
-  std::string details;
+  LogLine line;
   const absl::StatusOr<Response> response =
-      ParseBytes(bytes, &request) ? (calls_.*method)(request, &details) : ExplainUnparsable(bytes);
+      ParseBytes(bytes, &request) ? (calls_.*method)(request, &line) : ExplainUnparsable(bytes);
   if (!must_end && IsPassing(response.status())) return std::nullopt;
-  log_.Write(name, details, response.status());
-  if (!response.ok()) return ToGrpcStatus(response.status());
+  log_.Write(name, line, response.status());
+  if (!response.ok()) return response.status();
   bool own_buffer = false;
-  return grpc::SerializationTraits<Response>::Serialize(*response, answer, &own_buffer);
+  // Fails only without memory, and then gRPC's own allocations have ended svnetd before.
+  grpc::SerializationTraits<Response>::Serialize(*response, answer, &own_buffer);
+  return absl::OkStatus();
 }
 
 template <typename Request, typename Response>
@@ -94,21 +93,30 @@ grpc::ServerUnaryReactor* NetworkService::Answer(grpc::CallbackServerContext* co
                                                  absl::string_view name,
                                                  const grpc::ByteBuffer* request,
                                                  grpc::ByteBuffer* response) {
-  const auto answer_now = [context](const grpc::Status& status) {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(status);
+  const absl::Time since = MonotonicNow();
+  const auto finish = [=, this](grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
+    metrics_->Answered(name, status, MonotonicNow() - since);
+    reactor->Finish(ToGrpcStatus(status));
     return reactor;
   };
-  if (const absl::Status status = Check(*request); !status.ok()) {
-    return answer_now(Refuse(name, status));
-  }
+  const auto refuse = [&](const absl::Status& status) {
+    log_.Write(name, {}, status);
+    return finish(context->DefaultReactor(), status);
+  };
+  if (const absl::Status status = Check(*request); !status.ok()) return refuse(status);
   auto* reactor = new AcceptedCall(queue_, &unanswered_);
   const auto run = [=, this](const auto& self, int times_parked) -> void {
     // Nobody waits for it any more: then it is not begun.
-    if (context->IsCancelled()) return reactor->Finish(grpc::Status::CANCELLED);
-    const std::optional<grpc::Status> status =
+    if (context->IsCancelled()) {
+      finish(reactor, absl::CancelledError());
+      return;
+    }
+    const std::optional<absl::Status> status =
         Run(method, name, *request, times_parked == kMaxTimesParked, response);
-    if (status.has_value()) return reactor->Finish(*status);
+    if (status.has_value()) {
+      finish(reactor, *status);
+      return;
+    }
     queue_->Park(calls_.caller().uid, [=] { self(self, times_parked + 1); });
   };
   switch (queue_->Submit(calls_.caller().uid, [=] { run(run, 0); })) {
@@ -116,15 +124,14 @@ grpc::ServerUnaryReactor* NetworkService::Answer(grpc::CallbackServerContext* co
       return reactor;
     case CallQueue::Admission::kClosed:
       delete reactor;
-      return answer_now(ToGrpcStatus(ShuttingDown()));
+      return finish(context->DefaultReactor(), ShuttingDown());
     case CallQueue::Admission::kTooMany:
       break;
   }
   delete reactor;
-  return answer_now(
-      Refuse(name, Error(Reason::kQuotaExceeded,
-                         absl::StrCat("uid ", calls_.caller().uid, " has ", CallQueue::kMaxWaiting,
-                                      " calls waiting: wait for some of them to be answered"))));
+  return refuse(Error(Reason::kQuotaExceeded,
+                      absl::StrCat("uid ", calls_.caller().uid, " has ", CallQueue::kMaxWaiting,
+                                   " calls waiting: wait for some of them to be answered")));
 }
 
 grpc::ServerUnaryReactor* NetworkService::CreateTap(grpc::CallbackServerContext* context,
@@ -163,6 +170,12 @@ grpc::ServerUnaryReactor* NetworkService::GetNetwork(grpc::CallbackServerContext
   return Answer(context, &NetworkCalls::GetNetwork, "GetNetwork", request, response);
 }
 
+grpc::ServerUnaryReactor* NetworkService::GetMetrics(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request,
+                                                     grpc::ByteBuffer* response) {
+  return Answer(context, &NetworkCalls::GetMetrics, "GetMetrics", request, response);
+}
+
 grpc::ServerWriteReactor<grpc::ByteBuffer>* NetworkService::WatchTaps(
     grpc::CallbackServerContext* /*context*/, const grpc::ByteBuffer* request) {
   v1::WatchTapsRequest parsed;
@@ -170,13 +183,19 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* NetworkService::WatchTaps(
   if (status.ok() && !ParseBytes(*request, &parsed)) status = ExplainUnparsable(*request);
   if (status.ok()) status = queue_->IsClosed() ? ShuttingDown() : absl::OkStatus();
   if (!status.ok()) {
-    log_.Write("WatchTaps", "", status);
+    log_.Write("WatchTaps", {}, status);
+    metrics_->Begun("WatchTaps", status);
     return new RefusedStream(status);
   }
-  auto* stream = new WatchStream(pump_, calls_.prefix(), &unanswered_);
+  auto* stream = new WatchStream(pump_, &unanswered_);
   const absl::StatusOr<std::shared_ptr<Watch>> watch = calls_.WatchTaps(stream->Waker());
-  log_.Write("WatchTaps", "", watch.status());
-  stream->Begin(watch);
+  log_.Write("WatchTaps", {}, watch.status());
+  metrics_->Begun("WatchTaps", watch.status());
+  if (watch.ok()) {
+    stream->Begin(std::make_shared<TapEvents>(*watch, calls_.prefix()));
+  } else {
+    stream->Begin(watch.status());
+  }
   return stream;
 }
 

@@ -27,17 +27,23 @@ using RawNetworkService = v1::NetworkService::WithRawCallbackMethod_CreateTap<
                 v1::NetworkService::WithRawCallbackMethod_ListTaps<
                     v1::NetworkService::WithRawCallbackMethod_GetNetwork<
                         v1::NetworkService::WithRawCallbackMethod_WatchTaps<
-                            v1::NetworkService::Service>>>>>>>;
+                            v1::NetworkService::WithRawCallbackMethod_GetMetrics<
+                                v1::NetworkService::Service>>>>>>>>;
 
 // Made with the caller's identity: no handler ever looks it up. Logs one line for
-// each call. Thread-safe.
+// each call, and counts it. Thread-safe.
 class NetworkService final : public RawNetworkService {
  public:
-  // `manager`, `queue`, where calls wait for their turn, and `pump`, which moves streams,
-  // must outlive it. If `verdict` is an error, it is the answer to every call.
+  // `manager`, `metrics`, `queue`, where calls wait for their turn, and `pump`, which moves
+  // streams, must outlive it. If `verdict` is an error, it is the answer to every call.
   NetworkService(const Caller& caller, const absl::Status& verdict, NetworkManager* manager,
-                 CallQueue* queue, StreamPump* pump)
-      : calls_(caller, manager), log_(caller), verdict_(verdict), queue_(queue), pump_(pump) {}
+                 Metrics* metrics, CallQueue* queue, StreamPump* pump)
+      : calls_(caller, manager, metrics),
+        log_(caller),
+        verdict_(verdict),
+        metrics_(&metrics->calls()),
+        queue_(queue),
+        pump_(pump) {}
 
   // No call of it is accepted and not yet answered.
   bool IsQuiet() const { return unanswered_ == 0; }
@@ -62,10 +68,13 @@ class NetworkService final : public RawNetworkService {
                                        grpc::ByteBuffer* response) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchTaps(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* request) override;
+  grpc::ServerUnaryReactor* GetMetrics(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
 
  private:
   template <typename Request, typename Response>
-  using Method = absl::StatusOr<Response> (NetworkCalls::*)(const Request&, std::string*);
+  using Method = absl::StatusOr<Response> (NetworkCalls::*)(const Request&, LogLine*);
 
   // Whatever becomes of it, has a call answered: at once, or in its turn.
   template <typename Request, typename Response>
@@ -75,16 +84,16 @@ class NetworkService final : public RawNetworkService {
   // Parses, calls, logs, and puts the answer into `response`. nullopt: it cannot go on yet,
   // and may be run again later, unless it `must_end`.
   template <typename Request, typename Response>
-  std::optional<grpc::Status> Run(Method<Request, Response> method, absl::string_view name,
+  std::optional<absl::Status> Run(Method<Request, Response> method, absl::string_view name,
                                   const grpc::ByteBuffer& request, bool must_end,
                                   grpc::ByteBuffer* response);
   // The verdict, or that the request is too large.
   absl::Status Check(const grpc::ByteBuffer& request) const;
-  grpc::Status Refuse(absl::string_view name, const absl::Status& status);
 
   NetworkCalls calls_;
   CallLog log_;
   const absl::Status verdict_;
+  CallMetrics* const metrics_;
   CallQueue* const queue_;
   StreamPump* const pump_;
   std::atomic<int> unanswered_ = 0;

@@ -2,14 +2,12 @@
 
 #include <optional>
 
-#include "daemon/rpc/conversions.h"
 #include "daemon/rpc/error_details.h"
-#include "svnet/v1/network.grpc.pb.h"
 
 namespace svnet {
 
-WatchStream::WatchStream(StreamPump* pump, const Ipv4Prefix& prefix, std::atomic<int>* unanswered)
-    : pump_(pump), prefix_(prefix), unanswered_(unanswered), handle_(std::make_shared<Handle>()) {
+WatchStream::WatchStream(StreamPump* pump, std::atomic<int>* unanswered)
+    : pump_(pump), unanswered_(unanswered), handle_(std::make_shared<Handle>()) {
   ++*unanswered_;
   pump_->Enter();
   MutexLock lock(&handle_->mutex);
@@ -25,12 +23,12 @@ std::function<void()> WatchStream::Waker() {
   };
 }
 
-void WatchStream::Begin(const absl::StatusOr<std::shared_ptr<Watch>>& watch) {
+void WatchStream::Begin(const absl::StatusOr<std::shared_ptr<MessageSource>>& source) {
   {
     MutexLock lock(&mutex_);
-    if (!watch.ok()) return FinishOnce(ToGrpcStatus(watch.status()));
-    if (finished_) return (*watch)->Close();  // cancelled already
-    watch_ = *watch;
+    if (!source.ok()) return FinishOnce(ToGrpcStatus(source.status()));
+    if (finished_) return (*source)->Close();  // cancelled already
+    source_ = *source;
     // So that the reader knows that from now on nothing is missed.
     StartSendInitialMetadata();
   }
@@ -39,14 +37,11 @@ void WatchStream::Begin(const absl::StatusOr<std::shared_ptr<Watch>>& watch) {
 
 void WatchStream::MoveOn() {
   MutexLock lock(&mutex_);
-  if (writing_ || finished_ || watch_ == nullptr) return;
-  const std::optional<absl::StatusOr<TapEvent>> next = watch_->Take();
+  if (writing_ || finished_ || source_ == nullptr) return;
+  std::optional<absl::StatusOr<grpc::ByteBuffer>> next = source_->Take();
   if (!next.has_value()) return;
   if (!next->ok()) return FinishOnce(ToGrpcStatus(next->status()));
-  bool own_buffer = false;
-  message_.Clear();
-  grpc::SerializationTraits<v1::TapEvent>::Serialize(ToProto(**next, prefix_), &message_,
-                                                     &own_buffer);
+  message_ = **std::move(next);
   writing_ = true;
   StartWrite(&message_);
 }
@@ -66,7 +61,7 @@ void WatchStream::OnCancel() {
 }
 
 void WatchStream::FinishOnce(const grpc::Status& status) {
-  if (watch_ != nullptr) watch_->Close();
+  if (source_ != nullptr) source_->Close();
   if (std::exchange(finished_, true)) return;
   Finish(status);
 }

@@ -1,4 +1,4 @@
-// One WatchTaps call.
+// A call whose answer is a stream.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -9,25 +9,24 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "daemon/base/ipv4.h"
 #include "daemon/base/mutex.h"
-#include "daemon/network/watchers.h"
+#include "daemon/rpc/message_source.h"
 #include "daemon/rpc/stream_pump.h"
 
 namespace svnet {
 
-// Writes one event after the other, each when the one before is on its way: a reader who
-// does not read makes events wait in its Watch, which has a limit. Deletes itself.
+// Writes one message after the other, each when the one before is on its way: a reader who
+// does not read makes them wait in their source, which has a limit. Deletes itself.
 class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   // `pump` must outlive it; `unanswered` counts it as long as it is there.
-  WatchStream(StreamPump* pump, const Ipv4Prefix& prefix, std::atomic<int>* unanswered);
+  WatchStream(StreamPump* pump, std::atomic<int>* unanswered);
   ~WatchStream() override { --*unanswered_; }
 
   // What wakes it; may be called after it is gone.
   std::function<void()> Waker();
   // Once.
-  void Begin(const absl::StatusOr<std::shared_ptr<Watch>>& watch);
+  void Begin(const absl::StatusOr<std::shared_ptr<MessageSource>>& source);
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
@@ -40,17 +39,16 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     WatchStream* stream ABSL_GUARDED_BY(mutex);
   };
 
-  // Writes the next event, or the end, if nothing is being written.
+  // Writes the next message, or the end, if nothing is being written.
   void MoveOn() ABSL_LOCKS_EXCLUDED(mutex_);
   void FinishOnce(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   StreamPump* const pump_;
-  const Ipv4Prefix prefix_;
   std::atomic<int>* const unanswered_;
   const std::shared_ptr<Handle> handle_;
 
   Mutex mutex_;
-  std::shared_ptr<Watch> watch_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<MessageSource> source_ ABSL_GUARDED_BY(mutex_);
   grpc::ByteBuffer message_ ABSL_GUARDED_BY(mutex_);  // that is being written
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;

@@ -48,6 +48,12 @@ class FakeFirewall final : public Firewall {
     return stands_;
   }
 
+  absl::StatusOr<std::vector<DropCount>> ReadDrops() override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("ReadDrops"));
+    if (!stands_) return std::vector<DropCount>();
+    return drops_;
+  }
+
   absl::StatusOr<bool> Remove() override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Remove"));
     bindings_.clear();
@@ -70,6 +76,8 @@ class FakeFirewall final : public Firewall {
 
   // `nft add table inet theirs`.
   void ChangeOthers() { others_changed_ = true; }
+  // As if packets had come.
+  void SetDrops(std::vector<DropCount> drops) { drops_ = std::move(drops); }
 
   const GuestBridge& bridge() const { return bridge_; }
   const std::map<int, Binding>& bindings() const { return bindings_; }
@@ -88,6 +96,7 @@ class FakeFirewall final : public Firewall {
   Faults* const faults_;
   bool stands_ = false;
   bool others_changed_ = false;
+  std::vector<DropCount> drops_;
   bool changed_ = false;  // by somebody else, and nobody has been told
   UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
   GuestBridge bridge_ = {.ifindex = 0, .mac = MacAddress({})};

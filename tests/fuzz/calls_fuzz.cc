@@ -13,13 +13,13 @@ namespace {
 
 template <typename Request, typename Response>
 void Call(NetworkCalls& calls, const std::string& bytes,
-          absl::StatusOr<Response> (NetworkCalls::*method)(const Request&, std::string*)) {
+          absl::StatusOr<Response> (NetworkCalls::*method)(const Request&, LogLine*)) {
   Request request;
   if (!request.ParseFromString(bytes)) return;
-  std::string log;
+  LogLine log;
   const absl::StatusOr<Response> response = (calls.*method)(request, &log);
-  if (!log.empty()) CheckPrintable(log);
-  Check(log.size() < 1000, "a long line in the log");
+  if (!log.text.empty()) CheckPrintable(log.text);
+  Check(log.text.size() < 1000, "a long line in the log");
   if (response.ok()) return;
   CheckPrintable(response.status().message());
   Check(ReasonOf(response.status()).has_value(), "an error without a reason");
@@ -45,7 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                               .firewall = &firewall,
                                               .clock = MonotonicNow,
                                               .on_event = [](const TapEvent&) {}});
-  NetworkCalls calls({.uid = 1000, .gid = 1000}, manager->get());
+  Metrics metrics;
+  NetworkCalls calls({.uid = 1000, .gid = 1000}, manager->get(), &metrics);
   for (int i = 0; i < 8 && input.remaining_bytes() > 0; ++i) {
     const int method = input.ConsumeIntegralInRange(0, 5);
     const std::string bytes = input.ConsumeRandomLengthString(500);

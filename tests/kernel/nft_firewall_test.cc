@@ -102,6 +102,29 @@ TEST_F(NftFirewallTest, BindsAndUnbindsAndBothMayBeRepeated) {
   EXPECT_EQ(Shell("nft list ruleset"), only_first);
 }
 
+TEST_F(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
+  EXPECT_TRUE(firewall().ReadDrops()->empty());  // there are no rules
+  ASSERT_TRUE(Apply().ok());
+  std::vector<std::string> causes;
+  const std::vector<DropCount> none = *firewall().ReadDrops();
+  for (const DropCount& drops : none) {
+    causes.push_back(drops.cause);
+    EXPECT_EQ(drops.packets, 0u);
+  }
+  EXPECT_THAT(causes, ::testing::UnorderedElementsAre(
+                          "foreign_mac", "foreign_protocol", "foreign_arp", "foreign_address",
+                          "dhcp_server", "foreign_zone", "past_the_bridge", "blocked_destination",
+                          "between_guests", "unasked", "host_denied"));
+  Shell(
+      "nft 'add counter inet svnet-svbr0 more { packets 7 bytes 4294967296 }';"
+      "nft 'add table ip svnet-svbr0; add counter ip svnet-svbr0 others {}';"
+      "nft 'add table inet svnet-svbr00; add counter inet svnet-svbr00 others {}'");
+  const std::vector<DropCount> drops = *firewall().ReadDrops();
+  EXPECT_EQ(drops.size(), causes.size() + 1);
+  EXPECT_THAT(drops, ::testing::Contains(
+                         DropCount{.cause = "more", .packets = 7, .bytes = uint64_t{1} << 32}));
+}
+
 // The elements that are added to the rules are those that they would be made with.
 TEST_F(NftFirewallTest, WhatIsBoundIsWhatIsApplied) {
   const Binding binding = {.ifindex = 4711,

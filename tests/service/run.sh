@@ -171,6 +171,45 @@ check "the bridge has no IPv6" inside grep -x 1 /proc/sys/net/ipv6/conf/svbr0/di
 check "the network is in order" inside bash -c \
   'svnetctl status && svnetctl status --json | grep -qF "\"conditions\": []"'
 
+# Fields are the journal's own only if nothing else is in them: JSON has lists for what comes twice.
+journal_has_fields() {
+  local entry
+  until_true 20 inside bash -c 'journalctl --no-pager -o json VM_ID=vm1 | grep -q CreateTap'
+  entry=$(inside journalctl --no-pager -o json VM_ID=vm1 | grep CreateTap | head -1)
+  echo "$entry"
+  ENTRY=$entry python3 -c '
+import json, os
+entry = json.loads(os.environ["ENTRY"])
+assert entry["TAP"] == "svvm1eth0" and entry["IFACE_ID"] == "eth0" and entry["PRIORITY"] == "6", entry
+assert entry["OWNER_UID"] == entry["CALLER_UID"] and entry["_SYSTEMD_UNIT"] == "svnetd.service", entry
+assert entry["MESSAGE"].startswith("CreateTap uid="), entry'
+}
+check "the journal has a VM's lines by its id" journal_has_fields
+refusal_is_in_the_journal() {
+  as alice svnetctl create vm1 --ip 172.30.0.99 || true
+  until_true 20 inside bash -c 'journalctl --no-pager REASON=LEASE_CONFLICT | grep -q CreateTap'
+}
+check "and refusals by their reason" refusal_is_in_the_journal
+
+# Metrics over HTTP, with the drop-in of docs/operations.md.
+metrics_are_served() {
+  local drop_in
+  drop_in=$(sed -n '/^```ini/,/^```/p' docs/operations.md | grep -v '```')
+  [[ -n $drop_in ]] || return 1
+  inside bash -c 'sed -i "s/^#metrics_listen = .*/metrics_listen = \"127.0.0.1:9464\"/" /etc/svnet/svnetd.toml
+    ! systemctl restart svnetd && journalctl --no-pager -u svnetd | grep -F "drop-in"' || return 1
+  inside bash -c 'mkdir -p /etc/systemd/system/svnetd.service.d &&
+    printf "%s\n" "$1" >/etc/systemd/system/svnetd.service.d/metrics.conf && systemctl daemon-reload &&
+    systemctl reset-failed svnetd.service; systemctl restart svnetd.service' -- "$drop_in" || return 1
+  inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/9464 && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 &&
+    grep -a "^svnet_leases 1" <&3'
+  local code=$?
+  inside bash -c 'rm -r /etc/systemd/system/svnetd.service.d && systemctl daemon-reload
+    sed -i "s/^metrics_listen = .*/#metrics_listen = \"\"/" /etc/svnet/svnetd.toml && systemctl restart svnetd.service'
+  return "$code"
+}
+check "metrics are served where the unit lets svnetd, and it says so where not" metrics_are_served
+
 others_are_told() {
   local output code=0
   output=$(as mallory svnetctl create vm1 2>&1) || code=$?

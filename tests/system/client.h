@@ -25,6 +25,8 @@ class Client {
   Client(const std::string& socket, uid_t uid) : Client(socket, {uid, uid, {}}) {}
 
   v1::NetworkService::Stub& stub() { return *stub_; }
+  // For stubs of other services.
+  const std::shared_ptr<grpc::Channel>& channel() { return channel_; }
 
   struct Answer {
     grpc::Status status;

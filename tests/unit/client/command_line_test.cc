@@ -66,6 +66,7 @@ TEST_F(CommandLineTest, EachCommandIsItsRequest) {
             "scope: CLEANUP_SCOPE_NETWORK");
   EXPECT_EQ(RequestOf<v1::ListTapsRequest>({"list"}), "");
   EXPECT_EQ(RequestOf<v1::GetNetworkRequest>({"status"}), "");
+  EXPECT_EQ(RequestOf<v1::GetMetricsRequest>({"metrics"}), "");
 }
 
 TEST_F(CommandLineTest, CreateAndShowHaveFormats) {
@@ -153,8 +154,8 @@ TEST_F(CommandLineTest, TheEnvironmentNamesTheSocketAndTheOptionWins) {
 TEST_F(CommandLineTest, HelpAndVersionAreNoErrors) {
   const Report help = std::get<Report>(Parse({"--help"}));
   EXPECT_EQ(help.exit_code, ExitCode::kDone);
-  for (const char* command :
-       {"create", "show", "run", "remove", "list", "boot-args", "cleanup", "status", "watch"}) {
+  for (const char* command : {"create", "show", "run", "remove", "list", "boot-args", "cleanup",
+                              "status", "watch", "metrics"}) {
     EXPECT_THAT(help.standard_output, HasSubstr(command));
     EXPECT_EQ(std::get<Report>(Parse({command, "--help"})).exit_code, ExitCode::kDone);
   }

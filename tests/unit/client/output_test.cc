@@ -103,6 +103,12 @@ TEST(OutputTest, EventsMoveNoCursor) {
   EXPECT_THAT(RenderEvent(event, absl::UnixEpoch()), HasSubstr("EVENT_99"));
 }
 
+TEST(OutputTest, MetricsAreAsSvnetdHasThemAndMoveNoCursor) {
+  v1::GetMetricsResponse metrics;
+  metrics.set_text("# HELP a b\na 1\nb{c=\"\x1b\"} 2\n");
+  EXPECT_EQ(RenderMetrics(metrics), "# HELP a b\na 1\nb{c=\"\\x1b\"} 2\n");
+}
+
 TEST(OutputTest, RemovedAndCleanedUp) {
   v1::RemoveTapResponse removed;
   EXPECT_EQ(RenderRemoved(removed), "nothing to remove\n");

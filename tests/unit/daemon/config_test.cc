@@ -88,6 +88,7 @@ TEST(ConfigTest, AnErrorNamesFileLineKeyAndWhatIsAllowed) {
   EXPECT_THAT(ErrorOf("bridge = \"a b\""), HasSubstr("svnetd.toml:1: bridge: "));
   EXPECT_THAT(ErrorOf("socket = \"relative\""), HasSubstr("absolute path"));
   EXPECT_THAT(ErrorOf("socket = \"/" + std::string(107, 'x') + "\""), HasSubstr("107 bytes"));
+  EXPECT_THAT(ErrorOf("metrics_listen = \":9464\""), HasSubstr("not an IPv4 loopback address"));
   EXPECT_THAT(ErrorOf("bridge = \n"), StartsWith("svnetd.toml:1: "));
   EXPECT_THAT(ErrorOf("a = 1\na = 2"), StartsWith("svnetd.toml:2: "));
   EXPECT_THAT(ErrorOf("[bridge]\nname = 1"), HasSubstr("must be a string"));
@@ -208,6 +209,7 @@ socket_group = ""
 bridge = "br-vm"
 subnet = "10.0.0.0/8"
 mtu = 9000
+metrics_listen = "127.0.0.1:9464"
 isolation = "all"
 host_access = "deny"
 host_ports = ["udp/53"]
@@ -215,11 +217,11 @@ blocked_destinations = []
 )")
                           .value();
   EXPECT_THAT(KeysThatNeedRestart(running, next),
-              ElementsAre("socket", "socket_group", "bridge", "subnet", "mtu", "isolation",
-                          "host_access", "host_ports", "blocked_destinations"));
+              ElementsAre("socket", "socket_group", "bridge", "subnet", "mtu", "metrics_listen",
+                          "isolation", "host_access", "host_ports", "blocked_destinations"));
   EXPECT_THAT(KeysThatNeedRestart(next, FromText("bridge = \"br-vm\"").value()),
-              ElementsAre("socket", "socket_group", "subnet", "mtu", "isolation", "host_access",
-                          "host_ports", "blocked_destinations"));
+              ElementsAre("socket", "socket_group", "subnet", "mtu", "metrics_listen", "isolation",
+                          "host_access", "host_ports", "blocked_destinations"));
 }
 
 TEST(ConfigTest, TheCommandLineIsLoaded) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,7 +45,8 @@ class NetworkManagerTest : public ::testing::Test {
                     .reaper = &reaper_,
                     .firewall = &firewall_,
                     .clock = [this] { return now_; },
-                    .on_event = [this](const TapEvent& event) { log_.push_back(event.message); }});
+                    .on_event = [this](const TapEvent& event) { log_.push_back(event.message); },
+                    .on_health = on_health_});
     if (manager.ok()) manager_ = *std::move(manager);
     return manager.status();
   }
@@ -92,6 +94,7 @@ class NetworkManagerTest : public ::testing::Test {
   testing::FakeFirewall firewall_{&faults_};
   absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
   std::vector<std::string> log_;  // what it did unasked
+  std::function<void(const NetworkHealth&)> on_health_ = [](const NetworkHealth&) {};
   std::unique_ptr<NetworkManager> manager_;
 };
 

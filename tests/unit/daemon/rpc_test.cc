@@ -173,49 +173,58 @@ class NetworkCallsTest : public ::testing::Test {
                                          .firewall = &firewall_,
                                          .clock = MonotonicNow,
                                          .on_event = [](const TapEvent&) {}})),
-        calls_({.uid = 1000, .gid = 1000}, manager_.get()) {}
+        calls_({.uid = 1000, .gid = 1000}, manager_.get(), &metrics_) {}
 
   testing::Faults faults_;
   testing::FakeKernel kernel_{&faults_};
   testing::FakeReaper reaper_{&kernel_, &faults_};
   testing::FakeFirewall firewall_{&faults_};
   std::unique_ptr<NetworkManager> manager_;
+  Metrics metrics_;
   NetworkCalls calls_;
 };
 
 TEST_F(NetworkCallsTest, TheLogSaysWhoWhatAndWhich) {
-  std::string log;
+  LogLine log;
   const auto response = calls_.CreateTap(
       FromJson<v1::CreateTapRequest>(R"({"vmId": "vm1", "ifaceId": "eth0"})"), &log);
-  EXPECT_EQ(log, " vm=vm1 iface=eth0 tap=svvm1eth0 ip=172.30.0.2 mac=02:29:a3:2f:41:c8 owner=1000");
+  EXPECT_EQ(log.text,
+            " vm=vm1 iface=eth0 tap=svvm1eth0 ip=172.30.0.2 mac=02:29:a3:2f:41:c8 owner=1000");
   std::string json;
   ASSERT_TRUE(google::protobuf::util::MessageToJsonString(response->tap(), &json).ok());
   EXPECT_EQ(json, R"({"tapName":"svvm1eth0","guestIp":"172.30.0.2","gatewayIp":"172.30.0.1",)"
                   R"("subnetMask":"255.255.255.0","mac":"02:29:a3:2f:41:c8","vmId":"vm1",)"
                   R"("ifaceId":"eth0","prefixLength":24,"mtu":1500,"ownerUid":1000,)"
                   R"("lifetime":{"persistent":{}},"queues":1})");
-  log.clear();
+  EXPECT_EQ(log.fields.vm, "vm1");
+  EXPECT_EQ(log.fields.iface, "eth0");
+  EXPECT_EQ(log.fields.tap, "svvm1eth0");
+  EXPECT_EQ(log.fields.owner, 1000u);
+  log = {};
   ASSERT_TRUE(
       calls_.RemoveTap(FromJson<v1::RemoveTapRequest>(R"({"tapName": "svvm1eth0"})"), &log).ok());
-  EXPECT_EQ(log, " tap=svvm1eth0 removed=svvm1eth0 ip=172.30.0.2 owner=1000");
+  EXPECT_EQ(log.text, " tap=svvm1eth0 removed=svvm1eth0 ip=172.30.0.2 owner=1000");
+  EXPECT_EQ(log.fields.vm, "vm1");  // found by the TAP's name
 }
 
 TEST_F(NetworkCallsTest, ACallersTextCannotForgeALogLine) {
   v1::CreateTapRequest request;
   request.set_vm_id("a\n2026-01-01 info: forged");
   request.set_iface_id("x ip=1.2.3.4");
-  std::string log;
+  LogLine log;
   EXPECT_EQ(ReasonIn(calls_.CreateTap(request, &log).status()), "INVALID_ID");
-  EXPECT_EQ(log, R"( vm="a\n2026-01-01 info: forged" iface="x ip=1.2.3.4")");
+  EXPECT_EQ(log.text, R"( vm="a\n2026-01-01 info: forged" iface="x ip=1.2.3.4")");
+  EXPECT_EQ(log.fields.vm, "");
+  EXPECT_EQ(log.fields.iface, "");
   request.set_vm_id(std::string(4096, '\x1b'));
-  log.clear();
+  log = {};
   EXPECT_FALSE(calls_.CreateTap(request, &log).ok());
-  EXPECT_LT(log.size(), 400u);
-  EXPECT_THAT(log, Not(HasSubstr("\x1b")));
+  EXPECT_LT(log.text.size(), 400u);
+  EXPECT_THAT(log.text, Not(HasSubstr("\x1b")));
 }
 
 TEST_F(NetworkCallsTest, TheNetworkIsShownWhole) {
-  std::string log;
+  LogLine log;
   ASSERT_TRUE(
       calls_
           .CreateTap(FromJson<v1::CreateTapRequest>(R"({"vmId": "vm1", "ifaceId": "eth0"})"), &log)

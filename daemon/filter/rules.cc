@@ -1,4 +1,4 @@
-#include "filter/rules.h"
+#include "daemon/filter/rules.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"

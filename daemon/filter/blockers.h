@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "filter/rules.h"
+#include "daemon/filter/rules.h"
 
 namespace svnet {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "filter/rules.h"
+#include "daemon/filter/rules.h"
 
 namespace svnet {
 

@@ -1,12 +1,12 @@
 // What a packet meets in other people's packet filters.
-#include "filter/rules.h"
+#include "daemon/filter/rules.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/filter/blockers.h"
+#include "daemon/filter/nft_list.h"
 #include "daemon/firewall/host_firewalls.h"
-#include "filter/blockers.h"
-#include "filter/nft_list.h"
 
 namespace svnet {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/base/unique_fd.h"
-#include "filter/rules.h"
+#include "daemon/filter/rules.h"
 
 namespace svnet {
 

@@ -1,4 +1,4 @@
-#include "filter/nft_list.h"
+#include "daemon/filter/nft_list.h"
 
 #include <jansson.h>
 

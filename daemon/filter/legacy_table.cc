@@ -1,4 +1,4 @@
-#include "filter/legacy_table.h"
+#include "daemon/filter/legacy_table.h"
 
 #include <fcntl.h>
 #include <linux/netfilter/xt_comment.h>

@@ -1,4 +1,4 @@
-#include "filter/blockers.h"
+#include "daemon/filter/blockers.h"
 
 #include <algorithm>
 

@@ -1,0 +1,37 @@
+// The counters that rules name, straight from the kernel.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/firewall/firewall.h"
+
+namespace svnet {
+
+// libnftables would read all tables and the elements of all sets before it shows one
+// counter (see NftSocket). Not thread-safe.
+class NftCounters {
+ public:
+  // Of the network namespace that the calling thread is in now.
+  static absl::StatusOr<NftCounters> Open();
+
+  // Those of the tables of that name in the families inet and bridge; none if there are no
+  // such tables.
+  absl::StatusOr<std::vector<DropCount>> Read(const std::string& table);
+
+ private:
+  explicit NftCounters(UniqueFd socket) : socket_(std::move(socket)) {}
+
+  // Aborted if somebody changed the rules meanwhile.
+  absl::StatusOr<std::vector<DropCount>> ReadOnce(const std::string& table);
+
+  UniqueFd socket_;
+  uint32_t last_ = 0;  // number of the last request
+};
+
+}  // namespace svnet

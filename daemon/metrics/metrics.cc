@@ -1,0 +1,36 @@
+#include "daemon/metrics/metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include <iterator>
+
+#include "daemon/metrics/network_families.h"
+
+namespace svnet {
+
+Metrics::Metrics() : calls_(&registry_), connections_(&registry_), events_(&registry_) {
+  prometheus::BuildGauge()
+      .Name("svnet_build_info")
+      .Help("Always 1; which svnetd it is")
+      .Register(registry_)
+      .Add({{"version", SVNET_VERSION}})
+      .Set(1);
+  prometheus::BuildGauge()
+      .Name("svnet_start_time_seconds")
+      .Help("When svnetd started, since the epoch: counters begin then")
+      .Register(registry_)
+      .Add({})
+      .SetToCurrentTime();
+}
+
+std::vector<prometheus::MetricFamily> Metrics::Collect() const {
+  // The network first: what it does on the way, as to put something right, is counted.
+  std::vector<prometheus::MetricFamily> families = NetworkFamilies(measure_());
+  std::vector<prometheus::MetricFamily> counted = registry_.Collect();
+  std::move(counted.begin(), counted.end(), std::back_inserter(families));
+  return families;
+}
+
+std::string Metrics::Render() const { return prometheus::TextSerializer().Serialize(Collect()); }
+
+}  // namespace svnet

@@ -1,0 +1,17 @@
+// The network as it stands, as metrics. Pure.
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "daemon/network/network_manager.h"
+
+namespace svnet {
+
+// Of an error nothing but that it was one.
+std::vector<prometheus::MetricFamily> NetworkFamilies(
+    const absl::StatusOr<NetworkMeasures>& measures);
+
+}  // namespace svnet

@@ -1,0 +1,75 @@
+// Which of svnetd's components serve, and who wants to hear of changes.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "daemon/base/mutex.h"
+#include "daemon/network/caller.h"
+#include "daemon/network/network_health.h"
+#include "daemon/rpc/message_source.h"
+
+namespace svnet {
+
+class HealthWatch;
+
+// Thread-safe.
+class HealthBoard {
+ public:
+  // The components, by the names that callers ask for.
+  static constexpr std::array<absl::string_view, 5> kComponents = {
+      "",                         // all that follow
+      "svnet.v1.NetworkService",  // calls are taken
+      "network",                  // see NetworkHealth
+      "firewall",
+      "monitor",
+  };
+
+  // May be called with locks held: wakes, and waits for nobody.
+  void SetNetwork(const NetworkHealth& health) ABSL_LOCKS_EXCLUDED(mutex_);
+  // svnetd is on its way out: nothing serves from now on.
+  void StopServing() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // nullopt: there is no such component.
+  std::optional<bool> IsServing(absl::string_view component) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Says how the component is, and then each change; what lies between two reads is left
+  // out. `wake` is called when there may be something to take: in any thread, and with
+  // locks held. QUOTA_EXCEEDED if the caller, or all callers together, watch as often as
+  // may be.
+  absl::StatusOr<std::shared_ptr<MessageSource>> Watch(const Caller& caller,
+                                                       absl::string_view component,
+                                                       std::function<void()> wake)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // After what there is to take.
+  void EndWatches(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  static constexpr size_t kMaxOfOneUid = 16;
+  static constexpr size_t kMax = 1024;
+
+ private:
+  friend class HealthWatch;
+
+  static std::optional<size_t> IndexOf(absl::string_view component);
+  bool IsServing(size_t component) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WakeAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Mutex mutex_;
+  NetworkHealth network_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
+  // Those that are open.
+  std::vector<HealthWatch*> watches_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace svnet

@@ -1,0 +1,152 @@
+// Which components serve, and who hears of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/base/error.h"
+#include "daemon/rpc/health_board.h"
+#include "grpc/health/v1/health.pb.h"
+#include "tests/unit/daemon/manager_fixture.h"
+
+namespace svnet {
+namespace {
+
+using grpc::health::v1::HealthCheckResponse;
+using ::testing::ElementsAre;
+
+class HealthBoardTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<MessageSource> Watch(const Caller& caller, const std::string& component) {
+    const auto watch = board_.Watch(caller, component, [this] { ++woken_; });
+    EXPECT_TRUE(watch.ok()) << watch.status();
+    return *watch;
+  }
+
+  // "SERVING"; the code of an end; "" for nothing yet.
+  static std::string Next(MessageSource& watch) {
+    std::optional<absl::StatusOr<grpc::ByteBuffer>> next = watch.Take();
+    if (!next.has_value()) return "";
+    if (!next->ok()) return absl::StatusCodeToString(next->status().code());
+    HealthCheckResponse response;
+    EXPECT_TRUE(
+        grpc::SerializationTraits<HealthCheckResponse>::Deserialize(&**next, &response).ok());
+    return HealthCheckResponse::ServingStatus_Name(response.status());
+  }
+
+  std::vector<bool> Serving() {
+    std::vector<bool> serving;
+    for (const absl::string_view each : HealthBoard::kComponents) {
+      serving.push_back(board_.IsServing(each).value());
+    }
+    return serving;
+  }
+
+  HealthBoard board_;
+  int woken_ = 0;
+};
+
+TEST_F(HealthBoardTest, TheWholeServesAsLongAsEachPartDoes) {
+  EXPECT_THAT(Serving(), ElementsAre(true, true, true, true, true));
+  board_.SetNetwork({.network = false});
+  EXPECT_THAT(Serving(), ElementsAre(false, true, false, true, true));
+  board_.SetNetwork({.firewall = false, .monitor = false});
+  EXPECT_THAT(Serving(), ElementsAre(false, true, true, false, false));
+  board_.SetNetwork({});
+  EXPECT_THAT(Serving(), ElementsAre(true, true, true, true, true));
+  board_.StopServing();
+  EXPECT_THAT(Serving(), ElementsAre(false, false, false, false, false));
+  EXPECT_EQ(board_.IsServing("nonsense"), std::nullopt);
+}
+
+TEST_F(HealthBoardTest, AWatchTellsOfChangesOfItsComponentAlone) {
+  const auto firewall = Watch(kAlice, "firewall");
+  EXPECT_EQ(Next(*firewall), "SERVING");
+  EXPECT_EQ(Next(*firewall), "");
+  board_.SetNetwork({.network = false});
+  EXPECT_EQ(woken_, 1);
+  EXPECT_EQ(Next(*firewall), "");
+  board_.SetNetwork({.firewall = false});
+  EXPECT_EQ(Next(*firewall), "NOT_SERVING");
+  // What comes and goes unread is no change.
+  board_.SetNetwork({});
+  board_.SetNetwork({.firewall = false});
+  EXPECT_EQ(Next(*firewall), "");
+}
+
+TEST_F(HealthBoardTest, AnUnknownComponentIsSaidToBeUnknownAndStaysSo) {
+  const auto watch = Watch(kAlice, "nonsense");
+  EXPECT_EQ(Next(*watch), "SERVICE_UNKNOWN");
+  board_.StopServing();
+  EXPECT_EQ(Next(*watch), "");
+}
+
+TEST_F(HealthBoardTest, TheEndComesAfterTheLastChange) {
+  const auto watch = Watch(kAlice, "");
+  EXPECT_EQ(Next(*watch), "SERVING");
+  board_.StopServing();
+  board_.EndWatches(absl::UnavailableError("the end"));
+  EXPECT_EQ(Next(*watch), "NOT_SERVING");
+  EXPECT_EQ(Next(*watch), "UNAVAILABLE");
+}
+
+TEST_F(HealthBoardTest, NobodyWatchesMoreOftenThanMayBe) {
+  std::vector<std::shared_ptr<MessageSource>> watches;
+  for (size_t i = 0; i < HealthBoard::kMaxOfOneUid; ++i) watches.push_back(Watch(kAlice, ""));
+  EXPECT_EQ(ReasonIn(board_.Watch(kAlice, "", [] {}).status()), "QUOTA_EXCEEDED");
+  EXPECT_EQ(ReasonIn(board_.Watch(kAlice, "nonsense", [] {}).status()), "QUOTA_EXCEEDED");
+  Watch(kBob, "");
+  watches.back()->Close();
+  watches[0].reset();
+  watches[0] = Watch(kAlice, "");
+  watches.back() = Watch(kAlice, "");
+  while (watches.size() < HealthBoard::kMax) watches.push_back(Watch(kRoot, ""));
+  EXPECT_EQ(ReasonIn(board_.Watch(kRoot, "", [] {}).status()), "QUOTA_EXCEEDED");
+}
+
+// What the network's manager reports.
+class NetworkHealthTest : public NetworkManagerTest {
+ protected:
+  NetworkHealthTest() {
+    on_health_ = [this](const NetworkHealth& health) { reported_.push_back(health); };
+  }
+  // Lets time pass until what failed is tried again.
+  void Attend() {
+    now_ += absl::Seconds(2);
+    manager().Attend();
+  }
+  std::vector<NetworkHealth> reported_;
+};
+
+TEST_F(NetworkHealthTest, WithoutLeasesAllIsWell) {
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{}));
+  firewall_.Flush();
+  Attend();
+  faults_.FailNext("EnsureBridge", absl::InternalError("injected"));
+  EXPECT_FALSE(Create(kAlice, "vm1").ok());
+  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{}));  // nobody lacks anything
+}
+
+TEST_F(NetworkHealthTest, RulesThatCannotBeMadeAreTheFirewalls) {
+  MustCreate(kAlice, "vm1");
+  reported_.clear();
+  firewall_.Flush();
+  faults_.FailNext("Apply", absl::InternalError("injected"));
+  manager().Attend();
+  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.firewall = false}));
+  Attend();
+  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.firewall = false}, NetworkHealth{}));
+}
+
+TEST_F(NetworkHealthTest, LinksThatCannotBeReadAreTheMonitors) {
+  MustCreate(kAlice, "vm1");
+  reported_.clear();
+  faults_.FailNext("TakeChanges", absl::InternalError("injected"));
+  faults_.FailNext("ListLinks", absl::InternalError("injected"));
+  manager().Attend();
+  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.monitor = false}));
+  Attend();
+  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.monitor = false}, NetworkHealth{}));
+}
+
+}  // namespace
+}  // namespace svnet

@@ -97,6 +97,9 @@ void TakePolicy(FilterChain& chain) {
 
 absl::StatusOr<UniqueFd> OpenLegacySocket() {
   UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid() && errno == EAFNOSUPPORT) {
+    return absl::UnimplementedError("iptables-legacy: no sockets of AF_INET in this sandbox");
+  }
   if (!fd.valid()) return Errno();
   return fd;
 }

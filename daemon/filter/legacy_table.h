@@ -28,7 +28,8 @@ struct LegacyTable {
 // in.
 absl::StatusOr<UniqueFd> OpenLegacySocket();
 
-// PermissionDenied without root and CAP_NET_ADMIN. To ask for a table that is not there
+// Unimplemented if this process may have no socket of AF_INET; PermissionDenied without root
+// and CAP_NET_ADMIN. To ask for a table that is not there
 // would make it: so it looks first, and then opens not even a socket.
 absl::StatusOr<LegacyTable> ReadLegacyTable();
 

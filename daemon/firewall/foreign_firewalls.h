@@ -24,6 +24,10 @@ class ForeignFirewalls {
   // that by itself. Cheap where there is no iptables-legacy.
   virtual absl::StatusOr<bool> LegacyWasChanged() = 0;
 
+  // Whether the last Read had to leave iptables-legacy's out: there are some, and svnetd's
+  // sandbox has no sockets of AF_INET.
+  virtual bool LegacyIsHidden() const = 0;
+
   // What tells our rules from others', as their comment.
   virtual const std::string& tag() const = 0;
 

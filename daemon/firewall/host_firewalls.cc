@@ -70,15 +70,19 @@ absl::StatusOr<std::vector<FilterChain>> HostFirewalls::Read() {
     SVNET_ASSIGN_OR_RETURN(const std::vector<FilterChain> some, ParseRuleset(list));
     chains.insert(chains.end(), some.begin(), some.end());
   }
-  SVNET_ASSIGN_OR_RETURN(const LegacyTable table, ReadLegacyTable());
-  legacy_ = ChainsOf(table);
+  absl::StatusOr<std::vector<FilterChain>> legacy = ReadLegacyFilter();
+  legacy_is_hidden_ = absl::IsUnimplemented(legacy.status());
+  if (!legacy.ok() && !legacy_is_hidden_) return legacy.status();
+  legacy_ = legacy_is_hidden_ ? std::vector<FilterChain>() : *std::move(legacy);
   chains.insert(chains.end(), legacy_.begin(), legacy_.end());
   return chains;
 }
 
 absl::StatusOr<bool> HostFirewalls::LegacyWasChanged() {
-  SVNET_ASSIGN_OR_RETURN(const LegacyTable table, ReadLegacyTable());
-  return ChainsOf(table) != legacy_;
+  const absl::StatusOr<std::vector<FilterChain>> legacy = ReadLegacyFilter();
+  if (absl::IsUnimplemented(legacy.status())) return !legacy_is_hidden_;
+  if (!legacy.ok()) return legacy.status();
+  return legacy_is_hidden_ || *legacy != legacy_;
 }
 
 absl::Status HostFirewalls::Replace(const FilterChain& chain,

@@ -22,6 +22,7 @@ class HostFirewalls final : public ForeignFirewalls {
 
   absl::StatusOr<std::vector<FilterChain>> Read() override;
   absl::StatusOr<bool> LegacyWasChanged() override;
+  bool LegacyIsHidden() const override { return legacy_is_hidden_; }
   const std::string& tag() const override { return tag_; }
   absl::Status Replace(const FilterChain& chain, const std::vector<FilterRule>& rules) override;
   absl::Status JoinZone() override;
@@ -34,6 +35,7 @@ class HostFirewalls final : public ForeignFirewalls {
   const LinkName bridge_;
   const std::string tag_;
   std::vector<FilterChain> legacy_;  // as last read
+  bool legacy_is_hidden_ = false;
 };
 
 // The commands for nft(8) that Replace gives it. InvalidArgument if a rule names a link

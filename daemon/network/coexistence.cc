@@ -247,6 +247,15 @@ std::vector<Condition> Coexistence::Describe(const std::vector<FilterChain>& cha
   for (const Blocker& blocker : FindBlockers(chains, wish.network)) {
     conditions.push_back(Describe(blocker, chains, wish));
   }
+  if (foreign_->LegacyIsHidden()) {
+    conditions.push_back(
+        {.type = "FOREIGN_FIREWALL",
+         .message = "iptables-legacy has rules, which svnetd cannot see: whether they let guests "
+                    "through is not known",
+         .remedy =
+             "have Docker and others use iptables-nft, or add RestrictAddressFamilies=AF_INET "
+             "to svnetd.service (systemctl edit svnetd) and restart it"});
+  }
   return conditions;
 }
 

@@ -109,7 +109,8 @@ void Ruleset(benchmark::State& state) {
     bindings.push_back({.ifindex = lease.ifindex, .mac = lease.mac, .ip = lease.ip, .zone = 1000});
   }
   for (auto _ : state) {
-    benchmark::DoNotOptimize(RenderRuleset(spec, {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")}, bindings));
+    benchmark::DoNotOptimize(
+        RenderRuleset(spec, {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")}, bindings));
   }
 }
 BENCHMARK(Ruleset)->Arg(0)->Arg(1000);

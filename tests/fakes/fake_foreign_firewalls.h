@@ -29,6 +29,8 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
     return legacy_changed;
   }
 
+  bool LegacyIsHidden() const override { return legacy_is_hidden; }
+
   const std::string& tag() const override { return tag_; }
 
   absl::Status Replace(const FilterChain& chain, const std::vector<FilterRule>& rules) override {
@@ -91,6 +93,7 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
   // Somebody else's doing; Read gives it.
   std::vector<FilterChain> chains;
   bool legacy_changed = false;
+  bool legacy_is_hidden = false;
 
  private:
   Faults* const faults_;

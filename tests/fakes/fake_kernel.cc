@@ -34,6 +34,7 @@ class FakeOpenTap final : public OpenTap {
   absl::Status Persist() override {
     SVNET_RETURN_IF_ERROR(kernel_->faults_->Check("Persist"));
     kernel_->links_.at(ifindex_).persistent = true;
+    kernel_->touched_.insert(ifindex_);
     return absl::OkStatus();
   }
 
@@ -70,7 +71,7 @@ absl::StatusOr<std::vector<Route>> FakeKernel::ListRoutes() {
 
 absl::StatusOr<std::optional<Link>> FakeKernel::FindLink(const LinkName& name) {
   SVNET_RETURN_IF_ERROR(faults_->Check("FindLink"));
-  const Link* link = Find(name.text());
+  const Link* link = LinkOf(name.text());
   return link == nullptr ? std::nullopt : std::make_optional(*link);
 }
 
@@ -82,7 +83,7 @@ absl::StatusOr<std::optional<Link>> FakeKernel::FindLink(Ifindex ifindex) {
 
 absl::StatusOr<Bridge> FakeKernel::EnsureBridge(const BridgeSpec& spec) {
   SVNET_RETURN_IF_ERROR(faults_->Check("EnsureBridge"));
-  Link* link = Find(spec.name.text());
+  Link* link = LinkOf(spec.name.text());
   if (link != nullptr && link->kind != LinkKind::kBridge) {
     return Error(Reason::kNotABridge, absl::StrCat(spec.name.text(), " is not a bridge"));
   }
@@ -90,7 +91,7 @@ absl::StatusOr<Bridge> FakeKernel::EnsureBridge(const BridgeSpec& spec) {
   if (link == nullptr) {
     AddLink(
         {.name = spec.name.text(), .kind = LinkKind::kBridge, .mac = spec.mac, .mtu = spec.mtu});
-    link = Find(spec.name.text());
+    link = LinkOf(spec.name.text());
     bridge.made = true;
   }
   bridge.brought_up = !link->up;
@@ -114,7 +115,7 @@ absl::StatusOr<Bridge> FakeKernel::EnsureBridge(const BridgeSpec& spec) {
 
 absl::StatusOr<bool> FakeKernel::ReleaseBridge(const BridgeSpec& spec) {
   SVNET_RETURN_IF_ERROR(faults_->Check("ReleaseBridge"));
-  Link* link = Find(spec.name.text());
+  Link* link = LinkOf(spec.name.text());
   if (link == nullptr || link->kind != LinkKind::kBridge) return false;
   if (link->mac == spec.mac) {
     Erase(link->ifindex);
@@ -124,13 +125,14 @@ absl::StatusOr<bool> FakeKernel::ReleaseBridge(const BridgeSpec& spec) {
     return address.ifindex == link->ifindex && address.address == spec.gateway;
   });
   link->up = false;
+  touched_.insert(link->ifindex);
   return false;
 }
 
 absl::Status FakeKernel::RenameLink(Ifindex link, const LinkName& name) {
   SVNET_RETURN_IF_ERROR(faults_->Check("RenameLink"));
   if (!links_.contains(link)) return absl::NotFoundError("No such device");
-  if (Find(name.text()) != nullptr) return absl::AlreadyExistsError("File exists");
+  if (LinkOf(name.text()) != nullptr) return absl::AlreadyExistsError("File exists");
   links_.at(link).name = name.text();
   touched_.insert(link);
   return absl::OkStatus();
@@ -149,7 +151,7 @@ absl::Status FakeKernel::EnableForwarding() {
 
 absl::StatusOr<std::unique_ptr<OpenTap>> FakeKernel::OpenNewTap(const TapSpec& spec) {
   SVNET_RETURN_IF_ERROR(faults_->Check("OpenNewTap"));
-  if (Find(spec.name.text()) != nullptr) return absl::AlreadyExistsError(spec.name.text());
+  if (LinkOf(spec.name.text()) != nullptr) return absl::AlreadyExistsError(spec.name.text());
   const Ifindex ifindex = AddLink({.name = spec.name.text(),
                                    .kind = LinkKind::kTap,
                                    .mtu = 1500,
@@ -172,12 +174,13 @@ absl::Status FakeKernel::SetNeighbour(Ifindex link, const Neighbour& neighbour) 
   SVNET_RETURN_IF_ERROR(faults_->Check("SetNeighbour"));
   if (!links_.contains(link)) return absl::NotFoundError("No such device");
   neighbours_.insert_or_assign({link, neighbour.address}, neighbour.mac);
+  touched_neighbours_.emplace(link, neighbour.address);
   return absl::OkStatus();
 }
 
 absl::Status FakeKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
   SVNET_RETURN_IF_ERROR(faults_->Check("DeleteNeighbour"));
-  neighbours_.erase({link, address});
+  if (neighbours_.erase({link, address}) > 0) touched_neighbours_.emplace(link, address);
   return absl::OkStatus();
 }
 
@@ -206,6 +209,7 @@ absl::Status FakeKernel::RetireTap(Ifindex tap, uint32_t group) {
   const auto link = links_.find(tap);
   if (link == links_.end()) return absl::NotFoundError("No such device");
   link->second.group = group;
+  touched_.insert(tap);
   return absl::OkStatus();
 }
 
@@ -243,31 +247,36 @@ void FakeKernel::TakeAddresses(const std::string& link) {
 }
 
 void FakeKernel::ForgetNeighbour(Ipv4Address address) {
-  std::erase_if(neighbours_, [&](const auto& each) { return each.first.second == address; });
+  std::erase_if(neighbours_, [&](const auto& each) {
+    if (each.first.second == address) touched_neighbours_.insert(each.first);
+    return each.first.second == address;
+  });
 }
 
 absl::StatusOr<KernelChanges> FakeKernel::TakeChanges() {
   SVNET_RETURN_IF_ERROR(faults_->Check("TakeChanges"));
   KernelChanges changes;
   changes.lost = std::exchange(lost_, false);
-  for (const auto& [ifindex, link] : links_) {
-    const auto told = told_links_.find(ifindex);
-    const bool same = told != told_links_.end() && told->second == link;
-    if (!same || touched_.contains(ifindex)) changes.links[ifindex] = link;
+  if (seen_) TouchWhatIsNotAsTold();
+  for (const Ifindex ifindex : touched_) {
+    if (const auto link = links_.find(ifindex); link != links_.end()) {
+      changes.links.insert(*link);
+      told_links_.insert_or_assign(ifindex, link->second);
+    }
   }
-  changes.gone = std::exchange(gone_, {});
   touched_.clear();
+  changes.gone = std::exchange(gone_, {});
+  for (const Ifindex ifindex : changes.gone) told_links_.erase(ifindex);
   for (const LinkAddress& address : told_addresses_) {
     if (!HasAddress(address.ifindex, address.address)) changes.addresses.insert(address.ifindex);
   }
-  for (const auto& [at, mac] : told_neighbours_) {
-    if (!neighbours_.contains(at)) changes.neighbours[at] = std::nullopt;
+  for (const auto& at : std::exchange(touched_neighbours_, {})) {
+    const auto found = neighbours_.find(at);
+    changes.neighbours[at] =
+        found == neighbours_.end() ? std::nullopt : std::make_optional(found->second);
   }
-  for (const auto& [at, mac] : neighbours_) changes.neighbours[at] = mac;
   changes.forwarding = std::exchange(forwarding_changed_, false);
-  told_links_ = links_;
   told_addresses_ = addresses_;
-  told_neighbours_ = neighbours_;
   if (changes.lost) return KernelChanges{.lost = true};
   return changes;
 }
@@ -299,10 +308,23 @@ absl::Status FakeReaper::ForgetFlows(const std::set<Ipv4Address>& addresses) {
 Ifindex FakeKernel::AddLink(Link link) {
   if (link.ifindex == 0) link.ifindex = next_++;
   links_[link.ifindex] = link;
+  touched_.insert(link.ifindex);
   return link.ifindex;
 }
 
+void FakeKernel::TouchWhatIsNotAsTold() {
+  for (const auto& [ifindex, link] : links_) {
+    const auto told = told_links_.find(ifindex);
+    if (told == told_links_.end() || told->second != link) touched_.insert(ifindex);
+  }
+}
+
 Link* FakeKernel::Find(const std::string& name) {
+  seen_ = true;
+  return LinkOf(name);
+}
+
+Link* FakeKernel::LinkOf(const std::string& name) {
   const auto at = std::find_if(links_.begin(), links_.end(),
                                [&](const auto& each) { return each.second.name == name; });
   return at == links_.end() ? nullptr : &at->second;
@@ -320,10 +342,15 @@ void FakeKernel::Erase(Ifindex ifindex) {
   if (links_.contains(ifindex)) gone_.insert(ifindex);
   links_.erase(ifindex);
   std::erase_if(addresses_, [&](const LinkAddress& each) { return each.ifindex == ifindex; });
-  std::erase_if(neighbours_, [&](const auto& each) { return each.first.first == ifindex; });
+  std::erase_if(neighbours_, [&](const auto& each) {
+    if (each.first.first == ifindex) touched_neighbours_.insert(each.first);
+    return each.first.first == ifindex;
+  });
   std::erase_if(routes_, [&](const Route& each) { return each.ifindex == ifindex; });
   for (auto& [other, link] : links_) {
-    if (link.master == ifindex) link.master = 0;
+    if (link.master != ifindex) continue;
+    link.master = 0;
+    touched_.insert(other);
   }
 }
 

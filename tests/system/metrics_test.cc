@@ -193,7 +193,7 @@ TEST_F(MetricsTest, AnAddressThatCannotBeHadIsSaid) {
                                       "program listens there"));
   const TemporaryFolder third;
   Daemon everywhere(third.path(), {"--metrics-listen=0.0.0.0:9464"});
-  EXPECT_EQ(everywhere.exit_code(), 1);
+  EXPECT_EQ(everywhere.exit_code(), 2);
   EXPECT_THAT(everywhere.log(),
               HasSubstr("--metrics-listen: \"0.0.0.0:9464\" is not an IPv4 loopback"));
 }

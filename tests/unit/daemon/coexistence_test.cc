@@ -214,6 +214,14 @@ TEST_F(CoexistenceWorkTest, LegacyIsLookedAtNowAndThen) {
   EXPECT_EQ(ConditionsText(), "");
 }
 
+TEST_F(CoexistenceWorkTest, LegacyThatIsHiddenIsSaidToBe) {
+  foreign_.legacy_is_hidden = true;
+  coexistence_.Serve("eth0");
+  LetWork();
+  EXPECT_THAT(ConditionsText(), HasSubstr("FOREIGN_FIREWALL: iptables-legacy has rules"));
+  EXPECT_THAT(ConditionsText(), HasSubstr("RestrictAddressFamilies=AF_INET"));
+}
+
 TEST_F(CoexistenceWorkTest, WhoAsksHearsOfWhatHasJustChanged) {
   coexistence_.Serve("eth0");
   LetWork();

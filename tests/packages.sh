@@ -20,6 +20,9 @@ TEST_PACKAGES=(
   # What firewalld needs, which is itself only unpacked (tests/firewalls/build.sh).
   dbus polkitd python3-firewall python3-dbus python3-gi python3-nftables gir1.2-glib-2.0)
 
+# What counts instructions.
+COUNT_PACKAGES=(libbenchmark-dev valgrind)
+
 # What measures, and what svnetd is measured against.
 BENCH_PACKAGES=(
   libbenchmark-dev libgmock-dev libgtest-dev valgrind gnuplot-nox git

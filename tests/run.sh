@@ -32,7 +32,8 @@ step() { echo "==> $1"; }
 unsanitized='Guests/|AThousandGuests|PortsRunOut|FaultTest'
 
 step "packages"
-install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${TEST_PACKAGES[@]}" \
+  "${COUNT_PACKAGES[@]}"
 
 step "source: format, shell scripts, layers"
 mapfile -t sources < <(find daemon client filter tests docs/clients/cpp -name '*.cc' -o -name '*.h')
@@ -93,6 +94,10 @@ step "build: fuzzers"
 configure_and_build fuzz alias_fuzz calls_fuzz config_fuzz requests_fuzz text_fuzz
 step "tests: each fuzzer for a while"
 run_tests fuzz "^fuzz\."
+
+step "instructions of a CreateTap"
+configure_and_build bench bench_instructions
+tests/bench/instructions.sh build/bench
 
 step "clients in C++, Python, TypeScript and Go"
 tests/clients/run.sh build/dev

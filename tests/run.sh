@@ -36,7 +36,7 @@ install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${TEST_PACKAGES[
   "${COUNT_PACKAGES[@]}"
 
 step "source: format, shell scripts, layers"
-mapfile -t sources < <(find daemon client filter tests docs/clients/cpp -name '*.cc' -o -name '*.h')
+mapfile -t sources < <(find daemon client tests docs/clients/cpp -name '*.cc' -o -name '*.h')
 clang-format --dry-run -Werror "${sources[@]}"
 mapfile -t scripts < <(grep -rlE '^#!.*sh$' tests docs systemd .ci)
 shellcheck -x "${scripts[@]}"

@@ -31,7 +31,7 @@ std::string DescribeDrift(const Lease& lease, const Link& link, const PortPlan& 
   if (link.alias != port.alias) drift.push_back("it had another alias");
   // One that is off the bridge has no such settings.
   if (link.master == port.bridge && lease.pinned && !link.pinned) {
-    drift.push_back("its port learned MACs or was flooded");
+    drift.push_back("its port had other settings (learning, flooding, group addresses)");
   }
   return absl::StrJoin(drift, ", ");
 }

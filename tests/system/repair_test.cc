@@ -55,7 +55,10 @@ const Change kChanges[] = {
     {"PortGroup", "ip link set svvm1eth0 group 0", "it was in link group 0", true},
     {"PortAlias", "ip link set svvm1eth0 alias x", "it had another alias", true},
     {"PortName", "ip link set svvm1eth0 name other", "it was renamed to other", true},
-    {"PortLearns", "bridge link set dev svvm1eth0 learning on", "its port learned MACs", true},
+    {"PortLearns", "bridge link set dev svvm1eth0 learning on", "its port had other settings",
+     true},
+    {"PortGroups", "ip link set svvm1eth0 type bridge_slave group_fwd_mask 0",
+     "its port had other settings", true},
     {"Place", "bridge fdb delete 02:29:a3:2f:41:c8 dev svvm1eth0 master",
      "its MAC had lost its place", true},
 };

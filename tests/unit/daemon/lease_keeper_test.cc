@@ -52,7 +52,7 @@ TEST_F(RepairTest, WhateverIsDoneToATap) {
   Tap()->alias = "";
   ExpectRepaired("it had another alias");
   Tap()->pinned = false;
-  ExpectRepaired("its port learned MACs");
+  ExpectRepaired("its port had other settings");
 }
 
 TEST_F(RepairTest, WhateverIsDoneToTheNetwork) {

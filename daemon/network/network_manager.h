@@ -185,6 +185,8 @@ class NetworkManager {
 
   absl::StatusOr<NetworkStatus> Observe() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Whose key it is; PERMISSION_DENIED if the caller may not speak for that owner.
+  static absl::StatusOr<LeaseKey> KeyFor(const Caller& caller, const LeaseIds& ids);
   // The caller's lease, or any for an administrator; nullptr if there is none.
   absl::StatusOr<const Lease*> FindLease(const Caller& caller, const LeaseSelector& selector)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -17,20 +17,6 @@ namespace {
 
 constexpr uint32_t kDefaultMtu = 1500;  // without an uplink: Ethernet's
 
-absl::StatusOr<Surroundings> ObserveSurroundings(Kernel* kernel) {
-  Surroundings host;
-  SVNET_ASSIGN_OR_RETURN(host.links, kernel->ListLinks());
-  SVNET_ASSIGN_OR_RETURN(host.addresses, kernel->ListAddresses());
-  SVNET_ASSIGN_OR_RETURN(host.routes, kernel->ListRoutes());
-  return host;
-}
-
-const Link* FindByName(const std::vector<Link>& links, const LinkName& name) {
-  const auto link = std::find_if(links.begin(), links.end(),
-                                 [&](const Link& each) { return each.name == name.text(); });
-  return link == links.end() ? nullptr : &*link;
-}
-
 bool HasAddress(const std::vector<LinkAddress>& addresses, Ifindex link, Ipv4Address address) {
   return std::any_of(addresses.begin(), addresses.end(), [&](const LinkAddress& each) {
     return each.ifindex == link && each.address == address;
@@ -51,7 +37,7 @@ absl::Status NetworkSetup::CheckPrefix() {
   if (ours != 0 && HasAddress(*addresses, ours, GatewayOf(settings_.prefix))) {
     return absl::OkStatus();
   }
-  const absl::StatusOr<Surroundings> host = svnet::ObserveSurroundings(kernel_);
+  const absl::StatusOr<Surroundings> host = ReadSurroundings(kernel_);
   if (!host.ok()) return Explain(host.status());
   const std::optional<std::string> conflict = FindConflict(*host, settings_.prefix, ours);
   if (!conflict.has_value()) return absl::OkStatus();
@@ -102,7 +88,7 @@ bool NetworkSetup::IsAnother(const Bridge& bridge) const {
 }
 
 std::string NetworkSetup::FindUplink() {
-  const absl::StatusOr<Surroundings> host = svnet::ObserveSurroundings(kernel_);
+  const absl::StatusOr<Surroundings> host = ReadSurroundings(kernel_);
   const Link* uplink = host.ok() ? svnet::FindUplink(*host) : nullptr;
   return uplink == nullptr ? "" : uplink->name;
 }
@@ -154,7 +140,7 @@ absl::StatusOr<uint32_t> NetworkSetup::PlanMtu(const std::optional<Link>& bridge
   if (settings_.mtu.has_value()) return *settings_.mtu;
   if (in_use && mtu_in_use_.has_value()) return *mtu_in_use_;
   if (bridge.has_value() && in_use) return bridge->mtu;
-  SVNET_ASSIGN_OR_RETURN(const Surroundings host, svnet::ObserveSurroundings(kernel_));
+  SVNET_ASSIGN_OR_RETURN(const Surroundings host, ReadSurroundings(kernel_));
   return FindUplinkMtu(host).value_or(kDefaultMtu);
 }
 
@@ -251,77 +237,6 @@ absl::Status NetworkSetup::ForgetNeighbours() {
   if (!bridge->has_value()) return absl::OkStatus();
   const absl::Status status = EnsureNeighbours((*bridge)->ifindex, LeaseTable());
   return status.ok() ? status : Explain(status);
-}
-
-absl::StatusOr<NetworkSetup::Status> NetworkSetup::Observe(const std::vector<Link>& links,
-                                                           bool in_use) {
-  absl::StatusOr<Status> status = ObserveAll(links, in_use);
-  if (status.ok()) return status;
-  return svnet::Explain(Reason::kBridgeSetupFailed, "cannot read the network's state",
-                        status.status());
-}
-
-absl::StatusOr<NetworkSetup::Status> NetworkSetup::ObserveAll(const std::vector<Link>& links,
-                                                              bool in_use) {
-  Status status;
-  const Link* bridge = FindByName(links, settings_.bridge);
-  if (bridge != nullptr && bridge->kind != LinkKind::kBridge) {
-    status.conditions.push_back(
-        {.type = "NOT_A_BRIDGE",
-         .message = absl::StrCat("link ", settings_.bridge.text(), " is no bridge"),
-         .remedy = "remove it, or set another `bridge`"});
-    bridge = nullptr;
-  }
-  status.bridge_up = bridge != nullptr && bridge->up;
-  for (const Link& link : links) {
-    if (bridge != nullptr && link.master == bridge->ifindex) ++status.ports_used;
-  }
-  SVNET_ASSIGN_OR_RETURN(
-      status.mtu, PlanMtu(bridge == nullptr ? std::nullopt : std::make_optional(*bridge), true));
-  SVNET_RETURN_IF_ERROR(ObserveSurroundings(links, &status));
-  if (in_use) SVNET_RETURN_IF_ERROR(ObserveRunning(bridge, &status.conditions));
-  return status;
-}
-
-absl::Status NetworkSetup::ObserveSurroundings(const std::vector<Link>& links, Status* status) {
-  SVNET_ASSIGN_OR_RETURN(const Surroundings host, svnet::ObserveSurroundings(kernel_));
-  const Link* uplink = svnet::FindUplink(host);
-  if (uplink != nullptr) status->uplink = uplink->name;
-  const Link* bridge = FindByName(links, settings_.bridge);
-  const std::optional<std::string> conflict =
-      FindConflict(host, settings_.prefix, bridge == nullptr ? 0 : bridge->ifindex);
-  if (!conflict.has_value()) return absl::OkStatus();
-  status->conditions.push_back(
-      {.type = "SUBNET_CONFLICT",
-       .message = absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict),
-       .remedy = "set another `subnet`, or remove that"});
-  return absl::OkStatus();
-}
-
-// What leases need, and somebody may have taken away.
-absl::Status NetworkSetup::ObserveRunning(const Link* bridge, std::vector<Condition>* conditions) {
-  constexpr char kRemedy[] = "`systemctl restart svnetd` puts it right; no guest is disturbed";
-  if (bridge == nullptr) {
-    conditions->push_back({.type = "BRIDGE_MISSING",
-                           .message = absl::StrCat("there is no bridge ", settings_.bridge.text()),
-                           .remedy = kRemedy});
-  } else if (!bridge->up) {
-    conditions->push_back({.type = "BRIDGE_DOWN",
-                           .message = absl::StrCat("bridge ", settings_.bridge.text(), " is down"),
-                           .remedy = kRemedy});
-  }
-  SVNET_ASSIGN_OR_RETURN(const bool forwarding, kernel_->IsForwarding());
-  if (!forwarding) {
-    conditions->push_back({.type = "FORWARDING_OFF",
-                           .message = "net.ipv4.ip_forward is 0: guests do not get out",
-                           .remedy = kRemedy});
-  }
-  if (!rules_stand_) {
-    conditions->push_back({.type = "NAT_MISSING",
-                           .message = "svnetd's nftables table is gone: guests do not get out",
-                           .remedy = kRemedy});
-  }
-  return absl::OkStatus();
 }
 
 BridgeSpec NetworkSetup::SpecWith(uint32_t mtu) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/status_macros.h"
 
 namespace svnet {
 namespace {
@@ -25,6 +26,14 @@ std::string NameOf(const std::vector<Link>& links, Ifindex ifindex) {
 }
 
 }  // namespace
+
+absl::StatusOr<Surroundings> ReadSurroundings(Kernel* kernel) {
+  Surroundings host;
+  SVNET_ASSIGN_OR_RETURN(host.links, kernel->ListLinks());
+  SVNET_ASSIGN_OR_RETURN(host.addresses, kernel->ListAddresses());
+  SVNET_ASSIGN_OR_RETURN(host.routes, kernel->ListRoutes());
+  return host;
+}
 
 std::optional<std::string> FindConflict(const Surroundings& host, const Ipv4Prefix& prefix,
                                         Ifindex bridge) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/kernel/kernel.h"
 
@@ -17,6 +18,8 @@ struct Surroundings {
   std::vector<LinkAddress> addresses;
   std::vector<Route> routes;
 };
+
+absl::StatusOr<Surroundings> ReadSurroundings(Kernel* kernel);
 
 // What on the host, and not on `bridge` (0: there is none), has addresses in common
 // with `prefix`: "the route 172.30.0.0/16 by link eth0". Default routes do not

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/names.h"
 
 namespace svnet {
 namespace {

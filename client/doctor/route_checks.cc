@@ -1,8 +1,8 @@
 // The bridge, the uplinks, and who else has the prefix's addresses.
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
+#include <jansson.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "absl/strings/match.h"
@@ -71,16 +71,19 @@ std::vector<Ipv4Prefix> ParseAll(const std::vector<std::string>& texts) {
   return prefixes;
 }
 
+struct FreeJson {
+  void operator()(json_t* json) const { json_decref(json); }
+};
+
 // nullopt: the file names none.
 std::optional<std::vector<Ipv4Prefix>> ConfiguredPools(const std::string& json) {
-  google::protobuf::Struct config;
-  if (!google::protobuf::util::JsonStringToMessage(json, &config).ok()) return std::nullopt;
-  const auto pools = config.fields().find("default-address-pools");
-  if (pools == config.fields().end()) return std::nullopt;
+  const std::unique_ptr<json_t, FreeJson> config(json_loads(json.c_str(), 0, nullptr));
+  const json_t* pools = json_object_get(config.get(), "default-address-pools");
+  if (pools == nullptr) return std::nullopt;
   std::vector<std::string> bases;
-  for (const auto& pool : pools->second.list_value().values()) {
-    const auto base = pool.struct_value().fields().find("base");
-    if (base != pool.struct_value().fields().end()) bases.push_back(base->second.string_value());
+  for (size_t i = 0; i < json_array_size(pools); ++i) {
+    const char* base = json_string_value(json_object_get(json_array_get(pools, i), "base"));
+    if (base != nullptr) bases.push_back(base);
   }
   return ParseAll(bases);
 }

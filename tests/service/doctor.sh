@@ -87,4 +87,6 @@ types 'mv /root/svnet.conf /usr/lib/NetworkManager/conf.d; systemctl mask --now 
 # --------------------------------------------------------------------------- firewalld
 types 'systemctl unmask firewalld'
 found_and_fixed firewalld PROBLEM 'systemctl start firewalld'
+# The fix is for good; the checks of what svnetd itself does about it begin without.
+types 'firewall-cmd --permanent --zone=trusted --remove-interface=svbr0'
 types 'systemctl mask --now firewalld'

@@ -152,6 +152,12 @@ Coexistence::Report Coexistence::MakeRight(const Wish& wish) {
     if (!plan.IsEmpty()) {
       report.repaired = Repair(plan, wish);
       chains = Read();
+      // Somebody has changed them meanwhile: iptables-legacy will not say so again.
+      const bool again =
+          chains.ok() && !report.repaired.empty() &&
+          !PlanCoexistence(*chains, wish.network, foreign_->tag(), wish.Admits()).IsEmpty();
+      MutexLock lock(&mutex_);
+      if (again) SuspectNow();
     }
   }
   std::string failed;

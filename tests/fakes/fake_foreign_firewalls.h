@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,7 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
           return rule.verdict == FilterRule::Verdict::kReturn && rule.IsUnconditional();
         });
     place->rules.insert(end, rules.begin(), rules.end());
+    if (after_replace != nullptr) std::exchange(after_replace, nullptr)();
     return absl::OkStatus();
   }
 
@@ -94,6 +96,8 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
   std::vector<FilterChain> chains;
   bool legacy_changed = false;
   bool legacy_is_hidden = false;
+  // What somebody else does right after the next Replace.
+  std::function<void()> after_replace;
 
  private:
   Faults* const faults_;

@@ -214,6 +214,20 @@ TEST_F(CoexistenceWorkTest, LegacyIsLookedAtNowAndThen) {
   EXPECT_EQ(ConditionsText(), "");
 }
 
+// iptables-legacy says nothing of it, and what is read last is what is compared with.
+TEST_F(CoexistenceWorkTest, WhatChangesWhileItWorksIsNotMissed) {
+  foreign_.chains = Docker();
+  foreign_.after_replace = [&] {
+    std::erase_if(foreign_.Chain("DOCKER-USER").rules,
+                  [](const FilterRule& rule) { return !rule.comment.empty(); });
+  };
+  coexistence_.Serve("eth0");
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+}
+
 TEST_F(CoexistenceWorkTest, LegacyThatIsHiddenIsSaidToBe) {
   foreign_.legacy_is_hidden = true;
   coexistence_.Serve("eth0");

@@ -104,9 +104,12 @@ absl::Status ApplyOverride(const Place& place, const toml::node& node, CallerLim
     const Place at = place.In(key);
     uint32_t* count = nullptr;
     if (key == "taps_per_user") count = &limits->taps;
+    if (key == "queues_per_user") count = &limits->queues;
     if (key == "connections_per_user") count = &limits->connections;
     if (count == nullptr) {
-      return at.Error(value, "there is no such key; there are taps_per_user, connections_per_user");
+      return at.Error(value,
+                      "there is no such key; there are taps_per_user, queues_per_user, "
+                      "connections_per_user");
     }
     const absl::StatusOr<std::string> text = TextOf(Type::kInteger, value);
     const absl::Status status = text.ok() ? SetCount(count, 0, *text) : text.status();

@@ -191,6 +191,10 @@ absl::Status SetTapsPerUser(Config* config, absl::string_view text, const Accoun
   return SetCount(&config->callers.limits.taps, 0, text);
 }
 
+absl::Status SetQueuesPerUser(Config* config, absl::string_view text, const Accounts&) {
+  return SetCount(&config->callers.limits.queues, 0, text);
+}
+
 absl::Status SetConnectionsPerUser(Config* config, absl::string_view text, const Accounts&) {
   return SetCount(&config->callers.limits.connections, 1, text);
 }
@@ -240,6 +244,8 @@ constexpr std::array kKeys = {
         "Whose members are administrators, as root is (none)"},
     Key{"limits", "taps_per_user", Type::kInteger, SetTapsPerUser, kReloaded, "N",
         "How many TAPs a user may have (64)"},
+    Key{"limits", "queues_per_user", Type::kInteger, SetQueuesPerUser, kReloaded, "N",
+        "How many queues the TAPs of a user may have together (256)"},
     Key{"limits", "connections_per_user", Type::kInteger, SetConnectionsPerUser, kReloaded, "N",
         "How many connections (64)"},
     Key{"limits", "connections", Type::kInteger, SetConnections, kReloaded, "N",

@@ -22,6 +22,8 @@ struct Caller {
   bool shares_pids = false;
   // How many leases the caller may have; administrators: any number.
   uint32_t tap_limit = 64;
+  // How many queues all their TAPs may have together; administrators: any number.
+  uint32_t queue_limit = 256;
 
   bool IsInGroup(gid_t group) const {
     return group == gid || std::binary_search(groups.begin(), groups.end(), group);

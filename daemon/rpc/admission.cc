@@ -29,6 +29,7 @@ CallerLimits LimitsOf(const Caller& peer, const AdmissionRules& rules) {
     if (!peer.IsInGroup(group)) continue;
     if (!best.has_value()) best = limits;
     best->taps = std::max(best->taps, limits.taps);
+    best->queues = std::max(best->queues, limits.queues);
     best->connections = std::max(best->connections, limits.connections);
   }
   return best.value_or(rules.limits);
@@ -41,9 +42,12 @@ Admission Admit(const Caller& peer, const AdmissionRules& rules) {
   Caller& caller = admission.caller;
   caller.administrator = peer.uid == 0 || IsInOneOf(peer, rules.admin_groups);
   const CallerLimits limits = LimitsOf(peer, rules);
-  caller.tap_limit = caller.administrator ? std::numeric_limits<uint32_t>::max() : limits.taps;
-  admission.connection_limit =
-      caller.administrator ? std::numeric_limits<uint32_t>::max() : limits.connections;
+  const auto limit = [&](uint32_t of_others) {
+    return caller.administrator ? std::numeric_limits<uint32_t>::max() : of_others;
+  };
+  caller.tap_limit = limit(limits.taps);
+  caller.queue_limit = limit(limits.queues);
+  admission.connection_limit = limit(limits.connections);
   if (!IsAdmitted(caller, rules)) {
     admission.verdict =
         Error(Reason::kPermissionDenied,

@@ -16,6 +16,7 @@ namespace svnet {
 // Administrators are not limited.
 struct CallerLimits {
   uint32_t taps = 64;
+  uint32_t queues = 256;  // of all their TAPs together
   uint32_t connections = 64;
 
   friend bool operator==(const CallerLimits&, const CallerLimits&) = default;

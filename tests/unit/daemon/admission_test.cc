@@ -80,19 +80,20 @@ TEST(AdmissionTest, AdministratorsAreRootAndTheirGroups) {
 
 TEST(AdmissionTest, LimitsOfTheUserThenOfTheMostGenerousGroup) {
   AdmissionRules rules = Rules();
-  rules.limits = {.taps = 10, .connections = 11};
-  rules.user_limits[1000] = {.taps = 1, .connections = 2};
-  rules.group_limits[kKvm] = {.taps = 500, .connections = 3};
-  rules.group_limits[kOps] = {.taps = 50, .connections = 300};
+  rules.limits = {.taps = 10, .queues = 12, .connections = 11};
+  rules.user_limits[1000] = {.taps = 1, .queues = 4, .connections = 2};
+  rules.group_limits[kKvm] = {.taps = 500, .queues = 5, .connections = 3};
+  rules.group_limits[kOps] = {.taps = 50, .queues = 60, .connections = 300};
   const auto limits = [&](const Caller& peer) {
     const Admission admission = Admit(peer, rules);
-    return std::vector<uint32_t>{admission.caller.tap_limit, admission.connection_limit};
+    return std::vector<uint32_t>{admission.caller.tap_limit, admission.caller.queue_limit,
+                                 admission.connection_limit};
   };
-  EXPECT_THAT(limits(Peer(1001)), ElementsAre(10u, 11u));
-  EXPECT_THAT(limits(Peer(1000, {kOps, kKvm})), ElementsAre(1u, 2u));
-  EXPECT_THAT(limits(Peer(1001, {kKvm})), ElementsAre(500u, 3u));
-  EXPECT_THAT(limits(Peer(1001, {kOps, kKvm})), ElementsAre(500u, 300u));
-  EXPECT_THAT(limits(Peer(0)), ElementsAre(UINT32_MAX, UINT32_MAX));
+  EXPECT_THAT(limits(Peer(1001)), ElementsAre(10u, 12u, 11u));
+  EXPECT_THAT(limits(Peer(1000, {kOps, kKvm})), ElementsAre(1u, 4u, 2u));
+  EXPECT_THAT(limits(Peer(1001, {kKvm})), ElementsAre(500u, 5u, 3u));
+  EXPECT_THAT(limits(Peer(1001, {kOps, kKvm})), ElementsAre(500u, 60u, 300u));
+  EXPECT_THAT(limits(Peer(0)), ElementsAre(UINT32_MAX, UINT32_MAX, UINT32_MAX));
 }
 
 TEST(RefusalLimitTest, LeavesOutWhatIsTooMuchAndSaysHowMuchThatWas) {

@@ -153,20 +153,23 @@ TEST(ConfigTest, LimitsAndWhoHasOthers) {
 taps_per_user = 500
 [limits.groups.kvm]
 connections_per_user = 7
+queues_per_user = 9
 [limits.users.4711]
 taps_per_user = 0
 [limits]
 taps_per_user = 10
+queues_per_user = 15
 connections_per_user = 20
 connections = 300
 )")
                             .value();
   EXPECT_EQ(config.connections, 300u);
   const AdmissionRules& rules = config.callers;
-  EXPECT_EQ(rules.limits, (CallerLimits{.taps = 10, .connections = 20}));
-  EXPECT_EQ(rules.user_limits.at(1000), (CallerLimits{.taps = 500, .connections = 20}));
-  EXPECT_EQ(rules.user_limits.at(4711), (CallerLimits{.taps = 0, .connections = 20}));
-  EXPECT_EQ(rules.group_limits.at(105), (CallerLimits{.taps = 10, .connections = 7}));
+  EXPECT_EQ(rules.limits, (CallerLimits{.taps = 10, .queues = 15, .connections = 20}));
+  EXPECT_EQ(rules.user_limits.at(1000),
+            (CallerLimits{.taps = 500, .queues = 15, .connections = 20}));
+  EXPECT_EQ(rules.user_limits.at(4711), (CallerLimits{.taps = 0, .queues = 15, .connections = 20}));
+  EXPECT_EQ(rules.group_limits.at(105), (CallerLimits{.taps = 10, .queues = 9, .connections = 7}));
   EXPECT_THAT(ErrorOf("[limits]\ntaps_per_user = -1"), HasSubstr("is not 0 to"));
   EXPECT_THAT(ErrorOf("[limits]\ntaps_per_user = \"9\""), HasSubstr("must be an integer"));
   EXPECT_THAT(ErrorOf("[limits]\nconnections_per_user = 0"), HasSubstr("is not 1 to"));
@@ -192,13 +195,14 @@ TEST(ConfigTest, TheSubnetMustHoldAGatewayAndAGuestThatHostsCanHave) {
 TEST(ConfigTest, KeysThatAReloadChangesNeedNoRestart) {
   const Config running = FromText("").value();
   EXPECT_THAT(KeysThatNeedRestart(running, running), IsEmpty());
-  const Config reloadable = FromText(
-                                "log_level = \"debug\"\nmanage_foreign_firewalls = true\n"
-                                "[callers]\nallow_users = [\"alice\"]\n"
-                                "allow_groups = [\"kvm\"]\nadmin_groups = [\"ops\"]\n"
-                                "[limits]\ntaps_per_user = 1\nconnections_per_user = 2\n"
-                                "connections = 3\n[limits.users.bob]\ntaps_per_user = 4\n")
-                                .value();
+  const Config reloadable =
+      FromText(
+          "log_level = \"debug\"\nmanage_foreign_firewalls = true\n"
+          "[callers]\nallow_users = [\"alice\"]\n"
+          "allow_groups = [\"kvm\"]\nadmin_groups = [\"ops\"]\n"
+          "[limits]\ntaps_per_user = 1\nconnections_per_user = 2\n"
+          "queues_per_user = 4\nconnections = 3\n[limits.users.bob]\ntaps_per_user = 4\n")
+          .value();
   EXPECT_THAT(KeysThatNeedRestart(running, reloadable), IsEmpty());
 }
 

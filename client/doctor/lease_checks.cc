@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "client/doctor/checks.h"
 
 namespace svnet::client {
@@ -19,12 +20,22 @@ std::string NameSome(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string AliasStart(const Observed& observed) {
-  return absl::StrCat("svnet1 bridge=", observed.bridge, " ");
+// Whether its alias says that a svnetd made it: "svnet2 n=default ...", or an earlier
+// version's "svnet1 bridge=svbr0 ...".
+bool HasAlias(const Observed& observed, const HostLink& link) {
+  const std::vector<absl::string_view> words = absl::StrSplit(link.alias, absl::MaxSplits(' ', 2));
+  return words.size() > 1 && absl::StartsWith(words[0], "svnet") &&
+         (words[1] == "n=default" || words[1] == absl::StrCat("bridge=", observed.bridge));
 }
 
+// A port of another bridge is another svnetd's.
 bool IsOurs(const Observed& observed, const HostLink& link) {
-  return link.name == observed.bridge || absl::StartsWith(link.alias, AliasStart(observed));
+  if (link.name == observed.bridge) return true;
+  if (!HasAlias(observed, link)) return false;
+  return link.master == 0 ||
+         std::any_of(observed.links.begin(), observed.links.end(), [&](const HostLink& each) {
+           return each.ifindex == link.master && each.name == observed.bridge;
+         });
 }
 
 bool IsLease(const Observed& observed, const std::string& tap) {

@@ -51,6 +51,11 @@ struct Link {
   std::optional<gid_t> group_gid;  // TUNSETGROUP
   bool persistent = false;
   bool multi_queue = false;
+  // How many queues processes hold open, those that they have detached included. Only for a
+  // multi-queue TAP; of another the kernel does not say.
+  std::optional<uint32_t> open_queues;
+  // Its type is Ethernet's (ARPHRD_ETHER), as every new TAP's is.
+  bool ethernet = true;
   // On a bridge, and it neither learns MACs from the TAP nor floods it with what it
   // knows no port for: only what was told to it is behind this port.
   bool pinned = false;
@@ -116,6 +121,7 @@ struct PortSpec {
   std::string alias;  // at most 255 bytes
   uint32_t group;     // IFLA_GROUP
   uint32_t mtu;       // bytes
+  MacAddress mac;     // the TAP's own, on the host's side
   MacAddress guest;   // the one MAC behind it
   bool isolated;      // from all other isolated ports of the bridge
 };
@@ -127,6 +133,10 @@ class OpenTap {
   virtual ~OpenTap() = default;
 
   virtual Ifindex ifindex() const = 0;
+  // Whether another process has opened a queue of it: until it has an owner, any process may
+  // open a multi-queue TAP, and keeps what it has opened. Such a TAP may have another name
+  // than it was to have, and must be retired: it goes only when that process lets go.
+  virtual bool IsSharedWithOthers() const = 0;
   // Marks the TAP, makes it a port of the bridge, and brings it up. The bridge is told
   // which MAC is behind it, and to learn no other: true if that is so, false if this
   // kernel cannot. BRIDGE_FULL if the bridge takes no more ports.
@@ -148,7 +158,10 @@ struct Neighbour {
 struct KernelChanges {
   // Some were lost: anything may have changed.
   bool lost = false;
-  std::map<Ifindex, Link> links;   // as they were last said to be
+  std::map<Ifindex, Link> links;  // as they were last said to be
+  // What TAPs were said to be before that, where it is not the same: a change that was taken
+  // back has had its effect.
+  std::vector<Link> earlier_taps;
   std::map<Ifindex, bool> pinned;  // ports of bridges: see Link
   std::set<Ifindex> gone;
   std::set<Ifindex> addresses;  // links that got or lost an IPv4 address
@@ -204,6 +217,9 @@ class Kernel {
 
   // Those of the link's that SetNeighbour, perhaps an earlier svnetd's, has set.
   virtual absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) = 0;
+  // Which MACs the bridge has static entries for, and behind which port.
+  virtual absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> ListStaticMacs(
+      Ifindex bridge) = 0;
   // Replaces what the link knew of the address.
   virtual absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) = 0;
   // OK if it, or the link, is gone.
@@ -214,6 +230,12 @@ class Kernel {
                                          const PortSpec& port) = 0;
   // Another link group for a TAP. NotFound if it is gone.
   virtual absl::Status RetireTap(Ifindex tap, uint32_t group) = 0;
+
+  // Holds a TAP that no process holds, so that none can until the result is closed; nullopt:
+  // a process holds it, whatever its carrier says. NotFound if there is no TAP of that name
+  // and number. Of a multi-queue TAP any number of processes may hold queues: use
+  // Link::open_queues.
+  virtual absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) = 0;
 
   // NotFound if there is none of that number, in svnetd's own pid namespace.
   virtual absl::StatusOr<Process> OpenProcess(pid_t pid) = 0;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "daemon/kernel/route_messages.h"
 
@@ -21,6 +22,22 @@ absl::Status SetOption(const UniqueFd& socket, int level, int option, int value)
   return absl::ErrnoToStatus(errno, "netlink monitor");
 }
 
+// What a TAP's holder can change, and nothing else of it.
+bool IsHeldTheSameWay(const Link& one, const Link& other) {
+  return one.owner == other.owner && one.group_gid == other.group_gid &&
+         one.persistent == other.persistent && one.ethernet == other.ethernet &&
+         one.mac == other.mac && one.open_queues == other.open_queues;
+}
+
+void NoteLink(Link link, KernelChanges* changes) {
+  const auto [at, is_first] = changes->links.try_emplace(link.ifindex, link);
+  if (is_first) return;
+  std::swap(at->second, link);
+  if (link.kind == LinkKind::kTap && !IsHeldTheSameWay(at->second, link)) {
+    changes->earlier_taps.push_back(std::move(link));
+  }
+}
+
 void AddLink(nlmsghdr* message, KernelChanges* changes) {
   const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(message));
   const bool deleted = message->nlmsg_type == RTM_DELLINK;
@@ -31,7 +48,7 @@ void AddLink(nlmsghdr* message, KernelChanges* changes) {
     changes->gone.insert(header->ifi_index);
     changes->links.erase(header->ifi_index);
   } else {
-    changes->links[header->ifi_index] = ParseLink(message);
+    NoteLink(ParseLink(message), changes);
   }
 }
 

@@ -24,6 +24,7 @@
 #include "daemon/kernel/process.h"
 #include "daemon/kernel/route_messages.h"
 #include "daemon/kernel/sysctl.h"
+#include "daemon/kernel/tun_device.h"
 
 namespace svnet {
 namespace {
@@ -299,6 +300,27 @@ absl::StatusOr<std::vector<Neighbour>> NetlinkKernel::ListNeighbours(Ifindex lin
   return neighbours;
 }
 
+absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> NetlinkKernel::ListStaticMacs(
+    Ifindex bridge) {
+  std::set<std::pair<Ifindex, MacAddress>> macs;
+  SVNET_RETURN_IF_ERROR(socket_.Dump(
+      [bridge] {
+        NetlinkMessage request =
+            NewMessage(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_BRIDGE});
+        Put(request.get(), NDA_MASTER, bridge);
+        return request;
+      },
+      [&] { macs.clear(); },
+      [&](nlmsghdr* message) {
+        KernelChanges entry;
+        ParseNeighbourChange(message, &entry);
+        for (const auto& [at, is_static] : entry.static_macs) {
+          if (is_static) macs.insert(at);
+        }
+      }));
+  return macs;
+}
+
 absl::Status NetlinkKernel::SetNeighbour(Ifindex link, const Neighbour& neighbour) {
   NetlinkMessage request =
       NewMessage(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
@@ -351,6 +373,13 @@ absl::Status NetlinkKernel::Rename(Ifindex link, const LinkName& name) {
   if (ErrnoOf(status) != EBUSY || !renames_links_that_are_up_) return status;
   renames_links_that_are_up_ = false;
   return Rename(link, name);
+}
+
+absl::StatusOr<std::optional<UniqueFd>> NetlinkKernel::HoldTap(const LinkName& name, Ifindex tap) {
+  SVNET_ASSIGN_OR_RETURN(std::optional<TapDevice> device, HoldTapDevice(any_socket_, name));
+  if (!device.has_value()) return std::nullopt;
+  if (device->ifindex != tap) return absl::NotFoundError("another TAP has that name");
+  return std::move(device->fd);
 }
 
 absl::StatusOr<Process> NetlinkKernel::OpenProcess(pid_t pid) { return OpenProcessOf(pid); }

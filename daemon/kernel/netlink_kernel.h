@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -30,10 +31,12 @@ class NetlinkKernel final : public Kernel {
   absl::Status EnableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;
   absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) override;
+  absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> ListStaticMacs(Ifindex bridge) override;
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
   absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name, const PortSpec& port) override;
   absl::Status RetireTap(Ifindex tap, uint32_t group) override;
+  absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) override;
   absl::StatusOr<Process> OpenProcess(pid_t pid) override;
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<KernelChanges> TakeChanges() override { return monitor_.Take(); }

@@ -4,6 +4,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -25,6 +26,7 @@ NetlinkMessage DescribeRequest(Ifindex tap, const PortSpec& port, bool has_ipv6)
   NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
   nl_msg* message = request.get();
   nla_put_string(message, IFLA_IFALIAS, port.alias.c_str());
+  nla_put(message, IFLA_ADDRESS, sizeof(port.mac.octets()), port.mac.octets().data());
   nla_put_u32(message, IFLA_GROUP, port.group);
   nla_put_u32(message, IFLA_MTU, port.mtu);
   nla_put_u32(message, IFLA_MASTER, static_cast<uint32_t>(port.bridge));
@@ -63,6 +65,33 @@ NetlinkMessage HardenAndUpRequest(Ifindex tap, bool isolated) {
   return request;
 }
 
+// Whether another process holds a queue: svnetd's own is one of those that are open.
+absl::StatusOr<bool> IsShared(NetlinkSocket& socket, Ifindex tap) {
+  std::optional<Link> link;
+  SVNET_RETURN_IF_ERROR(socket.Get(NewMessage(RTM_GETLINK, 0, ifinfomsg{.ifi_index = tap}),
+                                   [&](nlmsghdr* message) { link = ParseLink(message); }));
+  return link.has_value() && link->open_queues.value_or(1) > 1;
+}
+
+absl::StatusOr<LinkName> MakeUnguessableName() {
+  uint64_t number = 0;
+  if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+    return absl::ErrnoToStatus(errno, "getrandom");
+  }
+  // 12 hex digits: as many as a link's name has room for.
+  return LinkName::Parse(
+      absl::StrCat("sv-", absl::Hex(number & 0xffff'ffff'ffff, absl::kZeroPad12)));
+}
+
+absl::Status GiveName(NetlinkSocket& socket, Ifindex tap, const LinkName& name) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("tap.name"));
+  NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
+  nla_put_string(request.get(), IFLA_IFNAME, name.text().c_str());
+  const absl::Status status = socket.Transact(std::move(request));
+  if (ErrnoOf(status) != EEXIST) return Prepend("name the TAP", status);
+  return absl::AlreadyExistsError(absl::StrCat("there is a link ", name.text()));
+}
+
 // What a kernel says to a setting that it does not know.
 bool IsUnsupported(const absl::Status& status) {
   const int error = ErrnoOf(status);
@@ -86,8 +115,25 @@ absl::StatusOr<bool> PinAndBringUp(NetlinkSocket& socket, Ifindex tap, const Por
 absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::Create(NetlinkSocket& socket,
                                                             const UniqueFd& any_socket,
                                                             const TapSpec& spec) {
+  if (spec.multi_queue) return CreateMultiQueue(socket, any_socket, spec);
   SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(any_socket, spec));
-  return std::unique_ptr<OpenTap>(new NetlinkTap(socket, std::move(device.fd), device.ifindex));
+  // svnetd's own descriptor keeps all others out.
+  return std::unique_ptr<OpenTap>(
+      new NetlinkTap(socket, std::move(device.fd), device.ifindex, /*shared=*/false));
+}
+
+// Until it has an owner, any process may open a queue of it: nobody knows its name by then,
+// and whether somebody was quick enough all the same is asked once it has one.
+absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::CreateMultiQueue(NetlinkSocket& socket,
+                                                                      const UniqueFd& any_socket,
+                                                                      const TapSpec& spec) {
+  TapSpec hidden = spec;
+  SVNET_ASSIGN_OR_RETURN(hidden.name, MakeUnguessableName());
+  SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(any_socket, hidden));
+  SVNET_ASSIGN_OR_RETURN(const bool shared, IsShared(socket, device.ifindex));
+  if (!shared) SVNET_RETURN_IF_ERROR(GiveName(socket, device.ifindex, spec.name));
+  return std::unique_ptr<OpenTap>(
+      new NetlinkTap(socket, std::move(device.fd), device.ifindex, shared));
 }
 
 absl::StatusOr<bool> NetlinkTap::Join(const PortSpec& port) {

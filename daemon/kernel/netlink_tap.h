@@ -18,16 +18,22 @@ class NetlinkTap final : public OpenTap {
                                                          const TapSpec& spec);
 
   Ifindex ifindex() const override { return ifindex_; }
+  bool IsSharedWithOthers() const override { return shared_; }
   absl::StatusOr<bool> Join(const PortSpec& port) override;
   absl::Status Persist() override;
 
  private:
-  NetlinkTap(NetlinkSocket& socket, UniqueFd device, Ifindex ifindex)
-      : socket_(socket), device_(std::move(device)), ifindex_(ifindex) {}
+  NetlinkTap(NetlinkSocket& socket, UniqueFd device, Ifindex ifindex, bool shared)
+      : socket_(socket), device_(std::move(device)), ifindex_(ifindex), shared_(shared) {}
+
+  static absl::StatusOr<std::unique_ptr<OpenTap>> CreateMultiQueue(NetlinkSocket& socket,
+                                                                   const UniqueFd& any_socket,
+                                                                   const TapSpec& spec);
 
   NetlinkSocket& socket_;
   UniqueFd device_;
   Ifindex ifindex_;
+  bool shared_;
 };
 
 // See OpenTap::Join. A TAP that is a port already becomes what `port` says.

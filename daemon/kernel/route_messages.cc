@@ -7,6 +7,7 @@
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -72,6 +73,9 @@ void ParseTun(nlattr* data, Link* link) {
   link->group_gid = tun.Get<uint32_t>(IFLA_TUN_GROUP);
   link->persistent = tun.Get<uint8_t>(IFLA_TUN_PERSIST).value_or(0) != 0;
   link->multi_queue = tun.Get<uint8_t>(IFLA_TUN_MULTI_QUEUE).value_or(0) != 0;
+  if (const auto attached = tun.Get<uint32_t>(IFLA_TUN_NUM_QUEUES)) {
+    link->open_queues = *attached + tun.Get<uint32_t>(IFLA_TUN_NUM_DISABLED_QUEUES).value_or(0);
+  }
 }
 
 bool IsPinned(nlattr* port_data) {
@@ -111,6 +115,7 @@ Link ParseLink(nlmsghdr* message) {
   Link link;
   link.ifindex = header->ifi_index;
   link.up = (header->ifi_flags & IFF_UP) != 0;
+  link.ethernet = header->ifi_type == ARPHRD_ETHER;
   link.name = attributes.GetText(IFLA_IFNAME);
   link.alias = attributes.GetText(IFLA_IFALIAS);
   link.master = attributes.Get<int>(IFLA_MASTER).value_or(0);

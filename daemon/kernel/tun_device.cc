@@ -22,19 +22,31 @@ absl::Status Control(const UniqueFd& tap, unsigned long request, unsigned long a
   return absl::ErrnoToStatus(errno, what);
 }
 
-absl::Status Attach(const UniqueFd& tap, const TapSpec& spec) {
+// TUNSETIFF: makes the device, or opens one that is there.
+int SetInterface(const UniqueFd& tap, const LinkName& name, int flags) {
   ifreq request = {};
+  request.ifr_flags = static_cast<short>(flags);
+  std::memcpy(request.ifr_name, name.text().c_str(), name.text().size() + 1);
+  return ioctl(tap.get(), TUNSETIFF, &request) == 0 ? 0 : errno;
+}
+
+absl::StatusOr<UniqueFd> OpenTunDevice() {
+  UniqueFd tap(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  if (!tap.valid()) return absl::ErrnoToStatus(errno, "/dev/net/tun");
+  return tap;
+}
+
+absl::Status Attach(const UniqueFd& tap, const TapSpec& spec) {
   // IFF_VNET_HDR is every VMM's choice to repeat or drop when it opens the TAP;
   // IFF_MULTI_QUEUE is fixed for good. IFF_TUN_EXCL refuses a link that is there.
-  const int flags =
-      IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL | (spec.multi_queue ? IFF_MULTI_QUEUE : 0);
-  request.ifr_flags = static_cast<short>(flags);
-  std::memcpy(request.ifr_name, spec.name.text().c_str(), spec.name.text().size() + 1);
-  if (ioctl(tap.get(), TUNSETIFF, &request) == 0) return absl::OkStatus();
-  if (errno == EBUSY || errno == EEXIST) {
+  const int error = SetInterface(
+      tap, spec.name,
+      IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL | (spec.multi_queue ? IFF_MULTI_QUEUE : 0));
+  if (error == 0) return absl::OkStatus();
+  if (error == EBUSY || error == EEXIST) {
     return absl::AlreadyExistsError(absl::StrCat("there is a link ", spec.name.text()));
   }
-  return absl::ErrnoToStatus(errno, "TUNSETIFF");
+  return absl::ErrnoToStatus(error, "TUNSETIFF");
 }
 
 // Asks by the name that the kernel gives for the descriptor: no other link can have
@@ -52,14 +64,29 @@ absl::StatusOr<Ifindex> IndexOf(const UniqueFd& any_socket, const UniqueFd& tap)
 
 absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& any_socket, const TapSpec& spec) {
   SVNET_RETURN_IF_ERROR(FaultPoint("tap.open"));
-  UniqueFd tap(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-  if (!tap.valid()) return absl::ErrnoToStatus(errno, "/dev/net/tun");
+  SVNET_ASSIGN_OR_RETURN(UniqueFd tap, OpenTunDevice());
   SVNET_RETURN_IF_ERROR(Attach(tap, spec));
   SVNET_RETURN_IF_ERROR(FaultPoint("tap.owner"));
   SVNET_RETURN_IF_ERROR(Control(tap, TUNSETOWNER, spec.owner, "TUNSETOWNER"));
   if (spec.group_gid.has_value()) {
     SVNET_RETURN_IF_ERROR(Control(tap, TUNSETGROUP, *spec.group_gid, "TUNSETGROUP"));
   }
+  SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(any_socket, tap));
+  return TapDevice{.fd = std::move(tap), .ifindex = ifindex};
+}
+
+absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& any_socket,
+                                                       const LinkName& name) {
+  // Without such a link the kernel would make one.
+  ifreq request = {};
+  std::memcpy(request.ifr_name, name.text().c_str(), name.text().size() + 1);
+  if (ioctl(any_socket.get(), SIOCGIFINDEX, &request) != 0) {
+    return absl::NotFoundError("the TAP is gone");
+  }
+  SVNET_ASSIGN_OR_RETURN(UniqueFd tap, OpenTunDevice());
+  const int error = SetInterface(tap, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
+  if (error == EBUSY) return std::nullopt;
+  if (error != 0) return absl::ErrnoToStatus(error, "TUNSETIFF");
   SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(any_socket, tap));
   return TapDevice{.fd = std::move(tap), .ifindex = ifindex};
 }

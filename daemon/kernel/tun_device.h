@@ -1,6 +1,8 @@
 // /dev/net/tun (Documentation/networking/tuntap.rst).
 #pragma once
 
+#include <optional>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/base/unique_fd.h"
@@ -17,6 +19,11 @@ struct TapDevice {
 // of that name: an existing TAP is never opened, as root could by accident.
 // `any_socket`, of whatever kind, is of the network namespace that the thread is in.
 absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& any_socket, const TapSpec& spec);
+
+// Opens a TAP that is there, and not multi-queue, so that no other process can until the
+// descriptor is closed. nullopt: a process holds it. NotFound: there is no such TAP.
+absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& any_socket,
+                                                       const LinkName& name);
 
 // The TAP outlives its descriptor from now on (TUNSETPERSIST).
 absl::Status MakePersistent(const UniqueFd& tap);

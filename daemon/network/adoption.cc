@@ -1,14 +1,17 @@
 #include "daemon/network/adoption.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/address_pool.h"
 #include "daemon/network/alias.h"
+#include "daemon/network/alias_v1.h"
 #include "daemon/network/lease_table.h"
 #include "daemon/network/names.h"
+#include "daemon/network/tampering.h"
 
 namespace svnet {
 namespace {
@@ -20,27 +23,56 @@ Condition LeftAlone(absl::string_view tap, absl::string_view why) {
                                  "` removes it; `svnetctl cleanup --network` removes all")};
 }
 
-}  // namespace
-
-absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const LinkName& bridge,
-                                               const Ipv4Prefix& prefix) {
-  if (link.kind != LinkKind::kTap || !IsAliasOf(link.alias, bridge)) return std::nullopt;
-  SVNET_ASSIGN_OR_RETURN(const Alias alias, ParseAlias(link.alias));
-  SVNET_ASSIGN_OR_RETURN(const LinkName tap, LinkName::Parse(link.name));
+// What an earlier version left has no owner and no group in its alias: they are taken, once,
+// from the TAP itself, where its holder may have changed them. The repair that follows writes
+// the alias anew.
+absl::StatusOr<Alias> ReadAliasV1(const Link& link) {
+  SVNET_ASSIGN_OR_RETURN(const AliasV1 alias, ParseAliasV1(link.alias));
   if (!link.persistent) return absl::InvalidArgumentError("it was never finished");
   if (!link.owner.has_value()) return absl::InvalidArgumentError("it has no owner");
+  return Alias{.vm = alias.vm,
+               .iface = alias.iface,
+               .ip = alias.ip,
+               .mac = alias.mac,
+               .queues = alias.queues,
+               .owner = *link.owner,
+               .group = link.group_gid,
+               .lifetime = alias.lifetime};
+}
+
+absl::StatusOr<Alias> ReadAlias(const Link& link) {
+  return IsAlias(link.alias) ? ParseAlias(link.alias) : ReadAliasV1(link);
+}
+
+}  // namespace
+
+bool IsOurTap(const Link& link, const PortPlan& network) {
+  if (link.kind != LinkKind::kTap) return false;
+  if (IsAliasV1(link.alias, network.bridge_name)) return true;
+  const bool is_port = network.bridge != 0 && link.master == network.bridge;
+  return IsAlias(link.alias) &&
+         (link.group == network.group || link.group == DyingGroupOf(network.group) || is_port);
+}
+
+absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const PortPlan& network,
+                                               const Ipv4Prefix& prefix) {
+  if (!IsOurTap(link, network)) return std::nullopt;
+  SVNET_ASSIGN_OR_RETURN(const Alias alias, ReadAlias(link));
+  SVNET_ASSIGN_OR_RETURN(const LinkName tap, LinkName::Parse(link.name));
   if (const absl::Status in_pool = AddressPool(prefix).Check(alias.ip); !in_pool.ok()) {
     return absl::InvalidArgumentError(in_pool.message());
   }
-  return Lease{.key = {.owner = *link.owner, .vm = alias.vm, .iface = alias.iface},
+  return Lease{.key = {.owner = alias.owner, .vm = alias.vm, .iface = alias.iface},
                .tap = tap,
                .ifindex = link.ifindex,
                .ip = alias.ip,
                .mac = alias.mac,
                .queues = alias.queues,
-               .group = link.group_gid,
+               .group = alias.group,
                .mtu = link.mtu,
                .lifetime = alias.lifetime,
+               .create_time = alias.create_time,
+               .generation = alias.generation,
                .attached = link.carrier,
                .was_attached = link.carrier || link.carrier_ups > 0,
                .bridge = link.master,
@@ -51,18 +83,23 @@ Condition InTheWay(absl::string_view tap) {
   return LeftAlone(tap, "another TAP has the same owner and ids, address or MAC");
 }
 
-Adoption Adopt(const std::vector<Link>& links, const LinkName& bridge, const Ipv4Prefix& prefix) {
+Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ipv4Prefix& prefix) {
   Adoption adoption;
   LeaseTable unique;
   for (const Link& link : links) {
-    const absl::StatusOr<std::optional<Lease>> lease = ReadLease(link, bridge, prefix);
-    if (lease.ok() && lease->has_value() && link.group == DyingGroupOf(DeriveLinkGroup(bridge))) {
-      adoption.dying.push_back(**lease);
-    } else if (!lease.ok()) {
+    const absl::StatusOr<std::optional<Lease>> lease = ReadLease(link, network, prefix);
+    if (!lease.ok()) {
       adoption.conditions.push_back(LeftAlone(link.name, lease.status().message()));
-    } else if (lease->has_value() && !unique.Insert(**lease)) {
+      continue;
+    }
+    if (!lease->has_value()) continue;
+    if (link.group == DyingGroupOf(network.group)) {
+      adoption.dying.push_back(**lease);
+    } else if (std::string what = DescribeTampering(**lease, link); !what.empty()) {
+      adoption.tampered.push_back({.lease = **lease, .what = std::move(what), .mac = link.mac});
+    } else if (!unique.Insert(**lease)) {
       adoption.conditions.push_back(InTheWay(link.name));
-    } else if (lease->has_value()) {
+    } else {
       adoption.leases.push_back(**lease);
     }
   }

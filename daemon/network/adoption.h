@@ -8,6 +8,7 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/kernel/kernel.h"
+#include "daemon/network/drift.h"
 #include "daemon/network/lease.h"
 
 namespace svnet {
@@ -21,21 +22,33 @@ struct Condition {
   friend bool operator==(const Condition&, const Condition&) = default;
 };
 
+// A TAP that was leased, and on which its holder has changed what contradicts the lease.
+struct TamperedTap {
+  Lease lease;
+  std::string what;  // DescribeTampering
+  MacAddress mac;    // its own, now
+};
+
 struct Adoption {
   std::vector<Lease> leases;          // by address; no two share key, address or MAC
   std::vector<Lease> dying;           // in the group of the dying
+  std::vector<TamperedTap> tampered;  // to be removed
   std::vector<Condition> conditions;  // one for each TAP that is left alone, and why
 };
 
-// The lease that a link is; nullopt if it is no TAP of this bridge's network at all.
-// InvalidArgument if it is one of ours, but not one that can be taken over: it says
-// why. A foreign TAP cannot pass for ours by accident, only on purpose, and by root.
-absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const LinkName& bridge,
+// Whether a link is a TAP of this network: its alias, which only root can write, says so,
+// and so does its link group or its bridge. `network.bridge` may be 0.
+bool IsOurTap(const Link& link, const PortPlan& network);
+
+// The lease that a link is; nullopt if it is no TAP of this network at all. InvalidArgument
+// if it is one of ours, but not one that can be taken over: it says why. A foreign TAP cannot
+// pass for ours by accident, only on purpose, and by root.
+absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const PortPlan& network,
                                                const Ipv4Prefix& prefix);
 
 // That condition, of a TAP that shares something with a lease that stands.
 Condition InTheWay(absl::string_view tap);
 
-Adoption Adopt(const std::vector<Link>& links, const LinkName& bridge, const Ipv4Prefix& prefix);
+Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ipv4Prefix& prefix);
 
 }  // namespace svnet

@@ -1,102 +1,211 @@
 #include "daemon/network/alias.h"
 
-#include <vector>
+#include <array>
+#include <limits>
+#include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/network/alias_fields.h"
 
 namespace svnet {
 namespace {
 
-constexpr absl::string_view kVersion = "svnet1";
-constexpr int kMaxQueues = 256;
+constexpr absl::string_view kVersion = "svnet2";
+constexpr absl::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
+constexpr uint64_t kBase = kDigits.size();
 
-// Takes the fields off the front of an alias, one by one.
-class Fields {
- public:
-  explicit Fields(absl::string_view text) : fields_(absl::StrSplit(text, ' ')) {}
-
-  absl::StatusOr<absl::string_view> Take(absl::string_view key) {
-    const absl::string_view field = next_ < fields_.size() ? fields_[next_++] : "";
-    const std::string start = absl::StrCat(key, "=");
-    if (absl::StartsWith(field, start)) return field.substr(start.size());
-    return absl::InvalidArgumentError(absl::StrCat("no ", key, " where it should be"));
-  }
-
-  bool TakeWord(absl::string_view word) {
-    return next_ < fields_.size() && fields_[next_++] == word;
-  }
-
- private:
-  std::vector<absl::string_view> fields_;
-  size_t next_ = 0;
-};
-
-// Parses field `key`; the name of the field stands before the error.
-template <typename Value>
-absl::StatusOr<Value> TakeValue(Fields& fields, absl::string_view key) {
-  SVNET_ASSIGN_OR_RETURN(const absl::string_view text, fields.Take(key));
-  return Value::Parse(text);
+std::string Base36(uint64_t number) {
+  std::array<char, 13> text;  // 36^13 is more than 2^64
+  size_t first = text.size();
+  do {
+    text[--first] = kDigits[number % kBase];
+    number /= kBase;
+  } while (number > 0);
+  return std::string(text.data() + first, text.size() - first);
 }
 
-absl::StatusOr<int> TakeQueues(Fields& fields) {
-  SVNET_ASSIGN_OR_RETURN(const absl::string_view text, fields.Take("queues"));
-  int queues = 0;
-  if (absl::SimpleAtoi(text, &queues) && queues >= 1 && queues <= kMaxQueues) return queues;
-  return absl::InvalidArgumentError(absl::StrCat("queues is not 1 to ", kMaxQueues));
+// nullopt if it is not such a number, or is above `max`.
+std::optional<uint64_t> ParseBase36(absl::string_view text, uint64_t max) {
+  if (text.empty()) return std::nullopt;
+  uint64_t number = 0;
+  for (const char c : text) {
+    const size_t digit = kDigits.find(c);
+    if (digit == absl::string_view::npos || number > (max - digit) / kBase) return std::nullopt;
+    number = number * kBase + digit;
+  }
+  return number;
+}
+
+// `count` octets as two hex digits each; nullopt if it is anything else.
+template <size_t kCount>
+std::optional<std::array<uint8_t, kCount>> ParseHex(absl::string_view text) {
+  std::array<uint8_t, kCount> octets = {};
+  if (text.size() != 2 * kCount) return std::nullopt;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const size_t digit = kDigits.find(text[i]);
+    if (digit > 15) return std::nullopt;
+    octets[i / 2] = static_cast<uint8_t>(octets[i / 2] << 4 | digit);
+  }
+  return octets;
+}
+
+std::string MacText(const MacAddress& mac) {
+  std::string text;
+  for (const uint8_t octet : mac.octets())
+    absl::StrAppend(&text, absl::Hex(octet, absl::kZeroPad2));
+  return text;
+}
+
+// Empty for the one that needs no word.
+std::string LifetimeText(const Lifetime& lifetime) {
+  if (const auto* bound = std::get_if<BoundToProcess>(&lifetime)) {
+    return absl::StrCat("p", Base36(static_cast<uint64_t>(bound->pid)), ":",
+                        Base36(bound->start_time));
+  }
+  if (const auto* detached = std::get_if<UntilDetached>(&lifetime)) {
+    return absl::StrCat("d",
+                        Base36(static_cast<uint64_t>(absl::ToInt64Milliseconds(detached->grace))));
+  }
+  return "";
+}
+
+std::optional<Lifetime> ReadProcess(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits(':', 1));
+  const auto pid = ParseBase36(parts.first, std::numeric_limits<pid_t>::max());
+  const auto start = ParseBase36(parts.second, std::numeric_limits<uint64_t>::max());
+  if (!pid.has_value() || *pid == 0 || !start.has_value()) return std::nullopt;
+  return BoundToProcess{.pid = static_cast<pid_t>(*pid), .start_time = *start};
+}
+
+std::optional<Lifetime> ReadLifetime(absl::string_view text) {
+  if (absl::ConsumePrefix(&text, "p")) return ReadProcess(text);
+  if (!absl::ConsumePrefix(&text, "d")) return std::nullopt;
+  const auto grace = ParseBase36(text, static_cast<uint64_t>(absl::ToInt64Milliseconds(kMaxGrace)));
+  if (!grace.has_value()) return std::nullopt;
+  return UntilDetached{.grace = absl::Milliseconds(*grace)};
+}
+
+absl::Status NotA(absl::string_view what, absl::string_view key) {
+  return absl::InvalidArgumentError(absl::StrCat(key, "= is not ", what));
+}
+
+absl::StatusOr<uint64_t> TakeNumber(AliasFields& fields, absl::string_view key, uint64_t min,
+                                    uint64_t max) {
+  SVNET_ASSIGN_OR_RETURN(const absl::string_view text, fields.Take(key));
+  const std::optional<uint64_t> number = ParseBase36(text, max);
+  if (number.has_value() && *number >= min) return *number;
+  return NotA(absl::StrCat(min, " to ", max, " in base 36"), key);
+}
+
+absl::StatusOr<Ipv4Address> TakeAddress(AliasFields& fields) {
+  SVNET_ASSIGN_OR_RETURN(const absl::string_view text, fields.Take("a"));
+  const auto octets = ParseHex<4>(text);
+  if (!octets.has_value()) return NotA("an address", "a");
+  uint32_t value = 0;
+  for (const uint8_t octet : *octets) value = value << 8 | octet;
+  return Ipv4Address(value);
+}
+
+absl::StatusOr<MacAddress> TakeMac(AliasFields& fields) {
+  SVNET_ASSIGN_OR_RETURN(const absl::string_view text, fields.Take("m"));
+  const auto octets = ParseHex<6>(text);
+  if (!octets.has_value()) return NotA("a MAC", "m");
+  return MacAddress(*octets);
+}
+
+absl::StatusOr<std::optional<gid_t>> TakeGroup(AliasFields& fields) {
+  const std::optional<absl::string_view> text = fields.TakeIf("g");
+  if (!text.has_value()) return std::nullopt;
+  const auto gid = ParseBase36(*text, std::numeric_limits<gid_t>::max());
+  if (!gid.has_value()) return NotA("a group", "g");
+  return static_cast<gid_t>(*gid);
+}
+
+absl::StatusOr<Lifetime> TakeLifetime(AliasFields& fields) {
+  const std::optional<absl::string_view> text = fields.TakeIf("l");
+  if (!text.has_value()) return Persistent();
+  const std::optional<Lifetime> lifetime = ReadLifetime(*text);
+  if (!lifetime.has_value()) return NotA("a lifetime", "l");
+  return *lifetime;
 }
 
 }  // namespace
 
 std::string FormatAlias(const Alias& alias) {
-  return absl::StrCat(kVersion, " bridge=", alias.bridge.text(), " vm=", alias.vm.text(),
-                      " iface=", alias.iface.text(), " ip=", alias.ip.ToString(),
-                      " mac=", alias.mac.ToString(), " queues=", alias.queues,
-                      " lifetime=", FormatLifetime(alias.lifetime));
+  std::string text = absl::StrCat(
+      kVersion, " n=", kDefaultNetwork, " v=", alias.vm.text(), " i=", alias.iface.text(),
+      " a=", absl::Hex(alias.ip.value(), absl::kZeroPad8), " m=", MacText(alias.mac),
+      " q=", Base36(static_cast<uint64_t>(alias.queues)), " o=", Base36(alias.owner));
+  if (alias.group.has_value()) absl::StrAppend(&text, " g=", Base36(*alias.group));
+  if (const std::string lifetime = LifetimeText(alias.lifetime); !lifetime.empty()) {
+    absl::StrAppend(&text, " l=", lifetime);
+  }
+  absl::StrAppend(&text, " t=", Base36(static_cast<uint64_t>(alias.create_time)),
+                  " e=", Base36(alias.generation));
+  return text;
 }
 
-Alias AliasOf(const Lease& lease, const LinkName& bridge) {
-  return {.bridge = bridge,
-          .vm = lease.key.vm,
+Alias AliasOf(const Lease& lease) {
+  return {.vm = lease.key.vm,
           .iface = lease.key.iface,
           .ip = lease.ip,
           .mac = lease.mac,
           .queues = lease.queues,
-          .lifetime = lease.lifetime};
+          .owner = lease.key.owner,
+          .group = lease.group,
+          .lifetime = lease.lifetime,
+          .create_time = lease.create_time,
+          .generation = lease.generation};
 }
 
 absl::StatusOr<Alias> ParseAlias(absl::string_view text) {
-  Fields fields(text);
+  AliasFields fields(text);
   if (!fields.TakeWord(kVersion)) {
     return absl::InvalidArgumentError(absl::StrCat("it does not begin with ", kVersion));
   }
-  SVNET_ASSIGN_OR_RETURN(const LinkName bridge, TakeValue<LinkName>(fields, "bridge"));
-  SVNET_ASSIGN_OR_RETURN(const VmId vm, TakeValue<VmId>(fields, "vm"));
-  SVNET_ASSIGN_OR_RETURN(const IfaceId iface, TakeValue<IfaceId>(fields, "iface"));
-  SVNET_ASSIGN_OR_RETURN(const Ipv4Address ip, TakeValue<Ipv4Address>(fields, "ip"));
-  SVNET_ASSIGN_OR_RETURN(const MacAddress mac, TakeValue<MacAddress>(fields, "mac"));
-  SVNET_ASSIGN_OR_RETURN(const int queues, TakeQueues(fields));
-  SVNET_ASSIGN_OR_RETURN(const absl::string_view lifetime_text, fields.Take("lifetime"));
-  SVNET_ASSIGN_OR_RETURN(const Lifetime lifetime, ParseLifetime(lifetime_text));
-  const Alias alias = {.bridge = bridge,
-                       .vm = vm,
+  SVNET_ASSIGN_OR_RETURN(const absl::string_view network, fields.Take("n"));
+  if (network != kDefaultNetwork) return absl::InvalidArgumentError("it is of another network");
+  SVNET_ASSIGN_OR_RETURN(const VmId vm, fields.TakeValue<VmId>("v"));
+  SVNET_ASSIGN_OR_RETURN(const IfaceId iface, fields.TakeValue<IfaceId>("i"));
+  SVNET_ASSIGN_OR_RETURN(const Ipv4Address ip, TakeAddress(fields));
+  SVNET_ASSIGN_OR_RETURN(const MacAddress mac, TakeMac(fields));
+  SVNET_ASSIGN_OR_RETURN(const uint64_t queues, TakeNumber(fields, "q", 1, kMaxQueues));
+  constexpr uint64_t kMaxUid = std::numeric_limits<uid_t>::max();
+  SVNET_ASSIGN_OR_RETURN(const uint64_t owner, TakeNumber(fields, "o", 0, kMaxUid));
+  SVNET_ASSIGN_OR_RETURN(const std::optional<gid_t> group, TakeGroup(fields));
+  SVNET_ASSIGN_OR_RETURN(const Lifetime lifetime, TakeLifetime(fields));
+  // Seven digits: until the year 4453.
+  constexpr uint64_t kMaxTime = kBase * kBase * kBase * kBase * kBase * kBase * kBase - 1;
+  SVNET_ASSIGN_OR_RETURN(const uint64_t time, TakeNumber(fields, "t", 0, kMaxTime));
+  constexpr uint64_t kMaxGeneration = std::numeric_limits<uint32_t>::max();
+  SVNET_ASSIGN_OR_RETURN(const uint64_t generation, TakeNumber(fields, "e", 1, kMaxGeneration));
+  const Alias alias = {.vm = vm,
                        .iface = iface,
                        .ip = ip,
                        .mac = mac,
-                       .queues = queues,
-                       .lifetime = lifetime};
-  // Whatever the steps above let pass ("queues=+1", something at the end) ends here.
+                       .queues = static_cast<int>(queues),
+                       .owner = static_cast<uid_t>(owner),
+                       .group = group,
+                       .lifetime = lifetime,
+                       .create_time = static_cast<int64_t>(time),
+                       .generation = static_cast<uint32_t>(generation)};
+  // Whatever the steps above let pass ("q=01", a word at the end) ends here.
   if (FormatAlias(alias) != text) return absl::InvalidArgumentError("it is not in the exact form");
   return alias;
 }
 
-bool IsAliasOf(absl::string_view text, const LinkName& bridge) {
-  const std::vector<absl::string_view> fields = absl::StrSplit(text, absl::MaxSplits(' ', 2));
-  return fields.size() >= 2 && absl::StartsWith(fields[0], "svnet") &&
-         fields[1] == absl::StrCat("bridge=", bridge.text());
+bool IsAlias(absl::string_view text) {
+  const std::vector<absl::string_view> words = absl::StrSplit(text, absl::MaxSplits(' ', 2));
+  if (words.size() < 2 || words[1] != absl::StrCat("n=", kDefaultNetwork)) return false;
+  absl::string_view version = words[0];
+  return absl::ConsumePrefix(&version, "svnet") && !version.empty() &&
+         version.find_first_not_of("0123456789") == absl::string_view::npos;
 }
 
 }  // namespace svnet

@@ -6,14 +6,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/network/alias.h"
+#include "daemon/network/names.h"
 
 namespace svnet {
 
 PortSpec PlanPort(const Lease& lease, const PortPlan& plan) {
   return {.bridge = plan.bridge,
-          .alias = FormatAlias(AliasOf(lease, plan.bridge_name)),
+          .alias = FormatAlias(AliasOf(lease)),
           .group = plan.group,
           .mtu = lease.mtu,
+          .mac = kTapMac,
           .guest = lease.mac,
           .isolated = plan.isolated};
 }

@@ -6,9 +6,26 @@
 namespace svnet {
 
 void Dying::Add(Ifindex tap, const Tap& what, absl::Time now) {
+  if (const auto before = waiting_.find(tap); before != waiting_.end()) Discount(before->second);
   waiting_.insert_or_assign(tap, what);
+  if (what.counts_for.has_value()) {
+    Holdings& holdings = holdings_[*what.counts_for];
+    ++holdings.taps;
+    holdings.queues += what.queues;
+  }
+  if (what.counts_for.has_value()) {
+    penalties_end_ = std::min(penalties_end_, now + kPenalty);
+    return;
+  }
   oldest_ = std::min(oldest_, now);
   Disturb(now);
+}
+
+void Dying::Discount(const Tap& what) {
+  if (!what.counts_for.has_value()) return;
+  const auto holdings = holdings_.find(*what.counts_for);
+  holdings->second.queues -= what.queues;
+  if (--holdings->second.taps == 0) holdings_.erase(holdings);
 }
 
 void Dying::NoteGone(Ifindex tap) {
@@ -35,25 +52,39 @@ size_t Dying::addresses() const {
   return count(waiting_) + count(being_reaped_);
 }
 
+Holdings Dying::HoldingsOf(uid_t owner) const {
+  const auto holdings = holdings_.find(owner);
+  return holdings == holdings_.end() ? Holdings() : holdings->second;
+}
+
 std::optional<absl::Time> Dying::NextDue() const {
   if (waiting_.empty() || IsTaken()) return std::nullopt;
   if (hurry_) return std::max(not_before_, absl::UnixEpoch());
-  const absl::Duration quiet = waiting_.size() < kMany ? kQuiet : kQuiet / 5;
-  return std::max(not_before_, std::min(last_disturbed_ + quiet, oldest_ + kPatience));
+  absl::Time due = penalties_end_;
+  if (oldest_ != absl::InfiniteFuture()) {
+    const absl::Duration quiet = waiting_.size() < kMany ? kQuiet : kQuiet / 5;
+    due = std::min({due, last_disturbed_ + quiet, oldest_ + kPatience});
+  }
+  return std::max(not_before_, due);
 }
 
 const Dying::Batch& Dying::Take() {
   being_reaped_ = std::exchange(waiting_, {});
   oldest_ = absl::InfiniteFuture();
+  penalties_end_ = absl::InfiniteFuture();
   hurry_ = false;
   return being_reaped_;
 }
 
 Dying::Batch Dying::Finish(bool done) {
   Batch batch = std::exchange(being_reaped_, {});
-  if (done) return batch;
-  waiting_.merge(batch);
-  return {};
+  if (!done) {
+    waiting_.merge(batch);
+    oldest_ = std::min(oldest_, last_disturbed_);
+    return {};
+  }
+  for (const auto& [ifindex, tap] : batch) Discount(tap);
+  return batch;
 }
 
 }  // namespace svnet

@@ -16,6 +16,9 @@
 
 namespace svnet {
 
+// drivers/net/tun.c: MAX_TAP_QUEUES.
+inline constexpr int kMaxQueues = 256;
+
 // What a lease is held for: never two of one key.
 struct LeaseKey {
   uid_t owner;
@@ -36,10 +39,12 @@ struct Lease {
   Ifindex ifindex;
   Ipv4Address ip;
   MacAddress mac;
-  int queues = 1;  // pairs; above 1 the TAP is multi-queue
+  int queues = 1;  // pairs, 1 to kMaxQueues; above 1 the TAP is multi-queue
   std::optional<gid_t> group;
   uint32_t mtu = 0;  // bytes
   Lifetime lifetime;
+  int64_t create_time = 0;  // Unix seconds
+  uint32_t generation = 1;
   bool attached = false;
   bool was_attached = false;  // at some time
   Ifindex bridge = 0;         // whose port it is; 0: none's

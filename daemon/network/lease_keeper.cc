@@ -9,6 +9,7 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/network/alias.h"
 #include "daemon/network/names.h"
+#include "daemon/network/tampering.h"
 
 namespace svnet {
 namespace {
@@ -21,6 +22,13 @@ constexpr int kNameAttempts = 10;
 
 // How often it is tried to forget flows, before their addresses come back all the same.
 constexpr int kFlowAttempts = 3;
+
+// A link that has come to have the number of a lease's TAP: neither does its alias say that
+// it is ours, nor is it that owner's.
+bool IsSomethingElse(const Link& link, const Lease& lease) {
+  return link.kind != LinkKind::kTap ||
+         (link.alias != FormatAlias(AliasOf(lease)) && link.owner != lease.key.owner);
+}
 
 absl::Status CannotRead(const absl::Status& cause) {
   return Explain(Reason::kBridgeSetupFailed, "cannot read the host's links", cause);
@@ -63,7 +71,9 @@ absl::Status LeaseKeeper::Begin() {
     const absl::StatusOr<NetworkSetup::Ensured> ensured = setup_.Ensure(leases_);
     if (!ensured.ok()) Fail(std::string(ensured.status().message()));
   }
-  NoteLeasesLinks(links);  // now that it is known which bridge they should be on
+  // Now that it is known which bridge they should be on.
+  NoteLeasesLinks(links);
+  if (const absl::Status read = ReadStaticMacs(); !read.ok()) return CannotRead(read);
   return CatchUp();
 }
 
@@ -84,6 +94,7 @@ absl::Status LeaseKeeper::CatchUp() {
     SVNET_RETURN_IF_ERROR(Resync().status());
     try_again_.reset();
   }
+  EndTampered();
   Repair();
   EndOver();
   Reschedule();
@@ -144,20 +155,31 @@ void LeaseKeeper::AddLifetime(const Lease& lease, Process process) {
 absl::Status LeaseKeeper::Retire(const Lease& lease, const std::string& why) {
   const Lease ended = lease;  // `lease` may be what is erased below
   absl::Status retired = setup_.Unguard(ended);
-  if (retired.ok()) retired = RetireTap(ended.ifindex, ended.ip);
+  if (retired.ok()) retired = RetireTap(ended.ifindex, DyingOf(ended));
   if (!retired.ok()) {
-    setup_.Guard(ended).IgnoreError();  // whole, as it was
+    // Whole, as it was; but nothing is given back to a guest that is cut off for good.
+    if (!tampered_.contains(ended.ifindex)) setup_.Guard(ended).IgnoreError();
     return retired;
   }
   Forget(ended, why);
   return absl::OkStatus();
 }
 
-absl::Status LeaseKeeper::RetireTap(Ifindex tap, std::optional<Ipv4Address> address) {
+Dying::Tap LeaseKeeper::DyingOf(const Lease& lease) const {
+  Dying::Tap tap = {.address = lease.ip};
+  if (!tampered_.contains(lease.ifindex)) return tap;
+  tap.counts_for = lease.key.owner;
+  tap.queues = static_cast<uint32_t>(lease.queues);
+  return tap;
+}
+
+absl::Status LeaseKeeper::RetireTap(Ifindex tap, const Dying::Tap& what) {
   const uint32_t group = DyingGroupOf(DeriveLinkGroup(settings_.bridge));
   const absl::Status status = kernel_->RetireTap(tap, group);
   if (!status.ok() && !absl::IsNotFound(status)) return status;
-  dying_.Add(tap, {.address = address, .gone = absl::IsNotFound(status)}, clock_());
+  Dying::Tap dying = what;
+  dying.gone = absl::IsNotFound(status);
+  dying_.Add(tap, dying, clock_());
   return absl::OkStatus();
 }
 
@@ -179,6 +201,8 @@ void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
   leases_.Erase(ended.tap);
   lifetimes_.Remove(ended.ifindex);
   suspects_.erase(ended.ifindex);
+  tampered_.erase(ended.ifindex);
+  robbed_.erase(ended.ifindex);
   if (const auto process = processes_.find(ended.ifindex); process != processes_.end()) {
     attention_.Unwatch(process->second.get());
     processes_.erase(process);
@@ -189,7 +213,7 @@ void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
 void LeaseKeeper::ForgetAll() {
   while (leases_.size() > 0) {
     const Lease& lease = leases_.all().begin()->second;
-    dying_.Add(lease.ifindex, {.address = lease.ip}, clock_());
+    dying_.Add(lease.ifindex, DyingOf(lease), clock_());
     Forget(lease, "");
   }
   dying_.NoteAllGone();
@@ -229,6 +253,7 @@ absl::StatusOr<std::vector<Link>> LeaseKeeper::Resync() {
   TakeIn(*links);
   ReadPorts(*links);
   NoteLeasesLinks(*links);
+  if (const absl::Status read = ReadStaticMacs(); !read.ok()) return CannotRead(read);
   return links;
 }
 
@@ -239,16 +264,18 @@ void LeaseKeeper::NoteLeasesLinks(const std::vector<Link>& links) {
 }
 
 void LeaseKeeper::EndAllBut(const std::vector<Link>& links) {
-  std::map<Ifindex, std::optional<uid_t>> owners;
-  for (const Link& link : links) owners.emplace(link.ifindex, link.owner);
+  std::map<Ifindex, const Link*> standing;
+  for (const Link& link : links) standing.emplace(link.ifindex, &link);
   std::vector<Lease> vanished;
   for (const auto& [tap, lease] : leases_.all()) {
-    const auto found = owners.find(lease.ifindex);
-    if (found == owners.end() || found->second != lease.key.owner) vanished.push_back(lease);
+    const auto found = standing.find(lease.ifindex);
+    if (found == standing.end() || IsSomethingElse(*found->second, lease)) {
+      vanished.push_back(lease);
+    }
   }
   for (const Lease& lease : vanished) EndVanished(lease);
   for (const auto& [tap, what] : dying_.waiting()) {
-    if (!owners.contains(tap)) dying_.NoteGone(tap);
+    if (!standing.contains(tap)) dying_.NoteGone(tap);
   }
 }
 
@@ -260,15 +287,34 @@ void LeaseKeeper::TakeIn(const std::vector<Link>& links) {
       unknown.push_back(link);
     }
   }
-  Adoption adoption = Adopt(unknown, settings_.bridge, settings_.prefix);
+  Adoption adoption = Adopt(unknown, PlanAmong(links), settings_.prefix);
   not_adopted_ = std::move(adoption.conditions);
   for (const Lease& lease : adoption.leases) {
     if (!TakeIn(lease)) not_adopted_.push_back(InTheWay(lease.tap.text()));
   }
+  for (const TamperedTap& tap : adoption.tampered) RemoveTampered(tap);
   for (const Lease& lease : adoption.dying) {
     pool_.Adopt(lease.ip).IgnoreError();
-    dying_.Add(lease.ifindex, {.address = lease.ip}, clock_());
+    dying_.Add(lease.ifindex, DyingOf(lease), clock_());
   }
+}
+
+// It never becomes a lease again, but its owner is told that it was one.
+void LeaseKeeper::RemoveTampered(const TamperedTap& tap) {
+  const Lease& lease = tap.lease;
+  tampered_[lease.ifindex] = tap.what;
+  // An earlier svnetd's rules may still let it through. If that fails, all are made anew.
+  setup_.Unguard(lease).IgnoreError();
+  const absl::Status retired = RetireTap(lease.ifindex, DyingOf(lease));
+  tampered_.erase(lease.ifindex);
+  if (!retired.ok()) {
+    try_again_ = clock_() + kRetry;
+    return Fail(
+        absl::StrCat("cannot remove ", lease.tap.text(), " (", tap.what, "): ", retired.message()));
+  }
+  pool_.Adopt(lease.ip).IgnoreError();
+  if (tap.mac != kTapMac) dying_.Hurry();
+  publish_({.type = TapEvent::Type::kRemoved, .lease = lease, .message = ByItsHolder(tap.what)});
 }
 
 bool LeaseKeeper::TakeIn(const Lease& lease) {
@@ -286,6 +332,29 @@ bool LeaseKeeper::TakeIn(const Lease& lease) {
   AddLifetime(lease, std::move(process));
   publish_({.type = TapEvent::Type::kAdded, .lease = lease, .message = {}});
   return true;
+}
+
+// A place that a lease's MAC has lost while nobody listened: no repair counts.
+absl::Status LeaseKeeper::ReadStaticMacs() {
+  if (setup_.bridge() == 0 || leases_.size() == 0) return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(const auto macs, kernel_->ListStaticMacs(setup_.bridge()));
+  for (const auto& [tap, lease] : leases_.all()) {
+    if (!lease.pinned || lease.bridge != setup_.bridge()) continue;
+    if (macs.contains({lease.ifindex, lease.mac})) continue;
+    suspects_[lease.ifindex] = kLostPlace;
+    robbed_.insert(lease.ifindex);
+  }
+  return absl::OkStatus();
+}
+
+PortPlan LeaseKeeper::PlanAmong(const std::vector<Link>& links) const {
+  PortPlan plan = Plan();
+  for (const Link& link : links) {
+    if (link.kind == LinkKind::kBridge && link.name == settings_.bridge.text()) {
+      plan.bridge = link.ifindex;
+    }
+  }
+  return plan;
 }
 
 void LeaseKeeper::ReadPorts(const std::vector<Link>& links) {

@@ -29,6 +29,10 @@
 
 namespace svnet {
 
+// Why a lease's TAP is suspected to need repair, where its link does not show it.
+inline constexpr char kLostPlace[] =
+    "its MAC had lost its place in the bridge's forwarding database";
+
 // The leases that stand, the TAPs that are dying, and the network below them. What is
 // held here is what the kernel was last told, or said; CatchUp takes in what it has said
 // since, and puts right what somebody else has changed. Not thread-safe.
@@ -81,7 +85,7 @@ class LeaseKeeper {
   // was.
   absl::Status Retire(const Lease& lease, const std::string& why);
   // The same for a TAP of ours that is no lease.
-  absl::Status RetireTap(Ifindex tap, std::optional<Ipv4Address> address);
+  absl::Status RetireTap(Ifindex tap, const Dying::Tap& what);
   // Has a TAP that is dying give up its name, if it is one that has it. False if another
   // link has it.
   absl::StatusOr<bool> FreeName(const LinkName& name);
@@ -106,16 +110,32 @@ class LeaseKeeper {
   void NoteAttachment(const Link& link, Lease* lease);
   void NotePort(const Link& link);
   void NoteNeighbours(const KernelChanges& changes);
+  void NoteEarlierTap(Link link);
+  void NoteTampering(const Link& link, const Lease& lease);
+  void NoteOwnMac(const Link& link);
+  // A TAP has another MAC than all TAPs have: who had that one has lost its place.
+  void NoteStolenMac(Ifindex thief, const MacAddress& mac);
   void NoteEndedProcesses(const std::vector<uint64_t>& tags);
 
   // What is to be done about it.
+  void EndTampered();
   void Repair();
   void RepairNetwork();
   void RepairTap(Ifindex tap, const std::string& known);
   void EndOver();
+  void EndUnlessHeld(Lease* lease);
+  // Whether a process holds the TAP, whatever its carrier says; if none does, then none can
+  // before `hold` is closed.
+  absl::StatusOr<bool> IsHeld(const Lease& lease, const Link& link, UniqueFd* hold);
   void Reschedule();
 
   void ReadPorts(const std::vector<Link>& links);
+  absl::Status ReadStaticMacs();
+  // As Plan, and with the bridge that is among those links.
+  PortPlan PlanAmong(const std::vector<Link>& links) const;
+  // What is to be done away with of a lease that ends.
+  Dying::Tap DyingOf(const Lease& lease) const;
+  void RemoveTampered(const TamperedTap& tap);
   void EndAllBut(const std::vector<Link>& links);
   void TakeIn(const std::vector<Link>& links);
   // False if another lease is in its way.
@@ -127,6 +147,8 @@ class LeaseKeeper {
   void Fail(const std::string& what);
 
   static constexpr absl::Duration kRetry = absl::Seconds(1);
+  // How often it is asked whether a TAP without a carrier is still held.
+  static constexpr absl::Duration kHeldRetry = absl::Seconds(5);
 
   const NetworkSettings settings_;
   Kernel* const kernel_;
@@ -148,6 +170,10 @@ class LeaseKeeper {
   bool hears_ = true;
   bool resync_ = false;
   std::map<Ifindex, std::string> suspects_;  // TAPs to look at, and what is known already
+  // TAPs on which their holders have changed what contradicts the lease, and what.
+  std::map<Ifindex, std::string> tampered_;
+  // TAPs whose MAC's place another TAP has taken: their repair costs them nothing.
+  std::set<Ifindex> robbed_;
   RepairLimit limit_;
   std::optional<absl::Time> try_again_;
   std::string last_failure_;

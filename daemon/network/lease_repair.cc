@@ -2,9 +2,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/status_macros.h"
 #include "daemon/network/alias.h"
 #include "daemon/network/lease_keeper.h"
 #include "daemon/network/names.h"
+#include "daemon/network/tampering.h"
 
 namespace svnet {
 namespace {
@@ -14,6 +16,7 @@ constexpr char kNetwork[] = "the network";
 }  // namespace
 
 void LeaseKeeper::Note(const KernelChanges& changes) {
+  for (const Link& link : changes.earlier_taps) NoteEarlierTap(link);
   for (const auto& [tap, link] : changes.links) NoteLink(link);
   for (const Ifindex tap : changes.gone) {
     ports_.erase(tap);
@@ -32,11 +35,11 @@ void LeaseKeeper::Note(const KernelChanges& changes) {
 void LeaseKeeper::NoteLink(const Link& link) {
   if (setup_.IsAmiss(link)) setup_.SuspectBridge();
   NotePort(link);
+  if (dying_.Contains(link.ifindex)) NoteOwnMac(link);
   if (Lease* lease = leases_.FindByIfindex(link.ifindex)) return NoteLeasesLink(link, lease);
   // Somebody has made, or marked, a TAP as ours.
   const bool perhaps_a_lease = link.kind == LinkKind::kTap && link.persistent &&
-                               !dying_.Contains(link.ifindex) &&
-                               IsAliasOf(link.alias, settings_.bridge);
+                               !dying_.Contains(link.ifindex) && IsOurTap(link, Plan());
   if (perhaps_a_lease) resync_ = true;
 }
 
@@ -49,7 +52,38 @@ void LeaseKeeper::NotePort(const Link& link) {
   }
 }
 
+// What was changed and changed back: that it is right now does not undo what it did. While
+// svnetd makes a TAP, it has no alias yet, and is made persistent last.
+void LeaseKeeper::NoteEarlierTap(Link link) {
+  const Lease* lease = leases_.FindByIfindex(link.ifindex);
+  if (lease == nullptr || !IsAlias(link.alias)) return;
+  link.persistent = true;
+  NoteTampering(link, *lease);
+}
+
+void LeaseKeeper::NoteTampering(const Link& link, const Lease& lease) {
+  const std::string what = DescribeTampering(lease, link);
+  if (what.empty()) return;
+  tampered_.try_emplace(link.ifindex, what);
+  NoteOwnMac(link);
+}
+
+// With another MAC than svnetd has set, a TAP takes the place of whatever guest has that one.
+void LeaseKeeper::NoteOwnMac(const Link& link) {
+  if (link.kind != LinkKind::kTap || link.mac == kTapMac) return;
+  dying_.Hurry();
+  NoteStolenMac(link.ifindex, link.mac);
+}
+
+void LeaseKeeper::NoteStolenMac(Ifindex thief, const MacAddress& mac) {
+  const Lease* robbed = leases_.FindByMac(mac);
+  if (robbed == nullptr || robbed->ifindex == thief) return;
+  suspects_[robbed->ifindex] = kLostPlace;
+  robbed_.insert(robbed->ifindex);
+}
+
 void LeaseKeeper::NoteLeasesLink(const Link& link, Lease* lease) {
+  NoteTampering(link, *lease);
   NoteAttachment(link, lease);
   // What cannot be on a bridge that is not known yet is looked at when it is.
   if (setup_.bridge() == 0) return;
@@ -82,8 +116,11 @@ void LeaseKeeper::NoteNeighbours(const KernelChanges& changes) {
   for (const auto& [at, stands] : changes.static_macs) {
     const Lease* lease = leases_.FindByIfindex(at.first);
     if (lease != nullptr && lease->pinned && lease->mac == at.second && !stands) {
-      suspects_[at.first] = "its MAC had lost its place in the bridge's forwarding database";
+      suspects_[at.first] = kLostPlace;
     }
+    // A port of ours learns nothing: another MAC behind it is the TAP's own.
+    const bool is_ours = lease != nullptr || dying_.Contains(at.first);
+    if (is_ours && at.second != kTapMac) NoteStolenMac(at.first, at.second);
   }
 }
 
@@ -94,6 +131,18 @@ void LeaseKeeper::NoteEndedProcesses(const std::vector<uint64_t>& tags) {
     lifetimes_.ProcessEnded(process->first, clock_());
     attention_.Unwatch(process->second.get());
     processes_.erase(process);
+  }
+}
+
+void LeaseKeeper::EndTampered() {
+  const auto tampered = tampered_;
+  for (const auto& [tap, what] : tampered) {
+    const Lease* lease = leases_.FindByIfindex(tap);
+    const LinkName name = lease->tap;
+    const absl::Status retired = Retire(*lease, ByItsHolder(what));
+    if (retired.ok()) continue;
+    try_again_ = clock_() + kRetry;
+    Fail(absl::StrCat("cannot remove ", name.text(), " (", what, "): ", retired.message()));
   }
 }
 
@@ -138,8 +187,11 @@ void LeaseKeeper::RepairTap(Ifindex tap, const std::string& known) {
   if (!link->has_value()) return EndVanished(*lease);
   std::string drift = DescribeDrift(*lease, **link, Plan());
   if (drift.empty()) drift = known;
-  if (drift.empty() || limit_.IsPaused(lease->tap.text())) return;
-  limit_.Note(lease->tap.text(), clock_());
+  if (drift.empty()) return;
+  if (robbed_.erase(tap) == 0) {
+    if (limit_.IsPaused(lease->tap.text())) return;
+    limit_.Note(lease->tap.text(), clock_());
+  }
   const absl::StatusOr<bool> pinned = kernel_->RepairTap(tap, lease->tap, PlanPort(*lease, Plan()));
   if (!pinned.ok()) {
     try_again_ = clock_() + kRetry;
@@ -153,21 +205,35 @@ void LeaseKeeper::RepairTap(Ifindex tap, const std::string& known) {
 }
 
 void LeaseKeeper::EndOver() {
-  for (const Ifindex tap : lifetimes_.Due(clock_())) {
-    Lease* lease = leases_.FindByIfindex(tap);
-    const absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(tap);
-    // Somebody may have opened it in this instant.
-    if (link.ok() && link->has_value() && (*link)->carrier) {
-      NoteAttachment(**link, lease);
-      continue;
-    }
-    const bool bound = std::holds_alternative<BoundToProcess>(lease->lifetime);
-    const absl::Status retired =
-        Retire(*lease, bound ? "its process has ended" : "its VMM has let go of the TAP");
-    if (retired.ok()) continue;
-    try_again_ = clock_() + kRetry;
-    Fail(absl::StrCat("cannot end the lease of ", lease->tap.text(), ": ", retired.message()));
+  for (const Ifindex tap : lifetimes_.Due(clock_())) EndUnlessHeld(leases_.FindByIfindex(tap));
+}
+
+void LeaseKeeper::EndUnlessHeld(Lease* lease) {
+  const absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(lease->ifindex);
+  // A process may have opened it in this instant.
+  if (link.ok() && link->has_value() && (*link)->carrier) return NoteAttachment(**link, lease);
+  UniqueFd hold;
+  if (link.ok() && link->has_value()) {
+    const absl::StatusOr<bool> held = IsHeld(*lease, **link, &hold);
+    // Its holder has turned the carrier off. When it lets go, nothing says so.
+    if (held.ok() && *held) return lifetimes_.PutOff(lease->ifindex, clock_() + kHeldRetry);
   }
+  const LinkName name = lease->tap;
+  const bool bound = std::holds_alternative<BoundToProcess>(lease->lifetime);
+  const absl::Status retired =
+      Retire(*lease, bound ? "its process has ended" : "its VMM has let go of the TAP");
+  if (retired.ok()) return;
+  try_again_ = clock_() + kRetry;
+  Fail(absl::StrCat("cannot end the lease of ", name.text(), ": ", retired.message()));
+}
+
+absl::StatusOr<bool> LeaseKeeper::IsHeld(const Lease& lease, const Link& link, UniqueFd* hold) {
+  if (link.open_queues.has_value()) return *link.open_queues > 0;
+  SVNET_ASSIGN_OR_RETURN(std::optional<UniqueFd> held_by_us,
+                         kernel_->HoldTap(lease.tap, lease.ifindex));
+  if (!held_by_us.has_value()) return true;
+  *hold = *std::move(held_by_us);
+  return false;
 }
 
 void LeaseKeeper::Reschedule() {

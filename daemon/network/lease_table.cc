@@ -5,14 +5,16 @@
 namespace svnet {
 
 bool LeaseTable::Insert(const Lease& lease) {
-  if (by_tap_.contains(lease.tap) || by_key_.contains(lease.key) || macs_.contains(lease.mac) ||
+  if (by_tap_.contains(lease.tap) || by_key_.contains(lease.key) || by_mac_.contains(lease.mac) ||
       by_ip_.contains(lease.ip) || by_ifindex_.contains(lease.ifindex)) {
     return false;
   }
   by_tap_.emplace(lease.tap, lease);
   by_key_.emplace(lease.key, lease.tap);
-  ++counts_[lease.key.owner];
-  macs_.insert(lease.mac);
+  Holdings& holdings = holdings_[lease.key.owner];
+  ++holdings.taps;
+  holdings.queues += static_cast<uint32_t>(lease.queues);
+  by_mac_.emplace(lease.mac, lease.tap);
   by_ip_.emplace(lease.ip, lease.tap);
   by_ifindex_.emplace(lease.ifindex, lease.tap);
   return true;
@@ -21,18 +23,19 @@ bool LeaseTable::Insert(const Lease& lease) {
 void LeaseTable::Erase(const LinkName& tap) {
   const auto at = by_tap_.find(tap);
   if (at == by_tap_.end()) return;
-  const auto count = counts_.find(at->second.key.owner);
-  if (--count->second == 0) counts_.erase(count);
+  const auto holdings = holdings_.find(at->second.key.owner);
+  holdings->second.queues -= static_cast<uint32_t>(at->second.queues);
+  if (--holdings->second.taps == 0) holdings_.erase(holdings);
   by_key_.erase(at->second.key);
-  macs_.erase(at->second.mac);
+  by_mac_.erase(at->second.mac);
   by_ip_.erase(at->second.ip);
   by_ifindex_.erase(at->second.ifindex);
   by_tap_.erase(at);
 }
 
-uint32_t LeaseTable::CountOf(uid_t owner) const {
-  const auto count = counts_.find(owner);
-  return count == counts_.end() ? 0 : count->second;
+Holdings LeaseTable::HoldingsOf(uid_t owner) const {
+  const auto holdings = holdings_.find(owner);
+  return holdings == holdings_.end() ? Holdings() : holdings->second;
 }
 
 Lease* LeaseTable::Find(const LeaseKey& key) {
@@ -48,6 +51,11 @@ Lease* LeaseTable::FindByIfindex(Ifindex tap) {
 Lease* LeaseTable::FindByIp(Ipv4Address ip) {
   const auto at = by_ip_.find(ip);
   return at == by_ip_.end() ? nullptr : Find(at->second);
+}
+
+Lease* LeaseTable::FindByMac(const MacAddress& mac) {
+  const auto at = by_mac_.find(mac);
+  return at == by_mac_.end() ? nullptr : Find(at->second);
 }
 
 Lease* LeaseTable::Find(const LinkName& tap) {

@@ -4,10 +4,15 @@
 #include <map>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "daemon/network/lease.h"
 
 namespace svnet {
+
+// What counts against an owner's quotas.
+struct Holdings {
+  uint32_t taps = 0;
+  uint32_t queues = 0;
+};
 
 // Never two leases of one key, TAP name, address or MAC. Pointers stay valid until
 // that lease is erased. Not thread-safe.
@@ -26,9 +31,10 @@ class LeaseTable {
   Lease* FindByIfindex(Ifindex tap);
   Lease* FindByIp(Ipv4Address ip);
   bool HasIp(Ipv4Address ip) const { return by_ip_.contains(ip); }
-  bool HasMac(const MacAddress& mac) const { return macs_.contains(mac); }
-  // How many leases `owner` has.
-  uint32_t CountOf(uid_t owner) const;
+  bool HasMac(const MacAddress& mac) const { return by_mac_.contains(mac); }
+  Lease* FindByMac(const MacAddress& mac);
+  // What `owner` has.
+  Holdings HoldingsOf(uid_t owner) const;
   size_t size() const { return by_tap_.size(); }
 
   // By TAP name.
@@ -37,8 +43,8 @@ class LeaseTable {
  private:
   std::map<LinkName, Lease> by_tap_;
   absl::flat_hash_map<LeaseKey, LinkName> by_key_;
-  absl::flat_hash_map<uid_t, uint32_t> counts_;  // by owner; none is zero
-  absl::flat_hash_set<MacAddress> macs_;
+  absl::flat_hash_map<uid_t, Holdings> holdings_;  // by owner; none has no TAP
+  absl::flat_hash_map<MacAddress, LinkName> by_mac_;
   absl::flat_hash_map<Ipv4Address, LinkName> by_ip_;
   absl::flat_hash_map<Ifindex, LinkName> by_ifindex_;
 };

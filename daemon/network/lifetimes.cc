@@ -8,11 +8,11 @@ std::optional<absl::Time> Lifetimes::Waiting::EndsAt() const {
   // A VMM that still holds the TAP is never cut off.
   if (attached) return std::nullopt;
   if (std::holds_alternative<BoundToProcess>(lifetime)) {
-    return process_lives ? std::nullopt : std::make_optional(idle_since);
+    return process_lives ? std::nullopt : std::make_optional(std::max(idle_since, not_before));
   }
   const auto* detached = std::get_if<UntilDetached>(&lifetime);
   if (detached == nullptr || !was_attached) return std::nullopt;
-  return idle_since + detached->grace;
+  return std::max(idle_since + detached->grace, not_before);
 }
 
 void Lifetimes::Add(const Lease& lease, bool bound_process_lives, absl::Time now) {
@@ -44,6 +44,13 @@ void Lifetimes::ProcessEnded(Ifindex tap, absl::Time now) {
   if (found == waiting_.end()) return;
   found->second.process_lives = false;
   found->second.idle_since = now;
+  Settle(tap);
+}
+
+void Lifetimes::PutOff(Ifindex tap, absl::Time until) {
+  const auto found = waiting_.find(tap);
+  if (found == waiting_.end()) return;
+  found->second.not_before = until;
   Settle(tap);
 }
 

@@ -22,6 +22,8 @@ class Lifetimes {
 
   void SetAttached(Ifindex tap, bool attached, absl::Time now);
   void ProcessEnded(Ifindex tap, absl::Time now);
+  // It is not over before `until`, for all that was told so far.
+  void PutOff(Ifindex tap, absl::Time until);
 
   // Those that are over at `now`. They stay until they are removed.
   std::vector<Ifindex> Due(absl::Time now) const;
@@ -35,6 +37,7 @@ class Lifetimes {
     bool was_attached = false;   // since it was made
     bool process_lives = false;  // of BoundToProcess
     absl::Time idle_since = absl::InfinitePast();
+    absl::Time not_before = absl::InfinitePast();
 
     // When it is over, if nothing happens.
     std::optional<absl::Time> EndsAt() const;

@@ -24,6 +24,11 @@ LinkName HashedTapName(const LeaseKey& key, int attempt);
 // appended, for when that MAC is taken.
 MacAddress DeriveGuestMac(const VmId& vm, const IfaceId& iface, int attempt);
 
+// The MAC of every TAP itself, on the host's side: one for all, so that which MACs are local to
+// the bridge does not depend on who has a TAP, and that a VMM which writes back the MAC that
+// it found (Cloud Hypervisor, when it restores a snapshot) changes nothing on any host.
+inline constexpr MacAddress kTapMac({0xc2, 's', 'v', 'n', 'e', 't'});
+
 using MachineId = std::array<uint8_t, 16>;
 
 // The MAC of a bridge that svnetd makes: the same on this machine every time, and

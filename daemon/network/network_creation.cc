@@ -94,19 +94,30 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
   return lease;
 }
 
-absl::Status NetworkManager::CheckQuota(const Caller& caller, uid_t owner) {
-  const uint32_t count = keeper_->leases().CountOf(owner);
-  if (caller.administrator || count < caller.tap_limit) return absl::OkStatus();
-  return Error(Reason::kQuotaExceeded,
-               absl::StrCat("uid ", owner, " has ", count, " TAPs, and may have ", caller.tap_limit,
-                            ": remove some that are no longer used, or have "
-                            "`taps_per_user` raised"));
+// What was cut off for what its holder did to it counts until it is gone.
+absl::Status NetworkManager::CheckQuota(const Caller& caller, uid_t owner, int queues) {
+  if (caller.administrator) return absl::OkStatus();
+  const Holdings leased = keeper_->leases().HoldingsOf(owner);
+  const Holdings dying = keeper_->dying().HoldingsOf(owner);
+  const auto refuse = [owner](uint32_t has, absl::string_view things, uint32_t limit,
+                              absl::string_view key) {
+    return Error(Reason::kQuotaExceeded,
+                 absl::StrCat("uid ", owner, " has ", has, " ", things, ", and may have ", limit,
+                              ": remove TAPs that are no longer used, or have `", key, "` raised"));
+  };
+  const uint32_t taps = leased.taps + dying.taps;
+  if (taps >= caller.tap_limit) return refuse(taps, "TAPs", caller.tap_limit, "taps_per_user");
+  const uint32_t has_queues = leased.queues + dying.queues;
+  if (has_queues + static_cast<uint32_t>(queues) > caller.queue_limit) {
+    return refuse(has_queues, "TAP queues", caller.queue_limit, "queues_per_user");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Lease> NetworkManager::MakeTap(const Caller& caller, const LeaseKey& key,
                                               const TapRequest& request) {
   // Refused before anything is touched, if it is to be refused.
-  SVNET_RETURN_IF_ERROR(CheckQuota(caller, key.owner));
+  SVNET_RETURN_IF_ERROR(CheckQuota(caller, key.owner, request.queues));
   SVNET_RETURN_IF_ERROR(PickAddress(request).status());
   SVNET_RETURN_IF_ERROR(PickMac(request, settings_.bridge_mac).status());
   SVNET_RETURN_IF_ERROR(CheckPorts());
@@ -140,6 +151,7 @@ absl::StatusOr<Lease> NetworkManager::MakeTapOn(const Bridge& bridge, const Leas
                  .group = request.group,
                  .mtu = bridge.mtu,
                  .lifetime = request.lifetime,
+                 .create_time = absl::ToUnixSeconds(wall_clock_()),
                  .bridge = bridge.ifindex};
   NetworkSetup& setup = keeper_->setup();
   SVNET_RETURN_IF_ERROR(setup.Guard(lease));
@@ -158,12 +170,20 @@ absl::StatusOr<NetworkManager::OpenedTap> NetworkManager::OpenTapFor(const Lease
                   .multi_queue = request.queues > 1};
   for (int attempt = 0; attempt < kNameAttempts; ++attempt) {
     absl::StatusOr<std::unique_ptr<OpenTap>> device = OpenNewTap(spec);
-    if (device.ok()) return OpenedTap{.name = spec.name, .device = *std::move(device)};
-    if (!absl::IsAlreadyExists(device.status())) return device.status();
+    if (device.ok()) {
+      if (!(*device)->IsSharedWithOthers()) {
+        return OpenedTap{.name = spec.name, .device = *std::move(device)};
+      }
+      // It would live as long as the stranger holds it.
+      SVNET_RETURN_IF_ERROR(keeper_->RetireTap((*device)->ifindex(), {}));
+    } else if (!absl::IsAlreadyExists(device.status())) {
+      return device.status();
+    }
     spec.name = HashedTapName(key, attempt);
   }
   return absl::InternalError(
-      absl::StrCat("link ", spec.name.text(), " and ", kNameAttempts, " others are there already"));
+      absl::StrCat("each of ", kNameAttempts, " names, the last ", spec.name.text(),
+                   ", is another link's, or was opened by another process while it was made"));
 }
 
 absl::StatusOr<std::unique_ptr<OpenTap>> NetworkManager::OpenNewTap(const TapSpec& spec) {
@@ -206,7 +226,7 @@ absl::Status NetworkManager::Exhausted(absl::Status status) {
 absl::StatusOr<MacAddress> NetworkManager::PickMac(const TapRequest& request,
                                                    const MacAddress& bridge) {
   const auto is_taken = [&](const MacAddress& mac) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return mac == bridge || keeper_->leases().HasMac(mac);
+    return mac == bridge || mac == kTapMac || keeper_->leases().HasMac(mac);
   };
   if (request.mac.has_value()) {
     if (!is_taken(*request.mac)) return *request.mac;

@@ -38,6 +38,7 @@ void AddUnpinned(const LeaseTable& leases, std::vector<Condition>* conditions) {
 NetworkManager::NetworkManager(const NetworkSettings& settings, const Parts& parts)
     : settings_(settings),
       clock_(parts.clock),
+      wall_clock_(parts.wall_clock),
       on_event_(parts.on_event),
       on_health_(parts.on_health),
       kernel_(parts.kernel),
@@ -73,7 +74,10 @@ absl::Status NetworkManager::Begin() {
 }
 
 absl::Status NetworkManager::CatchUp() {
+  const std::optional<absl::Time> due = keeper_->dying().NextDue();
   const absl::Status caught_up = keeper_->CatchUp();
+  const std::optional<absl::Time> now_due = keeper_->dying().NextDue();
+  if (now_due.has_value() && (!due.has_value() || *now_due < *due)) changed_.notify_all();
   ReportHealth();
   return caught_up;
 }

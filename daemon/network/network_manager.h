@@ -18,6 +18,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
@@ -112,6 +114,7 @@ class NetworkManager {
     // nullptr: nobody looks at other people's packet filters.
     Coexistence* coexistence = nullptr;
     LeaseKeeper::Clock clock;  // MonotonicNow
+    std::function<absl::Time()> wall_clock = absl::Now;
     // Is told what svnetd did unasked; must not call back.
     LeaseKeeper::Publish on_event;
     // Is told how the network is, at first and when that changes; must not call back.
@@ -205,7 +208,8 @@ class NetworkManager {
   // BRIDGE_FULL if there is no port for another TAP.
   absl::Status CheckPorts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // QUOTA_EXCEEDED if the caller may not have another lease of this owner's.
-  absl::Status CheckQuota(const Caller& caller, uid_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckQuota(const Caller& caller, uid_t owner, int queues)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<OpenedTap> OpenTapFor(const LeaseKey& key, const TapRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // As Kernel::OpenNewTap, and a TAP that is dying is not in its way.
@@ -232,6 +236,7 @@ class NetworkManager {
 
   const NetworkSettings settings_;
   const LeaseKeeper::Clock clock_;
+  const std::function<absl::Time()> wall_clock_;
   const LeaseKeeper::Publish on_event_;
   const std::function<void(const NetworkHealth&)> on_health_;
   std::function<void()> on_reaped_;

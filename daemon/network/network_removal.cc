@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/network/adoption.h"
 #include "daemon/network/alias.h"
 #include "daemon/network/names.h"
 #include "daemon/network/network_manager.h"
@@ -14,8 +15,10 @@
 namespace svnet {
 namespace {
 
-bool IsOurs(const Link& link, const LinkName& bridge) {
-  return link.kind == LinkKind::kTap && IsAliasOf(link.alias, bridge);
+// Whose TAP it is, by what svnetd wrote; nullopt if that cannot be read.
+std::optional<uid_t> OwnerOf(const Link& link) {
+  const absl::StatusOr<Alias> alias = ParseAlias(link.alias);
+  return alias.ok() ? std::make_optional(alias->owner) : std::nullopt;
 }
 
 }  // namespace
@@ -50,12 +53,11 @@ absl::StatusOr<CleanupResult> NetworkManager::CleanupOf(uid_t owner) {
   CleanupResult result;
   absl::Status status = absl::OkStatus();
   for (const Link& link : links) {
-    if (link.owner != owner || !IsOurs(link, settings_.bridge)) continue;
+    if (!IsOurTap(link, keeper_->Plan()) || OwnerOf(link) != owner) continue;
     if (keeper_->dying().Contains(link.ifindex)) continue;
     // One that was not adopted is no lease, and goes all the same.
     const Lease* lease = keeper_->leases().FindByIfindex(link.ifindex);
-    status = lease != nullptr ? keeper_->Retire(*lease, "")
-                              : keeper_->RetireTap(link.ifindex, std::nullopt);
+    status = lease != nullptr ? keeper_->Retire(*lease, "") : keeper_->RetireTap(link.ifindex, {});
     if (!status.ok()) break;
     ++result.taps_removed;
   }
@@ -79,7 +81,7 @@ absl::StatusOr<CleanupResult> NetworkManager::CleanupAll() {
   CleanupResult result;
   result.taps_removed = static_cast<uint32_t>(std::count_if(
       links.begin(), links.end(), [&](const Link& link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return IsOurs(link, settings_.bridge) && !keeper_->dying().Contains(link.ifindex);
+        return IsOurTap(link, keeper_->Plan()) && !keeper_->dying().Contains(link.ifindex);
       }));
   keeper_->ForgetAll();
   changed_.notify_all();
@@ -102,7 +104,7 @@ absl::Status NetworkManager::DestroyAll(const std::vector<Link>& links) {
   std::map<uint32_t, std::set<Ifindex>> groups;
   std::vector<Ifindex> others;
   for (const Link& link : links) {
-    if (!IsOurs(link, settings_.bridge)) continue;
+    if (!IsOurTap(link, keeper_->Plan())) continue;
     if (link.group == group || link.group == DyingGroupOf(group)) {
       groups[link.group].insert(link.ifindex);
     } else {

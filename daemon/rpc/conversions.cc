@@ -13,7 +13,6 @@
 namespace svnet {
 namespace {
 
-constexpr uint32_t kMaxQueues = 256;  // drivers/net/tun.c: MAX_TAP_QUEUES
 constexpr uint32_t kMaxPageSize = 1000;
 constexpr int kMaxDnsServers = 2;
 constexpr uint32_t kNoId = UINT32_MAX;  // (uid_t)-1 is nobody
@@ -151,7 +150,7 @@ absl::StatusOr<TapRequest> FromProto(const v1::CreateTapRequest& request) {
   SVNET_RETURN_IF_ERROR(CheckId("group_gid", request.has_group_gid(), request.group_gid()));
   if (request.has_owner_uid()) tap.owner = request.owner_uid();
   if (request.has_group_gid()) tap.group = request.group_gid();
-  if (request.queues() > kMaxQueues) {
+  if (request.queues() > static_cast<uint32_t>(kMaxQueues)) {
     return Error(Reason::kInvalidRequest,
                  absl::StrCat("queues: ", request.queues(), " is not 1 to ", kMaxQueues));
   }

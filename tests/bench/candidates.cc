@@ -35,9 +35,8 @@ std::string TapName(Number number) { return absl::StrFormat("tap%04d", number); 
 // An alias as long as svnetd's.
 std::string FloorAlias(Number number) {
   return absl::StrFormat(
-      "svnet1 bridge=svbr0 vm=%04d-vm iface=eth0 ip=10.30.%d.%d mac=02:29:a3:2f:41:c8 queues=1 "
-      "lifetime=persistent",
-      number, number / 256, number % 256);
+      "svnet2 n=default v=%04d-vm i=eth0 a=0a1e%04x m=0229a32f41c8 q=1 o=rs t=tro8w0 e=1", number,
+      number);
 }
 
 std::string VmId(Number number) { return absl::StrFormat("%04d-vm", number); }

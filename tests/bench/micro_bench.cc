@@ -57,11 +57,12 @@ BENCHMARK_CAPTURE(PickTakeFree, Slash8WithAMillionLeased, Prefix("10.0.0.0/8"), 
 // ------------------------------------------------------------------------- the alias
 
 Alias AliasOf() {
-  return {.bridge = Name("svbr0"),
-          .vm = Vm("3f2a9c1e-8b7d-4c55-9a10-6f0e2d4b8c77"),
+  return {.vm = Vm("3f2a9c1e-8b7d-4c55-9a10-6f0e2d4b8c77"),
           .iface = Iface("eth0"),
           .ip = Ip("172.30.0.2"),
-          .mac = Mac("02:29:a3:2f:41:c8")};
+          .mac = Mac("02:29:a3:2f:41:c8"),
+          .owner = 1000,
+          .create_time = 1800000000};
 }
 
 void AliasFormat(benchmark::State& state) {

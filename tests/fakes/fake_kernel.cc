@@ -16,10 +16,17 @@ class FakeOpenTap final : public OpenTap {
   FakeOpenTap(FakeKernel* kernel, Ifindex ifindex) : kernel_(kernel), ifindex_(ifindex) {}
   ~FakeOpenTap() override {
     const auto link = kernel_->links_.find(ifindex_);
-    if (link != kernel_->links_.end() && !link->second.persistent) kernel_->Erase(ifindex_);
+    if (link == kernel_->links_.end()) return;
+    std::optional<uint32_t>& queues = link->second.open_queues;
+    if (queues.has_value()) --*queues;
+    if (!link->second.persistent && queues.value_or(0) == 0) kernel_->Erase(ifindex_);
   }
 
   Ifindex ifindex() const override { return ifindex_; }
+
+  bool IsSharedWithOthers() const override {
+    return kernel_->links_.at(ifindex_).open_queues.value_or(1) > 1;
+  }
 
   absl::StatusOr<bool> Join(const PortSpec& port) override {
     SVNET_RETURN_IF_ERROR(kernel_->faults_->Check("Join"));
@@ -158,6 +165,8 @@ absl::StatusOr<std::unique_ptr<OpenTap>> FakeKernel::OpenNewTap(const TapSpec& s
                                    .owner = spec.owner,
                                    .group_gid = spec.group_gid,
                                    .multi_queue = spec.multi_queue});
+  if (spec.multi_queue) links_.at(ifindex).open_queues = races_ > 0 ? 2 : 1;
+  if (spec.multi_queue && races_ > 0) --races_;
   return std::make_unique<FakeOpenTap>(this, ifindex);
 }
 
@@ -168,6 +177,16 @@ absl::StatusOr<std::vector<Neighbour>> FakeKernel::ListNeighbours(Ifindex link) 
     if (key.first == link) neighbours.push_back({.address = key.second, .mac = mac});
   }
   return neighbours;
+}
+
+absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> FakeKernel::ListStaticMacs(
+    Ifindex bridge) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("ListStaticMacs"));
+  std::set<std::pair<Ifindex, MacAddress>> macs;
+  for (const auto& at : static_macs_) {
+    if (links_.at(at.first).master == bridge) macs.insert(at);
+  }
+  return macs;
 }
 
 absl::Status FakeKernel::SetNeighbour(Ifindex link, const Neighbour& neighbour) {
@@ -189,6 +208,8 @@ void FakeKernel::JoinPort(Link* link, const PortSpec& port) {
   link->master = port.bridge;
   link->group = port.group;
   link->mtu = port.mtu;
+  link->mac = port.mac;
+  if (can_pin_) static_macs_.emplace(link->ifindex, port.guest);
   link->up = true;
   link->pinned = can_pin_;
   touched_.insert(link->ifindex);
@@ -211,6 +232,14 @@ absl::Status FakeKernel::RetireTap(Ifindex tap, uint32_t group) {
   link->second.group = group;
   touched_.insert(tap);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<UniqueFd>> FakeKernel::HoldTap(const LinkName& name, Ifindex tap) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("HoldTap"));
+  const Link* link = LinkOf(name.text());
+  if (link == nullptr || link->ifindex != tap) return absl::NotFoundError("No such device");
+  if (held_.contains(tap)) return std::nullopt;
+  return UniqueFd(eventfd(0, EFD_CLOEXEC));
 }
 
 absl::StatusOr<Process> FakeKernel::OpenProcess(pid_t pid) {
@@ -236,9 +265,31 @@ void FakeKernel::Attach(const std::string& tap) {
   Link* link = Find(tap);
   if (!link->carrier) ++link->carrier_ups;
   link->carrier = true;
+  if (link->open_queues.has_value()) {
+    ++*link->open_queues;
+  } else {
+    held_.insert(link->ifindex);
+  }
 }
 
-void FakeKernel::Detach(const std::string& tap) { Find(tap)->carrier = false; }
+void FakeKernel::Detach(const std::string& tap) {
+  Link* link = Find(tap);
+  if (link->open_queues.has_value()) --*link->open_queues;
+  held_.erase(link->ifindex);
+  link->carrier = link->open_queues.value_or(0) > 0;
+}
+
+// The bridge keeps a port's own MAC as its own, whoever had it before (br_fdb_changeaddr).
+void FakeKernel::SetOwnMac(const std::string& tap, const MacAddress& mac) {
+  Link* link = Find(tap);
+  earlier_taps_.push_back(*link);
+  link->mac = mac;
+  touched_.insert(link->ifindex);
+  for (const auto& at : static_macs_) {
+    if (at.second == mac) touched_macs_[at] = false;
+  }
+  std::erase_if(static_macs_, [&](const auto& at) { return at.second == mac; });
+}
 
 void FakeKernel::TakeAddresses(const std::string& link) {
   std::erase_if(addresses_, [ifindex = Find(link)->ifindex](const LinkAddress& address) {
@@ -275,6 +326,8 @@ absl::StatusOr<KernelChanges> FakeKernel::TakeChanges() {
     changes.neighbours[at] =
         found == neighbours_.end() ? std::nullopt : std::make_optional(found->second);
   }
+  changes.static_macs = std::exchange(touched_macs_, {});
+  changes.earlier_taps = std::exchange(earlier_taps_, {});
   changes.forwarding = std::exchange(forwarding_changed_, false);
   told_addresses_ = addresses_;
   if (changes.lost) return KernelChanges{.lost = true};
@@ -341,6 +394,8 @@ bool FakeKernel::HasAddress(Ifindex link, Ipv4Address address) const {
 void FakeKernel::Erase(Ifindex ifindex) {
   if (links_.contains(ifindex)) gone_.insert(ifindex);
   links_.erase(ifindex);
+  held_.erase(ifindex);
+  std::erase_if(static_macs_, [&](const auto& at) { return at.first == ifindex; });
   std::erase_if(addresses_, [&](const LinkAddress& each) { return each.ifindex == ifindex; });
   std::erase_if(neighbours_, [&](const auto& each) {
     if (each.first.first == ifindex) touched_neighbours_.insert(each.first);
@@ -373,6 +428,9 @@ std::string FakeKernel::Dump() const {
                     link.carrier ? " carrier" : "", link.persistent ? " persistent" : "",
                     link.pinned ? " pinned" : "");
     if (link.multi_queue) absl::StrAppend(&text, " multi_queue");
+    for (const auto& [port, mac] : static_macs_) {
+      if (port == ifindex) absl::StrAppend(&text, " guest=", mac.ToString());
+    }
     if (link.owner.has_value()) absl::StrAppend(&text, " owner=", *link.owner);
     if (link.group_gid.has_value()) absl::StrAppend(&text, " gid=", *link.group_gid);
     absl::StrAppend(&text, " alias=\"", link.alias, "\"\n");

@@ -34,10 +34,12 @@ class FakeKernel final : public Kernel {
   absl::Status EnableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;
   absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) override;
+  absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> ListStaticMacs(Ifindex bridge) override;
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
   absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name, const PortSpec& port) override;
   absl::Status RetireTap(Ifindex tap, uint32_t group) override;
+  absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) override;
   absl::StatusOr<Process> OpenProcess(pid_t pid) override;
   int changes_fd() const override { return never_readable_.get(); }
   absl::StatusOr<KernelChanges> TakeChanges() override;
@@ -58,6 +60,11 @@ class FakeKernel final : public Kernel {
   // Opens a TAP as a VMM does, or lets go of it.
   void Attach(const std::string& tap);
   void Detach(const std::string& tap);
+  // What the holder of a TAP does to it, without any privilege: TUNSETCARRIER, SIOCSIFHWADDR.
+  void SetCarrier(const std::string& tap, bool on) { Find(tap)->carrier = on; }
+  void SetOwnMac(const std::string& tap, const MacAddress& mac);
+  // Another process opens each multi-queue TAP before it has an owner, `times` times.
+  void RaceForNewTaps(int times) { races_ = times; }
   // A process, until it ends.
   void StartProcess(pid_t pid, uid_t uid, uint64_t start_time);
   void EndProcess(pid_t pid);
@@ -99,12 +106,17 @@ class FakeKernel final : public Kernel {
   bool can_pin_ = true;
   std::map<pid_t, Running> processes_;
   std::set<Ipv4Address> forgotten_;
+  std::set<Ifindex> held_;  // single-queue TAPs that a process has open
+  std::set<std::pair<Ifindex, MacAddress>> static_macs_;  // of bridges, behind ports
+  int races_ = 0;
 
   // What TakeChanges has told.
   std::map<Ifindex, Link> told_links_;
   std::vector<LinkAddress> told_addresses_;
   std::set<Ifindex> touched_;  // links that changed since, even if they are as told
   std::set<std::pair<Ifindex, Ipv4Address>> touched_neighbours_;
+  std::map<std::pair<Ifindex, MacAddress>, bool> touched_macs_;
+  std::vector<Link> earlier_taps_;
   // Somebody has had a link in hand, and may have changed it: all are compared. Nobody has
   // in a benchmark, where that would cost more than all that is counted.
   bool seen_ = false;

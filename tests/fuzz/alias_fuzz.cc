@@ -3,17 +3,25 @@
 
 #include "daemon/network/adoption.h"
 #include "daemon/network/alias.h"
+#include "daemon/network/alias_v1.h"
 #include "tests/fuzz/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace svnet;           // NOLINT
   using namespace svnet::testing;  // NOLINT
   const absl::string_view text(reinterpret_cast<const char*>(data), size);
-  const LinkName bridge = LinkName::Parse("svbr0").value();
+  const PortPlan network = {.bridge_name = LinkName::Parse("svbr0").value(),
+                            .bridge = 3,
+                            .group = 100,
+                            .isolated = false};
+  if (const absl::StatusOr<AliasV1> alias = ParseAliasV1(text); alias.ok()) {
+    Check(IsAliasV1(text, alias->bridge), "it is not its bridge's");
+    Check(!IsAlias(text), "it is of two versions");
+  }
   const absl::StatusOr<Alias> alias = ParseAlias(text);
   if (alias.ok()) {
     Check(FormatAlias(*alias) == text, "another text means the same");
-    Check(IsAliasOf(text, alias->bridge), "it is not its bridge's");
+    Check(IsAlias(text), "it is not known for one");
     Check(text.size() <= 255, "it does not fit the kernel");
   } else {
     CheckPrintable(alias.status().message());
@@ -23,10 +31,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                      .name = "tap0",
                      .kind = LinkKind::kTap,
                      .alias = std::string(text),
+                     .group = 100,
                      .owner = 1000,
                      .persistent = true};
-  const Adoption adoption = Adopt({link}, bridge, Ipv4Prefix::Parse("172.30.0.0/24").value());
-  Check(adoption.leases.size() + adoption.conditions.size() <= 1, "one link became two things");
+  const Adoption adoption = Adopt({link}, network, Ipv4Prefix::Parse("172.30.0.0/24").value());
+  Check(adoption.leases.size() + adoption.tampered.size() + adoption.conditions.size() <= 1,
+        "one link became two things");
   for (const Condition& condition : adoption.conditions) CheckPrintable(condition.message);
   return 0;
 }

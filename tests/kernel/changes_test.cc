@@ -82,6 +82,7 @@ TEST_F(ChangesTest, OfPortsAndTheirStaticEntriesAreSaid) {
                          .alias = "abc",
                          .group = 7,
                          .mtu = 1400,
+                         .mac = testing::kOwnMac,
                          .guest = mac,
                          .isolated = false};
   ASSERT_TRUE(*kernel().RepairTap(tap_, Name("tap1"), port));

@@ -12,6 +12,9 @@
 
 namespace svnet::testing {
 
+// A TAP's own.
+inline constexpr MacAddress kOwnMac({0xc2, 9, 9, 9, 9, 9});
+
 // Each test has a network namespace of its own.
 class KernelTest : public ::testing::Test {
  protected:

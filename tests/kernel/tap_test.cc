@@ -34,6 +34,7 @@ class TapTest : public testing::KernelTest {
             .alias = "some alias",
             .group = 7,
             .mtu = bridge_.mtu,
+            .mac = testing::kOwnMac,
             .guest = MacAddress({2, 0, 0, 0, 0, 9}),
             .isolated = false};
   }
@@ -92,6 +93,8 @@ TEST_F(TapTest, IsAllThatItWasMadeToBe) {
   EXPECT_EQ(link->kind, LinkKind::kTap);
   EXPECT_EQ(link->alias, "some alias");
   EXPECT_EQ(link->master, bridge_.ifindex);
+  EXPECT_EQ(link->mac, testing::kOwnMac);
+  EXPECT_TRUE(link->ethernet);
   EXPECT_EQ(link->mtu, 1400u);
   EXPECT_EQ(link->group, 7u);
   EXPECT_TRUE(link->up);

@@ -4,7 +4,6 @@
 #include <grpcpp/create_channel_posix.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,24 +11,10 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "tests/system/borrowed_ids.h"
 
 namespace svnet::testing {
 namespace {
-
-// Takes another's ids, of this thread only (glibc's own wrappers change all threads).
-class BorrowedIds {
- public:
-  explicit BorrowedIds(const RunAs& who) {
-    EXPECT_EQ(syscall(SYS_setgroups, who.groups.size(), who.groups.data()), 0);
-    EXPECT_EQ(syscall(SYS_setresgid, -1, who.gid, -1), 0);
-    EXPECT_EQ(syscall(SYS_setresuid, -1, who.uid, -1), 0);
-  }
-  ~BorrowedIds() {
-    EXPECT_EQ(syscall(SYS_setresuid, -1, 0, -1), 0);
-    EXPECT_EQ(syscall(SYS_setresgid, -1, 0, -1), 0);
-    EXPECT_EQ(syscall(SYS_setgroups, 0, nullptr), 0);
-  }
-};
 
 int Connect(const std::string& path) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

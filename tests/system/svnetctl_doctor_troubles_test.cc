@@ -154,7 +154,7 @@ const std::vector<Trouble>& Troubles() {
       {"NobodyHoldsIt", "unattached", "warning", "svnetctl create vm2"},
       {"AliasOfOurs", "not-adopted", "warning",
        "ip tuntap add svlost mode tap && "
-       "ip link set svlost alias 'svnet1 bridge=svbr0 vm=gone'"},
+       "ip link set svlost alias 'svnet2 n=default v=gone'"},
   };
   return *troubles;
 }

@@ -68,7 +68,7 @@ std::vector<std::string> Qemu() {
 TEST_F(SvnetctlRunTest, HandsThroughWhatItsProgramDoesAndLeavesNothing) {
   const Exited exited = Svnetctl({"run", "vm1", "--lifetime", "persistent", "--", "sh", "-c",
                                   "echo {tap} {mac} {ip}/{prefix_length} {gateway} '{boot_args}'; "
-                                  "grep -q 'TAP\\|svnet1' /sys/class/net/{tap}/ifalias; exit 42"});
+                                  "grep -q 'TAP\\|svnet2' /sys/class/net/{tap}/ifalias; exit 42"});
   EXPECT_EQ(exited.code, 42) << exited.err;
   EXPECT_EQ(exited.out,
             "svvm1eth0 02:29:a3:2f:41:c8 172.30.0.2/24 172.30.0.1 "

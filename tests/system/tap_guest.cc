@@ -23,8 +23,6 @@
 namespace svnet::testing {
 namespace {
 
-constexpr absl::Duration kPatience = absl::Seconds(5);
-
 UniqueFd OpenTap(const std::string& name) {
   UniqueFd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   ifreq request = {};
@@ -88,17 +86,17 @@ bool TapGuest::HasReceived(absl::string_view text) const {
                      [&](const Frame& frame) { return absl::StrContains(frame, text); });
 }
 
-bool TapGuest::WaitFor(absl::string_view text) const {
-  for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end;) {
+bool TapGuest::WaitFor(absl::string_view text, absl::Duration patience) const {
+  for (const absl::Time end = absl::Now() + patience; absl::Now() < end;) {
     if (HasReceived(text)) return true;
     WaitToRead(fd_, end - absl::Now());
   }
   return false;
 }
 
-bool TapGuest::Pings(Ipv4Address to) const {
+bool TapGuest::Pings(Ipv4Address to, absl::Duration patience) const {
   Send(gateway_mac_, kIpv4Type, PingRequest(ip_, to));
-  return WaitFor("svnet ping");
+  return WaitFor("svnet ping", patience);
 }
 
 HostPortListener::HostPortListener(uint16_t port)

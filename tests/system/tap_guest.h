@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "client/doctor/frames.h"
 #include "daemon/base/unique_fd.h"
 #include "svnet/v1/network.pb.h"
@@ -44,12 +45,14 @@ class TapGuest {
   std::vector<Frame> Receive() const;
   // Whether a frame with `text` in it is among them.
   bool HasReceived(absl::string_view text) const;
-  // Whether one comes within five seconds.
-  bool WaitFor(absl::string_view text) const;
-  // Whether the address answers a ping, sent by way of the gateway.
-  bool Pings(Ipv4Address to) const;
+  // Whether one comes within `patience`.
+  bool WaitFor(absl::string_view text, absl::Duration patience = kPatience) const;
+  // Whether the address answers a ping, sent by way of the gateway, within `patience`.
+  bool Pings(Ipv4Address to, absl::Duration patience = kPatience) const;
 
  private:
+  static constexpr absl::Duration kPatience = absl::Seconds(5);
+
   void WaitUntilPortPasses();
 
   UniqueFd fd_;

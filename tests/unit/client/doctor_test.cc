@@ -67,7 +67,7 @@ Case Healthy() {
                   {.ifindex = 3,
                    .name = "svvm1eth0",
                    .kind = "tun",
-                   .alias = "svnet1 bridge=svbr0 vm=vm1",
+                   .alias = "svnet2 n=default v=vm1",
                    .mtu = 1500,
                    .master = 2}};
   c.host.addresses = {{1, *Ipv4Address::Parse("192.0.2.7"), 24},

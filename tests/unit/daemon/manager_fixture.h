@@ -45,6 +45,7 @@ class NetworkManagerTest : public ::testing::Test {
                     .reaper = &reaper_,
                     .firewall = &firewall_,
                     .clock = [this] { return now_; },
+                    .wall_clock = [] { return absl::FromUnixSeconds(1800000000); },
                     .on_event = [this](const TapEvent& event) { log_.push_back(event.message); },
                     .on_health = on_health_});
     if (manager.ok()) manager_ = *std::move(manager);

@@ -38,10 +38,10 @@ TEST_F(NetworkManagerTest, TheFirstTapMakesTheNetwork) {
       Picture(),
       "link eth0 kind=0 master=- mac=00:00:00:00:00:00 mtu=1500 group=0 up carrier alias=\"\"\n"
       "link svbr0 kind=1 master=- mac=c2:00:00:00:00:01 mtu=1500 group=0 up alias=\"\"\n"
-      "link svvm1eth0 kind=2 master=svbr0 mac=00:00:00:00:00:00 mtu=1500 group=" +
+      "link svvm1eth0 kind=2 master=svbr0 mac=c2:73:76:6e:65:74 mtu=1500 group=" +
           group +
-          " up persistent pinned owner=1000 alias=\"svnet1 bridge=svbr0 vm=vm1 iface=eth0 "
-          "ip=172.30.0.2 mac=02:29:a3:2f:41:c8 queues=1 lifetime=persistent\"\n"
+          " up persistent pinned guest=02:29:a3:2f:41:c8 owner=1000 alias=\"svnet2 n=default "
+          "v=vm1 i=eth0 a=ac1e0002 m=0229a32f41c8 q=1 o=rs t=tro8w0 e=1\"\n"
           "address 192.0.2.10/24 dev eth0\n"
           "address 172.30.0.1/24 dev svbr0\n"
           "neighbour 172.30.0.2 02:29:a3:2f:41:c8 dev svbr0\n"

@@ -1,7 +1,6 @@
 #include "daemon/network/adoption.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -93,10 +92,12 @@ Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ip
       continue;
     }
     if (!lease->has_value()) continue;
+    const std::string tampering = DescribeTampering(**lease, link);
+    const EndedTap ended = {.lease = **lease, .tampering = tampering, .mac = link.mac};
     if (link.group == DyingGroupOf(network.group)) {
-      adoption.dying.push_back(**lease);
-    } else if (std::string what = DescribeTampering(**lease, link); !what.empty()) {
-      adoption.tampered.push_back({.lease = **lease, .what = std::move(what), .mac = link.mac});
+      adoption.dying.push_back(ended);
+    } else if (!tampering.empty()) {
+      adoption.tampered.push_back(ended);
     } else if (!unique.Insert(**lease)) {
       adoption.conditions.push_back(InTheWay(link.name));
     } else {

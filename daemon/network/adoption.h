@@ -22,17 +22,17 @@ struct Condition {
   friend bool operator==(const Condition&, const Condition&) = default;
 };
 
-// A TAP that was leased, and on which its holder has changed what contradicts the lease.
-struct TamperedTap {
+// A TAP that was leased, and is to go.
+struct EndedTap {
   Lease lease;
-  std::string what;  // DescribeTampering
-  MacAddress mac;    // its own, now
+  std::string tampering;  // DescribeTampering
+  MacAddress mac;         // its own, now
 };
 
 struct Adoption {
   std::vector<Lease> leases;          // by address; no two share key, address or MAC
-  std::vector<Lease> dying;           // in the group of the dying
-  std::vector<TamperedTap> tampered;  // to be removed
+  std::vector<EndedTap> dying;        // in the group of the dying
+  std::vector<EndedTap> tampered;     // their holders have changed what contradicts the lease
   std::vector<Condition> conditions;  // one for each TAP that is left alone, and why
 };
 

@@ -30,6 +30,14 @@ bool IsSomethingElse(const Link& link, const Lease& lease) {
          (link.alias != FormatAlias(AliasOf(lease)) && link.owner != lease.key.owner);
 }
 
+// What is to be done away with of a lease that ends.
+Dying::Tap DyingOf(const Lease& lease, bool tampered) {
+  if (!tampered) return {.address = lease.ip};
+  return {.address = lease.ip,
+          .counts_for = lease.key.owner,
+          .queues = static_cast<uint32_t>(lease.queues)};
+}
+
 absl::Status CannotRead(const absl::Status& cause) {
   return Explain(Reason::kBridgeSetupFailed, "cannot read the host's links", cause);
 }
@@ -155,7 +163,8 @@ void LeaseKeeper::AddLifetime(const Lease& lease, Process process) {
 absl::Status LeaseKeeper::Retire(const Lease& lease, const std::string& why) {
   const Lease ended = lease;  // `lease` may be what is erased below
   absl::Status retired = setup_.Unguard(ended);
-  if (retired.ok()) retired = RetireTap(ended.ifindex, DyingOf(ended));
+  if (retired.ok())
+    retired = RetireTap(ended.ifindex, DyingOf(ended, tampered_.contains(ended.ifindex)));
   if (!retired.ok()) {
     // Whole, as it was; but nothing is given back to a guest that is cut off for good.
     if (!tampered_.contains(ended.ifindex)) setup_.Guard(ended).IgnoreError();
@@ -163,14 +172,6 @@ absl::Status LeaseKeeper::Retire(const Lease& lease, const std::string& why) {
   }
   Forget(ended, why);
   return absl::OkStatus();
-}
-
-Dying::Tap LeaseKeeper::DyingOf(const Lease& lease) const {
-  Dying::Tap tap = {.address = lease.ip};
-  if (!tampered_.contains(lease.ifindex)) return tap;
-  tap.counts_for = lease.key.owner;
-  tap.queues = static_cast<uint32_t>(lease.queues);
-  return tap;
 }
 
 absl::Status LeaseKeeper::RetireTap(Ifindex tap, const Dying::Tap& what) {
@@ -213,7 +214,7 @@ void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
 void LeaseKeeper::ForgetAll() {
   while (leases_.size() > 0) {
     const Lease& lease = leases_.all().begin()->second;
-    dying_.Add(lease.ifindex, DyingOf(lease), clock_());
+    dying_.Add(lease.ifindex, DyingOf(lease, false), clock_());
     Forget(lease, "");
   }
   dying_.NoteAllGone();
@@ -292,29 +293,29 @@ void LeaseKeeper::TakeIn(const std::vector<Link>& links) {
   for (const Lease& lease : adoption.leases) {
     if (!TakeIn(lease)) not_adopted_.push_back(InTheWay(lease.tap.text()));
   }
-  for (const TamperedTap& tap : adoption.tampered) RemoveTampered(tap);
-  for (const Lease& lease : adoption.dying) {
-    pool_.Adopt(lease.ip).IgnoreError();
-    dying_.Add(lease.ifindex, DyingOf(lease), clock_());
+  for (const EndedTap& tap : adoption.tampered) RemoveTampered(tap);
+  for (const EndedTap& tap : adoption.dying) {
+    pool_.Adopt(tap.lease.ip).IgnoreError();
+    dying_.Add(tap.lease.ifindex, DyingOf(tap.lease, !tap.tampering.empty()), clock_());
+    if (tap.mac != kTapMac) dying_.Hurry();
   }
 }
 
 // It never becomes a lease again, but its owner is told that it was one.
-void LeaseKeeper::RemoveTampered(const TamperedTap& tap) {
+void LeaseKeeper::RemoveTampered(const EndedTap& tap) {
   const Lease& lease = tap.lease;
-  tampered_[lease.ifindex] = tap.what;
   // An earlier svnetd's rules may still let it through. If that fails, all are made anew.
   setup_.Unguard(lease).IgnoreError();
-  const absl::Status retired = RetireTap(lease.ifindex, DyingOf(lease));
-  tampered_.erase(lease.ifindex);
+  const absl::Status retired = RetireTap(lease.ifindex, DyingOf(lease, true));
   if (!retired.ok()) {
     try_again_ = clock_() + kRetry;
-    return Fail(
-        absl::StrCat("cannot remove ", lease.tap.text(), " (", tap.what, "): ", retired.message()));
+    return Fail(absl::StrCat("cannot remove ", lease.tap.text(), " (", tap.tampering,
+                             "): ", retired.message()));
   }
   pool_.Adopt(lease.ip).IgnoreError();
   if (tap.mac != kTapMac) dying_.Hurry();
-  publish_({.type = TapEvent::Type::kRemoved, .lease = lease, .message = ByItsHolder(tap.what)});
+  publish_(
+      {.type = TapEvent::Type::kRemoved, .lease = lease, .message = ByItsHolder(tap.tampering)});
 }
 
 bool LeaseKeeper::TakeIn(const Lease& lease) {

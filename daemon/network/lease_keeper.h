@@ -133,9 +133,7 @@ class LeaseKeeper {
   absl::Status ReadStaticMacs();
   // As Plan, and with the bridge that is among those links.
   PortPlan PlanAmong(const std::vector<Link>& links) const;
-  // What is to be done away with of a lease that ends.
-  Dying::Tap DyingOf(const Lease& lease) const;
-  void RemoveTampered(const TamperedTap& tap);
+  void RemoveTampered(const EndedTap& tap);
   void EndAllBut(const std::vector<Link>& links);
   void TakeIn(const std::vector<Link>& links);
   // False if another lease is in its way.

@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "daemon/base/unique_fd.h"
+#include "tests/system/kernel_count.h"
 #include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
 
@@ -44,6 +45,7 @@ TEST_F(RestartTest, AfterKill9TheLeasesAreTheSame) {
       bob.MustCreate(absl::StrCat("vm", i));
     }
     alice.MustRemove("svvm9eth0");
+    CountSettledKernel();
     before = Serialized(Client(svnetd.socket(), 0).MustList());
     picture = NetworkPicture();
     EXPECT_EQ(svnetd.Stop(SIGKILL), -1);

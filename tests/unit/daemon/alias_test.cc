@@ -276,7 +276,7 @@ TEST(AdoptionTest, ATapThatItsHolderHasChangedIsNoLease) {
     EXPECT_EQ(adoption.tampered.size(), 1u);
     if (adoption.tampered.empty()) return std::string();
     EXPECT_EQ(adoption.tampered[0].lease.key.owner, 1000u);
-    return adoption.tampered[0].what;
+    return adoption.tampered[0].tampering;
   };
   EXPECT_EQ(what([](Link* link) { link->owner = 1001; }), "its owner was changed to uid 1001");
   EXPECT_EQ(what([](Link* link) { link->owner.reset(); }), "its owner was taken away");

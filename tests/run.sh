@@ -1,111 +1,277 @@
 #!/usr/bin/env bash
-# Builds and runs every test: sudo tests/run.sh [--soak] [--only REGEX]
+# Builds and runs tests: sudo tests/run.sh [STAGE] [--soak] [--only REGEX]
 #
-#   --soak        what is in short in every run, in full: takes hours
-#   --only REGEX  only the tests whose names match, as ctest -R has it
+#   quick       source format, shell scripts, layers, and the unit tests: what to run after
+#               each change. Needs no root and installs nothing.
+#   kernel      the tests of what talks to the kernel
+#   system      the tests of svnetd and svnetctl as processes, with guests
+#   sanitizers  the unit, kernel and system tests with sanitizers; clang's thread-safety
+#               analysis; the fuzzers; the number of instructions
+#   packages    the Debian packages, on a systemd in a container
+#   docs        the example clients, and the commands in README.md and docs
+#   all         everything (the default)
 #
-# Installs what it needs (Debian 12). Keeps what it builds in build/. The last lines
-# are ctest's summary.
+#   --soak        run in full what every run does in short: takes hours
+#   --only REGEX  build the preset dev and run only the tests whose names match, as ctest -R
+#                 has it; with a STAGE, only those of its tests
+#
+# All stages but quick install the packages that they need (Debian 12). What is built is
+# kept in build/. The last lines are ctest's summary, but for packages and docs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/packages.sh
 
-only=.
+usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
+
+stage='' only=''
 export SVNET_SOAK=
 while [[ $# -gt 0 ]]; do
   case $1 in
     --soak) SVNET_SOAK=1 ;;
     --only) only=${2:?--only takes a regular expression} && shift ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+    quick | kernel | system | sanitizers | packages | docs | all)
+      [[ -z $stage ]] || { usage >&2 && exit 2; }
+      stage=$1
+      ;;
+    --help) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
   esac
   shift
 done
 
-if [[ $EUID -ne 0 ]]; then
-  echo "this needs root, for network namespaces and callers of several uids: sudo $0" >&2
+needs_root() {
+  [[ $EUID -ne 0 ]] || return 0
+  echo "this needs root, for network namespaces and callers of several uids: sudo $0 $stage" >&2
   exit 1
-fi
+}
 
-step() { echo "==> $1"; }
+# step NAME: what comes now, and how long the step before it took.
+step_start=''
+step() {
+  [[ -z $step_start ]] || echo "    took $((SECONDS - step_start)) s; $((SECONDS / 60)) min in all"
+  step_start=$SECONDS
+  echo "==> $1"
+}
 
-# What takes too long with sanitizers, and shows nothing more.
+# Tests that take too long with sanitizers, and show nothing more with them.
 unsanitized='Guests/|AThousandGuests|PortsRunOut|FaultTest'
 
-step "packages"
-install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${TEST_PACKAGES[@]}" \
-  "${COUNT_PACKAGES[@]}"
+install_needed() {
+  needs_root
+  step "packages"
+  install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${TEST_PACKAGES[@]}" \
+    "${COUNT_PACKAGES[@]}"
+}
 
-step "source: format, shell scripts, layers"
-mapfile -t sources < <(find daemon client tests docs/clients/cpp -name '*.cc' -o -name '*.h')
-clang-format --dry-run -Werror "${sources[@]}"
-mapfile -t scripts < <(grep -rlE '^#!.*sh$' tests docs systemd .ci)
-shellcheck -x "${scripts[@]}"
-tests/layers.sh
+# Says which programs are missing; the libraries are cmake's to miss.
+check_programs() {
+  local program missing=()
+  for program in cmake ninja c++ pkg-config protoc grpc_cpp_plugin clang-format shellcheck; do
+    command -v "$program" >/dev/null || missing+=("$program")
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  echo "missing: ${missing[*]}. The packages are listed in tests/packages.sh;" \
+    "\"sudo tests/run.sh kernel\" installs them." >&2
+  return 1
+}
+
+# in_parallel COMMAND...: for what is named on stdin, a few at a time.
+in_parallel() { xargs -d '\n' -P "$(nproc)" -n 24 "$@"; }
+
+check_source() {
+  step "source: format, shell scripts, layers"
+  find daemon client tests docs/clients/cpp -name '*.cc' -o -name '*.h' |
+    in_parallel clang-format --dry-run -Werror
+  grep -rlE '^#!.*sh$' tests docs systemd .ci | in_parallel shellcheck -x
+  tests/layers.sh
+}
 
 # configure_and_build PRESET [TARGET...]: quiet, unless it fails.
 configure_and_build() {
   local preset=$1 log=build/$1.log
   shift
   mkdir -p build
+  if [[ ! -w build || (-e build/$preset && ! -w build/$preset) ]]; then
+    echo "build/$preset belongs to another user: remove it, or run this with sudo" >&2
+    return 1
+  fi
+  rm -f "$log"
   if ! { cmake --preset "$preset" && cmake --build --preset "$preset" ${1:+--target "$@"}; } \
     >"$log" 2>&1; then
-    grep -E 'error|Error|FAILED' -A 5 "$log" >&2 || tail -50 "$log" >&2
+    grep -E 'error:|Error |FAILED:' -A 5 "$log" >&2 || tail -50 "$log" >&2
     return 1
   fi
 }
 
-step "build: clang, with its thread-safety analysis"
-configure_and_build clang svnetd svnetctl
-
-# run_tests PRESET REGEX [ARGUMENT...]: prints ctest's summary, or what failed.
+# run_tests PRESET [ARGUMENT...]: prints ctest's summary, or what failed.
 run_tests() {
-  local preset=$1 regex=$2 log=build/$1.ctest.log
-  shift 2
-  ctest --preset "$preset" -j "$(nproc)" -R "$regex" "$@" --quiet --output-log "$log" || {
-    grep -E 'Failed|\(Failed\)|\*\*\*' "$log" >&2
+  local preset=$1 log=build/$1.ctest.log
+  shift
+  ctest --preset "$preset" -j "$(nproc)" "$@" ${only:+-R "$only"} --quiet --output-log "$log" || {
+    grep -E 'Failed|\(Failed\)|\*\*\*|No tests' "$log" >&2
     tail -200 "$log" >&2
     return 1
   }
-  grep 'tests passed' "$log"
+  grep -E 'tests passed|No tests' "$log"
 }
 
-step "build"
-configure_and_build dev
+# show_tests [ARGUMENT...]: those of the preset dev; prints what each of them does.
+show_tests() {
+  ctest --preset dev -j "$(nproc)" --no-label-summary --no-tests=error "$@" ${only:+-R "$only"}
+}
 
-step "firewalld and ufw"
-tests/firewalls/build.sh build/firewalls
+# count_tests ARGUMENT...: how many of the preset dev these are.
+count_tests() {
+  ctest --preset dev -N "$@" ${only:+-R "$only"} | sed -n 's/^Total Tests: //p'
+}
 
-step "build: AddressSanitizer, UndefinedBehaviorSanitizer"
-configure_and_build asan daemon_unit_test client_unit_test kernel_test svnetd svnetctl
-step "tests: unit and kernel with these sanitizers, and svnetd with them"
-run_tests asan "^(daemon_unit_test|client_unit_test|kernel_test)\."
-SVNET_UNDER_TEST=$PWD/build/asan run_tests dev "^system_test\." --exclude-regex "$unsanitized"
+prepare_firewalls() {
+  step "firewalld and ufw"
+  tests/firewalls/build.sh build/firewalls
+}
+
+prepare_guests() {
+  step "guests"
+  tests/guests/build.sh build/guests
+}
+
+run_quick() {
+  check_programs
+  [[ -n $only ]] || check_source
+  step "build: unit tests"
+  configure_and_build dev daemon_unit_test client_unit_test
+  step "tests: unit"
+  run_tests dev -L '^unit$' --no-tests=error
+}
+
+run_kernel() {
+  install_needed
+  step "build: kernel tests"
+  configure_and_build dev kernel_test
+  step "tests: kernel"
+  show_tests -L '^kernel$'
+}
+
+run_system() {
+  install_needed
+  step "build: system tests"
+  configure_and_build dev system_test svnetd svnetctl
+  prepare_firewalls
+  prepare_guests
+  step "tests: system"
+  show_tests -L '^system$'
+}
+
+check_thread_safety() {
+  step "build: clang, with its thread-safety analysis"
+  configure_and_build clang svnetd svnetctl
+}
+
+run_address_sanitizer() {
+  step "build: AddressSanitizer, UndefinedBehaviorSanitizer"
+  configure_and_build asan daemon_unit_test client_unit_test kernel_test svnetd svnetctl
+  step "tests: unit and kernel with these sanitizers, and svnetd with them"
+  run_tests asan -L '^(unit|kernel)$'
+  SVNET_UNDER_TEST=$PWD/build/asan run_tests dev -L '^system$' --exclude-regex "$unsanitized"
+}
 
 # Three times, because of what tests/tsan.supp says: gRPC is not instrumented, and now and
 # then a new one of its own hand-overs is taken for a race.
-step "build: ThreadSanitizer"
-configure_and_build tsan svnetd svnetctl
-step "tests: svnetd with that sanitizer"
-SVNET_UNDER_TEST=$PWD/build/tsan \
-  TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=/mnt/source/tests/tsan.supp \
-  run_tests dev "^system_test\." --repeat until-pass:3 --exclude-regex "$unsanitized"
+run_thread_sanitizer() {
+  step "build: ThreadSanitizer"
+  configure_and_build tsan svnetd svnetctl
+  step "tests: svnetd with that sanitizer"
+  SVNET_UNDER_TEST=$PWD/build/tsan \
+    TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=/mnt/source/tests/tsan.supp \
+    run_tests dev -L '^system$' --repeat until-pass:3 --exclude-regex "$unsanitized"
+}
 
-step "build: fuzzers"
-configure_and_build fuzz alias_fuzz calls_fuzz config_fuzz requests_fuzz text_fuzz
-step "tests: each fuzzer for a while"
-run_tests fuzz "^fuzz\."
+run_fuzzers() {
+  step "build: fuzzers"
+  configure_and_build fuzz alias_fuzz calls_fuzz config_fuzz requests_fuzz text_fuzz
+  step "tests: each fuzzer for a while"
+  run_tests fuzz -L '^fuzz$'
+}
 
-step "instructions of a CreateTap"
-configure_and_build bench bench_instructions
-tests/bench/instructions.sh build/bench
+count_instructions() {
+  step "instructions of a CreateTap"
+  configure_and_build bench bench_instructions
+  tests/bench/instructions.sh build/bench
+}
 
-step "clients in C++, Python, TypeScript and Go"
-tests/clients/run.sh build/dev
-step "the commands in README.md and docs"
-tests/docs/run.sh build/dev
-step "the packages, on a systemd in a container"
-tests/service/run.sh
-step "guests"
-tests/guests/build.sh build/guests
-step "tests"
-ctest --preset dev -j 2 -R "$only"
+# What the stage does when the preset dev is built, and firewalld and ufw are there.
+run_with_sanitizers() {
+  [[ -n $only ]] || check_thread_safety
+  run_address_sanitizer
+  run_thread_sanitizer
+  run_fuzzers
+  [[ -n $only ]] || count_instructions
+}
+
+run_sanitizers() {
+  install_needed
+  step "build"
+  configure_and_build dev system_test svnetd svnetctl
+  prepare_firewalls
+  run_with_sanitizers
+}
+
+run_packages() {
+  needs_root
+  [[ -z $only ]] || { echo "the stage packages is one script: it has no --only" >&2 && exit 2; }
+  step "the packages, on a systemd in a container"
+  tests/service/run.sh
+}
+
+run_examples() {
+  step "clients in C++, Python, TypeScript and Go"
+  tests/clients/run.sh build/dev
+  step "the commands in README.md and docs"
+  tests/docs/run.sh build/dev
+}
+
+run_docs() {
+  install_needed
+  step "build"
+  configure_and_build dev svnetd svnetctl
+  [[ -n $only ]] || run_examples
+  step "tests: docs"
+  show_tests -L '^docs$'
+}
+
+# --only without a stage.
+run_only() {
+  [[ $EUID -ne 0 ]] || install_needed
+  step "build"
+  configure_and_build dev
+  if [[ $(count_tests -LE '^unit$') -gt 0 ]]; then needs_root; fi
+  if [[ $(count_tests -L '^system$') -gt 0 ]]; then
+    prepare_firewalls
+    prepare_guests
+  fi
+  step "tests"
+  show_tests
+}
+
+# What fails soonest comes first; ctest's summary of all tests comes last.
+run_all() {
+  install_needed
+  check_source
+  step "build"
+  configure_and_build dev
+  step "tests: unit"
+  run_tests dev -L '^unit$'
+  prepare_firewalls
+  run_with_sanitizers
+  run_examples
+  run_packages
+  prepare_guests
+  step "tests"
+  show_tests
+}
+
+if [[ -n $only && ($stage == all || -z $stage) ]]; then
+  run_only
+else
+  "run_${stage:-all}"
+fi

@@ -58,6 +58,15 @@ ls "$packages"
 check "lintian finds no error" lintian --allow-root --fail-on error \
   "$packages/svnet_${version}_$architecture.deb" \
   "$packages/libsvnet-dev_${version}_$architecture.deb"
+check "the lack of each hardening would be found" tests/service/hardening_test.sh
+check "programs and libraries are hardened" tests/service/hardening.sh \
+  "$packages/svnet_${version}_$architecture.deb" "$packages/libsvnet-dev_${version}_$architecture.deb"
+# In the binaries nothing shows of the first, and little of the second.
+check "each file is compiled so" python3 -c '
+import json
+commands = [each["command"] for each in json.load(open("build/release/compile_commands.json"))]
+for flag in ("-fstack-clash-protection", "-D_FORTIFY_SOURCE=3"):
+    assert commands and all(flag in command for command in commands), flag'
 check "what --help names is documented" tests/service/documented.sh build/release
 
 # A client in C++, with nothing of the source but the package.

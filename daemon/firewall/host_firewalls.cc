@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/filter/legacy_table.h"
 #include "daemon/filter/nft_list.h"
@@ -17,8 +19,10 @@ using Verdict = FilterRule::Verdict;
 
 absl::StatusOr<std::string> RenderName(absl::string_view key, const std::string& name) {
   if (name.empty()) return std::string();
-  SVNET_ASSIGN_OR_RETURN(const LinkName link, LinkName::Parse(name));
-  return absl::StrCat(" ", key, " \"", link.text(), "\"");
+  absl::string_view start = name;
+  const char* rest = absl::ConsumeSuffix(&start, "+") ? "*" : "";
+  SVNET_ASSIGN_OR_RETURN(const LinkName link, LinkName::Parse(start));
+  return absl::StrCat(" ", key, " \"", link.text(), rest, "\"");
 }
 
 // As iptables-nft itself would have it.

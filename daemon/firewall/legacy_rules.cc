@@ -12,6 +12,8 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/unique_fd.h"
 
@@ -36,9 +38,11 @@ constexpr size_t kTargetOffset = sizeof(ipt_entry) + kMatchSize;
 constexpr size_t kEntrySize = kTargetOffset + XT_ALIGN(sizeof(xt_standard_target));
 
 void SetInterface(const std::string& name, char* out, unsigned char* mask) {
-  std::memcpy(out, name.data(), std::min<size_t>(name.size(), IFNAMSIZ - 1));
-  // The NUL, too: the whole name.
-  if (!name.empty()) std::memset(mask, 0xff, std::min<size_t>(name.size() + 1, IFNAMSIZ));
+  absl::string_view start = name;
+  // The NUL, too, unless any name that begins so is meant: then it is the whole name.
+  const size_t end = absl::ConsumeSuffix(&start, "+") ? 0 : 1;
+  std::memcpy(out, start.data(), std::min<size_t>(start.size(), IFNAMSIZ - 1));
+  if (!start.empty()) std::memset(mask, 0xff, std::min<size_t>(start.size() + end, IFNAMSIZ));
 }
 
 std::vector<char> BytesOf(const FilterRule& rule, const std::string& comment) {

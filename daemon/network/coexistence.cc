@@ -19,6 +19,9 @@ constexpr absl::Duration kRetry = absl::Seconds(10);
 // iptables-legacy says nothing of changes.
 constexpr absl::Duration kLegacyInterval = absl::Seconds(10);
 
+// More of Docker's bridges than that are not remembered when its rules no longer name them.
+constexpr size_t kMostDockerBridges = 64;
+
 constexpr char kAccepts[] = "accepts";  // what is repaired, for the limit
 
 std::string Describe(const CoexistencePlan& plan, bool admits) {
@@ -139,23 +142,34 @@ void Coexistence::Work() {
 absl::StatusOr<std::vector<FilterChain>> Coexistence::Read() {
   absl::StatusOr<std::vector<FilterChain>> chains = foreign_->Read();
   if (!chains.ok()) return Prepend("cannot read other people's packet filters", chains.status());
+  LearnDockerBridges(*chains);
   return chains;
+}
+
+void Coexistence::LearnDockerBridges(const std::vector<FilterChain>& chains) {
+  if (!std::exchange(knows_own_rules_, true)) {
+    docker_bridges_ = FindReturnedBridges(chains, foreign_->tag());
+  }
+  const std::set<std::string> found = FindDockerBridges(chains);
+  docker_bridges_.insert(found.begin(), found.end());
+  if (docker_bridges_.size() > kMostDockerBridges) docker_bridges_ = found;
+}
+
+CoexistencePlan Coexistence::Plan(const std::vector<FilterChain>& chains, const Wish& wish) const {
+  return PlanCoexistence(chains, wish.network, docker_bridges_, foreign_->tag(), wish.Admits());
 }
 
 Coexistence::Report Coexistence::MakeRight(const Wish& wish) {
   Report report;
   absl::StatusOr<std::vector<FilterChain>> chains = Read();
   if (chains.ok()) {
-    const CoexistencePlan plan =
-        PlanCoexistence(*chains, wish.network, foreign_->tag(), wish.Admits());
+    const CoexistencePlan plan = Plan(*chains, wish);
     failure_ = absl::OkStatus();
     if (!plan.IsEmpty()) {
       report.repaired = Repair(plan, wish);
       chains = Read();
       // Somebody has changed them meanwhile: iptables-legacy will not say so again.
-      const bool again =
-          chains.ok() && !report.repaired.empty() &&
-          !PlanCoexistence(*chains, wish.network, foreign_->tag(), wish.Admits()).IsEmpty();
+      const bool again = chains.ok() && !report.repaired.empty() && !Plan(*chains, wish).IsEmpty();
       MutexLock lock(&mutex_);
       if (again) SuspectNow();
     }
@@ -217,8 +231,8 @@ absl::Status Coexistence::Withdraw() {
     wish = wish_;
   }
   SVNET_ASSIGN_OR_RETURN(const std::vector<FilterChain> chains, Read());
-  const absl::Status status =
-      CarryOut(PlanCoexistence(chains, wish.network, foreign_->tag(), false));
+  docker_bridges_.clear();
+  const absl::Status status = CarryOut(Plan(chains, wish));
   if (!status.ok()) TryAgainAt(clock_() + kRetry);
   return status;
 }
@@ -278,7 +292,7 @@ Condition Coexistence::Describe(const Blocker& blocker, const std::vector<Filter
   } else if (!failure_.ok()) {
     absl::StrAppend(&condition.message,
                     "; svnetd cannot have its accepts there: ", failure_.message());
-  } else if (!PlanCoexistence(chains, wish.network, foreign_->tag(), true).IsEmpty()) {
+  } else if (!Plan(chains, wish).IsEmpty()) {
     absl::StrAppend(&condition.message, "; svnetd is about to let them through");
   } else {
     absl::StrAppend(&condition.message, "; no accept in its place for them changes that");

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,6 +83,10 @@ class Coexistence {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(acting_);
   absl::Status CarryOut(const CoexistencePlan& plan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(acting_);
   absl::StatusOr<std::vector<FilterChain>> Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(acting_);
+  void LearnDockerBridges(const std::vector<FilterChain>& chains)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(acting_);
+  CoexistencePlan Plan(const std::vector<FilterChain>& chains, const Wish& wish) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(acting_);
   std::vector<Condition> Describe(const std::vector<FilterChain>& chains, const Wish& wish) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(acting_);
   Condition Describe(const Blocker& blocker, const std::vector<FilterChain>& chains,
@@ -95,6 +100,10 @@ class Coexistence {
 
   Mutex acting_ ABSL_ACQUIRED_BEFORE(mutex_);
   ForeignFirewalls* const foreign_ ABSL_PT_GUARDED_BY(acting_);
+  // Those of Docker's rules, and those that were in them and may come back: while Docker
+  // makes its rules anew they are not there, but the containers are.
+  std::set<std::string> docker_bridges_ ABSL_GUARDED_BY(acting_);
+  bool knows_own_rules_ ABSL_GUARDED_BY(acting_) = false;  // has read what an earlier svnetd left
   RepairLimit limit_ ABSL_GUARDED_BY(acting_);
   absl::Status failure_ ABSL_GUARDED_BY(acting_);  // of the last attempt
   std::string last_failed_ ABSL_GUARDED_BY(acting_);

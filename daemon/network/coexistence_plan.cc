@@ -1,6 +1,7 @@
 #include "daemon/network/coexistence_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -18,6 +19,9 @@ using Chains = std::vector<FilterChain>;
 // `ufw route` puts its own.
 constexpr char kDockersPlace[] = "DOCKER-USER";
 constexpr char kUfwsPlace[] = "ufw-user-forward";
+
+// How the names of Docker's bridges begin, unless its user has chosen another.
+constexpr std::array kDockerNames = {"docker", "br-"};
 
 // Which firewalld gives the zone, with FirewallBackend=nftables and =iptables.
 constexpr char kZonesChain[] = "filter_FWD_svnet";
@@ -51,40 +55,34 @@ void InsertOurs(FilterChain& chain, const std::vector<FilterRule>& rules) {
   chain.rules.insert(end, rules.begin(), rules.end());
 }
 
-// The bridges of Docker's networks: it sends what goes there to its chain DOCKER.
-std::set<std::string> DockersBridges(const Chains& chains, const FilterChain& place) {
-  std::set<std::string> bridges;
-  for (const FilterChain& chain : chains) {
-    if (!chain.IsBesides(place)) continue;
-    for (const FilterRule& rule : chain.rules) {
-      const bool is_one = rule.target == "DOCKER" && !rule.to.empty() && !rule.not_to &&
-                          !absl::EndsWith(rule.to, "+");
-      if (is_one) bridges.insert(rule.to);
-    }
-  }
-  return bridges;
+bool IsWholeName(const std::string& name) {
+  return !name.empty() && !absl::EndsWith(name, "+") && !IsDockerName(name);
 }
 
-// What goes to a container stays Docker's decision. svnetd's own rules drop what nobody
-// behind the bridge has asked for, so that "to the bridge" need not say more.
-std::vector<FilterRule> AcceptsFor(const Chains& chains, const FilterChain& place,
-                                   const std::string& bridge, const std::string& tag) {
+// svnetd's own rules drop what nobody behind the bridge has asked for, so that "to the
+// bridge" need not say more.
+std::vector<FilterRule> AcceptsFor(const GuestNetwork& network,
+                                   const std::set<std::string>& docker_bridges,
+                                   const std::string& tag) {
   std::vector<FilterRule> rules;
-  for (const std::string& dockers : DockersBridges(chains, place)) {
-    rules.push_back(
-        {.from = bridge, .to = dockers, .verdict = Verdict::kReturn, .target = "", .comment = tag});
+  const auto add = [&](const std::string& from, const std::string& to, Verdict verdict) {
+    rules.push_back({.from = from, .to = to, .verdict = verdict, .target = "", .comment = tag});
+  };
+  // A host's own bridge may be called br-lan. Docker's never lead to the default gateway.
+  if (IsDockerName(network.uplink)) add(network.bridge, network.uplink, Verdict::kAccept);
+  for (const char* start : kDockerNames) {
+    add(network.bridge, absl::StrCat(start, "+"), Verdict::kReturn);
   }
-  rules.push_back(
-      {.from = bridge, .to = "", .verdict = Verdict::kAccept, .target = "", .comment = tag});
-  rules.push_back(
-      {.from = "", .to = bridge, .verdict = Verdict::kAccept, .target = "", .comment = tag});
+  for (const std::string& docker : docker_bridges) add(network.bridge, docker, Verdict::kReturn);
+  add(network.bridge, "", Verdict::kAccept);
+  add("", network.bridge, Verdict::kAccept);
   return rules;
 }
 
 // The chains that should hold rules of ours, by where they are in `bare`, which has none.
 std::map<size_t, std::vector<FilterRule>> PickPlaces(const Chains& bare,
                                                      const GuestNetwork& network,
-                                                     const std::string& tag) {
+                                                     const std::vector<FilterRule>& rules) {
   std::map<size_t, std::vector<FilterRule>> places;
   for (const Blocker& blocker : FindBlockers(bare, network)) {
     if (!IsManageable(blocker.maker)) continue;
@@ -92,7 +90,6 @@ std::map<size_t, std::vector<FilterRule>> PickPlaces(const Chains& bare,
       const FilterChain* place = FindBeside(bare, blocker.base, name);
       if (place == nullptr) continue;
       const size_t at = place - bare.data();
-      const std::vector<FilterRule> rules = AcceptsFor(bare, *place, network.bridge, tag);
       Chains with = bare;
       InsertOurs(with[at], rules);
       if (FindStopped(with, blocker.base, network).has_value()) continue;
@@ -121,12 +118,40 @@ std::string Placement::Describe() const {
                       chain.table, ")");
 }
 
+bool IsDockerName(const std::string& link) {
+  return std::any_of(kDockerNames.begin(), kDockerNames.end(),
+                     [&](const char* start) { return absl::StartsWith(link, start); });
+}
+
+std::set<std::string> FindDockerBridges(const std::vector<FilterChain>& chains) {
+  std::set<std::string> bridges;
+  for (const FilterChain& chain : chains) {
+    for (const FilterRule& rule : chain.rules) {
+      if (rule.target == "DOCKER" && !rule.not_to && IsWholeName(rule.to)) bridges.insert(rule.to);
+    }
+  }
+  return bridges;
+}
+
+std::set<std::string> FindReturnedBridges(const std::vector<FilterChain>& chains,
+                                          const std::string& tag) {
+  std::set<std::string> bridges;
+  for (const FilterChain& chain : chains) {
+    for (const FilterRule& rule : chain.rules) {
+      const bool is_ours = rule.comment == tag && rule.verdict == Verdict::kReturn;
+      if (is_ours && IsWholeName(rule.to)) bridges.insert(rule.to);
+    }
+  }
+  return bridges;
+}
+
 CoexistencePlan PlanCoexistence(const std::vector<FilterChain>& chains, const GuestNetwork& network,
-                                const std::string& tag, bool admit) {
+                                const std::set<std::string>& docker_bridges, const std::string& tag,
+                                bool admit) {
   CoexistencePlan plan = {.placements = {}, .zone = PlanZone(chains, network, admit)};
   const Chains bare = WithoutOurs(chains, tag);
   std::map<size_t, std::vector<FilterRule>> places;
-  if (admit) places = PickPlaces(bare, network, tag);
+  if (admit) places = PickPlaces(bare, network, AcceptsFor(network, docker_bridges, tag));
   for (size_t i = 0; i < chains.size(); ++i) {
     FilterChain wanted = bare[i];
     InsertOurs(wanted, places[i]);

@@ -1,8 +1,14 @@
 // Docker's, ufw's and firewalld's real rules, and real packets: who stops guests is said,
 // and with `manage_foreign_firewalls` they get out, again after a reload, until Cleanup.
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/sandbox/internet.h"
@@ -158,7 +164,9 @@ TEST_P(DockerTest, LetsManagedGuestsThroughAlsoAfterARestartAndUntilCleanup) {
   EXPECT_EQ(Doctor(svnetd, {"docker", "legacy-iptables"}).code, 0);
   const std::string managed = Rules();
   // A container stays Docker's decision.
-  EXPECT_THAT(managed, HasSubstr("-A DOCKER-USER -i svbr0 -o docker0 -m comment --comment "
+  EXPECT_THAT(managed, HasSubstr("-A DOCKER-USER -i svbr0 -o docker+ -m comment --comment "
+                                 "svnet-svbr0 -j RETURN\n"
+                                 "-A DOCKER-USER -i svbr0 -o br-+ -m comment --comment "
                                  "svnet-svbr0 -j RETURN\n"
                                  "-A DOCKER-USER -i svbr0 -m comment --comment svnet-svbr0 -j "
                                  "ACCEPT\n"
@@ -209,13 +217,71 @@ TEST_P(DockerTest, ANetworkThatComesLaterIsDockersToo) {
   Client root(svnetd.socket(), kRoot);
   root.MustCreate("vm1");
   EXPECT_EQ(WaitForConditions(root, ""), "");
-  Shell(absl::StrCat(GetParam().program, " -A FORWARD -o br-0123456789ab -j DOCKER"));
-  const std::string theirs = "-A DOCKER-USER -i svbr0 -o br-0123456789ab -m comment";
+  Shell(absl::StrCat(GetParam().program, " -A FORWARD -o backends -j DOCKER"));
+  const std::string theirs = "-A DOCKER-USER -i svbr0 -o backends -m comment";
   for (const absl::Time end = absl::Now() + absl::Seconds(20); absl::Now() < end;) {
     Conditions(root);  // with iptables-legacy it would be ten seconds otherwise
     if (absl::StrContains(Rules(), theirs)) break;
   }
   EXPECT_THAT(Rules(), HasSubstr(theirs));
+}
+
+// svnetd works between every two commands with which Docker makes its rules anew, and a guest
+// sends to containers all the time: no datagram gets there.
+TEST_P(DockerTest, NoStepOfARestartOpensContainersToGuests) {
+  internet_.Shell("sysctl -qw net.ipv4.icmp_ratelimit=0");  // each datagram gets its answer
+  const char* const containers[] = {"docker0", "br-0123456789ab", "backends"};
+  std::vector<std::string> commands = absl::StrSplit(GetParam().make(GetParam().program), ';');
+  int count = 0;
+  std::vector<Ipv4Address> addresses;
+  for (const char* bridge : containers) {
+    const std::string subnet = absl::StrCat("172.", 17 + count, ".0.");
+    addresses.push_back(Ipv4Address(0xac000002 + ((17u + count++) << 16)));
+    Shell(absl::StrCat("ip link add ", bridge, " type bridge; ip address add ", subnet, "1/16 dev ",
+                       bridge, "; ip link set ", bridge, " up; ip neighbour add ", subnet,
+                       "2 lladdr 02:42:ac:11:00:02 dev ", bridge, " nud permanent"));
+    if (bridge != containers[0]) {
+      commands.push_back(absl::StrCat(GetParam().program, " -A FORWARD -o ", bridge, " -j DOCKER"));
+    }
+  }
+  Shell(
+      "nft 'add counter inet probe contained; add rule inet probe post oifname { docker0, "
+      "br-0123456789ab, backends } udp dport 80 counter name contained'");
+  const auto contained = [] { return Shell("nft list counter inet probe contained"); };
+  for (const std::string& command : commands) Shell(command);
+  Daemon svnetd = Start({}, kManage);
+  Client root(svnetd.socket(), kRoot);
+  const TapGuest guest(root.MustCreate("vm1"));
+  ASSERT_TRUE(ComesToGetOut(guest));
+  ASSERT_EQ(WaitForConditions(root, ""), "");
+
+  std::atomic<bool> stop = false;
+  std::atomic<int> sent = 0;
+  std::thread sender([&] {
+    while (!stop) {
+      for (const Ipv4Address address : addresses) {
+        guest.Send(guest.gateway_mac(), kIpv4Type,
+                   Udp({.from = guest.ip(), .to = address, .to_port = 80}, "for a container"));
+        ++sent;
+      }
+    }
+  });
+  Shell(absl::StrCat(GetParam().program, " -F; ", GetParam().program, " -X"));
+  bool has_place = false;
+  for (const std::string& command : commands) {
+    Shell(command);
+    has_place = has_place || absl::StrContains(command, "-A FORWARD -j DOCKER-USER");
+    Conditions(root);  // with iptables-legacy it would be ten seconds otherwise
+    // Then its accepts are there.
+    if (has_place) {
+      EXPECT_TRUE(ComesToGetOut(guest)) << command << "\n" << Rules();
+    }
+    EXPECT_THAT(contained(), HasSubstr("packets 0 ")) << command << "\n" << Rules();
+  }
+  stop = true;
+  sender.join();
+  EXPECT_GT(sent, 0);
+  EXPECT_THAT(contained(), HasSubstr("packets 0 "));
 }
 
 TEST_P(DockerTest, AReloadOfTheKeyIsInForceAtOnceAndARestartLeavesThem) {

@@ -16,7 +16,8 @@ using ::testing::IsEmpty;
 using Verdict = FilterRule::Verdict;
 
 constexpr char kOurs[] =
-    "-i svbr0 -o docker0 RETURN /* svnet-svbr0 */\n"
+    "-i svbr0 -o docker+ RETURN /* svnet-svbr0 */\n"
+    "-i svbr0 -o br-+ RETURN /* svnet-svbr0 */\n"
     "-i svbr0 ACCEPT /* svnet-svbr0 */\n"
     "-o svbr0 ACCEPT /* svnet-svbr0 */\n";
 
@@ -40,6 +41,20 @@ std::vector<FilterChain> Docker(const std::string& family = "ip") {
           ChainOf("DOCKER", {}, family)};
 }
 
+// A Docker with networks of all kinds of names, as it makes its rules: one by one.
+struct DockerStep {
+  std::string chain;
+  FilterRule rule;
+};
+std::vector<DockerStep> DockerSteps() {
+  return {{"FORWARD", Jump("DOCKER-USER")},
+          {"DOCKER-USER", {.verdict = Verdict::kReturn}},
+          {"FORWARD", Jump("DOCKER", "docker0")},
+          {"FORWARD", Jump("DOCKER", "br-0123456789ab")},
+          {"FORWARD", Jump("DOCKER", "backends")}};
+}
+constexpr const char* kContainers[] = {"docker0", "br-0123456789ab", "backends"};
+
 std::vector<FilterChain> Firewalld() {
   return {
       {.family = "inet",
@@ -60,6 +75,26 @@ class CoexistenceWorkTest : public ::testing::Test {
   void LetWork() {
     now_ += absl::Seconds(1);
     coexistence_.Work();
+  }
+  // What goes from guests to containers is dropped, whether or not svnetd has worked by now.
+  void ExpectContainersClosed(const std::string& when) {
+    const FilterChain& forward = foreign_.Chain("FORWARD");
+    for (const char* bridge : kContainers) {
+      const FilterPacket packet = {.from = "svbr0", .to = bridge, .established = false};
+      EXPECT_TRUE(Drops(foreign_.chains, forward, packet))
+          << "open to " << bridge << " " << when << "\n"
+          << foreign_.Dump("DOCKER-USER");
+    }
+  }
+  // Docker begins anew; `after_step` is called after each of its commands.
+  void RestartDocker(const std::function<void(const std::string& when)>& after_step) {
+    foreign_.chains = {ChainOf("FORWARD", {}), ChainOf("DOCKER-USER", {}), ChainOf("DOCKER", {})};
+    after_step("after the flush");
+    int count = 0;
+    for (const DockerStep& step : DockerSteps()) {
+      foreign_.Chain(step.chain).rules.push_back(step.rule);
+      after_step(absl::StrCat("after Docker's rule ", ++count));
+    }
   }
   std::string ConditionsText() {
     std::string text;
@@ -109,6 +144,77 @@ TEST_F(CoexistenceWorkTest, StandsBehindWhatCameLater) {
   LetWork();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"),
             absl::StrCat("-o eth7 DROP /* theirs */\n", kOurs, "RETURN\n"));
+}
+
+// Docker needs many commands for its rules, and svnetd may work between any two of them.
+TEST_F(CoexistenceWorkTest, NoStepOfADockerRestartOpensContainersToGuests) {
+  RestartDocker([](const std::string&) {});
+  coexistence_.Serve("eth0");
+  LetWork();
+  ExpectContainersClosed("at first");
+  const std::string managed = foreign_.Dump("DOCKER-USER");
+  EXPECT_THAT(managed, HasSubstr("-i svbr0 -o backends RETURN /* svnet-svbr0 */\n-i svbr0 ACCEPT"));
+  RestartDocker([this](const std::string& when) {
+    ExpectContainersClosed(absl::StrCat(when, ", before svnetd has worked"));
+    coexistence_.Suspect();
+    LetWork();
+    ExpectContainersClosed(absl::StrCat(when, ", after svnetd has worked"));
+  });
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), managed);
+}
+
+// The names that Docker itself gives need not be known.
+TEST_F(CoexistenceWorkTest, ANewDockerNetworkIsNeverOpenToGuests) {
+  foreign_.chains = Docker();
+  coexistence_.Serve("eth0");
+  LetWork();
+  for (const char* bridge : {"docker1", "docker_gwbridge", "br-fedcba987654"}) {
+    const FilterPacket packet = {.from = "svbr0", .to = bridge, .established = false};
+    EXPECT_TRUE(Drops(foreign_.chains, foreign_.Chain("FORWARD"), packet)) << bridge;
+  }
+}
+
+TEST_F(CoexistenceWorkTest, AStartDuringADockerRestartKeepsTheReturns) {
+  RestartDocker([](const std::string&) {});
+  coexistence_.Serve("eth0");
+  LetWork();
+  foreign_.Chain("FORWARD").rules = {Jump("DOCKER-USER")};
+  Coexistence next(Name("svbr0"), true, &foreign_, [this] { return now_; });
+  next.Serve("eth0");
+  next.Work();
+  ExpectContainersClosed("after svnetd's start");
+}
+
+TEST_F(CoexistenceWorkTest, AnUplinkThatIsNamedAsDockerNamesBridgesIsOpenToGuests) {
+  foreign_.chains = Docker();
+  coexistence_.Serve("br-lan");
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"),
+            absl::StrCat("-i svbr0 -o br-lan ACCEPT /* svnet-svbr0 */\n", kOurs, "RETURN\n"));
+  EXPECT_EQ(ConditionsText(), "");
+}
+
+TEST_F(CoexistenceWorkTest, ForgetsDockerBridgesWhenThereAreMany) {
+  foreign_.chains = Docker();
+  coexistence_.Serve("eth0");
+  for (int i = 0; i < 300; ++i) {
+    foreign_.Chain("FORWARD").rules = {Jump("DOCKER-USER"), Jump("DOCKER", absl::StrCat("net", i))};
+    coexistence_.Suspect();
+    LetWork();
+    EXPECT_THAT(foreign_.Dump("DOCKER-USER"), HasSubstr(absl::StrCat("-o net", i, " RETURN")));
+    EXPECT_LE(foreign_.Chain("DOCKER-USER").rules.size(), 64u + 5);
+  }
+}
+
+TEST_F(CoexistenceWorkTest, ForgetsDockerBridgesWithTheNetwork) {
+  RestartDocker([](const std::string&) {});
+  coexistence_.Serve("eth0");
+  LetWork();
+  ASSERT_TRUE(coexistence_.Withdraw().ok());
+  foreign_.chains = Docker();
+  coexistence_.Serve("eth0");
+  LetWork();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
 }
 
 TEST_F(CoexistenceWorkTest, AddsNothingThatDoesNotHelp) {

@@ -134,10 +134,13 @@ TEST(HostFirewallsTest, ReplacesItsOwnRulesBeforeTheReturn) {
       {.verdict = Verdict::kReturn, .handle = 5}};
   const std::vector<FilterRule> rules = {
       {.from = "svbr0", .to = "docker0", .verdict = Verdict::kReturn},
+      {.from = "svbr0", .to = "br-+", .verdict = Verdict::kReturn},
       {.from = "svbr0", .verdict = Verdict::kAccept}};
   EXPECT_EQ(*RenderReplacement(users, "svnet-svbr0", rules),
             "delete rule ip filter DOCKER-USER handle 4\n"
             "insert rule ip filter DOCKER-USER handle 5 iifname \"svbr0\" oifname \"docker0\" "
+            "counter return comment \"svnet-svbr0\"\n"
+            "insert rule ip filter DOCKER-USER handle 5 iifname \"svbr0\" oifname \"br-*\" "
             "counter return comment \"svnet-svbr0\"\n"
             "insert rule ip filter DOCKER-USER handle 5 iifname \"svbr0\" counter accept comment "
             "\"svnet-svbr0\"\n");

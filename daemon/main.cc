@@ -24,9 +24,9 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/config.h"
 #include "daemon/firewall/host_firewalls.h"
+#include "daemon/firewall/instance_lock.h"
 #include "daemon/firewall/nft_firewall.h"
 #include "daemon/journal_sink.h"
-#include "daemon/kernel/instance_lock.h"
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
 #include "daemon/kernel/netlink_reaper.h"
@@ -183,11 +183,11 @@ absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const Service
 absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& load) {
   SVNET_ASSIGN_OR_RETURN(ServiceManager service_manager, ServiceManager::Open());
   RouteLibraryLogs();
-  SVNET_ASSIGN_OR_RETURN(const UniqueFd instance, LockInstance(config.bridge));
-  if (!instance.valid()) {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance, LockInstance(config.bridge));
+  if (!instance.has_value()) {
     spdlog::warn(
-        "somebody who is not root holds the name of svnetd's lock for bridge {}: "
-        "whether another svnetd runs is not known",
+        "this kernel has no nftables tables with an owner (Linux 5.12 has): svnetd cannot tell "
+        "whether another svnetd has bridge {}",
         config.bridge.text());
   }
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, NetlinkKernel::Open());

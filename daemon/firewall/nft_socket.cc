@@ -18,6 +18,10 @@ namespace svnet {
 namespace {
 
 constexpr int kNftables = NFNL_SUBSYS_NFTABLES << 8;
+// NFT_TABLE_F_OWNER, which older headers do not have; and dormant, which an empty table is
+// anyway: nft up to 1.0.7 (Debian 12 has 1.0.6) writes a table with exactly one flag as broken
+// JSON, and corrupts its memory (table_flags_json).
+constexpr uint32_t kOwnerAndDormant = 1 << 1 | NFT_TABLE_F_DORMANT;
 constexpr timeval kAnswerTimeout = {.tv_sec = 10, .tv_usec = 0};
 
 absl::Status Errno(int error) { return absl::ErrnoToStatus(error, "nftables"); }
@@ -85,6 +89,17 @@ std::string ElementMessage(int type, int flags, uint32_t number, const std::stri
           Nest(NFTA_SET_ELEM_LIST_ELEMENTS, Nest(NFTA_LIST_ELEM, attributes)));
 }
 
+std::string TableMessage(int type, int flags, uint32_t number, const std::string& table) {
+  std::string attributes = TextAttribute(NFTA_TABLE_NAME, table);
+  if (type == NFT_MSG_NEWTABLE) {
+    attributes += Attribute(NFTA_TABLE_FLAGS, Bytes(htonl(kOwnerAndDormant)));
+    flags |= NLM_F_CREATE | NLM_F_EXCL;
+  }
+  return Message(
+      {.type = kNftables | type, .flags = flags, .number = number, .family = NFPROTO_INET},
+      attributes);
+}
+
 }  // namespace
 
 absl::StatusOr<NftSocket> NftSocket::Open() {
@@ -114,6 +129,11 @@ absl::StatusOr<uint32_t> NftSocket::ReadGeneration() {
   } answer = {};
   while (answer.header.nlmsg_seq != last_) {
     if (recv(socket_.get(), &answer, sizeof(answer), 0) < 0) return Errno(errno);
+  }
+  if (answer.header.nlmsg_type == NLMSG_ERROR) {
+    int error = 0;  // the first of an nlmsgerr
+    std::memcpy(&error, &answer.family, sizeof(error));
+    return Errno(-error);
   }
   if (answer.header.nlmsg_type != (kNftables | NFT_MSG_NEWGEN) ||
       answer.attribute.nla_type != NFTA_GEN_ID) {
@@ -146,6 +166,28 @@ absl::Status NftSocket::Transact(const std::string& table, const std::vector<int
     }
   }
   batch += BatchMark(NFNL_MSG_BATCH_END, begin);
+  return SendBatch(batch, begin);
+}
+
+absl::Status NftSocket::AddOwnedTable(const std::string& table) {
+  const absl::Status status = TransactTable({NFT_MSG_NEWTABLE}, table);
+  if (!absl::IsAlreadyExists(status)) return status;
+  return TransactTable({NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE}, table);
+}
+
+absl::Status NftSocket::TransactTable(const std::vector<int>& types, const std::string& table) {
+  const uint32_t begin = ++last_;
+  const auto end = static_cast<uint32_t>(begin + types.size());
+  std::string batch = BatchMark(NFNL_MSG_BATCH_BEGIN, begin);
+  for (const int type : types) {
+    const int acknowledge = ++last_ == end ? NLM_F_ACK : 0;
+    batch += TableMessage(type, acknowledge, last_, table);
+  }
+  batch += BatchMark(NFNL_MSG_BATCH_END, begin);
+  return SendBatch(batch, begin);
+}
+
+absl::Status NftSocket::SendBatch(const std::string& batch, uint32_t begin) {
   if (send(socket_.get(), batch.data(), batch.size(), 0) < 0) return Errno(errno);
   int error = 0;
   // What fails is answered, and the last message in any case, in order and each in a

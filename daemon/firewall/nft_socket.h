@@ -1,4 +1,4 @@
-// The two things that libnftables does too slowly, straight to the kernel.
+// What libnftables does too slowly or not at all, straight to the kernel.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +43,13 @@ class NftSocket {
   absl::Status Add(const std::string& table, const std::vector<NftElement>& elements);
   absl::Status Delete(const std::string& table, const std::vector<NftElement>& elements);
 
+  // Makes an empty table of the family `inet` that this socket owns (NFT_TABLE_F_OWNER, from
+  // Linux 5.12): no other can change or delete it, a flush of the whole ruleset passes it
+  // over, and it goes with the socket. Replaces a table of that name that has no owner.
+  // PermissionDenied if another socket owns it. InvalidArgument or Unimplemented if the
+  // kernel is older.
+  absl::Status AddOwnedTable(const std::string& table);
+
  private:
   NftSocket(UniqueFd socket, uint32_t port) : socket_(std::move(socket)), port_(port) {}
 
@@ -50,6 +57,11 @@ class NftSocket {
   // first error, if there is one.
   absl::Status Transact(const std::string& table, const std::vector<int>& types,
                         const std::vector<NftElement>& elements);
+  // A table of the family `inet`. `types`: NFT_MSG_...TABLE, in order.
+  absl::Status TransactTable(const std::vector<int>& types, const std::string& table);
+  // Sends a batch whose messages have the numbers `begin` to last_, and of which the last is
+  // to be acknowledged. The first error, if there is one.
+  absl::Status SendBatch(const std::string& batch, uint32_t begin);
 
   UniqueFd socket_;
   uint32_t port_;

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/kernel/instance_lock.h"
 #include "tests/kernel/kernel_test.h"
 #include "tests/sandbox/internet.h"
 
@@ -187,42 +186,6 @@ TEST_F(ChangesTest, AProcessIsKnownByItsStartTimeAndSaysWhenItEnds) {
   EXPECT_TRUE(absl::IsNotFound(kernel().OpenProcess(child).status()));  // a zombie
   testing::WaitFor(child);
   EXPECT_TRUE(absl::IsNotFound(kernel().OpenProcess(child).status()));
-}
-
-TEST_F(ChangesTest, ABridgeHasOneSvnetdInANamespace) {
-  {
-    const auto first = LockInstance(Name("svbr0"));
-    ASSERT_TRUE(first.ok() && first->valid());
-    EXPECT_TRUE(absl::IsAlreadyExists(LockInstance(Name("svbr0")).status()));
-    EXPECT_TRUE(LockInstance(Name("svbr1")).ok());
-    testing::EnterFreshNetworkNamespace();
-    EXPECT_TRUE(LockInstance(Name("svbr0")).ok());
-  }
-  EXPECT_TRUE(LockInstance(Name("svbr0"))->valid());
-}
-
-// Anybody can take a name of that kind: that must not keep svnetd from starting.
-TEST_F(ChangesTest, ALockThatIsNotRootsIsNoLock) {
-  int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
-  const pid_t squatter = fork();
-  if (squatter == 0) {
-    close(ready[0]);
-    if (setuid(1234) != 0) _exit(1);
-    const absl::StatusOr<UniqueFd> lock = LockInstance(Name("svbr0"));
-    if (write(ready[1], "x", 1) != 1) _exit(1);
-    pause();
-    _exit(0);
-  }
-  close(ready[1]);
-  char c;
-  ASSERT_EQ(read(ready[0], &c, 1), 1);
-  const absl::StatusOr<UniqueFd> lock = LockInstance(Name("svbr0"));
-  ASSERT_TRUE(lock.ok()) << lock.status();
-  EXPECT_FALSE(lock->valid());
-  close(ready[0]);
-  kill(squatter, SIGKILL);
-  testing::WaitFor(squatter);
 }
 
 }  // namespace

@@ -81,6 +81,8 @@ std::string NetworkPicture() {
   // What follows a carrier does so a moment later, and is nobody's doing.
   return Shell(
       "(ip link; ip address; ip route show table all; ip rule; nft list ruleset) |"
+      // An svnetd's lock is there as long as that svnetd is.
+      "sed '/^table inet svnetd-lock-/,/^}/d' |"
       "sed -E 's/(NO-CARRIER,|,LOWER_UP)//; s/ state [A-Z]+//; s/ linkdown//'");
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
 
 namespace svnet {
 
@@ -23,6 +24,7 @@ std::optional<absl::StatusOr<TapEvent>> Watch::Take() {
 void Watch::Close() {
   MutexLock lock(&mutex_);
   wake_ = nullptr;
+  place_ = Quota::Place();
   events_.clear();
 }
 
@@ -60,19 +62,11 @@ void Watch::End(const absl::Status& why) {
 absl::StatusOr<std::shared_ptr<Watch>> Watchers::Add(const Caller& caller,
                                                      std::deque<TapEvent> snapshot,
                                                      std::function<void()> wake) {
-  ForgetClosed();
-  const auto of_uid = std::count_if(watches_.begin(), watches_.end(), [&](const auto& each) {
-    return each->caller_.uid == caller.uid;
-  });
-  if (!caller.administrator && static_cast<size_t>(of_uid) >= kMaxOfOneUid) {
-    return Error(Reason::kQuotaExceeded, absl::StrCat("uid ", caller.uid, " watches ", of_uid,
-                                                      " times, and may not more often"));
-  }
-  if (watches_.size() >= kMax) {
-    return Error(Reason::kQuotaExceeded,
-                 absl::StrCat("there are ", kMax, " watchers: svnetd takes no more"));
-  }
-  watches_.push_back(std::make_shared<Watch>(caller, std::move(snapshot), std::move(wake)));
+  SVNET_ASSIGN_OR_RETURN(Quota::Place place, quota_.Enter(caller.uid, caller.administrator));
+  // Not each time: that would make each new watch pay for all that are open.
+  if (watches_.size() >= 2 * quota_.count()) ForgetClosed();
+  watches_.push_back(
+      std::make_shared<Watch>(caller, std::move(place), std::move(snapshot), std::move(wake)));
   return watches_.back();
 }
 
@@ -87,11 +81,6 @@ void Watchers::Publish(const TapEvent& event) {
 void Watchers::EndAll(const absl::Status& why) {
   for (const std::shared_ptr<Watch>& watch : watches_) watch->End(why);
   watches_.clear();
-}
-
-size_t Watchers::count() {
-  ForgetClosed();
-  return watches_.size();
 }
 
 void Watchers::ForgetClosed() {

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/base/mutex.h"
+#include "daemon/base/quota.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/tap_event.h"
 
@@ -24,9 +25,11 @@ class Watch {
  public:
   // `wake` is called when there is something to take after Take found nothing: in any
   // thread, and with locks held, so it must not call Take itself.
-  Watch(const Caller& caller, std::deque<TapEvent> snapshot, std::function<void()> wake)
+  Watch(const Caller& caller, Quota::Place place, std::deque<TapEvent> snapshot,
+        std::function<void()> wake)
       : caller_(caller),
         limit_(snapshot.size() + kMaxBehind),
+        place_(std::move(place)),
         wake_(std::move(wake)),
         events_(std::move(snapshot)) {}
 
@@ -51,6 +54,7 @@ class Watch {
   const Caller caller_;
   const size_t limit_;  // of events_
   Mutex mutex_;
+  Quota::Place place_ ABSL_GUARDED_BY(mutex_);          // none: closed
   std::function<void()> wake_ ABSL_GUARDED_BY(mutex_);  // null: closed
   std::deque<TapEvent> events_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
@@ -72,14 +76,14 @@ class Watchers {
   // Ends all.
   void EndAll(const absl::Status& why);
 
-  size_t count();
-
-  static constexpr size_t kMaxOfOneUid = 16;
-  static constexpr size_t kMax = 1024;
+  // How many are open.
+  size_t count() const { return quota_.count(); }
 
  private:
   void ForgetClosed();
 
+  Quota quota_{"watches of TAPs", Quota::kOfStreams};
+  // Those that are open; until the next event, those that were closed since the last.
   std::vector<std::shared_ptr<Watch>> watches_;
 };
 

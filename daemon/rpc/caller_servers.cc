@@ -40,7 +40,7 @@ absl::StatusOr<CallerServers::Server*> CallerServers::FindOrStart(const Caller& 
                                                                   const absl::Status& verdict) {
   const Key key(caller, verdict.ToString());
   if (const auto found = servers_.find(key); found != servers_.end()) return &found->second;
-  auto reflection = std::make_unique<ReflectionStreams>(caller, verdict, &reflection_limit_);
+  auto reflection = std::make_unique<ReflectionStreams>(caller, verdict, &reflection_streams_);
   Server server = {
       .service =
           std::make_unique<NetworkService>(caller, verdict, manager_, metrics_, &queue_, &pump_),

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "daemon/base/quota.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
@@ -21,7 +22,6 @@
 #include "daemon/rpc/health_service.h"
 #include "daemon/rpc/network_service.h"
 #include "daemon/rpc/reflection_service.h"
-#include "daemon/rpc/stream_limit.h"
 
 namespace svnet {
 
@@ -83,7 +83,7 @@ class CallerServers {
   NetworkManager* const manager_;
   Metrics* const metrics_;
   HealthBoard* const health_;
-  StreamLimit reflection_limit_;
+  Quota reflection_streams_{"reflection streams", Quota::kOfStreams};
   std::map<Key, Server> servers_;
   std::atomic<bool> probe_has_run_ = true;  // AreCallsRun's
   // Their threads end before the services go that their calls are of.

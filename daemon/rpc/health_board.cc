@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
 #include "grpc/health/v1/health.pb.h"
 
 namespace svnet {
@@ -17,9 +16,9 @@ using Response = grpc::health::v1::HealthCheckResponse;
 class HealthWatch final : public MessageSource {
  public:
   // `component` nullopt: one that there is not.
-  HealthWatch(HealthBoard* board, const Caller& caller, std::optional<size_t> component,
+  HealthWatch(HealthBoard* board, Quota::Place place, std::optional<size_t> component,
               std::function<void()> wake)
-      : board_(board), uid_(caller.uid), component_(component), wake_(std::move(wake)) {}
+      : board_(board), component_(component), wake_(std::move(wake)), place_(std::move(place)) {}
   ~HealthWatch() override { Close(); }
 
   std::optional<absl::StatusOr<grpc::ByteBuffer>> Take() override {
@@ -37,11 +36,11 @@ class HealthWatch final : public MessageSource {
 
   void Close() override {
     MutexLock lock(&board_->mutex_);
-    std::erase(board_->watches_, this);
+    board_->watches_.erase(this);
+    place_ = Quota::Place();
   }
 
   void Wake() const { wake_(); }
-  uid_t uid() const { return uid_; }
 
  private:
   Response::ServingStatus StatusNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(board_->mutex_) {
@@ -50,9 +49,9 @@ class HealthWatch final : public MessageSource {
   }
 
   HealthBoard* const board_;
-  const uid_t uid_;
   const std::optional<size_t> component_;
   const std::function<void()> wake_;
+  Quota::Place place_ ABSL_GUARDED_BY(board_->mutex_);
   std::optional<Response::ServingStatus> said_ ABSL_GUARDED_BY(board_->mutex_);
 };
 
@@ -92,26 +91,11 @@ void HealthBoard::StopServing() {
 absl::StatusOr<std::shared_ptr<MessageSource>> HealthBoard::Watch(const Caller& caller,
                                                                   absl::string_view component,
                                                                   std::function<void()> wake) {
-  auto watch = std::make_shared<HealthWatch>(this, caller, IndexOf(component), std::move(wake));
-  absl::Status refused = absl::OkStatus();
-  {
-    MutexLock lock(&mutex_);
-    const auto of_uid =
-        std::count_if(watches_.begin(), watches_.end(),
-                      [&](const HealthWatch* each) { return each->uid() == caller.uid; });
-    if (!caller.administrator && static_cast<size_t>(of_uid) >= kMaxOfOneUid) {
-      refused = Error(Reason::kQuotaExceeded,
-                      absl::StrCat("uid ", caller.uid, " watches svnetd's health ", of_uid,
-                                   " times, and may not more often"));
-    } else if (watches_.size() >= kMax) {
-      refused = Error(Reason::kQuotaExceeded,
-                      absl::StrCat(kMax, " watch svnetd's health: it takes no more"));
-    } else {
-      watches_.push_back(watch.get());
-    }
-  }
-  // Not with the lock: the watch that is refused goes, and would take it.
-  if (!refused.ok()) return refused;
+  SVNET_ASSIGN_OR_RETURN(Quota::Place place, quota_.Enter(caller.uid, caller.administrator));
+  auto watch =
+      std::make_shared<HealthWatch>(this, std::move(place), IndexOf(component), std::move(wake));
+  MutexLock lock(&mutex_);
+  watches_.insert(watch.get());
   return watch;
 }
 

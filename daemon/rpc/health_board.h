@@ -6,15 +6,16 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "daemon/base/mutex.h"
+#include "daemon/base/quota.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_health.h"
 #include "daemon/rpc/message_source.h"
@@ -54,9 +55,6 @@ class HealthBoard {
   // After what there is to take.
   void EndWatches(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  static constexpr size_t kMaxOfOneUid = 16;
-  static constexpr size_t kMax = 1024;
-
  private:
   friend class HealthWatch;
 
@@ -64,12 +62,13 @@ class HealthBoard {
   bool IsServing(size_t component) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WakeAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  Quota quota_{"watches of svnetd's health", Quota::kOfStreams};
   Mutex mutex_;
   NetworkHealth network_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   // Those that are open.
-  std::vector<HealthWatch*> watches_ ABSL_GUARDED_BY(mutex_);
+  std::set<HealthWatch*> watches_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace svnet

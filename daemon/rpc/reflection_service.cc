@@ -15,15 +15,12 @@ using grpc::reflection::v1::ServerReflectionRequest;
 // reads is the only one that waits. Deletes itself.
 class ReflectionStream final : public ReflectionStreams::Reactor {
  public:
-  ReflectionStream(const Caller& caller, StreamLimit* limit, std::atomic<int>* open)
-      : caller_(caller), limit_(limit), open_(open) {
+  ReflectionStream(Quota::Place place, std::atomic<int>* open)
+      : place_(std::move(place)), open_(open) {
     MutexLock lock(&mutex_);
     StartRead(&message_);
   }
-  ~ReflectionStream() override {
-    limit_->Leave(caller_);
-    --*open_;
-  }
+  ~ReflectionStream() override { --*open_; }
 
   void OnReadDone(bool ok) override {
     MutexLock lock(&mutex_);
@@ -69,8 +66,7 @@ class ReflectionStream final : public ReflectionStreams::Reactor {
     Finish(status);
   }
 
-  const Caller caller_;
-  StreamLimit* const limit_;
+  const Quota::Place place_;
   std::atomic<int>* const open_;
   Mutex mutex_;
   grpc::ByteBuffer message_ ABSL_GUARDED_BY(mutex_);  // that is being read, or written
@@ -88,11 +84,10 @@ class RefusedReflection final : public ReflectionStreams::Reactor {
 
 ReflectionStreams::Reactor* ReflectionStreams::Begin() {
   if (!verdict_.ok()) return new RefusedReflection(verdict_);
-  if (const absl::Status status = limit_->Enter(caller_); !status.ok()) {
-    return new RefusedReflection(status);
-  }
+  absl::StatusOr<Quota::Place> place = quota_->Enter(caller_.uid, caller_.administrator);
+  if (!place.ok()) return new RefusedReflection(place.status());
   ++open_;
-  return new ReflectionStream(caller_, limit_, &open_);
+  return new ReflectionStream(*std::move(place), &open_);
 }
 
 }  // namespace svnet

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "daemon/base/quota.h"
 #include "daemon/network/caller.h"
-#include "daemon/rpc/stream_limit.h"
 #include "grpc/reflection/v1/reflection.grpc.pb.h"
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
 
@@ -19,9 +19,9 @@ class ReflectionStreams {
  public:
   using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
-  // `limit` must outlive it. If `verdict` is an error, it is the answer to every call.
-  ReflectionStreams(Caller caller, absl::Status verdict, StreamLimit* limit)
-      : caller_(std::move(caller)), verdict_(std::move(verdict)), limit_(limit) {}
+  // `quota` must outlive it. If `verdict` is an error, it is the answer to every call.
+  ReflectionStreams(Caller caller, absl::Status verdict, Quota* quota)
+      : caller_(std::move(caller)), verdict_(std::move(verdict)), quota_(quota) {}
 
   // No stream runs.
   bool IsQuiet() const { return open_ == 0; }
@@ -30,7 +30,7 @@ class ReflectionStreams {
  private:
   const Caller caller_;
   const absl::Status verdict_;
-  StreamLimit* const limit_;
+  Quota* const quota_;
   std::atomic<int> open_ = 0;
 };
 

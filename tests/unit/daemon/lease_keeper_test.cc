@@ -521,7 +521,7 @@ TEST_F(WatchTest, AReaderWhoIsTooSlowIsEndedAndHoldsNobodyUp) {
 
 TEST_F(WatchTest, IsLimitedForEachUid) {
   std::vector<std::shared_ptr<Watch>> watches;
-  for (size_t i = 0; i < Watchers::kMaxOfOneUid; ++i) watches.push_back(MustWatch(kAlice));
+  for (size_t i = 0; i < Quota::kOfStreams.of_one_uid; ++i) watches.push_back(MustWatch(kAlice));
   EXPECT_EQ(ReasonIn(manager().WatchTaps(kAlice, [] {}).status()), "QUOTA_EXCEEDED");
   MustWatch(kBob);
   watches.front()->Close();

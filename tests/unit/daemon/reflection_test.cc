@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "daemon/rpc/reflection_answers.h"
-#include "daemon/rpc/stream_limit.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -81,24 +80,6 @@ TEST(ReflectionAnswersTest, WhatIsNotThereIsSaid) {
   EXPECT_EQ(code(request), 0);
   EXPECT_THAT(AnswerReflection(request).all_extension_numbers_response().extension_number(),
               IsEmpty());
-}
-
-TEST(StreamLimitTest, IsOfAUidAndOfAll) {
-  const Caller alice = {.uid = 1000, .gid = 1000};
-  const Caller bob = {.uid = 1001, .gid = 1001};
-  const Caller root = {.uid = 0, .gid = 0, .administrator = true};
-  StreamLimit limit;
-  for (size_t i = 0; i < StreamLimit::kMaxOfOneUid; ++i) EXPECT_TRUE(limit.Enter(alice).ok());
-  EXPECT_EQ(ReasonIn(limit.Enter(alice)), "QUOTA_EXCEEDED");
-  EXPECT_TRUE(limit.Enter(bob).ok());
-  limit.Leave(alice);
-  EXPECT_TRUE(limit.Enter(alice).ok());
-  for (size_t i = StreamLimit::kMaxOfOneUid + 1; i < StreamLimit::kMax; ++i) {
-    EXPECT_TRUE(limit.Enter(root).ok());
-  }
-  EXPECT_EQ(ReasonIn(limit.Enter(root)), "QUOTA_EXCEEDED");
-  limit.Leave(bob);
-  EXPECT_TRUE(limit.Enter(bob).ok());
 }
 
 }  // namespace

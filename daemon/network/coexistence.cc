@@ -256,6 +256,10 @@ std::vector<Condition> Coexistence::Conditions() {
     }
     acting_.unlock();
   }
+  return KnownConditions();
+}
+
+std::vector<Condition> Coexistence::KnownConditions() {
   MutexLock lock(&mutex_);
   return conditions_;
 }

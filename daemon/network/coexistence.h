@@ -56,6 +56,9 @@ class Coexistence {
   // then it is what was so before.
   std::vector<Condition> Conditions() ABSL_LOCKS_EXCLUDED(acting_, mutex_);
 
+  // The same, as it was when somebody last looked.
+  std::vector<Condition> KnownConditions() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Waits until there is something to Work on: true; false after StopWaiting.
   bool WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
   void StopWaiting() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -204,6 +204,7 @@ void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
   suspects_.erase(ended.ifindex);
   tampered_.erase(ended.ifindex);
   robbed_.erase(ended.ifindex);
+  limit_.Forget(std::string(ended.tap.text()));
   if (const auto process = processes_.find(ended.ifindex); process != processes_.end()) {
     attention_.Unwatch(process->second.get());
     processes_.erase(process);

@@ -74,6 +74,9 @@ class LeaseKeeper {
   // After a CatchUp.
   NetworkHealth Health() const;
 
+  // No TAP that bears our mark is known to be none of the leases.
+  bool AllAreAdopted() const { return not_adopted_.empty(); }
+
   // A lease whose TAP was just made; `process` is that of its lifetime, without a pidfd if
   // it has none.
   void Add(const Lease& lease, Process process);

@@ -17,17 +17,21 @@ std::optional<absl::Time> Lifetimes::Waiting::EndsAt() const {
 
 void Lifetimes::Add(const Lease& lease, bool bound_process_lives, absl::Time now) {
   if (std::holds_alternative<Persistent>(lease.lifetime)) return;
-  waiting_.insert_or_assign(lease.ifindex, Waiting{.lifetime = lease.lifetime,
-                                                   .attached = lease.attached,
-                                                   .was_attached = lease.was_attached,
-                                                   .process_lives = bound_process_lives,
-                                                   .idle_since = now});
-  Settle(lease.ifindex);
+  Remove(lease.ifindex);
+  Waiting& waiting = waiting_[lease.ifindex];
+  waiting = {.lifetime = lease.lifetime,
+             .attached = lease.attached,
+             .was_attached = lease.was_attached,
+             .process_lives = bound_process_lives,
+             .idle_since = now};
+  Settle(lease.ifindex, &waiting, waiting.EndsAt());
 }
 
 void Lifetimes::Remove(Ifindex tap) {
-  waiting_.erase(tap);
-  ending_.erase(tap);
+  const auto found = waiting_.find(tap);
+  if (found == waiting_.end()) return;
+  Settle(tap, &found->second, std::nullopt);
+  waiting_.erase(found);
 }
 
 void Lifetimes::SetAttached(Ifindex tap, bool attached, absl::Time now) {
@@ -36,7 +40,7 @@ void Lifetimes::SetAttached(Ifindex tap, bool attached, absl::Time now) {
   found->second.attached = attached;
   found->second.was_attached = true;
   found->second.idle_since = now;
-  Settle(tap);
+  Settle(tap, &found->second, found->second.EndsAt());
 }
 
 void Lifetimes::ProcessEnded(Ifindex tap, absl::Time now) {
@@ -44,40 +48,35 @@ void Lifetimes::ProcessEnded(Ifindex tap, absl::Time now) {
   if (found == waiting_.end()) return;
   found->second.process_lives = false;
   found->second.idle_since = now;
-  Settle(tap);
+  Settle(tap, &found->second, found->second.EndsAt());
 }
 
 void Lifetimes::PutOff(Ifindex tap, absl::Time until) {
   const auto found = waiting_.find(tap);
   if (found == waiting_.end()) return;
   found->second.not_before = until;
-  Settle(tap);
+  Settle(tap, &found->second, found->second.EndsAt());
 }
 
-void Lifetimes::Settle(Ifindex tap) {
-  if (waiting_.at(tap).EndsAt().has_value()) {
-    ending_.insert(tap);
-  } else {
-    ending_.erase(tap);
-  }
+void Lifetimes::Settle(Ifindex tap, Waiting* waiting, std::optional<absl::Time> end) {
+  if (waiting->noted.has_value()) ending_.erase({*waiting->noted, tap});
+  waiting->noted = end;
+  if (end.has_value()) ending_.emplace(*end, tap);
 }
 
 std::vector<Ifindex> Lifetimes::Due(absl::Time now) const {
   std::vector<Ifindex> due;
-  for (const Ifindex tap : ending_) {
-    if (*waiting_.at(tap).EndsAt() <= now) due.push_back(tap);
+  for (const auto& [end, tap] : ending_) {
+    if (end > now) break;
+    due.push_back(tap);
   }
   std::sort(due.begin(), due.end());
   return due;
 }
 
 std::optional<absl::Time> Lifetimes::NextDue() const {
-  std::optional<absl::Time> next;
-  for (const Ifindex tap : ending_) {
-    const absl::Time end = *waiting_.at(tap).EndsAt();
-    if (!next.has_value() || end < *next) next = end;
-  }
-  return next;
+  if (ending_.empty()) return std::nullopt;
+  return ending_.begin()->first;
 }
 
 }  // namespace svnet

@@ -1,11 +1,13 @@
 // Which leases end by themselves, and when.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
 #include "daemon/network/lease.h"
 
@@ -38,16 +40,17 @@ class Lifetimes {
     bool process_lives = false;  // of BoundToProcess
     absl::Time idle_since = absl::InfinitePast();
     absl::Time not_before = absl::InfinitePast();
+    std::optional<absl::Time> noted;  // in ending_
 
     // When it is over, if nothing happens.
     std::optional<absl::Time> EndsAt() const;
   };
 
-  // Notes again when it ends.
-  void Settle(Ifindex tap);
+  // Notes again when it ends; nullopt: not by itself.
+  void Settle(Ifindex tap, Waiting* waiting, std::optional<absl::Time> end);
 
   absl::flat_hash_map<Ifindex, Waiting> waiting_;
-  absl::flat_hash_set<Ifindex> ending_;  // those of them with an EndsAt: few
+  std::set<std::pair<absl::Time, Ifindex>> ending_;  // those of them with an EndsAt, by it
 };
 
 }  // namespace svnet

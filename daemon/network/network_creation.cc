@@ -71,7 +71,8 @@ absl::StatusOr<Process> NetworkManager::OpenProcessFor(const Caller& caller,
   return process;
 }
 
-absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapRequest& request) {
+absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapRequest& request,
+                                                bool* made) {
   SVNET_ASSIGN_OR_RETURN(
       const LeaseKey key,
       KeyFor(caller, {.owner = request.owner, .vm = request.vm, .iface = request.iface}));
@@ -90,6 +91,7 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
   }
   const absl::StatusOr<Lease> lease = MakeTap(caller, key, exact);
   if (lease.ok()) keeper_->Add(*lease, std::move(process));
+  if (made != nullptr) *made = lease.ok();
   ReportHealth();
   return lease;
 }

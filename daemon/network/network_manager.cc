@@ -139,9 +139,11 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
   MutexLock lock(&mutex_);
   SVNET_RETURN_IF_ERROR(BeginCall());
   LeasePage page;
-  for (const auto& [tap, lease] : keeper_->leases().all()) {
+  const auto& all = keeper_->leases().all();
+  for (auto each = after.has_value() ? all.upper_bound(*after) : all.begin(); each != all.end();
+       ++each) {
+    const Lease& lease = each->second;
     if (lease.key.owner != caller.uid && !caller.administrator) continue;
-    if (after.has_value() && tap <= *after) continue;
     if (page.leases.size() == limit) {
       page.more = true;
       break;
@@ -152,23 +154,26 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
 }
 
 absl::StatusOr<NetworkStatus> NetworkManager::GetNetwork() {
-  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, GetOwnNetwork());
+  bool looked = false;
+  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, GetOwnNetwork(&looked));
   if (coexistence_ == nullptr) return status;
-  const std::vector<Condition> others = coexistence_->Conditions();
+  const std::vector<Condition> others =
+      looked ? coexistence_->Conditions() : coexistence_->KnownConditions();
   std::vector<Condition>& conditions = status.setup.conditions;
   conditions.insert(conditions.end(), others.begin(), others.end());
   return status;
 }
 
-absl::StatusOr<NetworkStatus> NetworkManager::GetOwnNetwork() {
+absl::StatusOr<NetworkStatus> NetworkManager::GetOwnNetwork(bool* looked) {
   MutexLock lock(&mutex_);
-  return Observe();
+  return Observe(looked);
 }
 
 absl::StatusOr<NetworkMeasures> NetworkManager::Measure() {
   MutexLock lock(&mutex_);
   NetworkMeasures measures;
-  SVNET_ASSIGN_OR_RETURN(measures.status, Observe());
+  bool looked = false;
+  SVNET_ASSIGN_OR_RETURN(measures.status, Observe(&looked));
   SVNET_ASSIGN_OR_RETURN(measures.drops, firewall_->ReadDrops());
   const auto& leases = keeper_->leases().all();
   measures.attached = static_cast<uint32_t>(std::count_if(
@@ -178,12 +183,18 @@ absl::StatusOr<NetworkMeasures> NetworkManager::Measure() {
   return measures;
 }
 
-absl::StatusOr<NetworkStatus> NetworkManager::Observe() {
-  SVNET_RETURN_IF_ERROR(BeginCall());
+absl::Status NetworkManager::Look(bool* looked) {
+  *looked = looks_.Take(clock_()) || !seen_.has_value();
+  if (!*looked) return absl::OkStatus();
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
-  NetworkStatus status;
-  SVNET_ASSIGN_OR_RETURN(status.setup,
-                         keeper_->setup().Observe(links, keeper_->leases().size() > 0));
+  SVNET_ASSIGN_OR_RETURN(seen_, keeper_->setup().Observe(links, keeper_->leases().size() > 0));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NetworkStatus> NetworkManager::Observe(bool* looked) {
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  SVNET_RETURN_IF_ERROR(Look(looked));
+  NetworkStatus status = {.setup = *seen_};
   const std::vector<Condition> conditions = keeper_->Conditions();
   status.setup.conditions.insert(status.setup.conditions.end(), conditions.begin(),
                                  conditions.end());

@@ -24,6 +24,7 @@
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
 #include "daemon/base/mutex.h"
+#include "daemon/base/token_bucket.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/network/boot_args.h"
@@ -128,8 +129,9 @@ class NetworkManager {
                                                                const Parts& parts);
 
   // The rpcs of the contract (proto/svnet/v1/network.proto), which says what they do.
-  absl::StatusOr<Lease> CreateTap(const Caller& caller, const TapRequest& request)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // `made`, if wanted: whether the lease is new.
+  absl::StatusOr<Lease> CreateTap(const Caller& caller, const TapRequest& request,
+                                  bool* made = nullptr) ABSL_LOCKS_EXCLUDED(mutex_);
   // The lease that was removed; nullopt if there was none.
   absl::StatusOr<std::optional<Lease>> RemoveTap(const Caller& caller,
                                                  const LeaseSelector& selector)
@@ -141,6 +143,8 @@ class NetworkManager {
   // Those whose TAP name comes after `after` (nullopt: all), at most `limit`.
   absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const std::optional<LinkName>& after,
                                      size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
+  // As the host is now, or, if others have asked very often, was a moment ago: to look takes as
+  // long as many calls, and the looks of all callers together are limited (kLooks).
   absl::StatusOr<NetworkStatus> GetNetwork() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<NetworkMeasures> Measure() ABSL_LOCKS_EXCLUDED(mutex_);
   // What stands now, and then what happens. `wake`: see Watch.
@@ -163,6 +167,10 @@ class NetworkManager {
   // Waits until there is something to Reap: true; false after StopWaiting.
   bool WaitForDying() ABSL_LOCKS_EXCLUDED(mutex_);
   void StopWaiting() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // How often GetNetwork and Measure look anew.
+  static constexpr TokenBucket::Rate kLooks = {.burst = 20, .per_second = 4};
+
   // Destroys what is dying, and frees its addresses. Calls go on meanwhile.
   void Reap() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -186,7 +194,10 @@ class NetworkManager {
   absl::Status CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  absl::StatusOr<NetworkStatus> Observe() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Sets `looked` if it has looked at the host.
+  absl::StatusOr<NetworkStatus> Observe(bool* looked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Looks at the host, unless that was done very often.
+  absl::Status Look(bool* looked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Whose key it is; PERMISSION_DENIED if the caller may not speak for that owner.
   static absl::StatusOr<LeaseKey> KeyFor(const Caller& caller, const LeaseIds& ids);
@@ -199,7 +210,7 @@ class NetworkManager {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // But for what Coexistence knows.
-  absl::StatusOr<NetworkStatus> GetOwnNetwork() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<NetworkStatus> GetOwnNetwork(bool* looked) ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::StatusOr<Lease> MakeTap(const Caller& caller, const LeaseKey& key,
                                 const TapRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -220,6 +231,8 @@ class NetworkManager {
   absl::StatusOr<MacAddress> PickMac(const TapRequest& request, const MacAddress& bridge)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // The TAPs of that owner that are leases, and those of ours that are none.
+  absl::StatusOr<std::vector<Ifindex>> TapsOf(uid_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<CleanupResult> CleanupOf(uid_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<CleanupResult> CleanupAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status DestroyTaps(const std::set<Ifindex>& taps);
@@ -252,6 +265,8 @@ class NetworkManager {
   Watchers watchers_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<LeaseKeeper> keeper_ ABSL_GUARDED_BY(mutex_);
   std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);
+  TokenBucket looks_ ABSL_GUARDED_BY(mutex_){kLooks};
+  std::optional<NetworkSetup::Status> seen_ ABSL_GUARDED_BY(mutex_);  // by the last look
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool serves_ ABSL_GUARDED_BY(mutex_) = false;  // Coexistence knows
 };

@@ -48,16 +48,33 @@ absl::StatusOr<CleanupResult> NetworkManager::Cleanup(const Caller& caller, Clea
   return scope == CleanupScope::kNetwork ? CleanupAll() : CleanupOf(caller.uid);
 }
 
-absl::StatusOr<CleanupResult> NetworkManager::CleanupOf(uid_t owner) {
+absl::StatusOr<std::vector<Ifindex>> NetworkManager::TapsOf(uid_t owner) {
+  std::vector<Ifindex> taps;
+  // All links of the host are read only if there may be some that are no leases: that costs
+  // everybody's time, and who has nothing may clean up again and again.
+  if (keeper_->AllAreAdopted()) {
+    if (keeper_->leases().HoldingsOf(owner).taps == 0) return taps;
+    for (const auto& [name, lease] : keeper_->leases().all()) {
+      if (lease.key.owner == owner) taps.push_back(lease.ifindex);
+    }
+    return taps;
+  }
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
-  CleanupResult result;
-  absl::Status status = absl::OkStatus();
   for (const Link& link : links) {
     if (!IsOurTap(link, keeper_->Plan()) || OwnerOf(link) != owner) continue;
-    if (keeper_->dying().Contains(link.ifindex)) continue;
+    if (!keeper_->dying().Contains(link.ifindex)) taps.push_back(link.ifindex);
+  }
+  return taps;
+}
+
+absl::StatusOr<CleanupResult> NetworkManager::CleanupOf(uid_t owner) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Ifindex> taps, TapsOf(owner));
+  CleanupResult result;
+  absl::Status status = absl::OkStatus();
+  for (const Ifindex tap : taps) {
     // One that was not adopted is no lease, and goes all the same.
-    const Lease* lease = keeper_->leases().FindByIfindex(link.ifindex);
-    status = lease != nullptr ? keeper_->Retire(*lease, "") : keeper_->RetireTap(link.ifindex, {});
+    const Lease* lease = keeper_->leases().FindByIfindex(tap);
+    status = lease != nullptr ? keeper_->Retire(*lease, "") : keeper_->RetireTap(tap, {});
     if (!status.ok()) break;
     ++result.taps_removed;
   }

@@ -140,6 +140,21 @@ TEST_F(RepairTest, SomebodyWhoNeverStopsIsLeftAloneForAWhile) {
   EXPECT_THAT(Conditions(), IsEmpty());
 }
 
+TEST_F(RepairTest, ATapOfTheSameNameDoesNotInheritThatItIsLeftAlone) {
+  for (int i = 0; i < 200; ++i) {
+    Tap()->up = false;
+    manager().Attend();
+  }
+  ASSERT_THAT(Conditions(), ElementsAre("DEGRADED"));
+  ASSERT_TRUE(MustRemove(kAlice, ByIds("vm1")));
+  EXPECT_THAT(Conditions(), IsEmpty());
+  manager().Reap();
+  MustCreate(kAlice, "vm1");
+  Tap()->up = false;
+  manager().Attend();
+  EXPECT_TRUE(Tap()->up);
+}
+
 TEST_F(RepairTest, ARepairThatFailsIsTriedAgainAndSaidOnce) {
   Tap()->up = false;
   log_.clear();

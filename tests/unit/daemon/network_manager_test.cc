@@ -613,5 +613,45 @@ TEST_F(NetworkManagerTest, WhenTheUndoFailsTooTheErrorIsThatOfTheStep) {
   EXPECT_EQ(MustCreate(kAlice, "vm1").ip, Ip("172.30.0.2"));
 }
 
+// What calls cost that everybody may make as often as they like.
+class CheapCallsTest : public NetworkManagerTest {
+ protected:
+  CheapCallsTest() { MustCreate(kAlice, "vm1"); }
+
+  // What one call asks of the kernel.
+  template <typename Call>
+  std::vector<std::string> AskedBy(const Call& call) {
+    faults_.TakeCalls();
+    call();
+    return faults_.TakeCalls();
+  }
+};
+
+TEST_F(CheapCallsTest, WhoAsksForTheNetworkAgainAndAgainIsToldWhatWasSeenAMomentAgo) {
+  const auto burst = static_cast<int>(NetworkManager::kLooks.burst);
+  const auto ask = [&] { ASSERT_TRUE(manager().GetNetwork().ok()); };
+  for (int i = 0; i < burst; ++i) EXPECT_THAT(AskedBy(ask), Contains("ListLinks"));
+  EXPECT_THAT(AskedBy(ask), Not(Contains("ListLinks")));
+  // What svnetd itself has done it knows.
+  MustCreate(kAlice, "vm2");
+  EXPECT_EQ(manager().GetNetwork()->addresses_used, 2u);
+  kernel_.Find("svbr0")->mtu = 1300;
+  now_ += absl::Milliseconds(250);
+  EXPECT_THAT(AskedBy(ask), Contains("ListLinks"));
+  EXPECT_THAT(AskedBy(ask), Not(Contains("ListLinks")));
+}
+
+TEST_F(CheapCallsTest, CleanupListAndARepeatedCreateReadNotAllLinks) {
+  const auto cheap = Not(Contains("ListLinks"));
+  EXPECT_THAT(AskedBy([&] { manager().Cleanup(kBob, CleanupScope::kCaller).value(); }), cheap);
+  EXPECT_THAT(AskedBy([&] { manager().ListTaps(kAlice, std::nullopt, 10).value(); }), cheap);
+  EXPECT_THAT(AskedBy([&] { MustCreate(kAlice, "vm1"); }), cheap);
+  EXPECT_THAT(AskedBy([&] { MustRemove(kAlice, ByIds("vm9")); }), cheap);
+  EXPECT_THAT(AskedBy([&] {
+                EXPECT_EQ(manager().Cleanup(kAlice, CleanupScope::kCaller)->taps_removed, 1u);
+              }),
+              cheap);
+}
+
 }  // namespace
 }  // namespace svnet

@@ -41,7 +41,7 @@ struct Config {
   bool manage_foreign_firewalls = false;
 
   AdmissionRules callers;       // all but socket_group
-  uint32_t connections = 4096;  // of all callers together; root's not counted
+  uint32_t connections = 4096;  // of all users together; administrators are not counted
 };
 
 // The host's users and groups by name; nullopt: there is none.

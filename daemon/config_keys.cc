@@ -187,6 +187,13 @@ absl::Status SetAdminGroups(Config* config, absl::string_view text, const Accoun
   return SetGroups(&config->callers.admin_groups, text, accounts);
 }
 
+absl::Status SetForeignRoot(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 2> kWords = {"false", "true"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->callers.foreign_root = word == 1;
+  return absl::OkStatus();
+}
+
 absl::Status SetTapsPerUser(Config* config, absl::string_view text, const Accounts&) {
   return SetCount(&config->callers.limits.taps, 0, text);
 }
@@ -242,6 +249,8 @@ constexpr std::array kKeys = {
         "The same, by group (none)"},
     Key{"callers", "admin_groups", Type::kTexts, SetAdminGroups, kReloaded, "GROUP,...",
         "Whose members are administrators, as root is (none)"},
+    Key{"callers", "foreign_root", Type::kBoolean, SetForeignRoot, kReloaded, "true|false",
+        "Whether root of another network namespace is an administrator, too (false)"},
     Key{"limits", "taps_per_user", Type::kInteger, SetTapsPerUser, kReloaded, "N",
         "How many TAPs a user may have (64)"},
     Key{"limits", "queues_per_user", Type::kInteger, SetQueuesPerUser, kReloaded, "N",
@@ -249,7 +258,7 @@ constexpr std::array kKeys = {
     Key{"limits", "connections_per_user", Type::kInteger, SetConnectionsPerUser, kReloaded, "N",
         "How many connections (64)"},
     Key{"limits", "connections", Type::kInteger, SetConnections, kReloaded, "N",
-        "How many all users together (4096)"},
+        "How many all users together, administrators not counted (4096)"},
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // svnetd: wiring only. What is declared first is made first, and goes last:
 //
-//   Config -> Kernel, Reaper, Firewall, ForeignFirewalls -> Metrics, HealthBoard -> Coexistence
+//   Config -> Kernel, Reaper, Firewall, ForeignFirewalls -> LimitedLog, Metrics, HealthBoard ->
+//   Coexistence
 //   -> NetworkManager -> CallerServers -> Housekeeping -> MetricsListener -> AcceptLoop
 #include <grp.h>
 #include <malloc.h>
@@ -8,7 +9,6 @@
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -37,6 +37,7 @@
 #include "daemon/network/names.h"
 #include "daemon/network/network_manager.h"
 #include "daemon/rpc/accept_loop.h"
+#include "daemon/rpc/caller_identity.h"
 #include "daemon/rpc/caller_servers.h"
 #include "daemon/rpc/event_log.h"
 #include "daemon/rpc/health_board.h"
@@ -74,7 +75,7 @@ void StartLog(LogLevel level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-// As many descriptors as may be: a connection takes two.
+// As many descriptors as may be.
 size_t RaiseDescriptorLimit() {
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
@@ -83,12 +84,8 @@ size_t RaiseDescriptorLimit() {
   return limit.rlim_cur;
 }
 
-// svnetd's own descriptors besides, with some to spare.
-constexpr size_t kOwnDescriptors = 128;
-
-size_t MaxConnections(const Config& config) {
-  const size_t descriptors = std::max(RaiseDescriptorLimit(), 2 * kOwnDescriptors);
-  return std::min<size_t>(config.connections, (descriptors - kOwnDescriptors) / 2);
+ConnectionLimits LimitsOf(const Config& config) {
+  return ConnectionLimits::Plan(RaiseDescriptorLimit(), config.connections);
 }
 
 std::optional<gid_t> FindSocketGroup(const std::string& name) {
@@ -148,7 +145,10 @@ void Reload(const LoadedConfig& loaded, const Service& service) {
   const Config& next = std::get<Config>(loaded);
   AdmissionRules callers = next.callers;
   callers.socket_group = service.socket_group;
-  service.loop->ChangeRules(callers, MaxConnections(next));
+  const size_t ended = service.loop->ChangeRules(callers, LimitsOf(next));
+  if (ended > 0) {
+    spdlog::info("{} connections are ended: what their callers may has changed", ended);
+  }
   Warn(service.listening.SetOpen(callers.ReachBeyondSocketGroup()));
   spdlog::default_logger()->set_level(Spdlogs(next.log_level));
   service.coexistence->SetManage(next.manage_foreign_firewalls);
@@ -211,10 +211,11 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
   SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
+  LimitedLog log(MonotonicNow);
   Metrics metrics;
   HealthBoard health;
   const auto on_event = [&](const TapEvent& event) {
-    LogEvent(event);
+    LogEvent(event, &log);
     metrics.events().Note(event);
   };
   const auto on_health = [&](const NetworkHealth& network) { health.SetNetwork(network); };
@@ -227,7 +228,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                                           .on_event = on_event,
                                                           .on_health = on_health}));
   metrics.Observe([&] { return manager->Measure(); });
-  CallerServers servers(manager.get(), &metrics, &health);
+  CallerServers servers(manager.get(), &metrics, &health, &log);
   manager->SetOnReaped([&] { servers.Resume(); });
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
                          Housekeeping::Start(manager.get(), &coexistence));
@@ -235,8 +236,13 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                          OpenMetricsListener(config, metrics));
   SVNET_ASSIGN_OR_RETURN(
       const std::unique_ptr<AcceptLoop> loop,
-      AcceptLoop::Create(listening.fd(), service_manager.fd(), callers, MaxConnections(config),
-                         &servers, &metrics.connections()));
+      AcceptLoop::Create(listening.fd(), service_manager.fd(), callers, LimitsOf(config), &servers,
+                         &metrics.connections(), &log));
+  if (!KnowsNetworkNamespaces()) {
+    spdlog::warn(
+        "this kernel does not tell network namespaces apart (Linux 5.14 does): root of every one "
+        "is an administrator");
+  }
   spdlog::info("svnetd {} serves {} on bridge {} at {}, {} leases adopted", SVNET_VERSION,
                config.subnet.ToString(), config.bridge.text(), listening.path(),
                manager->lease_count());

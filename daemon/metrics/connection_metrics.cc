@@ -22,8 +22,8 @@ void ConnectionMetrics::Closed(const Caller& caller, const absl::Status& verdict
 
 prometheus::Gauge& ConnectionMetrics::Of(const Caller& caller, const absl::Status& verdict) {
   if (!verdict.ok()) return refused_;
-  if (caller.uid == 0) return root_;
-  return caller.administrator ? administrators_ : users_;
+  if (!caller.administrator) return users_;
+  return caller.uid == 0 ? root_ : administrators_;
 }
 
 }  // namespace svnet

@@ -20,6 +20,8 @@ struct Caller {
   // Whether process numbers mean the same to the caller as to svnetd: it was in svnetd's
   // own pid namespace.
   bool shares_pids = false;
+  // It connected from another network namespace than svnetd's: from a container, say.
+  bool foreign = false;
   // How many leases the caller may have; administrators: any number.
   uint32_t tap_limit = 64;
   // How many queues all their TAPs may have together; administrators: any number.

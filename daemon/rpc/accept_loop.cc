@@ -1,7 +1,6 @@
 #include "daemon/rpc/accept_loop.h"
 
 #include <fcntl.h>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -28,9 +27,12 @@ constexpr absl::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 // How long a caller may take to say that, or to hear why it is refused.
 constexpr absl::Duration kPatience = absl::Seconds(5);
 
-// How many connections of a uid may wait to be told that it has too many; more are
-// just closed.
-constexpr uint32_t kMaxRefused = 8;
+// How many are accepted in a row, before those that are there are looked after.
+constexpr int kMaxAcceptedAtOnce = 64;
+
+// What svnetd needs for itself: files, sockets to the kernel, gRPC's own. Some to spare.
+constexpr size_t kOwnDescriptors = 128;
+constexpr size_t kMaxAdministrators = 1024;
 
 // The numbers of what is no connection.
 constexpr uint64_t kListening = 0;
@@ -41,28 +43,35 @@ UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 
 }  // namespace
 
+ConnectionLimits ConnectionLimits::Plan(size_t descriptors, size_t users) {
+  // A connection takes two: gRPC has one of its own.
+  const size_t others = kOwnDescriptors + 2 * AcceptLoop::kMaxRefused;
+  const size_t connections = (std::max(descriptors, 2 * others) - others) / 2;
+  const size_t administrators = std::min(kMaxAdministrators, connections / 4);
+  return {.users = std::min(users, connections - administrators), .administrators = administrators};
+}
+
 AcceptLoop::AcceptLoop(UniqueFd epoll, UniqueFd spare, int listening, int wake,
-                       const AdmissionRules& rules, size_t max_connections, CallerServers* servers,
-                       ConnectionMetrics* metrics)
+                       const AdmissionRules& rules, const ConnectionLimits& limits,
+                       CallerServers* servers, ConnectionMetrics* metrics, LimitedLog* log)
     : epoll_(std::move(epoll)),
       spare_(std::move(spare)),
       listening_(listening),
       wake_(wake),
       rules_(rules),
-      max_connections_(max_connections),
+      limits_(limits),
       servers_(servers),
       metrics_(metrics),
+      log_(log),
       next_number_(kFirstConnection) {}
 
-absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(int listening, int wake,
-                                                               const AdmissionRules& rules,
-                                                               size_t max_connections,
-                                                               CallerServers* servers,
-                                                               ConnectionMetrics* metrics) {
+absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(
+    int listening, int wake, const AdmissionRules& rules, const ConnectionLimits& limits,
+    CallerServers* servers, ConnectionMetrics* metrics, LimitedLog* log) {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll_create1");
   std::unique_ptr<AcceptLoop> loop(new AcceptLoop(std::move(epoll), OpenSpare(), listening, wake,
-                                                  rules, max_connections, servers, metrics));
+                                                  rules, limits, servers, metrics, log));
   SVNET_RETURN_IF_ERROR(loop->Watch(EPOLL_CTL_ADD, listening, kListening, EPOLLIN));
   SVNET_RETURN_IF_ERROR(loop->Watch(EPOLL_CTL_ADD, wake, kWake, EPOLLIN));
   return loop;
@@ -81,9 +90,26 @@ absl::Status AcceptLoop::Run() {
   }
 }
 
-void AcceptLoop::ChangeRules(const AdmissionRules& rules, size_t max_connections) {
+size_t AcceptLoop::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
   rules_ = rules;
-  max_connections_ = max_connections;
+  limits_ = limits;
+  std::map<uid_t, uint32_t> kept;
+  size_t ended = 0;
+  for (auto each = connections_.begin(); each != connections_.end();) {
+    const auto found = each++;
+    const Connection& connection = found->second;
+    const Admission now = svnet::Admit(connection.peer, rules_);
+    const bool goes_on =
+        now.caller == connection.caller() && now.verdict == connection.admission.verdict &&
+        (!connection.verdict.ok() || ++kept[connection.peer.uid] <= now.connection_limit);
+    if (goes_on) continue;
+    // First, so that no call of it begins any more, however long gRPC takes to see the end.
+    const bool other = now.caller != connection.caller() || !now.verdict.ok();
+    if (connection.server.has_value() && other) servers_->Revoke(*connection.server);
+    Close(found);
+    ++ended;
+  }
+  return ended;
 }
 
 absl::Status AcceptLoop::Settle() {
@@ -135,69 +161,93 @@ void AcceptLoop::Disconnect() {
 }
 
 void AcceptLoop::Accept() {
-  while (true) {
+  for (int i = 0; i < kMaxAcceptedAtOnce; ++i) {
     UniqueFd connection(accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!connection.valid() && (errno == ECONNABORTED || errno == EINTR)) continue;
     if (!connection.valid()) {
-      if (errno == EMFILE || errno == ENFILE) RefuseWithoutDescriptor();
-      if (errno != EAGAIN) spdlog::error("accept: {}", strerror(errno));
+      if (errno == EAGAIN) return;
+      const int error = errno;
+      if (error == EMFILE || error == ENFILE) RefuseWithoutDescriptor();
+      LogTurnedAway(LogLimit::kTogether, [&] { return absl::StrCat("accept: ", strerror(error)); });
       return;
     }
     if (const absl::Status status = Admit(std::move(connection)); !status.ok()) {
-      spdlog::error("a connection is refused: {}", std::string(status.message()));
+      LogTurnedAway(LogLimit::kTogether,
+                    [&] { return absl::StrCat("a connection is refused: ", status.message()); });
     }
   }
 }
 
+void AcceptLoop::LogTurnedAway(uid_t uid, const std::function<std::string()>& why) {
+  log_->Write(spdlog::level::warn, LogLimit::Source::kRefused, uid, [&] {
+    LogLine line = {.text = why()};
+    if (uid != LogLimit::kTogether) line.fields.caller = uid;
+    return line;
+  });
+}
+
 void AcceptLoop::RefuseWithoutDescriptor() {
-  const int error = errno;
   spare_.Reset();
   UniqueFd(accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC));  // and closed
   spare_ = OpenSpare();
-  errno = error;
+}
+
+uint32_t& AcceptLoop::Count::Of(const Connection& connection) {
+  if (!connection.verdict.ok()) return refused;
+  return connection.caller().administrator ? administrators : users;
 }
 
 absl::Status AcceptLoop::Admit(UniqueFd fd) {
-  SVNET_ASSIGN_OR_RETURN(const Caller peer, IdentifyCaller(fd.get()));
-  const Admission admission = svnet::Admit(peer, rules_);
-  const absl::Time now = MonotonicNow();
-  Connection connection = {
-      .fd = std::move(fd), .caller = admission.caller, .verdict = admission.verdict, .since = now};
-  if (!MayKeep(admission, &connection.verdict)) return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(Caller peer, IdentifyCaller(fd.get()));
+  Connection connection = {.admission = svnet::Admit(peer, rules_), .since = MonotonicNow()};
+  connection.verdict = connection.admission.verdict;
+  if (!MayKeep(&connection)) return absl::OkStatus();
+  if (connection.verdict.ok()) peer.shares_pids = SharesPids(fd.get());
+  connection.admission.caller.shares_pids = peer.shares_pids;
+  connection.peer = std::move(peer);
+  connection.fd = std::move(fd);
   const uint64_t number = next_number_++;
   // Edge-triggered: a caller who sends less than a preface wakes nobody again and again.
   SVNET_RETURN_IF_ERROR(
       Watch(EPOLL_CTL_ADD, connection.fd.get(), number, EPOLLIN | EPOLLRDHUP | EPOLLET));
-  Count& count = counts_[peer.uid];
-  ++(connection.verdict.ok() ? count.admitted : count.refused);
-  metrics_->Opened(connection.caller, connection.verdict);
-  deadlines_.push_back({.when = now + kPatience, .connection = number});
+  ++count_.Of(connection);
+  ++counts_[connection.peer.uid].Of(connection);
+  metrics_->Opened(connection.caller(), connection.verdict);
+  deadlines_.push_back({.when = connection.since + kPatience, .connection = number});
   connections_.emplace(number, std::move(connection));
   return absl::OkStatus();
 }
 
-bool AcceptLoop::MayKeep(const Admission& admission, absl::Status* verdict) const {
-  const uid_t uid = admission.caller.uid;
-  const auto found = counts_.find(uid);
+bool AcceptLoop::MayKeep(Connection* connection) {
+  const Caller& caller = connection->caller();
+  const auto found = counts_.find(caller.uid);
   const Count count = found == counts_.end() ? Count() : found->second;
-  if (uid != 0 && connections_.size() >= max_connections_) {
-    spdlog::warn("uid {} is turned away: there are {} connections", uid, connections_.size());
-    return false;
+  if (connection->verdict.ok() && count.admitted() >= connection->admission.connection_limit) {
+    connection->verdict = TooManyConnections(connection->admission);
   }
-  if (verdict->ok() && count.admitted >= admission.connection_limit) {
-    *verdict = Error(Reason::kQuotaExceeded,
-                     absl::StrCat("uid ", uid, " has ", admission.connection_limit,
-                                  " connections, and may have no more: close some, or have "
-                                  "`connections_per_user` raised"));
+  if (!connection->verdict.ok()) {
+    return count_.refused < kMaxRefused && count.refused < kMaxRefusedOfOneUid;
   }
-  return verdict->ok() || count.refused < kMaxRefused;
+  if (HasRoomFor(caller)) return true;
+  LogTurnedAway(caller.uid, [&] {
+    return absl::StrCat("uid ", caller.uid, " is turned away: there are ", count_.users,
+                        " connections of users and ", count_.administrators, " of administrators");
+  });
+  return false;
+}
+
+bool AcceptLoop::HasRoomFor(const Caller& caller) const {
+  if (!caller.administrator) return count_.users < limits_.users;
+  const size_t for_root = caller.uid == 0 ? 0 : limits_.administrators / 4;
+  return count_.administrators < limits_.administrators - for_root;
 }
 
 void AcceptLoop::OnEvent(uint64_t number, uint32_t events) {
   const auto found = connections_.find(number);
   if (found == connections_.end()) return;
   const bool ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-  if (ended || (!found->second.served && !Begin(number, found->second))) Close(found);
+  const bool served = found->second.server.has_value();
+  if (ended || (!served && !Begin(number, found->second))) Close(found);
 }
 
 bool AcceptLoop::Begin(uint64_t number, Connection& connection) {
@@ -210,20 +260,24 @@ bool AcceptLoop::Begin(uint64_t number, Connection& connection) {
   if (!duplicate.valid()) return false;
   // From now on only the end counts; should it be there already, it is told again.
   if (!Watch(EPOLL_CTL_MOD, connection.fd.get(), number, EPOLLRDHUP).ok()) return false;
-  const absl::Status served =
-      servers_->Serve(connection.caller, connection.verdict, std::move(duplicate));
-  if (!served.ok()) spdlog::error("{}", std::string(served.message()));
-  connection.served = served.ok();
-  return served.ok();
+  const absl::StatusOr<CallerServers::Id> server =
+      servers_->Serve(connection.caller(), connection.verdict, std::move(duplicate));
+  if (server.ok()) {
+    connection.server = *server;
+  } else {
+    LogTurnedAway(connection.peer.uid, [&] { return std::string(server.status().message()); });
+  }
+  return server.ok();
 }
 
 void AcceptLoop::Close(Connections::iterator found) {
   const Connection& connection = found->second;
-  const auto count = counts_.find(connection.caller.uid);
-  --(connection.verdict.ok() ? count->second.admitted : count->second.refused);
-  if (count->second.admitted + count->second.refused == 0) counts_.erase(count);
-  metrics_->Closed(connection.caller, connection.verdict);
-  if (connection.served) servers_->Closed(connection.caller, connection.verdict);
+  const auto count = counts_.find(connection.peer.uid);
+  --count_.Of(connection);
+  --count->second.Of(connection);
+  if (count->second.admitted() + count->second.refused == 0) counts_.erase(count);
+  metrics_->Closed(connection.caller(), connection.verdict);
+  if (connection.server.has_value()) servers_->Closed(*connection.server);
   shutdown(connection.fd.get(), SHUT_RDWR);  // gRPC's duplicate sees it too
   // To close it would not take it out of the epoll set, as long as that duplicate is open.
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.fd.get(), nullptr);
@@ -237,7 +291,7 @@ void AcceptLoop::CloseOverdue() {
     deadlines_.pop_front();
     const auto found = connections_.find(deadline.connection);
     if (found == connections_.end()) continue;
-    if (!found->second.served || !found->second.verdict.ok()) Close(found);
+    if (!found->second.server.has_value() || !found->second.verdict.ok()) Close(found);
   }
 }
 

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
-#include <unordered_map>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -16,28 +18,41 @@
 #include "daemon/network/caller.h"
 #include "daemon/rpc/admission.h"
 #include "daemon/rpc/caller_servers.h"
+#include "daemon/rpc/limited_log.h"
 
 namespace svnet {
 
+// How many connections there may be at a time, of each kind by itself: those of one kind never
+// keep another out.
+struct ConnectionLimits {
+  size_t users;
+  size_t administrators;  // a quarter of them root's alone
+
+  // What that many descriptors are enough for: at most `users` of users.
+  static ConnectionLimits Plan(size_t descriptors, size_t users);
+};
+
 // Everything that a caller can take here has a limit, and reaching it is felt by that
-// caller alone. Not thread-safe; one thread runs it.
+// caller alone. Who is refused is only told why: a few connections at a time, besides those of
+// who is admitted, and not for long. Not thread-safe; one thread runs it.
 class AcceptLoop {
  public:
   // `listening`: a listening, non-blocking socket. `wake`: when there is something to
-  // read from it, Run returns. Both, `servers` and `metrics` must outlive it. At most
-  // `max_connections` at a time, root's not counted.
-  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Create(int listening, int wake,
-                                                            const AdmissionRules& rules,
-                                                            size_t max_connections,
-                                                            CallerServers* servers,
-                                                            ConnectionMetrics* metrics);
+  // read from it, Run returns. Both, `servers`, `metrics` and `log` must outlive it.
+  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Create(
+      int listening, int wake, const AdmissionRules& rules, const ConnectionLimits& limits,
+      CallerServers* servers, ConnectionMetrics* metrics, LimitedLog* log);
 
   // Until `wake`; may be called again. An error is one that leaves nothing to go on with.
   absl::Status Run();
 
-  // Holds for connections that come from now on; those that are there keep what they
-  // were admitted with.
-  void ChangeRules(const AdmissionRules& rules, size_t max_connections);
+  // Also for connections that are there, by the identity that the kernel recorded when they
+  // were made: one that would be served otherwise now is ended, and so are those of a uid that
+  // are more than it may have now. The others go on. How many were ended.
+  size_t ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits);
+
+  static constexpr uint32_t kMaxRefused = 64;
+  static constexpr uint32_t kMaxRefusedOfOneUid = 8;
 
   // Takes no more connections: they wait, in the kernel, for who next listens on the
   // socket. Returns when those that are too young to have been used are closed or old
@@ -53,22 +68,29 @@ class AcceptLoop {
   // one sees the end.
   struct Connection {
     UniqueFd fd;
-    Caller caller;
-    absl::Status verdict;
+    Caller peer;  // as the kernel has it
+    Admission admission;
+    absl::Status verdict;  // the admission's, or that there are too many
     absl::Time since;
     // Handed to gRPC. Before, svnetd waits for what every HTTP/2 client begins with.
-    bool served = false;
+    std::optional<CallerServers::Id> server;
+
+    const Caller& caller() const { return admission.caller; }
   };
   // By number: a descriptor's is used again, perhaps while an event of the last one's
-  // is still on its way; these are not.
-  using Connections = std::unordered_map<uint64_t, Connection>;
+  // is still on its way; these are not. From the oldest to the youngest.
+  using Connections = std::map<uint64_t, Connection>;
 
   static constexpr absl::Duration kSettleTime = absl::Seconds(1);
 
-  // What the connections of a uid come to.
+  // Of one uid, or of all.
   struct Count {
-    uint32_t admitted = 0;
+    uint32_t users = 0;
+    uint32_t administrators = 0;
     uint32_t refused = 0;
+
+    uint32_t& Of(const Connection& connection);
+    uint32_t admitted() const { return users + administrators; }
   };
 
   // A connection that ends at `when`, if it then has not said a word, or is one that is
@@ -79,20 +101,24 @@ class AcceptLoop {
   };
 
   AcceptLoop(UniqueFd epoll, UniqueFd spare, int listening, int wake, const AdmissionRules& rules,
-             size_t max_connections, CallerServers* servers, ConnectionMetrics* metrics);
+             const ConnectionLimits& limits, CallerServers* servers, ConnectionMetrics* metrics,
+             LimitedLog* log);
 
   absl::Status Watch(int operation, int fd, uint64_t number, uint32_t events);
   // Waits for events, no longer than `timeout`, and handles them. Whether `wake` was one.
   absl::StatusOr<bool> HandleEvents(absl::Duration timeout);
   absl::Duration TimeToNextDeadline() const;
   bool HasConnectionSince(absl::Time time) const;
-  // All that wait.
+  // Those that wait; not so many that others are kept waiting for long.
   void Accept();
   // Out of descriptors: the one that waits is closed, or the loop would spin.
   void RefuseWithoutDescriptor();
   absl::Status Admit(UniqueFd connection);
-  // Whether the caller's connection is kept at all; sets `verdict` if not to be served.
-  bool MayKeep(const Admission& admission, absl::Status* verdict) const;
+  // Whether the caller's connection is kept at all; sets its verdict if not to be served.
+  bool MayKeep(Connection* connection);
+  bool HasRoomFor(const Caller& caller) const;
+  // A line in the log about a connection that is not taken.
+  void LogTurnedAway(uid_t uid, const std::function<std::string()>& why);
   void OnEvent(uint64_t number, uint32_t events);
   // Hands it to gRPC, if it has begun as HTTP/2 does. False: it is to be closed.
   bool Begin(uint64_t number, Connection& connection);
@@ -104,11 +130,13 @@ class AcceptLoop {
   const int listening_;
   const int wake_;
   AdmissionRules rules_;
-  size_t max_connections_;
+  ConnectionLimits limits_;
   CallerServers* const servers_;
   ConnectionMetrics* const metrics_;
+  LimitedLog* const log_;
   Connections connections_;
-  std::map<uid_t, Count> counts_;
+  Count count_;                     // of all
+  std::map<uid_t, Count> counts_;   // of those who have connections
   std::deque<Deadline> deadlines_;  // in order
   uint64_t next_number_;
 };

@@ -22,13 +22,15 @@ struct CallerLimits {
   friend bool operator==(const CallerLimits&, const CallerLimits&) = default;
 };
 
-// Root is always admitted, and an administrator.
+// Root is always admitted, and an administrator; but not root of another network namespace,
+// who is a caller like others, unless `foreign_root`.
 struct AdmissionRules {
   std::optional<gid_t> socket_group;  // its members are admitted
   bool everybody = false;
   std::set<uid_t> users;
   std::set<gid_t> groups;
   std::set<gid_t> admin_groups;  // admitted, and administrators
+  bool foreign_root = false;
 
   CallerLimits limits;
   std::map<uid_t, CallerLimits> user_limits;  // instead
@@ -47,9 +49,17 @@ struct Admission {
   // OK: `caller` is served. PERMISSION_DENIED says what to change.
   absl::Status verdict;
   uint32_t connection_limit;
+
+  friend bool operator==(const Admission&, const Admission&) = default;
 };
 
 // What the rules make of who the kernel says it is (IdentifyCaller). Pure.
 Admission Admit(const Caller& peer, const AdmissionRules& rules);
+
+// The verdict on a caller who has as many connections as it may have.
+absl::Status TooManyConnections(const Admission& admission);
+
+// The same refusal, in words that fit every uid.
+absl::Status RefusalOfAnybody(const absl::Status& verdict);
 
 }  // namespace svnet

@@ -1,60 +1,57 @@
 #include "daemon/rpc/call_log.h"
 
-#include <algorithm>
+#include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "daemon/base/error.h"
 
 namespace svnet {
 namespace {
 
-bool IsRead(absl::string_view method) {
-  return absl::StartsWith(method, "Get") || absl::StartsWith(method, "List");
+bool IsRead(absl::string_view method, const LogLine& details) {
+  // A watch changes nothing, and is worth to be known.
+  return !details.changed && !absl::StartsWith(method, "Watch");
 }
 
-spdlog::level::level_enum LevelOf(absl::string_view method, const absl::Status& status) {
-  if (status.ok()) return IsRead(method) ? spdlog::level::debug : spdlog::level::info;
+spdlog::level::level_enum LevelOf(absl::string_view method, const LogLine& details,
+                                  const absl::Status& status) {
+  if (status.ok()) return IsRead(method, details) ? spdlog::level::debug : spdlog::level::info;
   return absl::IsInternal(status) ? spdlog::level::err : spdlog::level::info;
 }
 
 }  // namespace
 
-bool RefusalLimit::Allow(absl::Time now, uint64_t* left_out) {
-  const double seconds = std::max(0.0, absl::ToDoubleSeconds(now - last_));
-  allowed_ = std::min(kBurst, allowed_ + seconds * kPerSecond);
-  last_ = now;
-  if (allowed_ < 1) {
-    ++left_out_;
-    return false;
-  }
-  --allowed_;
-  *left_out = left_out_;
-  left_out_ = 0;
-  return true;
+LogLimit::Source CallLog::SourceOf(const LogLine& details, const absl::Status& status) const {
+  if (refused_) return LogLimit::Source::kRefused;
+  if (caller_.administrator) return LogLimit::Source::kAdministrator;
+  return status.ok() && details.changed ? LogLimit::Source::kChange : LogLimit::Source::kUser;
 }
 
-void CallLog::Write(absl::string_view method, const LogLine& details, const absl::Status& status) {
-  uint64_t left_out = 0;
-  if (!status.ok() && !caller_.administrator) {
-    MutexLock lock(&mutex_);
-    if (!refusals_.Allow(absl::Now(), &left_out)) return;
+LogLine CallLog::LineOf(absl::string_view method, const LogLine& details,
+                        const absl::Status& status) const {
+  const bool known = caller_.uid != LogLimit::kTogether;
+  LogLine line = details;
+  line.text = absl::StrCat(method, known ? absl::StrCat(" uid=", caller_.uid) : " uid unknown",
+                           details.text);
+  if (known) line.fields.caller = caller_.uid;
+  if (status.ok()) return line;
+  if (absl::IsUnavailable(status)) {
+    absl::StrAppend(&line.text, ": ", status.message());
+    return line;
   }
-  if (left_out > 0) {
-    WriteLine(spdlog::level::info,
-              absl::StrCat("uid=", caller_.uid, ": ", left_out, " more refusals, left out here"),
-              {.caller = caller_.uid});
-  }
-  std::string text = absl::StrCat(method, " uid=", caller_.uid, details.text);
-  LogFields fields = details.fields;
-  fields.caller = caller_.uid;
-  if (!status.ok()) {
-    const Reason reason = ReasonOf(status).value_or(Reason::kBridgeSetupFailed);
-    absl::StrAppend(&text, ": ", ReasonName(reason), ": ", status.message());
-    fields.reason = std::string(ReasonName(reason));
-  }
-  WriteLine(LevelOf(method, status), text, fields);
+  const Reason reason = ReasonOf(status).value_or(Reason::kBridgeSetupFailed);
+  absl::StrAppend(&line.text, ": ", ReasonName(reason), ": ", status.message());
+  line.fields.reason = std::string(ReasonName(reason));
+  return line;
+}
+
+void CallLog::Write(absl::string_view method, const LogLine& details,
+                    const absl::Status& status) const {
+  const spdlog::level::level_enum level = LevelOf(method, details, status);
+  const LogLimit::Source source =
+      level == spdlog::level::debug ? LogLimit::Source::kReads : SourceOf(details, status);
+  log_->Write(level, source, caller_.uid, [&] { return LineOf(method, details, status); });
 }
 
 }  // namespace svnet

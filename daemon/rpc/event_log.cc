@@ -26,19 +26,25 @@ std::string What(TapEvent::Type type) {
   return "";
 }
 
+LogLine LineOf(const TapEvent& event) {
+  LogLine line = {.text = What(event.type)};
+  if (event.lease.has_value()) {
+    absl::StrAppend(&line.text, " tap=", event.lease->tap.text(),
+                    " vm=", event.lease->key.vm.text(), " iface=", event.lease->key.iface.text(),
+                    " ip=", event.lease->ip.ToString(), " owner=", event.lease->key.owner);
+    line.fields = FieldsOf(*event.lease);
+  }
+  absl::StrAppend(&line.text, ": ", event.message);
+  return line;
+}
+
 }  // namespace
 
-void LogEvent(const TapEvent& event) {
-  std::string line = What(event.type);
-  if (event.lease.has_value()) {
-    absl::StrAppend(&line, " tap=", event.lease->tap.text(), " vm=", event.lease->key.vm.text(),
-                    " iface=", event.lease->key.iface.text(), " ip=", event.lease->ip.ToString(),
-                    " owner=", event.lease->key.owner);
-  }
-  const LogFields fields = event.lease.has_value() ? FieldsOf(*event.lease) : LogFields();
+void LogEvent(const TapEvent& event, LimitedLog* log) {
   const bool failed = event.type == TapEvent::Type::kFailed;
-  WriteLine(failed ? spdlog::level::err : spdlog::level::info,
-            absl::StrCat(line, ": ", event.message), fields);
+  const uid_t owner = event.lease.has_value() ? event.lease->key.owner : LogLimit::kTogether;
+  log->Write(failed ? spdlog::level::err : spdlog::level::info, LogLimit::Source::kChange, owner,
+             [&] { return LineOf(event); });
 }
 
 }  // namespace svnet

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "daemon/network/tap_event.h"
+#include "daemon/rpc/limited_log.h"
 
 namespace svnet {
 
-// Repairs and leases that end by themselves at level info, failures at error. Thread-safe.
-void LogEvent(const TapEvent& event);
+// Repairs and leases that end by themselves at level info, failures at error. Counts for the
+// lease's owner, who can cause any number of them. Thread-safe.
+void LogEvent(const TapEvent& event, LimitedLog* log);
 
 }  // namespace svnet

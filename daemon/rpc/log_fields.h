@@ -29,6 +29,7 @@ LogFields FieldsOf(const Lease& lease);
 struct LogLine {
   std::string text;
   LogFields fields;
+  bool changed = false;  // the call had an effect
 };
 
 // Logs the text. To a terminal or a file the fields are nothing; the journal keeps them.

@@ -46,7 +46,7 @@ absl::StatusOr<v1::CreateTapResponse> NetworkCalls::CreateTap(const v1::CreateTa
                                                               LogLine* log) {
   LogIds(log, request);
   SVNET_ASSIGN_OR_RETURN(const TapRequest tap, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const Lease lease, manager_->CreateTap(caller_, tap));
+  SVNET_ASSIGN_OR_RETURN(const Lease lease, manager_->CreateTap(caller_, tap, &log->changed));
   log->fields = FieldsOf(lease);
   absl::StrAppend(&log->text, " tap=", lease.tap.text(), " ip=", lease.ip.ToString(),
                   " mac=", lease.mac.ToString(), " owner=", lease.key.owner);
@@ -62,6 +62,7 @@ absl::StatusOr<v1::RemoveTapResponse> NetworkCalls::RemoveTap(const v1::RemoveTa
   SVNET_ASSIGN_OR_RETURN(const std::optional<Lease> lease, manager_->RemoveTap(caller_, selector));
   if (lease.has_value()) {
     log->fields = FieldsOf(*lease);
+    log->changed = true;
     absl::StrAppend(&log->text, " removed=", lease->tap.text(), " ip=", lease->ip.ToString(),
                     " owner=", lease->key.owner);
   } else {
@@ -86,6 +87,7 @@ absl::StatusOr<v1::CleanupResponse> NetworkCalls::Cleanup(const v1::CleanupReque
   SVNET_ASSIGN_OR_RETURN(const CleanupScope scope, FromProto(request));
   absl::StrAppend(&log->text, " scope=", scope == CleanupScope::kNetwork ? "network" : "caller");
   SVNET_ASSIGN_OR_RETURN(const CleanupResult result, manager_->Cleanup(caller_, scope));
+  log->changed = result.taps_removed > 0 || result.bridge_removed || result.nat_removed;
   absl::StrAppend(&log->text, " taps_removed=", result.taps_removed);
   return ToProto(result);
 }

@@ -34,6 +34,11 @@ absl::Status ExplainUnparsable(const grpc::ByteBuffer& bytes) {
   return Error(Reason::kInvalidRequest, "the request is not a protobuf message");
 }
 
+// It may call again, by a new connection.
+absl::Status AdmissionChanged() {
+  return absl::UnavailableError("what this caller may has changed: connect again");
+}
+
 absl::Status ShuttingDown() { return absl::UnavailableError("svnetd is shutting down"); }
 
 // A call that the queue has accepted, or is about to.
@@ -64,6 +69,7 @@ class RefusedStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 }  // namespace
 
 absl::Status NetworkService::Check(const grpc::ByteBuffer& request) const {
+  if (revoked_) return AdmissionChanged();
   if (!verdict_.ok() || request.Length() <= kMaxRequestSize) return verdict_;
   return Error(Reason::kQuotaExceeded, absl::StrCat("the request has ", request.Length(),
                                                     " bytes, and may have ", kMaxRequestSize));
@@ -107,8 +113,8 @@ grpc::ServerUnaryReactor* NetworkService::Answer(grpc::CallbackServerContext* co
   auto* reactor = new AcceptedCall(queue_, &unanswered_);
   const auto run = [=, this](const auto& self, int times_parked) -> void {
     // Nobody waits for it any more: then it is not begun.
-    if (context->IsCancelled()) {
-      finish(reactor, absl::CancelledError());
+    if (context->IsCancelled() || revoked_) {
+      finish(reactor, revoked_ ? AdmissionChanged() : absl::CancelledError());
       return;
     }
     const std::optional<absl::Status> status =

@@ -35,15 +35,20 @@ using RawNetworkService = v1::NetworkService::WithRawCallbackMethod_CreateTap<
 class NetworkService final : public RawNetworkService {
  public:
   // `manager`, `metrics`, `queue`, where calls wait for their turn, and `pump`, which moves
-  // streams, must outlive it. If `verdict` is an error, it is the answer to every call.
+  // streams, and `log` must outlive it. If `verdict` is an error, it is the answer to every
+  // call.
   NetworkService(const Caller& caller, const absl::Status& verdict, NetworkManager* manager,
-                 Metrics* metrics, CallQueue* queue, StreamPump* pump)
+                 Metrics* metrics, CallQueue* queue, StreamPump* pump, LimitedLog* log)
       : calls_(caller, manager, metrics),
-        log_(caller),
+        log_(caller, verdict, log),
         verdict_(verdict),
         metrics_(&metrics->calls()),
         queue_(queue),
         pump_(pump) {}
+
+  // What the caller may has changed, and its connections are being ended: from now on no call
+  // begins, also none that waits for its turn.
+  void Revoke() { revoked_ = true; }
 
   // No call of it is accepted and not yet answered.
   bool IsQuiet() const { return unanswered_ == 0; }
@@ -87,7 +92,7 @@ class NetworkService final : public RawNetworkService {
   std::optional<absl::Status> Run(Method<Request, Response> method, absl::string_view name,
                                   const grpc::ByteBuffer& request, bool must_end,
                                   grpc::ByteBuffer* response);
-  // The verdict, or that the request is too large.
+  // The verdict, or that the request is too large, or that there are no calls any more.
   absl::Status Check(const grpc::ByteBuffer& request) const;
 
   NetworkCalls calls_;
@@ -97,6 +102,7 @@ class NetworkService final : public RawNetworkService {
   CallQueue* const queue_;
   StreamPump* const pump_;
   std::atomic<int> unanswered_ = 0;
+  std::atomic<bool> revoked_ = false;
 };
 
 }  // namespace svnet

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/system/system_test.h"
 
 namespace svnet::testing {
@@ -82,15 +83,16 @@ TEST_F(ServiceTest, WhoHasConnectedBeforeItEndsCanStillCall) {
   EXPECT_EQ(svnetd.Stop(0), 0);  // no other signal: that would end it at once
 }
 
-TEST_F(ServiceTest, AReloadChangesLimitsForConnectionsThatCome) {
+TEST_F(ServiceTest, AReloadChangesLimits) {
   Daemon svnetd = Start({}, "[limits]\ntaps_per_user = 1\n");
   Client before(svnetd.socket(), Member(kAlice));
   before.MustCreate("vm1");
   EXPECT_EQ(ReasonOf(before.Create("vm2").status), "QUOTA_EXCEEDED");
   svnetd.Reload("[limits]\ntaps_per_user = 2\n");
-  EXPECT_EQ(before.MustList().size(), 1u);  // neither lease nor connection is lost
-  EXPECT_EQ(ReasonOf(before.Create("vm2").status), "QUOTA_EXCEEDED");
+  // Its connection had the old ones, and is ended.
+  EXPECT_EQ(before.Create("vm2").status.error_code(), grpc::StatusCode::UNAVAILABLE);
   Client after(svnetd.socket(), Member(kAlice));
+  EXPECT_EQ(after.MustList().size(), 1u);
   after.MustCreate("vm2");
   EXPECT_EQ(ReasonOf(after.Create("vm3").status), "QUOTA_EXCEEDED");
 }
@@ -177,6 +179,39 @@ TEST_F(ServiceTest, TheWatchdogHearsNothingWhileCallsHang) {
 TEST_F(ServiceTest, WithoutAWatchdogNobodyIsPinged) {
   Daemon svnetd = Start();
   EXPECT_FALSE(svnetd.WaitForNotification("WATCHDOG=1", 300));
+}
+
+// It was taken when its caller was an administrator, and its turn comes when it is none.
+TEST_F(ServiceTest, ACallThatWaitsWhileItsCallerIsPutOutIsNotRun) {
+  Daemon svnetd = Start({}, "[callers]\nadmin_groups = [\"27\"]\n");
+  Client alice(svnetd.socket(), Member(kAlice));
+  alice.MustCreate("vm1");
+  Client admin(svnetd.socket(), {.uid = kBob, .gid = kBob, .groups = {27}});
+  admin.MustList();
+  Hanging hanging(folder());
+  std::thread hangs([&] { alice.MustGetNetwork(); });
+  grpc::Status cleaned;
+  std::thread cleanup([&] {
+    v1::CleanupRequest request;
+    request.set_scope(v1::CLEANUP_SCOPE_NETWORK);
+    v1::CleanupResponse response;
+    grpc::ClientContext context;
+    cleaned = admin.stub().Cleanup(&context, request, &response);
+  });
+  // Health is asked by the same connection, and answered out of turn.
+  for (int i = 0; i < 20; ++i) {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckResponse response;
+    EXPECT_TRUE(grpc::health::v1::Health::NewStub(admin.channel())
+                    ->Check(&context, grpc::health::v1::HealthCheckRequest(), &response)
+                    .ok());
+  }
+  svnetd.Reload("");
+  cleanup.join();
+  EXPECT_EQ(cleaned.error_code(), grpc::StatusCode::UNAVAILABLE);
+  hanging.End();
+  hangs.join();
+  EXPECT_EQ(alice.MustList().size(), 1u);
 }
 
 }  // namespace

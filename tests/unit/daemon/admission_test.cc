@@ -4,14 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "daemon/rpc/call_log.h"
+#include "daemon/rpc/accept_loop.h"
 #include "daemon/rpc/call_queue.h"
+#include "daemon/rpc/log_limit.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -19,6 +21,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::ReasonIn;
 
 constexpr gid_t kSocketGroup = 988;
@@ -96,22 +99,109 @@ TEST(AdmissionTest, LimitsOfTheUserThenOfTheMostGenerousGroup) {
   EXPECT_THAT(limits(Peer(0)), ElementsAre(UINT32_MAX, UINT32_MAX, UINT32_MAX));
 }
 
-TEST(RefusalLimitTest, LeavesOutWhatIsTooMuchAndSaysHowMuchThatWas) {
-  RefusalLimit limit;
-  absl::Time now = absl::FromUnixSeconds(1'000'000);
-  uint64_t left_out = 0;
-  for (int i = 0; i < RefusalLimit::kBurst; ++i) ASSERT_TRUE(limit.Allow(now, &left_out));
-  EXPECT_EQ(left_out, 0u);
-  for (int i = 0; i < 500; ++i) ASSERT_FALSE(limit.Allow(now, &left_out));
-  now += absl::Milliseconds(150);
-  EXPECT_TRUE(limit.Allow(now, &left_out));
-  EXPECT_EQ(left_out, 500u);
-  EXPECT_FALSE(limit.Allow(now, &left_out));
-  now += absl::Hours(1);
-  for (int i = 0; i < RefusalLimit::kBurst; ++i) ASSERT_TRUE(limit.Allow(now, &left_out));
-  EXPECT_FALSE(limit.Allow(now, &left_out));
+TEST(AdmissionTest, RootOfAnotherNetworkNamespaceIsAUserLikeOthers) {
+  AdmissionRules rules = Rules();
+  rules.admin_groups = {kOps};
+  Caller root = Peer(0, {kOps});
+  root.foreign = true;
+  const Admission refused = Admit(root, rules);
+  EXPECT_EQ(ReasonIn(refused.verdict), "PERMISSION_DENIED");
+  EXPECT_THAT(std::string(refused.verdict.message()), HasSubstr("foreign_root"));
+  EXPECT_FALSE(refused.caller.administrator);
+  rules.users = {0};
+  const Admission user = Admit(root, rules);
+  EXPECT_TRUE(user.verdict.ok());
+  EXPECT_FALSE(user.caller.administrator);
+  EXPECT_EQ(user.caller.tap_limit, rules.limits.taps);
+  rules.foreign_root = true;
+  EXPECT_TRUE(Admit(root, rules).caller.administrator);
+  // Of others it does not matter where they are.
+  Caller operator_ = Peer(1000, {kOps});
+  operator_.foreign = true;
+  rules.foreign_root = false;
+  EXPECT_TRUE(Admit(operator_, rules).caller.administrator);
+}
+
+class LogLimitTest : public ::testing::Test {
+ protected:
+  using Source = LogLimit::Source;
+
+  // How many of that many lines in a row may be written.
+  int Written(Source source, uid_t uid, int lines) {
+    int written = 0;
+    for (int i = 0; i < lines; ++i) {
+      const LogLimit::Answer answer = limit_.Ask(source, uid, now_);
+      written += answer.write ? 1 : 0;
+      begins_ += answer.begins ? 1 : 0;
+    }
+    return written;
+  }
+
+  LogLimit limit_;
+  absl::Time now_ = absl::FromUnixSeconds(1'000'000);
+  int begins_ = 0;
+};
+
+TEST_F(LogLimitTest, LeavesOutWhatIsTooMuchAndSaysHowMuchThatWas) {
+  const auto burst = static_cast<int>(LogLimit::RateOf(Source::kUser).burst);
+  EXPECT_EQ(Written(Source::kUser, 1000, burst + 500), burst);
+  EXPECT_EQ(begins_, 1);
+  now_ += absl::Milliseconds(150);
+  const LogLimit::Answer next = limit_.Ask(Source::kUser, 1000, now_);
+  EXPECT_TRUE(next.write);
+  EXPECT_EQ(next.left_out, 500u);
+  EXPECT_EQ(Written(Source::kUser, 1000, 10), 0);
+  EXPECT_EQ(begins_, 1);  // said a moment ago
+  now_ += absl::Hours(1);
+  EXPECT_EQ(Written(Source::kUser, 1000, burst + 1), burst);
+  EXPECT_EQ(begins_, 2);
   // A clock that is set back gives nothing, and breaks nothing.
-  EXPECT_FALSE(limit.Allow(now - absl::Hours(2), &left_out));
+  now_ -= absl::Hours(2);
+  EXPECT_EQ(Written(Source::kUser, 1000, 1), 0);
+}
+
+TEST_F(LogLimitTest, UidsDoNotHideEachOthersLinesAndRefusedOnesShare) {
+  Written(Source::kUser, 1000, 1000);
+  EXPECT_EQ(Written(Source::kUser, 1001, 10), 10);
+  Written(Source::kRefused, 1000, 1000);
+  EXPECT_EQ(Written(Source::kRefused, 1001, 10), 0);
+  EXPECT_EQ(Written(Source::kChange, 1000, 10), 10);
+  EXPECT_EQ(Written(Source::kAdministrator, 0, 1000), 1000);
+}
+
+TEST_F(LogLimitTest, ForgetsUidsThatAreIdleAndSaysWhatTheyHaveLeftOut) {
+  Written(Source::kUser, 1000, 150);
+  Written(Source::kUser, 1001, 1);
+  EXPECT_EQ(limit_.kept(), 2u);
+  now_ += absl::Seconds(1);
+  EXPECT_THAT(limit_.ForgetIdle(now_), IsEmpty());
+  EXPECT_EQ(limit_.kept(), 1u);
+  now_ += absl::Minutes(1);
+  const std::vector<LogLimit::LeftOut> unsaid = limit_.ForgetIdle(now_);
+  ASSERT_EQ(unsaid.size(), 1u);
+  EXPECT_EQ(unsaid[0].uid, 1000u);
+  EXPECT_EQ(unsaid[0].lines, 50u);
+  EXPECT_EQ(limit_.kept(), 0u);
+}
+
+TEST_F(LogLimitTest, KeepsLittleHoweverManyUidsThereAre) {
+  int written = 0;
+  for (uid_t uid = 0; uid < 10'000; ++uid) written += Written(Source::kUser, 100'000 + uid, 1);
+  EXPECT_LE(limit_.kept(), LogLimit::kMaxKept + 5);
+  EXPECT_LE(written, static_cast<int>(LogLimit::kMaxKept) + 200);
+}
+
+TEST(ConnectionLimitsTest, LeaveRoomForAdministratorsAndForRefusals) {
+  const ConnectionLimits usual = ConnectionLimits::Plan(16384, 4096);
+  EXPECT_EQ(usual.users, 4096u);
+  EXPECT_EQ(usual.administrators, 1024u);
+  for (const size_t descriptors : {0u, 256u, 1024u, 4096u, 1u << 20}) {
+    const ConnectionLimits limits = ConnectionLimits::Plan(descriptors, 1'000'000);
+    EXPECT_GT(limits.users, 0u);
+    EXPECT_GT(limits.administrators, 3u);
+    EXPECT_LT(2 * (limits.users + limits.administrators + AcceptLoop::kMaxRefused),
+              std::max<size_t>(descriptors, 1024));
+  }
 }
 
 // A queue whose thread waits inside a first call of uid 0 until Open.

@@ -32,6 +32,9 @@ constexpr absl::string_view kBridgeTable = R"(table bridge $table {
   counter foreign_address { }
   counter dhcp_server { }
   counter foreign_zone { }
+  counter foreign_destination { }
+  counter foreign_receiver { }
+  counter loopback_destination { }
 
   chain prerouting {
     type filter hook prerouting priority dstnat; policy accept;
@@ -40,6 +43,7 @@ constexpr absl::string_view kBridgeTable = R"(table bridge $table {
   }
 
   chain bound_ip {
+    ip daddr 127.0.0.0/8 counter name loopback_destination drop comment "whatever route_localnet says, and before any NAT"
     udp sport 67 counter name dhcp_server drop
   }
 
@@ -65,6 +69,22 @@ constexpr absl::string_view kBridgeTable = R"(table bridge $table {
     meta mark set iif map @zone_of oif . meta mark @zones meta mark set 0 accept
     counter name foreign_zone drop
   }
+
+  chain input {
+    type filter hook input priority filter; policy accept;
+    ether daddr != $mac iifgroup $taps goto to_host
+  }
+
+  chain to_host {
+    ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 counter name foreign_destination drop comment "a MAC that is local to the bridge, but not the gateway's"
+    ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name foreign_destination drop comment "reserved: these go up by the port itself"
+  }
+
+  chain postrouting {
+    type filter hook postrouting priority filter; policy accept;
+    oif . ether daddr @macs accept comment "nearly every frame: one lookup"
+    ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 oifgroup $taps counter name foreign_receiver drop comment "a port carries what is for its own guest, or for many"
+  }
 }
 )";
 
@@ -77,10 +97,13 @@ constexpr absl::string_view kInetTable = R"(table inet $table {
   counter between_guests { }
   counter unasked { }
   counter host_denied { }
+  counter spoofed_source { }
+  counter loopback_to_host { }
 $blocked_set
   chain forward {
     type filter hook forward priority filter; policy accept;
     iif $bridge goto from_guest
+    ip saddr $prefix counter name spoofed_source drop comment "guests' packets come by the bridge only"
     oif $bridge goto to_guest
     iifgroup $taps counter name past_the_bridge drop comment "a frame to 01:80:c2:00:00:0e may come past the bridge's hooks"
   }
@@ -99,14 +122,18 @@ $blocked_rules  }
     type filter hook input priority filter; policy accept;
     iif $bridge goto host_from_guest
     iifgroup $taps counter name past_the_bridge drop
+    iif != lo ip saddr $prefix counter name spoofed_source drop
   }
 
   chain host_from_guest {
+    ip daddr 127.0.0.0/8 counter name loopback_to_host drop comment "as in the bridge's rules; also what NAT sends there"
+    ip saddr 127.0.0.0/8 counter name loopback_to_host drop
+    ct original ip daddr 127.0.0.0/8 counter name loopback_to_host drop
 $blocked_rules$host_rules  }
 
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr $prefix oifname != { "$name", "lo" } masquerade comment "guests leave with the host's address"
+    iif { 0, $bridge } ip saddr $prefix oifname != { "$name", "lo" } masquerade comment "guests, and the host itself, leave with the host's address"
   }
 }
 )";

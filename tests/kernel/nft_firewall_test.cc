@@ -114,7 +114,9 @@ TEST_F(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
   EXPECT_THAT(causes, ::testing::UnorderedElementsAre(
                           "foreign_mac", "foreign_protocol", "foreign_arp", "foreign_address",
                           "dhcp_server", "foreign_zone", "past_the_bridge", "blocked_destination",
-                          "between_guests", "unasked", "host_denied"));
+                          "between_guests", "unasked", "host_denied", "foreign_destination",
+                          "foreign_receiver", "spoofed_source", "loopback_destination",
+                          "loopback_to_host"));
   Shell(
       "nft 'add counter inet svnet-svbr0 more { packets 7 bytes 4294967296 }';"
       "nft 'add table ip svnet-svbr0; add counter ip svnet-svbr0 others {}';"

@@ -129,6 +129,10 @@ std::vector<Attack> Attacks() {
        UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("198.51.100.1"); })},
       {"AddressNone", "foreign_address",
        UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("0.0.0.0"); })},
+      {"AddressOfLoopback", "foreign_address",
+       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("127.0.0.1"); })},
+      {"ToLoopback", "loopback_destination",
+       UdpWith([](UdpFields* udp, const TapGuest&) { udp->to = Ip("127.0.0.1"); })},
       {"DhcpServer", "dhcp_server", UdpWith([](UdpFields* udp, const TapGuest&) {
          udp->from_port = 67;
          udp->to_port = 68;

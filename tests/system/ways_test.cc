@@ -357,10 +357,10 @@ TEST_P(LoopbackTest, IsNoSourceOfAGuests) {
 
 // --- Frames of every kind ---
 
-// How many: SVNET_FRAMES of them, or a few hundred.
+// How many of each mode: SVNET_FRAMES, or 5,000.
 int FrameCount() {
   const char* given = std::getenv("SVNET_FRAMES");
-  return given == nullptr ? 400 : std::atoi(given);
+  return given == nullptr ? 5000 : std::atoi(given);
 }
 
 // Makes frames, all of which hold kMark, for somebody who wants to reach Bob from Alice.

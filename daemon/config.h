@@ -42,6 +42,10 @@ struct Config {
 
   AdmissionRules callers;       // all but socket_group
   uint32_t connections = 4096;  // of all users together; administrators are not counted
+
+  // Tracked connections of a guest, and of an owner's guests together; 0: any number.
+  uint32_t guest_connections = 4096;
+  std::optional<uint32_t> owner_connections;  // nullopt: "auto", an eighth of all
 };
 
 // The host's users and groups by name; nullopt: there is none.

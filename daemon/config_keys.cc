@@ -210,6 +210,16 @@ absl::Status SetConnections(Config* config, absl::string_view text, const Accoun
   return SetCount(&config->connections, 1, text);
 }
 
+absl::Status SetGuestConnections(Config* config, absl::string_view text, const Accounts&) {
+  return SetCount(&config->guest_connections, 0, text);
+}
+
+absl::Status SetOwnerConnections(Config* config, absl::string_view text, const Accounts&) {
+  config->owner_connections.reset();
+  if (text == "auto") return absl::OkStatus();
+  return SetCount(&config->owner_connections.emplace(), 0, text);
+}
+
 template <auto kMember>
 bool Differs(const Config& one, const Config& other) {
   return one.*kMember != other.*kMember;
@@ -259,6 +269,12 @@ constexpr std::array kKeys = {
         "How many connections (64)"},
     Key{"limits", "connections", Type::kInteger, SetConnections, kReloaded, "N",
         "How many all users together, administrators not counted (4096)"},
+    Key{"limits", "guest_connections", Type::kInteger, SetGuestConnections,
+        Differs<&Config::guest_connections>, "N",
+        "How many connections a guest may have open; 0: any number (4096)"},
+    Key{"limits", "owner_connections", Type::kTextOrInteger, SetOwnerConnections,
+        Differs<&Config::owner_connections>, "N|auto",
+        "How many all guests of an owner; auto: an eighth of what the kernel tracks (auto)"},
 };
 
 }  // namespace

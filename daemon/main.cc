@@ -198,7 +198,9 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                             .link_group = DeriveLinkGroup(config.bridge),
                                             .host_access = config.host_access,
                                             .host_ports = config.host_ports,
-                                            .blocked_destinations = config.blocked_destinations}));
+                                            .blocked_destinations = config.blocked_destinations,
+                                            .guest_connections = config.guest_connections,
+                                            .owner_connections = config.owner_connections}));
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<ForeignFirewalls> foreign,
                          HostFirewalls::Open(config.bridge));
   Coexistence coexistence(config.bridge, config.manage_foreign_firewalls, foreign.get(),

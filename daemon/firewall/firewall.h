@@ -20,6 +20,8 @@ struct Binding {
   Ipv4Address ip;
   // Ports of one zone reach each other; those of two never.
   uint32_t zone;
+  // Whose connections count together: the lease's owner.
+  uint32_t owner = 0;
 
   friend bool operator==(const Binding&, const Binding&) = default;
 };
@@ -39,6 +41,15 @@ struct DropCount {
   uint64_t bytes = 0;
 
   friend bool operator==(const DropCount&, const DropCount&) = default;
+};
+
+// The connections that the kernel tracks, of the host and all guests together.
+struct ConnectionTable {
+  uint32_t used = 0;
+  uint32_t size = 0;  // 0: not known
+
+  // Whether more than nine of ten are taken: once it is full nobody opens any more.
+  bool IsNearlyFull() const { return uint64_t{used} * 10 > uint64_t{size} * 9; }
 };
 
 // One network's rules, in the network namespace in which the implementation was
@@ -62,6 +73,9 @@ class Firewall {
 
   // By cause; none if there are no rules.
   virtual absl::StatusOr<std::vector<DropCount>> ReadDrops() = 0;
+
+  // All zero while the kernel tracks none.
+  virtual absl::StatusOr<ConnectionTable> ReadConnections() = 0;
 
   // Takes the rules away, and nobody else's. False if there were none.
   virtual absl::StatusOr<bool> Remove() = 0;

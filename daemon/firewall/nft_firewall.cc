@@ -7,8 +7,15 @@
 #include "absl/strings/str_split.h"
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/firewall/connection_table.h"
 
 namespace svnet {
+namespace {
+
+// Of the connections that the kernel tracks, one in so many is an owner's.
+constexpr uint32_t kOwnerShare = 8;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec& spec) {
   SVNET_ASSIGN_OR_RETURN(NftCommands commands, NftCommands::Open(NftCommands::Output::kText));
@@ -21,7 +28,20 @@ absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec
 
 absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.apply"));
-  return Change(RenderRuleset(spec_, bridge, bindings));
+  const std::optional<RulesetSpec> spec = Resolve();
+  SVNET_RETURN_IF_ERROR(Change(RenderRuleset(spec.value_or(spec_), bridge, bindings)));
+  // The first rules on a host make the kernel track connections, and say how many.
+  if (spec.has_value()) return absl::OkStatus();
+  return Change(RenderRuleset(Resolve().value_or(spec_), bridge, bindings));
+}
+
+std::optional<RulesetSpec> NftFirewall::Resolve() const {
+  RulesetSpec spec = spec_;
+  if (spec.owner_connections.has_value()) return spec;
+  const absl::StatusOr<ConnectionTable> table = ReadConnectionTable();
+  if (!table.ok()) return std::nullopt;
+  spec.owner_connections = std::max(table->size / kOwnerShare, 1u);
+  return spec;
 }
 
 absl::Status NftFirewall::Change(const std::string& commands) {
@@ -66,6 +86,12 @@ absl::StatusOr<bool> NftFirewall::Stand() {
 
 absl::StatusOr<std::vector<DropCount>> NftFirewall::ReadDrops() {
   return counters_.Read(TableName(spec_.bridge));
+}
+
+absl::StatusOr<ConnectionTable> NftFirewall::ReadConnections() {
+  absl::StatusOr<ConnectionTable> table = ReadConnectionTable();
+  if (absl::IsNotFound(table.status())) return ConnectionTable();
+  return table;
 }
 
 absl::StatusOr<bool> NftFirewall::Remove() {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -27,6 +28,7 @@ class NftFirewall final : public Firewall {
   absl::Status Unbind(const Binding& binding) override;
   absl::StatusOr<bool> Stand() override;
   absl::StatusOr<std::vector<DropCount>> ReadDrops() override;
+  absl::StatusOr<ConnectionTable> ReadConnections() override;
   absl::StatusOr<bool> Remove() override;
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<bool> WereChanged() override;
@@ -41,6 +43,8 @@ class NftFirewall final : public Firewall {
         monitor_(std::move(monitor)),
         spec_(std::move(spec)) {}
 
+  // The spec with what it leaves to the kernel: nullopt if that is not to be had yet.
+  std::optional<RulesetSpec> Resolve() const;
   // Runs commands of our own that change something.
   absl::Status Change(const std::string& commands);
   // How many of our tables stand.

@@ -82,11 +82,13 @@ std::string ElementMessage(int type, int flags, uint32_t number, const std::stri
   if (type == NFT_MSG_NEWSETELEM && !element.data.empty()) {
     attributes += Nest(NFTA_SET_ELEM_DATA, Attribute(NFTA_DATA_VALUE, element.data));
   }
-  return Message(
-      {.type = kNftables | type, .flags = flags, .number = number, .family = NFPROTO_BRIDGE},
-      TextAttribute(NFTA_SET_ELEM_LIST_TABLE, table) +
-          TextAttribute(NFTA_SET_ELEM_LIST_SET, element.set) +
-          Nest(NFTA_SET_ELEM_LIST_ELEMENTS, Nest(NFTA_LIST_ELEM, attributes)));
+  return Message({.type = kNftables | type,
+                  .flags = flags,
+                  .number = number,
+                  .family = static_cast<uint8_t>(element.family)},
+                 TextAttribute(NFTA_SET_ELEM_LIST_TABLE, table) +
+                     TextAttribute(NFTA_SET_ELEM_LIST_SET, element.set) +
+                     Nest(NFTA_SET_ELEM_LIST_ELEMENTS, Nest(NFTA_LIST_ELEM, attributes)));
 }
 
 std::string TableMessage(int type, int flags, uint32_t number, const std::string& table) {

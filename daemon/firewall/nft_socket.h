@@ -15,6 +15,9 @@ namespace svnet {
 // An element of a set, or of a map if it has data: bytes as the kernel's registers hold
 // them, each field from a multiple of four (linux/netfilter/nf_tables.h).
 struct NftElement {
+  // Of the table.
+  enum class Family : uint8_t { kInet = 1, kBridge = 7 };  // NFPROTO_INET, NFPROTO_BRIDGE
+  Family family = Family::kBridge;
   std::string set;
   std::string key;
   std::string data;  // empty: none
@@ -37,7 +40,7 @@ class NftSocket {
   // the namespace (net/netfilter/nf_tables_api.c, nft_base_seq).
   absl::StatusOr<uint32_t> ReadGeneration();
 
-  // One transaction on a table of the family `bridge`. An element that is there
+  // One transaction on the tables of that name. An element that is there
   // already is added again; one that is not there is deleted all the same. NotFound if
   // there is no such table or set.
   absl::Status Add(const std::string& table, const std::vector<NftElement>& elements);

@@ -2,7 +2,10 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
@@ -99,7 +102,11 @@ constexpr absl::string_view kInetTable = R"(table inet $table {
   counter host_denied { }
   counter spoofed_source { }
   counter loopback_to_host { }
-$blocked_set
+  counter guest_connections { }
+  counter owner_connections { }
+
+  map owner_of { type ipv4_addr : classid; }
+$blocked_set$connection_sets
   chain forward {
     type filter hook forward priority filter; policy accept;
     iif $bridge goto from_guest
@@ -176,6 +183,75 @@ std::string RenderBlockedRules(const std::vector<Ipv4Prefix>& prefixes) {
       kBlockedRules, {{"$blocked", prefixes.size() == 1 ? prefixes[0].ToString() : "@blocked"}});
 }
 
+// Only the first packet of a connection comes to a chain of the type nat, and what is
+// dropped there is never tracked. Who is over its limit rests: the kernel keeps a list of
+// the connections of each element, goes through it for a new one, and would lengthen it by
+// each that is refused. So the list of an owner is kept in parts, too: which of them a
+// connection is in is left to chance. What finds an owner is the packet's priority, which
+// routing sets anew.
+constexpr absl::string_view kConnectionSets = R"(
+  set connections_of_guest { type ipv4_addr; size $addresses; flags dynamic; }
+  set connections_of_owner { type classid . mark; size $parts_of_owners; flags dynamic; }
+  set resting_guests { type ipv4_addr; size $addresses; flags dynamic,timeout; timeout 100ms; }
+  set resting_owners { type classid; size $addresses; flags dynamic,timeout; timeout 100ms; }
+
+  chain new_connections {
+    type nat hook prerouting priority -199; policy accept;
+    iif $bridge ip saddr $prefix goto count_connections comment "the first packet of each connection of a guest"
+  }
+
+  chain count_connections {
+$count_guest    meta priority set ip saddr map @owner_of goto count_owner
+  }
+
+  chain guest_is_full {
+    update @resting_guests { ip saddr }
+    counter name guest_connections drop
+  }
+
+  chain count_owner {
+$count_owner    meta priority set 0
+  }
+
+  chain owner_is_full {
+    update @resting_owners { meta priority }
+    counter name owner_connections drop
+  }
+)";
+
+constexpr absl::string_view kCountGuest =
+    R"(    ip saddr @resting_guests counter name guest_connections drop
+    add @connections_of_guest { ip saddr ct count over $guest_connections } goto guest_is_full
+)";
+
+constexpr absl::string_view kCountOwner =
+    R"(    meta priority @resting_owners counter name owner_connections drop
+    add @connections_of_owner { meta priority . numgen random mod $parts ct count over $part } goto owner_is_full
+)";
+
+// The most that a set is made for; a bridge has 1,023 ports. The kernel reserves room for as
+// many.
+constexpr uint32_t kMaxSetSize = 65536;
+constexpr uint32_t kPartSize = 512;
+constexpr uint32_t kMaxParts = 64;
+
+std::string RenderConnectionSets(const RulesetSpec& spec) {
+  const uint32_t owner = spec.owner_connections.value_or(0);
+  if (spec.guest_connections == 0 && owner == 0) return "";
+  const uint32_t addresses = static_cast<uint32_t>(
+      std::min<uint64_t>(uint64_t{1} << (32 - spec.prefix.length()), kMaxSetSize));
+  const uint32_t parts = std::clamp(owner / kPartSize, 1u, kMaxParts);
+  std::string text = absl::StrReplaceAll(
+      kConnectionSets, {{"$count_guest", spec.guest_connections == 0 ? "" : kCountGuest},
+                        {"$count_owner", owner == 0 ? "" : kCountOwner}});
+  return absl::StrReplaceAll(
+      text, {{"$addresses", absl::StrCat(addresses)},
+             {"$parts_of_owners", absl::StrCat(std::min(addresses * parts, kMaxSetSize))},
+             {"$guest_connections", absl::StrCat(spec.guest_connections)},
+             {"$parts ", absl::StrCat(parts, " ")},
+             {"$part ", absl::StrCat(owner / parts, " ")}});
+}
+
 std::string RenderHostRules(const RulesetSpec& spec) {
   if (spec.host_access) return "";
   std::string rules =
@@ -191,19 +267,22 @@ std::string RenderHostRules(const RulesetSpec& spec) {
 // One command for each set: a command for each element takes nft(8) twice as long.
 std::string RenderElements(const LinkName& bridge, const std::vector<Binding>& bindings) {
   if (bindings.empty()) return "";
-  std::vector<std::string> macs, addresses, zone_of, zones;
+  std::vector<std::string> macs, addresses, zone_of, zones, owner_of;
   for (const Binding& binding : bindings) {
     macs.push_back(absl::StrCat(binding.ifindex, " . ", binding.mac.ToString()));
     addresses.push_back(absl::StrCat(macs.back(), " . ", binding.ip.ToString()));
     zone_of.push_back(absl::StrCat(binding.ifindex, " : ", binding.zone));
     zones.push_back(absl::StrCat(binding.ifindex, " . ", binding.zone));
+    owner_of.push_back(absl::StrFormat("%s : %x:%x", binding.ip.ToString(), binding.owner >> 16,
+                                       binding.owner & 0xffff));
   }
-  const auto add = [&](absl::string_view set, const std::vector<std::string>& elements) {
-    return absl::StrCat("add element bridge ", TableName(bridge), " ", set, " { ",
+  const auto add = [&](absl::string_view set, const std::vector<std::string>& elements,
+                       absl::string_view family = "bridge") {
+    return absl::StrCat("add element ", family, " ", TableName(bridge), " ", set, " { ",
                         absl::StrJoin(elements, ", "), " }\n");
   };
   return absl::StrCat(add("macs", macs), add("addresses", addresses), add("zone_of", zone_of),
-                      add("zones", zones));
+                      add("zones", zones), add("owner_of", owner_of, "inet"));
 }
 
 // A field of a key, in the machine's byte order.
@@ -226,6 +305,7 @@ std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
       absl::StrReplaceAll(absl::StrCat(kBridgeTable, kInetTable, kArpTable),
                           {{"$blocked_set", RenderBlockedSet(spec.blocked_destinations)},
                            {"$blocked_rules", RenderBlockedRules(spec.blocked_destinations)},
+                           {"$connection_sets", RenderConnectionSets(spec)},
                            {"$host_rules", RenderHostRules(spec)}});
   std::string ruleset = RenderRemoval(spec.bridge);
   absl::StrAppend(
@@ -257,7 +337,11 @@ std::vector<NftElement> ElementsOf(const Binding& binding) {
   return {{.set = "macs", .key = ifindex + mac + std::string(2, '\0')},
           {.set = "addresses", .key = ifindex + mac + std::string(2, '\0') + HostOrder(address)},
           {.set = "zone_of", .key = ifindex, .data = zone},
-          {.set = "zones", .key = ifindex + zone}};
+          {.set = "zones", .key = ifindex + zone},
+          {.family = NftElement::Family::kInet,
+           .set = "owner_of",
+           .key = HostOrder(address),
+           .data = HostOrder(binding.owner)}};
 }
 
 }  // namespace svnet

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,11 @@ struct RulesetSpec {
   std::vector<HostPort> host_ports;
   // What guests may not reach, wherever it is.
   std::vector<Ipv4Prefix> blocked_destinations;
+  // How many connections a guest may have open at once, and all guests of one owner
+  // together; 0: any number. nullopt: a share of what the kernel tracks, which Apply knows;
+  // in the text, any number.
+  uint32_t guest_connections = 0;
+  std::optional<uint32_t> owner_connections = 0;
 };
 
 // What svnetd's own tables are called, in each of the families: `svnet-<bridge>`.
@@ -50,8 +56,7 @@ std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
 // Deletes them, if they are there.
 std::string RenderRemoval(const LinkName& bridge);
 
-// What a binding adds to the sets of the table in the family `bridge`: the same as
-// RenderRuleset does.
+// What a binding adds to the sets: the same as RenderRuleset does.
 std::vector<NftElement> ElementsOf(const Binding& binding);
 
 }  // namespace svnet

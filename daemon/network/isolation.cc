@@ -18,8 +18,11 @@ uint32_t ZoneOf(const Lease& lease, Isolation isolation) {
 }  // namespace
 
 Binding BindingOf(const Lease& lease, Isolation isolation) {
-  return {
-      .ifindex = lease.ifindex, .mac = lease.mac, .ip = lease.ip, .zone = ZoneOf(lease, isolation)};
+  return {.ifindex = lease.ifindex,
+          .mac = lease.mac,
+          .ip = lease.ip,
+          .zone = ZoneOf(lease, isolation),
+          .owner = lease.key.owner};
 }
 
 }  // namespace svnet

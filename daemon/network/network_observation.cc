@@ -44,6 +44,7 @@ absl::StatusOr<NetworkSetup::Status> NetworkSetup::ObserveAll(const std::vector<
   SVNET_ASSIGN_OR_RETURN(
       status.mtu, PlanMtu(bridge == nullptr ? std::nullopt : std::make_optional(*bridge), true));
   SVNET_RETURN_IF_ERROR(ObserveSurroundings(links, &status));
+  SVNET_RETURN_IF_ERROR(ObserveConnections(&status));
   if (in_use) SVNET_RETURN_IF_ERROR(ObserveRunning(bridge, &status.conditions));
   return status;
 }
@@ -60,6 +61,19 @@ absl::Status NetworkSetup::ObserveSurroundings(const std::vector<Link>& links, S
       {.type = "SUBNET_CONFLICT",
        .message = absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict),
        .remedy = "set another `subnet`, or remove that"});
+  return absl::OkStatus();
+}
+
+absl::Status NetworkSetup::ObserveConnections(Status* status) {
+  SVNET_ASSIGN_OR_RETURN(status->connections, firewall_->ReadConnections());
+  if (!status->connections.IsNearlyFull()) return absl::OkStatus();
+  status->conditions.push_back(
+      {.type = "CONNECTION_TABLE_NEARLY_FULL",
+       .message = absl::StrCat("the kernel tracks ", status->connections.used,
+                               " connections of at most ", status->connections.size,
+                               ": when that is full, neither guests nor the host open any more"),
+       .remedy = "find whose they are (conntrack -L), set smaller `guest_connections` and "
+                 "`owner_connections`, or a larger net.netfilter.nf_conntrack_max"});
   return absl::OkStatus();
 }
 

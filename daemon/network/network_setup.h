@@ -94,6 +94,7 @@ class NetworkSetup {
     uint32_t mtu = 0;         // bytes
     std::string uplink;       // by which guests get out; empty: there is none
     uint32_t ports_used = 0;  // links on the bridge, whoever put them there
+    ConnectionTable connections;
     std::vector<Condition> conditions;
   };
   // How it stands, among all links of the host. `in_use`: there are leases.
@@ -118,6 +119,7 @@ class NetworkSetup {
   // Of a bridge that stays.
   absl::Status ForgetNeighbours();
   absl::Status ObserveSurroundings(const std::vector<Link>& links, Status* status);
+  absl::Status ObserveConnections(Status* status);
   absl::Status ObserveRunning(const Link* bridge, std::vector<Condition>* conditions);
   BridgeSpec SpecWith(uint32_t mtu) const;
   absl::Status Explain(const absl::Status& cause) const;

@@ -54,6 +54,11 @@ class FakeFirewall final : public Firewall {
     return drops_;
   }
 
+  absl::StatusOr<ConnectionTable> ReadConnections() override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("ReadConnections"));
+    return connections_;
+  }
+
   absl::StatusOr<bool> Remove() override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Remove"));
     bindings_.clear();
@@ -79,6 +84,8 @@ class FakeFirewall final : public Firewall {
   // As if packets had come.
   void SetDrops(std::vector<DropCount> drops) { drops_ = std::move(drops); }
 
+  void SetConnections(const ConnectionTable& connections) { connections_ = connections; }
+
   const GuestBridge& bridge() const { return bridge_; }
   const std::map<int, Binding>& bindings() const { return bindings_; }
 
@@ -97,6 +104,7 @@ class FakeFirewall final : public Firewall {
   bool stands_ = false;
   bool others_changed_ = false;
   std::vector<DropCount> drops_;
+  ConnectionTable connections_;
   bool changed_ = false;  // by somebody else, and nobody has been told
   UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
   GuestBridge bridge_ = {.ifindex = 0, .mac = MacAddress({})};

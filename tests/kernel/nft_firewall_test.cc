@@ -23,7 +23,9 @@ class NftFirewallTest : public ::testing::Test {
     testing::EnterFreshNetworkNamespace();
     firewall_ = NftFirewall::Open({.bridge = LinkName::Parse("svbr0").value(),
                                    .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(),
-                                   .link_group = 100})
+                                   .link_group = 100,
+                                   .guest_connections = 7,
+                                   .owner_connections = std::nullopt})
                     .value();
   }
 
@@ -88,6 +90,7 @@ TEST_F(NftFirewallTest, BindsAndUnbindsAndBothMayBeRepeated) {
                          .zone = 4294967294};
   Binding second = first;
   second.ifindex = 8;
+  second.ip = Ipv4Address(0xac1e0003);
   second.zone = 0;
   EXPECT_FALSE(firewall().Bind(first).ok());  // the rules do not stand
   EXPECT_TRUE(firewall().Unbind(first).ok());
@@ -116,7 +119,7 @@ TEST_F(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
                           "dhcp_server", "foreign_zone", "past_the_bridge", "blocked_destination",
                           "between_guests", "unasked", "host_denied", "foreign_destination",
                           "foreign_receiver", "spoofed_source", "loopback_destination",
-                          "loopback_to_host"));
+                          "loopback_to_host", "guest_connections", "owner_connections"));
   Shell(
       "nft 'add counter inet svnet-svbr0 more { packets 7 bytes 4294967296 }';"
       "nft 'add table ip svnet-svbr0; add counter ip svnet-svbr0 others {}';"
@@ -132,7 +135,8 @@ TEST_F(NftFirewallTest, WhatIsBoundIsWhatIsApplied) {
   const Binding binding = {.ifindex = 4711,
                            .mac = MacAddress({2, 0x29, 0xa3, 0x2f, 0x41, 0xc8}),
                            .ip = Ipv4Address(0xac1e0002),
-                           .zone = 100'000};
+                           .zone = 100'000,
+                           .owner = 100'000};
   ASSERT_TRUE(Apply({binding}).ok());
   const std::string applied = Shell("nft list ruleset");
   ASSERT_TRUE(Apply().ok());

@@ -173,6 +173,12 @@ connections = 300
   EXPECT_THAT(ErrorOf("[limits]\ntaps_per_user = -1"), HasSubstr("is not 0 to"));
   EXPECT_THAT(ErrorOf("[limits]\ntaps_per_user = \"9\""), HasSubstr("must be an integer"));
   EXPECT_THAT(ErrorOf("[limits]\nconnections_per_user = 0"), HasSubstr("is not 1 to"));
+  EXPECT_EQ(FromText("")->guest_connections, 4096u);
+  EXPECT_EQ(FromText("")->owner_connections, std::nullopt);
+  EXPECT_EQ(FromText("[limits]\nowner_connections = \"auto\"")->owner_connections, std::nullopt);
+  EXPECT_EQ(FromText("[limits]\nowner_connections = 0")->owner_connections, 0u);
+  EXPECT_EQ(FromText("", {{"guest_connections", "9"}})->guest_connections, 9u);
+  EXPECT_THAT(ErrorOf("[limits]\nguest_connections = \"auto\""), HasSubstr("must be an integer"));
   EXPECT_THAT(ErrorOf("[limits]\ntaps = 9"), HasSubstr("[limits.users.NAME]"));
   EXPECT_THAT(ErrorOf("[limits.users.carol]\ntaps_per_user = 9"),
               AllOf(StartsWith("svnetd.toml:1: limits.users.carol: "), HasSubstr("is no user")));
@@ -218,14 +224,19 @@ isolation = "all"
 host_access = "deny"
 host_ports = ["udp/53"]
 blocked_destinations = []
+[limits]
+guest_connections = 1
+owner_connections = 2
 )")
                           .value();
   EXPECT_THAT(KeysThatNeedRestart(running, next),
               ElementsAre("socket", "socket_group", "bridge", "subnet", "mtu", "metrics_listen",
-                          "isolation", "host_access", "host_ports", "blocked_destinations"));
+                          "isolation", "host_access", "host_ports", "blocked_destinations",
+                          "guest_connections", "owner_connections"));
   EXPECT_THAT(KeysThatNeedRestart(next, FromText("bridge = \"br-vm\"").value()),
               ElementsAre("socket", "socket_group", "subnet", "mtu", "metrics_listen", "isolation",
-                          "host_access", "host_ports", "blocked_destinations"));
+                          "host_access", "host_ports", "blocked_destinations", "guest_connections",
+                          "owner_connections"));
 }
 
 TEST(ConfigTest, TheCommandLineIsLoaded) {

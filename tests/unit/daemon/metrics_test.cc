@@ -28,13 +28,14 @@ TEST_F(MetricsTest, TheNetworkIsMeasuredWhenSomebodyReads) {
   MustCreate(kBob, "vm2");
   ASSERT_TRUE(manager().RemoveTap(kBob, ByIds("vm2"))->has_value());
   firewall_.SetDrops({{.cause = "foreign_mac", .packets = 3, .bytes = 180}});
+  firewall_.SetConnections({.used = 7, .size = 1000});
   const std::string text = metrics_.Render();
   for (const char* line :
        {"svnet_network_read_success 1", "svnet_leases 1", "svnet_leases_attached 0",
         "svnet_addresses{state=\"used\"} 1", "svnet_addresses{state=\"reaping\"} 1",
         "svnet_addresses{state=\"free\"} 251", "svnet_bridge_up 1", "svnet_bridge_ports_limit 1023",
-        "svnet_dying_taps 1", "svnet_watchers 0",
-        "svnet_dropped_packets_total{cause=\"foreign_mac\"} 3",
+        "svnet_tracked_connections 7", "svnet_tracked_connections_limit 1000", "svnet_dying_taps 1",
+        "svnet_watchers 0", "svnet_dropped_packets_total{cause=\"foreign_mac\"} 3",
         "svnet_dropped_bytes_total{cause=\"foreign_mac\"} 180",
         "svnet_build_info{version=\"" SVNET_VERSION "\"} 1"}) {
     EXPECT_THAT(text, HasSubstr(std::string("\n") + line + "\n"));

@@ -250,6 +250,15 @@ TEST_F(NetworkManagerTest, AStartWithLeasesMakesTheirNetworkWhole) {
   EXPECT_THAT(Conditions(), IsEmpty());
 }
 
+TEST_F(NetworkManagerTest, AConnectionTableThatIsNearlyFullIsSaid) {
+  firewall_.SetConnections({.used = 900, .size = 1000});
+  EXPECT_THAT(Conditions(), IsEmpty());
+  firewall_.SetConnections({.used = 901, .size = 1000});
+  EXPECT_THAT(Conditions(), ElementsAre("CONNECTION_TABLE_NEARLY_FULL"));
+  firewall_.SetConnections({});  // nothing is tracked, and nothing known
+  EXPECT_THAT(Conditions(), IsEmpty());
+}
+
 TEST_F(NetworkManagerTest, AStartThatCannotMakeItWholeServesAllTheSame) {
   const Lease lease = MustCreate(kAlice, "vm1");
   faults_.FailNext("Apply", absl::InternalError("nftables: no"));

@@ -31,9 +31,14 @@ TEST(RulesetTest, IsTheGoldenText) {
       .link_group = 100,
       .host_access = false,
       .host_ports = {{HostPort::Protocol::kUdp, 53}, {HostPort::Protocol::kTcp, 8080}},
-      .blocked_destinations = {Prefix("169.254.0.0/16"), Prefix("10.0.0.0/8")}};
-  const Binding binding = {
-      .ifindex = 7, .mac = Mac("02:00:00:00:00:07"), .ip = Ip("10.1.2.66"), .zone = 4294967294};
+      .blocked_destinations = {Prefix("169.254.0.0/16"), Prefix("10.0.0.0/8")},
+      .guest_connections = 4096,
+      .owner_connections = 32768};
+  const Binding binding = {.ifindex = 7,
+                           .mac = Mac("02:00:00:00:00:07"),
+                           .ip = Ip("10.1.2.66"),
+                           .zone = 4294967294,
+                           .owner = 100'000};
   std::ifstream file(SVNET_GOLDEN_RULESET);
   std::ostringstream golden;
   golden << file.rdbuf();
@@ -43,7 +48,8 @@ TEST(RulesetTest, IsTheGoldenText) {
 TEST(RulesetTest, WithoutOptionsLeavesTheirRulesOut) {
   const std::string ruleset = RenderRuleset(
       {.bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24"), .link_group = 100}, kBridge, {});
-  for (const char* absent : {"@blocked", "set blocked", "host_denied drop", "add element", "$"}) {
+  for (const char* absent :
+       {"@blocked", "set blocked", "host_denied drop", "add element", "ct count", "$"}) {
     EXPECT_THAT(ruleset, Not(HasSubstr(absent)));
   }
 }
@@ -77,7 +83,7 @@ TEST(RulesetTest, HasNoMoreRulesForAThousandGuests) {
 
 TEST(RulesetTest, ElementsAreAsTheKernelHoldsThem) {
   const Binding binding = {
-      .ifindex = 7, .mac = Mac("02:29:a3:2f:41:c8"), .ip = Ip("172.30.0.2"), .zone = 5};
+      .ifindex = 7, .mac = Mac("02:29:a3:2f:41:c8"), .ip = Ip("172.30.0.2"), .zone = 5, .owner = 5};
   const std::string seven("\7\0\0\0", 4), five("\5\0\0\0", 4);
   const std::string mac("\x02\x29\xa3\x2f\x41\xc8\0\0", 8);
   EXPECT_THAT(ElementsOf(binding),
@@ -85,7 +91,11 @@ TEST(RulesetTest, ElementsAreAsTheKernelHoldsThem) {
                           NftElement{.set = "addresses",
                                      .key = seven + mac + std::string("\xac\x1e\0\2", 4)},
                           NftElement{.set = "zone_of", .key = seven, .data = five},
-                          NftElement{.set = "zones", .key = seven + five}));
+                          NftElement{.set = "zones", .key = seven + five},
+                          NftElement{.family = NftElement::Family::kInet,
+                                     .set = "owner_of",
+                                     .key = std::string("\xac\x1e\0\2", 4),
+                                     .data = five}));
 }
 
 TEST(ShortenNftErrorTest, LeavesOutTheCommandsThatItRepeats) {

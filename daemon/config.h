@@ -35,6 +35,7 @@ struct Config {
 
   Isolation isolation = Isolation::kOwner;
   bool host_access = true;
+  LocalAccess local_access = LocalAccess::kAll;
   std::vector<HostPort> host_ports;
   std::vector<Ipv4Prefix> blocked_destinations = {Ipv4Prefix::Parse("169.254.0.0/16").value()};
 

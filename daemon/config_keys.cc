@@ -115,6 +115,13 @@ absl::Status SetHostAccess(Config* config, absl::string_view text, const Account
   return absl::OkStatus();
 }
 
+absl::Status SetLocalAccess(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 2> kWords = {"all", "owner"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->local_access = static_cast<LocalAccess>(word);
+  return absl::OkStatus();
+}
+
 // The items of a list; none of them can hold a comma.
 std::vector<absl::string_view> Items(absl::string_view text) {
   return absl::StrSplit(text, ',', absl::SkipEmpty());
@@ -247,6 +254,8 @@ constexpr std::array kKeys = {
         "Whether guests may open connections to the host (allow)"},
     Key{"", "host_ports", Type::kTexts, SetHostPorts, Differs<&Config::host_ports>, "udp/53,...",
         "Where they may all the same (none)"},
+    Key{"", "local_access", Type::kText, SetLocalAccess, Differs<&Config::local_access>,
+        "all|owner", "Which local users reach guests: all, or root and the owner (all)"},
     Key{"", "blocked_destinations", Type::kTexts, SetBlockedDestinations,
         Differs<&Config::blocked_destinations>, "PREFIX,...",
         "What guests may not reach outside (169.254.0.0/16: a cloud's metadata)"},

@@ -200,7 +200,10 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                             .host_ports = config.host_ports,
                                             .blocked_destinations = config.blocked_destinations,
                                             .guest_connections = config.guest_connections,
-                                            .owner_connections = config.owner_connections}));
+                                            .owner_connections = config.owner_connections,
+                                            .local_access = config.local_access,
+                                            .admin_gids = {config.callers.admin_groups.begin(),
+                                                           config.callers.admin_groups.end()}}));
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<ForeignFirewalls> foreign,
                          HostFirewalls::Open(config.bridge));
   Coexistence coexistence(config.bridge, config.manage_foreign_firewalls, foreign.get(),

@@ -75,6 +75,30 @@ bool SeesForwarded(const FilterChain& chain) {
   return chain.hook == "forward" && ipv4;
 }
 
+namespace {
+
+bool Filters(const FilterChain& chain) {
+  return SeesForwarded(chain) && (chain.drops_by_default || !chain.rules.empty());
+}
+
+}  // namespace
+
+std::optional<std::string> DescribeForwardFilter(const std::vector<FilterChain>& chains,
+                                                 const std::string& bridge) {
+  for (const FilterChain& chain : chains) {
+    const Maker maker = MakerOf(chains, chain, bridge);
+    if (maker == Maker::kOurs || !Filters(chain)) continue;
+    return absl::StrCat(NameOf(maker), " (chain ", chain.name, " of ", TypeOf(chain), ")");
+  }
+  return std::nullopt;
+}
+
+bool IsForwardingFiltered(const std::vector<FilterChain>& chains) {
+  return std::any_of(chains.begin(), chains.end(), [](const FilterChain& chain) {
+    return Filters(chain) && !absl::StartsWith(chain.table, "svnet-");
+  });
+}
+
 std::optional<Stopped> FindStopped(const std::vector<FilterChain>& chains, const FilterChain& base,
                                    const GuestNetwork& network) {
   const std::string uplink = network.uplink.empty() ? "the-uplink" : network.uplink;

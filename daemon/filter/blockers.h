@@ -30,6 +30,13 @@ absl::string_view NameOf(Maker maker);
 // Whether it sees IPv4 packets that the host forwards.
 bool SeesForwarded(const FilterChain& chain);
 
+// Another program's base chain that filters what the host forwards, with rules or by its
+// policy; nullopt: there is none. Another svnetd's counts.
+std::optional<std::string> DescribeForwardFilter(const std::vector<FilterChain>& chains,
+                                                 const std::string& bridge);
+// Whether somebody who is no svnetd filters it.
+bool IsForwardingFiltered(const std::vector<FilterChain>& chains);
+
 // Of what `base` drops of guests' traffic, the first.
 struct Stopped {
   bool is_answer = false;  // of an answer to guests, and not of what they send

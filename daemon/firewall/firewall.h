@@ -34,6 +34,11 @@ struct GuestBridge {
   friend bool operator==(const GuestBridge&, const GuestBridge&) = default;
 };
 
+// What the host forwards between two links of which neither is the network's: whatever it
+// would without svnetd, or nothing. The latter is also the record, for whoever reads it
+// later, that svnetd has turned forwarding on.
+enum class OtherForwarding { kAsItIs, kClosed };
+
 // What the rules have dropped for one cause, since they were last made whole.
 struct DropCount {
   std::string cause;  // of a closed set: the rules' counters (docs/security.md)
@@ -61,7 +66,13 @@ class Firewall {
   // Makes the rules stand, whole, with these bindings and no others, whatever stood of
   // them before: one transaction, in which no packet sees anything but the old rules or
   // the new. An error leaves the old ones.
-  virtual absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) = 0;
+  virtual absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+                             OtherForwarding others) = 0;
+
+  // Whether the rules that stand, perhaps an earlier svnetd's, close other forwarding.
+  virtual absl::StatusOr<OtherForwarding> ReadOtherForwarding() = 0;
+  // Has rules that close it no longer do so, and leaves all else of them as it is.
+  virtual absl::Status OpenOtherForwarding() = 0;
 
   // Opens a port, or closes it at once. One transaction; OK if it is so already. The
   // rules must stand (Unbind: if they do not, then the binding is gone, and that is OK).

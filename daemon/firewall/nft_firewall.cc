@@ -26,8 +26,10 @@ absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec
       std::move(commands), std::move(socket), std::move(counters), std::move(monitor), spec));
 }
 
-absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) {
+absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+                                OtherForwarding others) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.apply"));
+  spec_.others = others;
   const std::optional<RulesetSpec> spec = Resolve();
   SVNET_RETURN_IF_ERROR(Change(RenderRuleset(spec.value_or(spec_), bridge, bindings)));
   // The first rules on a host make the kernel track connections, and say how many.
@@ -42,6 +44,18 @@ std::optional<RulesetSpec> NftFirewall::Resolve() const {
   if (!table.ok()) return std::nullopt;
   spec.owner_connections = std::max(table->size / kOwnerShare, 1u);
   return spec;
+}
+
+absl::StatusOr<OtherForwarding> NftFirewall::ReadOtherForwarding() {
+  SVNET_ASSIGN_OR_RETURN(
+      const bool closes,
+      socket_.HasChain(NftElement::Family::kInet, TableName(spec_.bridge), kForwardOthersChain));
+  return closes ? OtherForwarding::kClosed : OtherForwarding::kAsItIs;
+}
+
+absl::Status NftFirewall::OpenOtherForwarding() {
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.open"));
+  return Change(RenderOpening(spec_.bridge));
 }
 
 absl::Status NftFirewall::Change(const std::string& commands) {
@@ -68,12 +82,13 @@ bool NftFirewall::IsOurs(const NftTransaction& transaction) const {
 
 absl::Status NftFirewall::Bind(const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.bind"));
-  return socket_.Add(TableName(spec_.bridge), ElementsOf(binding));
+  return socket_.Add(TableName(spec_.bridge), ElementsOf(binding, spec_.local_access));
 }
 
 absl::Status NftFirewall::Unbind(const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.unbind"));
-  const absl::Status status = socket_.Delete(TableName(spec_.bridge), ElementsOf(binding));
+  const absl::Status status =
+      socket_.Delete(TableName(spec_.bridge), ElementsOf(binding, spec_.local_access));
   if (status.ok()) return status;
   SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
   return stand ? status : absl::OkStatus();

@@ -23,7 +23,10 @@ class NftFirewall final : public Firewall {
   // Of the network namespace that the calling thread is in now.
   static absl::StatusOr<std::unique_ptr<NftFirewall>> Open(const RulesetSpec& spec);
 
-  absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) override;
+  absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+                     OtherForwarding others) override;
+  absl::StatusOr<OtherForwarding> ReadOtherForwarding() override;
+  absl::Status OpenOtherForwarding() override;
   absl::Status Bind(const Binding& binding) override;
   absl::Status Unbind(const Binding& binding) override;
   absl::StatusOr<bool> Stand() override;

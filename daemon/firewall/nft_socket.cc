@@ -144,6 +144,28 @@ absl::StatusOr<uint32_t> NftSocket::ReadGeneration() {
   return ntohl(answer.generation);
 }
 
+absl::StatusOr<bool> NftSocket::HasChain(NftElement::Family family, const std::string& table,
+                                         const std::string& chain) {
+  const std::string request =
+      Message({.type = kNftables | NFT_MSG_GETCHAIN,
+               .number = ++last_,
+               .family = static_cast<uint8_t>(family)},
+              TextAttribute(NFTA_CHAIN_TABLE, table) + TextAttribute(NFTA_CHAIN_NAME, chain));
+  if (send(socket_.get(), request.data(), request.size(), 0) < 0) return Errno(errno);
+  struct {
+    nlmsghdr header;
+    nlmsgerr result;
+    char others[4096];
+  } answer = {};
+  while (answer.header.nlmsg_seq != last_) {
+    if (recv(socket_.get(), &answer, sizeof(answer), 0) < 0) return Errno(errno);
+  }
+  if (answer.header.nlmsg_type == (kNftables | NFT_MSG_NEWCHAIN)) return true;
+  const int error = answer.header.nlmsg_type == NLMSG_ERROR ? -answer.result.error : EPROTO;
+  if (error == ENOENT) return false;
+  return Errno(error);
+}
+
 absl::Status NftSocket::Add(const std::string& table, const std::vector<NftElement>& elements) {
   return Transact(table, {NFT_MSG_NEWSETELEM}, elements);
 }

@@ -104,6 +104,8 @@ constexpr absl::string_view kInetTable = R"(table inet $table {
   counter loopback_to_host { }
   counter guest_connections { }
   counter owner_connections { }
+  counter other_forwarding { }
+  counter local_denied { }
 
   map owner_of { type ipv4_addr : classid; }
 $blocked_set$connection_sets
@@ -124,7 +126,7 @@ $blocked_rules  }
     ct state established,related accept
     counter name unasked drop comment "nobody outside opens a connection to a guest"
   }
-
+$local_access$forward_others
   chain input {
     type filter hook input priority filter; policy accept;
     iif $bridge goto host_from_guest
@@ -143,6 +145,38 @@ $blocked_rules$host_rules  }
     iif { 0, $bridge } ip saddr $prefix oifname != { "$name", "lo" } masquerade comment "guests, and the host itself, leave with the host's address"
   }
 }
+)";
+
+// Where svnetd itself has turned forwarding on. What two bridges have between them may be
+// bridged: with bridge-nf-call-iptables that comes here, too, and is nobody's to drop.
+constexpr absl::string_view kForwardOthers = R"(
+  chain forward_others {
+    comment "svnetd has turned net.ipv4.ip_forward on, for its guests alone"
+    type filter hook forward priority filter; policy accept;
+    iif $bridge accept
+    oif $bridge accept
+    meta iifkind "bridge" meta oifkind "bridge" accept
+    meta nfproto ipv4 counter name other_forwarding drop
+  }
+)";
+
+// What the host's own processes begin. What the kernel sends by itself has no user, and is
+// an answer, or about one.
+constexpr absl::string_view kLocalAccess = R"(
+  set local_users { type ipv4_addr . uid; }
+
+  chain output {
+    type filter hook output priority filter; policy accept;
+    oif $bridge goto guest_from_host
+  }
+
+  chain guest_from_host {
+    ct state established,related accept
+    meta skuid 0 accept
+$admin_rule    ip daddr . meta skuid @local_users accept
+    meta nfproto ipv4 counter name local_denied drop
+    meta skuid != 0 counter name local_denied drop comment "IPv6, which guests have not"
+  }
 )";
 
 constexpr absl::string_view kArpTable = R"(table arp $table {
@@ -252,6 +286,15 @@ std::string RenderConnectionSets(const RulesetSpec& spec) {
              {"$part ", absl::StrCat(owner / parts, " ")}});
 }
 
+std::string RenderLocalAccess(const RulesetSpec& spec) {
+  if (spec.local_access == LocalAccess::kAll) return "";
+  const std::string admins =
+      spec.admin_gids.empty()
+          ? ""
+          : absl::StrCat("    meta skgid { ", absl::StrJoin(spec.admin_gids, ", "), " } accept\n");
+  return absl::StrReplaceAll(kLocalAccess, {{"$admin_rule", admins}});
+}
+
 std::string RenderHostRules(const RulesetSpec& spec) {
   if (spec.host_access) return "";
   std::string rules =
@@ -265,24 +308,27 @@ std::string RenderHostRules(const RulesetSpec& spec) {
 }
 
 // One command for each set: a command for each element takes nft(8) twice as long.
-std::string RenderElements(const LinkName& bridge, const std::vector<Binding>& bindings) {
+std::string RenderElements(const RulesetSpec& spec, const std::vector<Binding>& bindings) {
   if (bindings.empty()) return "";
-  std::vector<std::string> macs, addresses, zone_of, zones, owner_of;
+  std::vector<std::string> macs, addresses, zone_of, zones, owner_of, local_users;
   for (const Binding& binding : bindings) {
     macs.push_back(absl::StrCat(binding.ifindex, " . ", binding.mac.ToString()));
     addresses.push_back(absl::StrCat(macs.back(), " . ", binding.ip.ToString()));
     zone_of.push_back(absl::StrCat(binding.ifindex, " : ", binding.zone));
     zones.push_back(absl::StrCat(binding.ifindex, " . ", binding.zone));
+    local_users.push_back(absl::StrCat(binding.ip.ToString(), " . ", binding.owner));
     owner_of.push_back(absl::StrFormat("%s : %x:%x", binding.ip.ToString(), binding.owner >> 16,
                                        binding.owner & 0xffff));
   }
   const auto add = [&](absl::string_view set, const std::vector<std::string>& elements,
                        absl::string_view family = "bridge") {
-    return absl::StrCat("add element ", family, " ", TableName(bridge), " ", set, " { ",
+    return absl::StrCat("add element ", family, " ", TableName(spec.bridge), " ", set, " { ",
                         absl::StrJoin(elements, ", "), " }\n");
   };
-  return absl::StrCat(add("macs", macs), add("addresses", addresses), add("zone_of", zone_of),
-                      add("zones", zones), add("owner_of", owner_of, "inet"));
+  return absl::StrCat(
+      add("macs", macs), add("addresses", addresses), add("zone_of", zone_of), add("zones", zones),
+      add("owner_of", owner_of, "inet"),
+      spec.local_access == LocalAccess::kAll ? "" : add("local_users", local_users, "inet"));
 }
 
 // A field of a key, in the machine's byte order.
@@ -301,12 +347,14 @@ const std::vector<std::string>& TableFamilies() {
 
 std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
                           const std::vector<Binding>& bindings) {
-  const std::string tables =
-      absl::StrReplaceAll(absl::StrCat(kBridgeTable, kInetTable, kArpTable),
-                          {{"$blocked_set", RenderBlockedSet(spec.blocked_destinations)},
-                           {"$blocked_rules", RenderBlockedRules(spec.blocked_destinations)},
-                           {"$connection_sets", RenderConnectionSets(spec)},
-                           {"$host_rules", RenderHostRules(spec)}});
+  const std::string tables = absl::StrReplaceAll(
+      absl::StrCat(kBridgeTable, kInetTable, kArpTable),
+      {{"$blocked_set", RenderBlockedSet(spec.blocked_destinations)},
+       {"$blocked_rules", RenderBlockedRules(spec.blocked_destinations)},
+       {"$forward_others", spec.others == OtherForwarding::kClosed ? kForwardOthers : ""},
+       {"$local_access", RenderLocalAccess(spec)},
+       {"$connection_sets", RenderConnectionSets(spec)},
+       {"$host_rules", RenderHostRules(spec)}});
   std::string ruleset = RenderRemoval(spec.bridge);
   absl::StrAppend(
       &ruleset, absl::StrReplaceAll(tables, {{"$table", TableName(spec.bridge)},
@@ -316,7 +364,13 @@ std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
                                              {"$mac", bridge.mac.ToString()},
                                              {"$taps", absl::StrCat("{ ", spec.link_group, ", ",
                                                                     spec.link_group + 1, " }")}}));
-  return ruleset + RenderElements(spec.bridge, bindings);
+  return ruleset + RenderElements(spec, bindings);
+}
+
+std::string RenderOpening(const LinkName& bridge) {
+  const std::string chain =
+      absl::StrCat(" chain inet ", TableName(bridge), " ", kForwardOthersChain, "\n");
+  return absl::StrCat("flush", chain, "delete", chain);
 }
 
 std::string RenderRemoval(const LinkName& bridge) {
@@ -329,19 +383,26 @@ std::string RenderRemoval(const LinkName& bridge) {
   return removal;
 }
 
-std::vector<NftElement> ElementsOf(const Binding& binding) {
+std::vector<NftElement> ElementsOf(const Binding& binding, LocalAccess local_access) {
   const std::string ifindex = HostOrder(static_cast<uint32_t>(binding.ifindex));
   const std::string zone = HostOrder(binding.zone);
   const uint32_t address = htonl(binding.ip.value());
   const std::string mac(binding.mac.octets().begin(), binding.mac.octets().end());
-  return {{.set = "macs", .key = ifindex + mac + std::string(2, '\0')},
-          {.set = "addresses", .key = ifindex + mac + std::string(2, '\0') + HostOrder(address)},
-          {.set = "zone_of", .key = ifindex, .data = zone},
-          {.set = "zones", .key = ifindex + zone},
-          {.family = NftElement::Family::kInet,
-           .set = "owner_of",
-           .key = HostOrder(address),
-           .data = HostOrder(binding.owner)}};
+  std::vector<NftElement> elements = {
+      {.set = "macs", .key = ifindex + mac + std::string(2, '\0')},
+      {.set = "addresses", .key = ifindex + mac + std::string(2, '\0') + HostOrder(address)},
+      {.set = "zone_of", .key = ifindex, .data = zone},
+      {.set = "zones", .key = ifindex + zone},
+      {.family = NftElement::Family::kInet,
+       .set = "owner_of",
+       .key = HostOrder(address),
+       .data = HostOrder(binding.owner)}};
+  if (local_access == LocalAccess::kOwner) {
+    elements.push_back({.family = NftElement::Family::kInet,
+                        .set = "local_users",
+                        .key = HostOrder(address) + HostOrder(binding.owner)});
+  }
+  return elements;
 }
 
 }  // namespace svnet

@@ -24,6 +24,10 @@ struct HostPort {
   friend auto operator<=>(const HostPort&, const HostPort&) = default;
 };
 
+// Which local users reach guests through the host's stack: all, or root, administrators and
+// the lease's owner.
+enum class LocalAccess { kAll, kOwner };
+
 struct RulesetSpec {
   LinkName bridge;
   Ipv4Prefix prefix;
@@ -41,6 +45,9 @@ struct RulesetSpec {
   // in the text, any number.
   uint32_t guest_connections = 0;
   std::optional<uint32_t> owner_connections = 0;
+  OtherForwarding others = OtherForwarding::kAsItIs;
+  LocalAccess local_access = LocalAccess::kAll;
+  std::vector<uint32_t> admin_gids;  // whose processes are administrators' for kOwner
 };
 
 // What svnetd's own tables are called, in each of the families: `svnet-<bridge>`.
@@ -53,10 +60,16 @@ const std::vector<std::string>& TableFamilies();
 std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
                           const std::vector<Binding>& bindings);
 
+// The chain that stands in the table of the family inet if other forwarding is closed.
+inline constexpr char kForwardOthersChain[] = "forward_others";
+
+// Deletes that chain, which must be there.
+std::string RenderOpening(const LinkName& bridge);
+
 // Deletes them, if they are there.
 std::string RenderRemoval(const LinkName& bridge);
 
 // What a binding adds to the sets: the same as RenderRuleset does.
-std::vector<NftElement> ElementsOf(const Binding& binding);
+std::vector<NftElement> ElementsOf(const Binding& binding, LocalAccess local_access);
 
 }  // namespace svnet

@@ -211,6 +211,7 @@ class Kernel {
   // Whether the host forwards IPv4 (net.ipv4.ip_forward).
   virtual absl::StatusOr<bool> IsForwarding() = 0;
   virtual absl::Status EnableForwarding() = 0;
+  virtual absl::Status DisableForwarding() = 0;
 
   // A new TAP. AlreadyExists if there is a link of that name, whatever it is.
   virtual absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) = 0;

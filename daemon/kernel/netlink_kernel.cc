@@ -284,6 +284,11 @@ absl::Status NetlinkKernel::EnableForwarding() {
   return EnableIpv4Forwarding();
 }
 
+absl::Status NetlinkKernel::DisableForwarding() {
+  SVNET_RETURN_IF_ERROR(FaultPoint("forwarding.off"));
+  return DisableIpv4Forwarding();
+}
+
 absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkKernel::OpenNewTap(const TapSpec& spec) {
   return NetlinkTap::Create(socket_, any_socket_, spec);
 }

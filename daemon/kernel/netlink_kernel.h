@@ -29,6 +29,7 @@ class NetlinkKernel final : public Kernel {
   absl::Status RenameLink(Ifindex link, const LinkName& name) override;
   absl::StatusOr<bool> IsForwarding() override;
   absl::Status EnableForwarding() override;
+  absl::Status DisableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;
   absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) override;
   absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> ListStaticMacs(Ifindex bridge) override;

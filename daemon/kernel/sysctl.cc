@@ -43,6 +43,11 @@ absl::Status EnableIpv4Forwarding() {
   return forwarding ? absl::OkStatus() : Write(kIpForward, '1');
 }
 
+absl::Status DisableIpv4Forwarding() {
+  SVNET_ASSIGN_OR_RETURN(const bool forwarding, IsIpv4Forwarding());
+  return forwarding ? Write(kIpForward, '0') : absl::OkStatus();
+}
+
 absl::Status DisableIpv6(const LinkName& link) {
   const absl::Status status =
       Write(absl::StrCat("/proc/sys/net/ipv6/conf/", link.text(), "/disable_ipv6"), '1');

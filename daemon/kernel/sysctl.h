@@ -16,6 +16,9 @@ absl::StatusOr<bool> IsIpv4Forwarding();
 // resets other settings (Documentation/networking/ip-sysctl.rst).
 absl::Status EnableIpv4Forwarding();
 
+// net.ipv4.ip_forward = 0, in the same way.
+absl::Status DisableIpv4Forwarding();
+
 // net.ipv6.conf.<link>.disable_ipv6 = 1. OK where the link has no IPv6.
 absl::Status DisableIpv6(const LinkName& link);
 

@@ -55,6 +55,12 @@ void Coexistence::Serve(const std::string& uplink) {
   if (!knows) SuspectNow();
 }
 
+void Coexistence::SetForwardsForAll(bool for_all) {
+  MutexLock lock(&mutex_);
+  wish_.forwards_for_all = for_all;
+  SuspectNow();
+}
+
 void Coexistence::Suspect() {
   MutexLock lock(&mutex_);
   if (!wish_.serves) return;
@@ -131,6 +137,7 @@ void Coexistence::Work() {
     MutexLock lock(&mutex_);
     not_before_ = end + kPatience * (end - start);
   }
+  if (!report.filter.empty()) on_filter_(report.filter);
   if (!report.repaired.empty()) {
     publish_({.type = TapEvent::Type::kRepaired, .lease = {}, .message = report.repaired});
   }
@@ -162,6 +169,9 @@ CoexistencePlan Coexistence::Plan(const std::vector<FilterChain>& chains, const 
 Coexistence::Report Coexistence::MakeRight(const Wish& wish) {
   Report report;
   absl::StatusOr<std::vector<FilterChain>> chains = Read();
+  if (chains.ok() && wish.serves) {
+    report.filter = DescribeForwardFilter(*chains, wish.network.bridge).value_or("");
+  }
   if (chains.ok()) {
     const CoexistencePlan plan = Plan(*chains, wish);
     failure_ = absl::OkStatus();
@@ -268,6 +278,14 @@ std::vector<Condition> Coexistence::Describe(const std::vector<FilterChain>& cha
                                              const Wish& wish) const {
   std::vector<Condition> conditions;
   if (!wish.serves) return conditions;
+  if (wish.forwards_for_all && !IsForwardingFiltered(chains)) {
+    conditions.push_back(
+        {.type = "FORWARDING_FOR_ALL",
+         .message = "svnetd has turned net.ipv4.ip_forward on, and nobody filters what this host "
+                    "forwards between its other networks",
+         .remedy = "filter it, or, if nobody else needs it: sysctl net.ipv4.ip_forward=0, after "
+                   "which svnetd turns it on for its guests alone"});
+  }
   for (const Blocker& blocker : FindBlockers(chains, wish.network)) {
     conditions.push_back(Describe(blocker, chains, wish));
   }

@@ -36,16 +36,23 @@ class Coexistence {
  public:
   using Clock = std::function<absl::Time()>;             // as MonotonicNow
   using Publish = std::function<void(const TapEvent&)>;  // may take its time
+  using OnFilter = std::function<void(const std::string& whose)>;
 
   // `foreign` must outlive it. `manage`: it may.
   Coexistence(const LinkName& bridge, bool manage, ForeignFirewalls* foreign, Clock clock);
 
   // Set it before there are threads.
   void SetPublish(Publish publish) { publish_ = std::move(publish); }
+  // Is called, with who it is, as often as Work finds that another program filters what the
+  // host forwards.
+  void SetOnFilter(OnFilter on_filter) { on_filter_ = std::move(on_filter); }
 
   void SetManage(bool manage) ABSL_LOCKS_EXCLUDED(mutex_);
   // There is a network, whose guests get out by this link (empty: not known).
   void Serve(const std::string& uplink) ABSL_LOCKS_EXCLUDED(mutex_);
+  // svnetd has turned forwarding on, and its rules do not keep it from others (true), or do:
+  // then who else filters is looked at now.
+  void SetForwardsForAll(bool for_all) ABSL_LOCKS_EXCLUDED(mutex_);
   // Somebody else has changed rules, or may have.
   void Suspect() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -69,6 +76,7 @@ class Coexistence {
   struct Wish {
     bool manage = false;
     bool serves = false;  // there is a network
+    bool forwards_for_all = false;
     GuestNetwork network;
 
     bool Admits() const { return manage && serves; }
@@ -76,6 +84,7 @@ class Coexistence {
   struct Report {
     std::string repaired;
     std::string failed;
+    std::string filter;  // whose; empty: nobody's
   };
 
   // What was to be looked at is looked at now, by who takes it.
@@ -100,6 +109,7 @@ class Coexistence {
 
   const Clock clock_;
   Publish publish_ = [](const TapEvent&) {};
+  OnFilter on_filter_ = [](const std::string&) {};
 
   Mutex acting_ ABSL_ACQUIRED_BEFORE(mutex_);
   ForeignFirewalls* const foreign_ ABSL_PT_GUARDED_BY(acting_);

@@ -167,6 +167,9 @@ void LeaseKeeper::RepairNetwork() {
   if (ensured->bridge.ifindex != bridge) {
     for (const auto& [tap, lease] : leases_.all()) suspects_[lease.ifindex];
   }
+  if (ensured->turned_forwarding_on && coexistence_ != nullptr) {
+    coexistence_->SetForwardsForAll(false);
+  }
   if (ensured->repaired.empty()) return;
   limit_.Note(kNetwork, clock_());
   publish_({.type = TapEvent::Type::kRepaired,

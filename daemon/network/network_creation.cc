@@ -124,7 +124,8 @@ absl::StatusOr<Lease> NetworkManager::MakeTap(const Caller& caller, const LeaseK
   SVNET_RETURN_IF_ERROR(PickMac(request, settings_.bridge_mac).status());
   SVNET_RETURN_IF_ERROR(CheckPorts());
   NetworkSetup& setup = keeper_->setup();
-  SVNET_ASSIGN_OR_RETURN(const NetworkSetup::Ensured network, setup.Ensure(keeper_->leases()));
+  SVNET_ASSIGN_OR_RETURN(const NetworkSetup::Ensured network,
+                         setup.Ensure(keeper_->leases(), NetworkSetup::For::kNewLease));
   absl::Cleanup undo = [&] { setup.Undo(network); };
   for (const Ipv4Address& address : network.bridge.addresses) keeper_->pool().Reserve(address);
   absl::StatusOr<Lease> lease = MakeTapOn(network.bridge, key, request);
@@ -135,6 +136,7 @@ absl::StatusOr<Lease> NetworkManager::MakeTap(const Caller& caller, const LeaseK
   }
   std::move(undo).Cancel();
   Serve();
+  if (network.turned_forwarding_on) NoteForwarding();
   return lease;
 }
 

@@ -69,6 +69,7 @@ absl::Status NetworkManager::Begin() {
     MutexLock lock(&mutex_);
     publish(event);
   });
+  coexistence_->SetOnFilter([this](const std::string& whose) { NoteForwardFilter(whose); });
   if (keeper_->setup().bridge() != 0) Serve();
   return absl::OkStatus();
 }
@@ -87,6 +88,27 @@ void NetworkManager::ReportHealth() {
   if (reported_ == health) return;
   reported_ = health;
   on_health_(health);
+}
+
+void NetworkManager::Note(const std::string& what) {
+  on_event_({.type = TapEvent::Type::kNoted, .lease = std::nullopt, .message = what});
+}
+
+void NetworkManager::NoteForwarding() {
+  Note(
+      "net.ipv4.ip_forward was 0 and is 1 for guests; what is forwarded between other links is "
+      "dropped until another program filters it");
+  if (coexistence_ != nullptr) coexistence_->SetForwardsForAll(false);
+}
+
+// In the thread of those who look at other people's filters.
+void NetworkManager::NoteForwardFilter(const std::string& whose) {
+  MutexLock lock(&mutex_);
+  if (!keeper_->setup().OpenOtherForwarding()) return;
+  Note(absl::StrCat("what is forwarded between other links is no longer dropped: ", whose,
+                    " decides over it now"));
+  coexistence_->SetForwardsForAll(true);
+  CatchUp().IgnoreError();  // if the rules have to be made anew for it
 }
 
 void NetworkManager::Serve() {

@@ -238,6 +238,11 @@ class NetworkManager {
   absl::Status DestroyTaps(const std::set<Ifindex>& taps);
   // Tells Coexistence that the network stands, if it does not know.
   void Serve() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Says in the log what svnetd has changed of what is the whole host's.
+  void Note(const std::string& what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteForwarding() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Another program filters what is forwarded.
+  void NoteForwardFilter(const std::string& whose) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status DestroyAll(const std::vector<Link>& links) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // An exhausted resource that dying TAPs will give back is only passing.
   absl::Status Exhausted(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -106,6 +106,9 @@ absl::StatusOr<CleanupResult> NetworkManager::CleanupAll() {
   result.bridge_removed = released.bridge_removed;
   result.nat_removed = released.nat_removed;
   serves_ = false;
+  if (released.forwarding_off) {
+    Note("net.ipv4.ip_forward is 0 again: svnetd had turned it on, and nobody else needs it");
+  }
   if (coexistence_ == nullptr) return result;
   if (const absl::Status withdrawn = coexistence_->Withdraw(); !withdrawn.ok()) {
     return Explain(

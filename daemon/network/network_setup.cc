@@ -46,12 +46,12 @@ absl::Status NetworkSetup::CheckPrefix() {
                             ": set another `subnet`, or remove that"));
 }
 
-absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::Ensure(const LeaseTable& leases) {
+absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::Ensure(const LeaseTable& leases, For whom) {
   // Without leases the MTU may be another by now.
   if (!IsSuspect() && leases.size() > 0) {
     return Ensured{.bridge = *standing_, .in_use = true, .repaired = {}};
   }
-  absl::StatusOr<Ensured> ensured = MakeStand(leases);
+  absl::StatusOr<Ensured> ensured = MakeStand(leases, whom);
   if (!ensured.ok()) return Explain(ensured.status());
   standing_ = ensured->bridge;
   bridge_stands_ = true;
@@ -61,24 +61,27 @@ absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::Ensure(const LeaseTable& lea
   return ensured;
 }
 
-absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::MakeStand(const LeaseTable& leases) {
+absl::StatusOr<NetworkSetup::Ensured> NetworkSetup::MakeStand(const LeaseTable& leases, For whom) {
   const bool in_use = leases.size() > 0;
-  SVNET_ASSIGN_OR_RETURN(const bool was_renamed, EnsureName());
+  Before before = {.renamed = false, .rules_stood = rules_stand_};
+  SVNET_ASSIGN_OR_RETURN(before.renamed, EnsureName());
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
   if (!link.has_value()) SVNET_RETURN_IF_ERROR(CheckPrefix());
   SVNET_ASSIGN_OR_RETURN(const uint32_t mtu, PlanMtu(link, in_use));
   SVNET_ASSIGN_OR_RETURN(Bridge bridge, kernel_->EnsureBridge(SpecWith(mtu)));
   Ensured ensured = {.bridge = std::move(bridge), .in_use = in_use, .repaired = {}};
   if (ensured.bridge.made || ensured.bridge.brought_up) neighbours_stand_ = false;
-  if (ensured.bridge.made || IsAnother(ensured.bridge)) rules_stand_ = false;
+  if (ensured.bridge.made || IsAnother(ensured.bridge)) before.rules_stood = rules_stand_ = false;
   absl::Cleanup undo = [&] { Undo(ensured); };
-  SVNET_ASSIGN_OR_RETURN(const bool forwarding_was_off, EnsureForwarding());
+  SVNET_ASSIGN_OR_RETURN(const bool turn_on, PlanForwarding(in_use || whom == For::kNewLease));
   SVNET_RETURN_IF_ERROR(EnsureRules(leases, &ensured));
+  if (turn_on) SVNET_RETURN_IF_ERROR(kernel_->EnableForwarding());
+  ensured.turned_forwarding_on = turn_on;
   if (!neighbours_stand_) {
     SVNET_RETURN_IF_ERROR(EnsureNeighbours(ensured.bridge.ifindex, leases));
   }
   std::move(undo).Cancel();
-  Describe(was_renamed, forwarding_was_off, &ensured);
+  Describe(before, &ensured);
   return ensured;
 }
 
@@ -108,31 +111,45 @@ absl::StatusOr<bool> NetworkSetup::EnsureName() {
   return true;
 }
 
-void NetworkSetup::Describe(bool was_renamed, bool forwarding_was_off, Ensured* ensured) {
+void NetworkSetup::Describe(const Before& before, Ensured* ensured) {
   std::vector<absl::string_view> repaired;
   const Bridge& bridge = ensured->bridge;
-  if (was_renamed) repaired.push_back("the bridge had another name");
+  if (before.renamed) repaired.push_back("the bridge had another name");
   if (bridge.made) repaired.push_back("the bridge was gone");
   if (bridge.brought_up && !bridge.made) repaired.push_back("the bridge was down");
   if (bridge.given_address && !bridge.made) repaired.push_back("the bridge had lost its address");
   if (bridge.given_mtu) repaired.push_back("the bridge had another MTU");
   std::vector<absl::string_view>& things = ensured->repaired_things;
   if (!repaired.empty()) things.push_back("bridge");
-  if (forwarding_was_off) {
+  if (ensured->turned_forwarding_on) {
     repaired.push_back("net.ipv4.ip_forward was 0");
     things.push_back("forwarding");
   }
-  if (ensured->applied_rules && !bridge.made) {
+  if (ensured->applied_rules && !bridge.made && !before.rules_stood) {
     repaired.push_back("the nftables rules were changed");
     things.push_back("rules");
   }
   ensured->repaired = absl::StrJoin(repaired, ", ");
 }
 
-absl::StatusOr<bool> NetworkSetup::EnsureForwarding() {
+absl::StatusOr<bool> NetworkSetup::PlanForwarding(bool needed) {
+  if (!others_.has_value()) {
+    SVNET_ASSIGN_OR_RETURN(others_, firewall_->ReadOtherForwarding());
+  }
+  if (!needed) return false;
   SVNET_ASSIGN_OR_RETURN(const bool forwarding, kernel_->IsForwarding());
-  if (!forwarding) SVNET_RETURN_IF_ERROR(kernel_->EnableForwarding());
-  return !forwarding;
+  if (forwarding) return false;
+  if (others_ != OtherForwarding::kClosed) rules_stand_ = false;
+  others_ = OtherForwarding::kClosed;
+  return true;
+}
+
+bool NetworkSetup::OpenOtherForwarding() {
+  if (others_ != OtherForwarding::kClosed) return false;
+  others_ = OtherForwarding::kAsItIs;
+  // Those that do not stand are made without it.
+  if (!firewall_->OpenOtherForwarding().ok()) SuspectRules();
+  return true;
 }
 
 // While there are leases a live network's MTU does not change under its guests.
@@ -151,7 +168,8 @@ absl::Status NetworkSetup::EnsureRules(const LeaseTable& leases, Ensured* ensure
     bindings.push_back(BindingOf(lease, settings_.isolation));
   }
   SVNET_RETURN_IF_ERROR(
-      firewall_->Apply({.ifindex = ensured->bridge.ifindex, .mac = ensured->bridge.mac}, bindings));
+      firewall_->Apply({.ifindex = ensured->bridge.ifindex, .mac = ensured->bridge.mac}, bindings,
+                       others_.value_or(OtherForwarding::kAsItIs)));
   ensured->applied_rules = true;
   return absl::OkStatus();
 }
@@ -214,6 +232,9 @@ void NetworkSetup::Undo(const Ensured& ensured) {
   if (ensured.in_use) return;
   if (!ensured.applied_rules && !ensured.bridge.changed()) return;
   SuspectAll();
+  // First: the rules that are removed next keep it from others.
+  if (ensured.turned_forwarding_on) kernel_->DisableForwarding().IgnoreError();
+  if (ensured.applied_rules) others_ = OtherForwarding::kAsItIs;
   if (ensured.applied_rules) firewall_->Remove().IgnoreError();
   if (ensured.bridge.changed()) kernel_->ReleaseBridge(SpecWith(0)).IgnoreError();
 }
@@ -222,13 +243,23 @@ absl::StatusOr<NetworkSetup::Released> NetworkSetup::Release() {
   SuspectAll();
   standing_.reset();
   mtu_in_use_.reset();
-  // The rules first: a bridge without them is what the next start takes for its own.
+  // Forwarding first: without the rules it would be everybody's.
+  const absl::StatusOr<OtherForwarding> others = firewall_->ReadOtherForwarding();
+  if (!others.ok()) return Explain(others.status());
+  const bool closed = *others == OtherForwarding::kClosed;
+  if (closed) {
+    const absl::Status off = kernel_->DisableForwarding();
+    if (!off.ok()) return Explain(off);
+  }
+  // The rules next: a bridge without them is what the next start takes for its own.
   const absl::StatusOr<bool> nat_removed = firewall_->Remove();
   if (!nat_removed.ok()) return Explain(nat_removed.status());
+  others_ = OtherForwarding::kAsItIs;
   const absl::StatusOr<bool> bridge_removed = kernel_->ReleaseBridge(SpecWith(0));
   if (!bridge_removed.ok()) return Explain(bridge_removed.status());
   if (!*bridge_removed) SVNET_RETURN_IF_ERROR(ForgetNeighbours());
-  return Released{.bridge_removed = *bridge_removed, .nat_removed = *nat_removed};
+  return Released{
+      .bridge_removed = *bridge_removed, .nat_removed = *nat_removed, .forwarding_off = closed};
 }
 
 absl::Status NetworkSetup::ForgetNeighbours() {

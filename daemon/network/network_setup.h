@@ -41,15 +41,23 @@ class NetworkSetup {
     Bridge bridge;
     bool applied_rules = false;  // and they did not stand before
     bool in_use = false;
+    // Forwarding was off and is on, for guests alone.
+    bool turned_forwarding_on = false;
     // What was not as it should be and now is, for people; empty: nothing.
     std::string repaired;
     // The same, as TapEvent has it.
     std::vector<absl::string_view> repaired_things;
   };
+  enum class For { kLeases, kNewLease };
   // Makes it all stand, and every lease guarded; costs nothing if it does. While there
-  // are leases the MTU of a bridge that stands is kept. An error leaves nothing that was
-  // not there before, but for forwarding and for what leases need.
-  absl::StatusOr<Ensured> Ensure(const LeaseTable& leases);
+  // are leases the MTU of a bridge that stands is kept. Forwarding is turned on only for
+  // leases, or a new one. An error leaves nothing that was not there before, but for what
+  // leases need.
+  absl::StatusOr<Ensured> Ensure(const LeaseTable& leases, For whom = For::kLeases);
+
+  // Another program filters what is forwarded: its rules decide from now on what is
+  // forwarded between other links. False if they have before.
+  bool OpenOtherForwarding();
 
   // The link by which guests get out; empty: there is none, or it cannot be read.
   std::string FindUplink();
@@ -58,8 +66,7 @@ class NetworkSetup {
   // guest had in them that never came to be.
   absl::StatusOr<bool> WasLeft();
 
-  // Takes back what that call of Ensure did, but for forwarding and for what leases
-  // need.
+  // Takes back what that call of Ensure did, but for what leases need.
   void Undo(const Ensured& ensured);
 
   // The kernel has said that something may be amiss: the next Ensure looks.
@@ -85,8 +92,10 @@ class NetworkSetup {
   struct Released {
     bool bridge_removed = false;
     bool nat_removed = false;
+    bool forwarding_off = false;
   };
-  // Takes it all away, but for forwarding and for a bridge that svnetd did not make.
+  // Takes it all away, but for a bridge that svnetd did not make, and for forwarding, unless
+  // the rules say that svnetd has turned that on.
   absl::StatusOr<Released> Release();
 
   struct Status {
@@ -102,13 +111,19 @@ class NetworkSetup {
 
  private:
   // Says in `ensured` what EnsureBridge and the rest did, where leases needed it.
-  static void Describe(bool was_renamed, bool forwarding_was_off, Ensured* ensured);
+  struct Before {
+    bool renamed = false;
+    bool rules_stood = false;
+  };
+  static void Describe(const Before& before, Ensured* ensured);
   // Than the one that the rules were made for.
   bool IsAnother(const Bridge& bridge) const;
-  absl::StatusOr<bool> EnsureForwarding();
+  // Whether forwarding is to be turned on: then the rules that are made next close other
+  // forwarding before it is.
+  absl::StatusOr<bool> PlanForwarding(bool needed);
   // True if our bridge had another name.
   absl::StatusOr<bool> EnsureName();
-  absl::StatusOr<Ensured> MakeStand(const LeaseTable& leases);
+  absl::StatusOr<Ensured> MakeStand(const LeaseTable& leases, For whom);
   absl::StatusOr<Status> ObserveAll(const std::vector<Link>& links, bool in_use);
   absl::StatusOr<uint32_t> PlanMtu(const std::optional<Link>& bridge, bool in_use);
   absl::Status EnsureRules(const LeaseTable& leases, Ensured* ensured);
@@ -133,6 +148,8 @@ class NetworkSetup {
   bool bridge_stands_ = false;
   bool rules_stand_ = false;
   bool neighbours_stand_ = false;
+  // What the rules do, or will when they are made; nullopt: not read yet.
+  std::optional<OtherForwarding> others_;
   // Of the bridge, while there are leases.
   std::optional<uint32_t> mtu_in_use_;
 };

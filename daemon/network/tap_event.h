@@ -18,6 +18,7 @@ struct TapEvent {
     kAttached,
     kDetached,
     kRepaired,
+    kNoted,   // svnetd has changed what is the whole host's; only the log is told
     kFailed,  // svnetd could not do what it should; only the log is told
   };
 

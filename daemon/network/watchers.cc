@@ -71,7 +71,7 @@ absl::StatusOr<std::shared_ptr<Watch>> Watchers::Add(const Caller& caller,
 }
 
 void Watchers::Publish(const TapEvent& event) {
-  if (event.type == TapEvent::Type::kFailed) return;
+  if (event.type == TapEvent::Type::kFailed || event.type == TapEvent::Type::kNoted) return;
   for (const std::shared_ptr<Watch>& watch : watches_) {
     if (watch->MaySee(event)) watch->Push(event);
   }

@@ -93,6 +93,7 @@ v1::TapEventType ToProto(TapEvent::Type type) {
       return v1::TAP_EVENT_TYPE_DETACHED;
     case TapEvent::Type::kRepaired:
       return v1::TAP_EVENT_TYPE_REPAIRED;
+    case TapEvent::Type::kNoted:
     case TapEvent::Type::kFailed:
       break;  // never published
   }

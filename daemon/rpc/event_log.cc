@@ -20,6 +20,8 @@ std::string What(TapEvent::Type type) {
       return "Attached";
     case TapEvent::Type::kDetached:
       return "Detached";
+    case TapEvent::Type::kNoted:
+      return "Noted";
     case TapEvent::Type::kFailed:
       return "Failed";
   }

@@ -119,7 +119,7 @@ BENCHMARK(Ruleset)->Arg(0)->Arg(1000);
 void Elements(benchmark::State& state) {
   const Binding binding = {
       .ifindex = 7, .mac = Mac("02:00:00:00:00:07"), .ip = Ip("10.0.0.2"), .zone = 1000};
-  for (auto _ : state) benchmark::DoNotOptimize(ElementsOf(binding));
+  for (auto _ : state) benchmark::DoNotOptimize(ElementsOf(binding, LocalAccess::kAll));
 }
 BENCHMARK(Elements);
 

@@ -21,12 +21,28 @@ class FakeFirewall final : public Firewall {
   // `faults` must outlive it.
   explicit FakeFirewall(Faults* faults) : faults_(faults) {}
 
-  absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings) override {
+  absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+                     OtherForwarding others) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Apply"));
+    others_ = others;
     stands_ = true;
     bridge_ = bridge;
     bindings_.clear();
     for (const Binding& binding : bindings) bindings_.emplace(binding.ifindex, binding);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<OtherForwarding> ReadOtherForwarding() override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("ReadOtherForwarding"));
+    return stands_ ? others_ : OtherForwarding::kAsItIs;
+  }
+
+  absl::Status OpenOtherForwarding() override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("OpenOtherForwarding"));
+    if (!stands_ || others_ == OtherForwarding::kAsItIs) {
+      return absl::InternalError("nftables: No such file or directory");
+    }
+    others_ = OtherForwarding::kAsItIs;
     return absl::OkStatus();
   }
 
@@ -92,6 +108,7 @@ class FakeFirewall final : public Firewall {
   std::string Dump() const {
     if (!stands_) return "no rules\n";
     std::string text = absl::StrCat("rules for ", bridge_.mac.ToString(), "\n");
+    if (others_ == OtherForwarding::kClosed) text += "for its guests alone\n";
     for (const auto& [ifindex, binding] : bindings_) {
       absl::StrAppend(&text, "binding ", ifindex, " ", binding.mac.ToString(), " ",
                       binding.ip.ToString(), " zone ", binding.zone, "\n");
@@ -102,6 +119,7 @@ class FakeFirewall final : public Firewall {
  private:
   Faults* const faults_;
   bool stands_ = false;
+  OtherForwarding others_ = OtherForwarding::kAsItIs;
   bool others_changed_ = false;
   std::vector<DropCount> drops_;
   ConnectionTable connections_;

@@ -156,6 +156,12 @@ absl::Status FakeKernel::EnableForwarding() {
   return absl::OkStatus();
 }
 
+absl::Status FakeKernel::DisableForwarding() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("DisableForwarding"));
+  forwarding_ = false;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<OpenTap>> FakeKernel::OpenNewTap(const TapSpec& spec) {
   SVNET_RETURN_IF_ERROR(faults_->Check("OpenNewTap"));
   if (LinkOf(spec.name.text()) != nullptr) return absl::AlreadyExistsError(spec.name.text());

@@ -25,12 +25,15 @@ class NftFirewallTest : public ::testing::Test {
                                    .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(),
                                    .link_group = 100,
                                    .guest_connections = 7,
-                                   .owner_connections = std::nullopt})
+                                   .owner_connections = std::nullopt,
+                                   .local_access = LocalAccess::kOwner,
+                                   .admin_gids = {27}})
                     .value();
   }
 
   absl::Status Apply(const std::vector<Binding>& bindings = {}) {
-    return firewall().Apply({.ifindex = 1, .mac = MacAddress({0xc2, 0, 0, 0, 0, 1})}, bindings);
+    return firewall().Apply({.ifindex = 1, .mac = MacAddress({0xc2, 0, 0, 0, 0, 1})}, bindings,
+                            OtherForwarding::kAsItIs);
   }
 
   NftFirewall& firewall() { return *firewall_; }
@@ -114,12 +117,13 @@ TEST_F(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
     causes.push_back(drops.cause);
     EXPECT_EQ(drops.packets, 0u);
   }
-  EXPECT_THAT(causes, ::testing::UnorderedElementsAre(
-                          "foreign_mac", "foreign_protocol", "foreign_arp", "foreign_address",
-                          "dhcp_server", "foreign_zone", "past_the_bridge", "blocked_destination",
-                          "between_guests", "unasked", "host_denied", "foreign_destination",
-                          "foreign_receiver", "spoofed_source", "loopback_destination",
-                          "loopback_to_host", "guest_connections", "owner_connections"));
+  EXPECT_THAT(causes,
+              ::testing::UnorderedElementsAre(
+                  "foreign_mac", "foreign_protocol", "foreign_arp", "foreign_address",
+                  "dhcp_server", "foreign_zone", "past_the_bridge", "blocked_destination",
+                  "between_guests", "unasked", "host_denied", "foreign_destination",
+                  "foreign_receiver", "spoofed_source", "loopback_destination", "loopback_to_host",
+                  "guest_connections", "other_forwarding", "local_denied", "owner_connections"));
   Shell(
       "nft 'add counter inet svnet-svbr0 more { packets 7 bytes 4294967296 }';"
       "nft 'add table ip svnet-svbr0; add counter ip svnet-svbr0 others {}';"
@@ -128,6 +132,25 @@ TEST_F(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
   EXPECT_EQ(drops.size(), causes.size() + 1);
   EXPECT_THAT(drops, ::testing::Contains(
                          DropCount{.cause = "more", .packets = 7, .bytes = uint64_t{1} << 32}));
+}
+
+// It is known to whoever comes later, and can be taken away alone.
+TEST_F(NftFirewallTest, OpensOtherForwardingAndLeavesTheRest) {
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kAsItIs);
+  ASSERT_TRUE(Apply().ok());
+  const std::string open = Shell("nft list ruleset");
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kAsItIs);
+  ASSERT_TRUE(firewall()
+                  .Apply({.ifindex = 1, .mac = MacAddress({0xc2, 0, 0, 0, 0, 1})}, {},
+                         OtherForwarding::kClosed)
+                  .ok());
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kClosed);
+  EXPECT_NE(Shell("nft list ruleset"), open);
+  ASSERT_TRUE(firewall().OpenOtherForwarding().ok());
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kAsItIs);
+  EXPECT_EQ(Shell("nft list ruleset"), open);
+  EXPECT_FALSE(*firewall().WereChanged());
+  EXPECT_FALSE(firewall().OpenOtherForwarding().ok());  // there is none
 }
 
 // The elements that are added to the rules are those that they would be made with.

@@ -483,6 +483,7 @@ TEST_F(CoexistenceTest, WithoutAPlaceNothingIsAdded) {
 }
 
 TEST_F(CoexistenceTest, AWholeRulesetThatIsFlushedNeedsNothing) {
+  Shell("sysctl -qw net.ipv4.ip_forward=1");  // as Docker does
   Shell(Docker28("iptables-nft"));
   Daemon svnetd = Start({}, kManage);
   Client root(svnetd.socket(), kRoot);

@@ -2,6 +2,8 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
@@ -168,9 +170,10 @@ TEST_F(ConnectionsTest, TheNextGuestOfAnAddressHasItsWholeShare) {
     EXPECT_TRUE(alice().MustRemove("svvm1eth0"));
   }
   const TapGuest again(alice().MustCreate("vm2"));
-  const int before = Tracked();
+  const auto end = absl::Now() + absl::Seconds(5);
+  while (Tracked() == 0 && absl::Now() < end) Open(again, 0, 1);  // the other's rest is over
   Open(again, 0, kGuestShare);
-  EXPECT_EQ(Tracked(), before + kGuestShare);
+  EXPECT_EQ(Tracked(), kGuestShare);
 }
 
 TEST_F(ConnectionsTest, WithoutLimitsThereIsNone) {

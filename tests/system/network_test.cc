@@ -29,8 +29,11 @@ class NetworkTest : public SystemTest {
   }
 };
 
+std::string Forwarding() { return Shell("cat /proc/sys/net/ipv4/ip_forward"); }
+
 TEST_F(NetworkTest, CleanupOfTheNetworkLeavesWhatWasThereBefore) {
   Furnish();
+  Shell("sysctl -qw net.ipv4.ip_forward=0");
   const std::string before = NetworkPicture();
   Daemon svnetd = Start();
   EXPECT_EQ(NetworkPicture(), before);
@@ -38,11 +41,13 @@ TEST_F(NetworkTest, CleanupOfTheNetworkLeavesWhatWasThereBefore) {
   Client root(svnetd.socket(), 0);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(alice.MustCreate(absl::StrCat("vm", i)).mtu(), 1400u);
   EXPECT_NE(NetworkPicture(), before);
+  EXPECT_EQ(Forwarding(), "1\n");
   const v1::CleanupResponse done = root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK);
   EXPECT_EQ(done.taps_removed(), 5u);
   EXPECT_TRUE(done.bridge_removed());
   EXPECT_TRUE(done.nat_removed());
   EXPECT_EQ(NetworkPicture(), before);
+  EXPECT_EQ(Forwarding(), "0\n");
   const v1::CleanupResponse again = root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK);
   EXPECT_EQ(again.taps_removed(), 0u);
   EXPECT_FALSE(again.bridge_removed());

@@ -401,6 +401,41 @@ TEST_F(ManagedCoexistenceTest, FollowsTheNetwork) {
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
 }
 
+// Once another program filters what is forwarded, that decides; and who comes after it has
+// gone is told.
+TEST_F(ManagedCoexistenceTest, OtherForwardingIsClosedUntilAnotherProgramFilters) {
+  foreign_.chains.clear();
+  ASSERT_TRUE(Create().ok());
+  LetWork();
+  EXPECT_EQ(*firewall_.ReadOtherForwarding(), OtherForwarding::kClosed);
+  foreign_.chains = {{.family = "ip", .table = "filter", .name = "FORWARD", .hook = "forward"}};
+  coexistence_.Suspect();
+  LetWork();  // it is empty, and lets everything through
+  EXPECT_EQ(*firewall_.ReadOtherForwarding(), OtherForwarding::kClosed);
+  foreign_.chains = Docker();
+  coexistence_.Suspect();
+  LetWork();
+  EXPECT_EQ(*firewall_.ReadOtherForwarding(), OtherForwarding::kAsItIs);
+  LetWork();
+  EXPECT_THAT(ConditionsText(), Not(HasSubstr("FORWARDING_FOR_ALL")));
+  foreign_.chains.clear();
+  coexistence_.Suspect();
+  EXPECT_THAT(ConditionsText(), HasSubstr("nobody filters"));
+  ASSERT_TRUE(kernel_.IsForwarding().value());
+  ASSERT_TRUE(manager_->Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  EXPECT_TRUE(kernel_.IsForwarding().value());  // the record has gone with the chain
+}
+
+TEST_F(ManagedCoexistenceTest, AChainThatCannotBeTakenAwayGoesWithTheRules) {
+  foreign_.chains.clear();
+  ASSERT_TRUE(Create().ok());
+  foreign_.chains = Docker();
+  coexistence_.Suspect();
+  faults_.FailNext("OpenOtherForwarding", absl::InternalError("no"));
+  LetWork();
+  EXPECT_EQ(*firewall_.ReadOtherForwarding(), OtherForwarding::kAsItIs);
+}
+
 TEST_F(ManagedCoexistenceTest, ACleanupThatCannotWithdrawSaysSo) {
   ASSERT_TRUE(Create().ok());
   LetWork();

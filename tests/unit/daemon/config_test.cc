@@ -223,6 +223,7 @@ metrics_listen = "127.0.0.1:9464"
 isolation = "all"
 host_access = "deny"
 host_ports = ["udp/53"]
+local_access = "owner"
 blocked_destinations = []
 [limits]
 guest_connections = 1
@@ -231,12 +232,12 @@ owner_connections = 2
                           .value();
   EXPECT_THAT(KeysThatNeedRestart(running, next),
               ElementsAre("socket", "socket_group", "bridge", "subnet", "mtu", "metrics_listen",
-                          "isolation", "host_access", "host_ports", "blocked_destinations",
-                          "guest_connections", "owner_connections"));
+                          "isolation", "host_access", "host_ports", "local_access",
+                          "blocked_destinations", "guest_connections", "owner_connections"));
   EXPECT_THAT(KeysThatNeedRestart(next, FromText("bridge = \"br-vm\"").value()),
               ElementsAre("socket", "socket_group", "subnet", "mtu", "metrics_listen", "isolation",
-                          "host_access", "host_ports", "blocked_destinations", "guest_connections",
-                          "owner_connections"));
+                          "host_access", "host_ports", "local_access", "blocked_destinations",
+                          "guest_connections", "owner_connections"));
 }
 
 TEST(ConfigTest, TheCommandLineIsLoaded) {

@@ -46,7 +46,11 @@ class NetworkManagerTest : public ::testing::Test {
                     .firewall = &firewall_,
                     .clock = [this] { return now_; },
                     .wall_clock = [] { return absl::FromUnixSeconds(1800000000); },
-                    .on_event = [this](const TapEvent& event) { log_.push_back(event.message); },
+                    .on_event =
+                        [this](const TapEvent& event) {
+                          const bool noted = event.type == TapEvent::Type::kNoted;
+                          (noted ? noted_ : log_).push_back(event.message);
+                        },
                     .on_health = on_health_});
     if (manager.ok()) manager_ = *std::move(manager);
     return manager.status();
@@ -94,7 +98,8 @@ class NetworkManagerTest : public ::testing::Test {
   testing::FakeReaper reaper_{&kernel_, &faults_};
   testing::FakeFirewall firewall_{&faults_};
   absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
-  std::vector<std::string> log_;  // what it did unasked
+  std::vector<std::string> log_;    // what it did unasked
+  std::vector<std::string> noted_;  // what it did to the whole host
   std::function<void(const NetworkHealth&)> on_health_ = [](const NetworkHealth&) {};
   std::unique_ptr<NetworkManager> manager_;
 };

@@ -47,6 +47,7 @@ TEST_F(NetworkManagerTest, TheFirstTapMakesTheNetwork) {
           "neighbour 172.30.0.2 02:29:a3:2f:41:c8 dev svbr0\n"
           "route 0.0.0.0/0 dev eth0\n"
           "rules for c2:00:00:00:00:01\n"
+          "for its guests alone\n"
           "binding 3 02:29:a3:2f:41:c8 172.30.0.2 zone 1000\n");
 }
 
@@ -248,6 +249,47 @@ TEST_F(NetworkManagerTest, AStartWithLeasesMakesTheirNetworkWhole) {
   EXPECT_THAT(Conditions(), ElementsAre("BRIDGE_DOWN", "FORWARDING_OFF", "NAT_MISSING"));
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(Conditions(), IsEmpty());
+}
+
+TEST_F(NetworkManagerTest, ForwardingIsTurnedOnWithTheFirstLeaseAndOffWithTheNetwork) {
+  EXPECT_FALSE(*kernel_.IsForwarding());
+  MustCreate(kAlice, "vm1");
+  EXPECT_TRUE(*kernel_.IsForwarding());
+  EXPECT_THAT(firewall_.Dump(), HasSubstr("for its guests alone"));
+  EXPECT_THAT(noted_, ElementsAre(HasSubstr("ip_forward was 0 and is 1")));
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(firewall_.Dump(), HasSubstr("for its guests alone"));
+  ASSERT_TRUE(manager().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  EXPECT_FALSE(*kernel_.IsForwarding());
+  EXPECT_THAT(noted_.back(), HasSubstr("ip_forward is 0 again"));
+}
+
+// A network that an earlier svnetd left without leases is no reason for it.
+TEST_F(NetworkManagerTest, AStartWithoutLeasesTurnsNoForwardingOn) {
+  MustCreate(kAlice, "vm1");
+  MustRemove(kAlice, ByIds("vm1"));
+  kernel_.TurnForwardingOff();
+  ASSERT_TRUE(Start().ok());
+  EXPECT_FALSE(*kernel_.IsForwarding());
+  MustCreate(kAlice, "vm2");
+  EXPECT_TRUE(*kernel_.IsForwarding());
+}
+
+TEST_F(NetworkManagerTest, ForwardingThatWasOnIsNobodysToClose) {
+  ASSERT_TRUE(kernel_.EnableForwarding().ok());
+  MustCreate(kAlice, "vm1");
+  EXPECT_THAT(firewall_.Dump(), Not(HasSubstr("for its guests alone")));
+  EXPECT_THAT(noted_, IsEmpty());
+  ASSERT_TRUE(manager().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  EXPECT_TRUE(*kernel_.IsForwarding());
+}
+
+TEST_F(NetworkManagerTest, ARefusedFirstLeaseLeavesForwardingOff) {
+  for (const char* operation : {"EnableForwarding", "OpenNewTap", "Persist", "SetNeighbour"}) {
+    faults_.FailNext(operation, absl::InternalError("no"));
+    EXPECT_FALSE(Create(kAlice, "vm1").ok()) << operation;
+    EXPECT_FALSE(*kernel_.IsForwarding()) << operation;
+  }
 }
 
 TEST_F(NetworkManagerTest, AConnectionTableThatIsNearlyFullIsSaid) {

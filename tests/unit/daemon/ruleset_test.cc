@@ -33,7 +33,10 @@ TEST(RulesetTest, IsTheGoldenText) {
       .host_ports = {{HostPort::Protocol::kUdp, 53}, {HostPort::Protocol::kTcp, 8080}},
       .blocked_destinations = {Prefix("169.254.0.0/16"), Prefix("10.0.0.0/8")},
       .guest_connections = 4096,
-      .owner_connections = 32768};
+      .owner_connections = 32768,
+      .others = OtherForwarding::kClosed,
+      .local_access = LocalAccess::kOwner,
+      .admin_gids = {27, 100}};
   const Binding binding = {.ifindex = 7,
                            .mac = Mac("02:00:00:00:00:07"),
                            .ip = Ip("10.1.2.66"),
@@ -48,8 +51,8 @@ TEST(RulesetTest, IsTheGoldenText) {
 TEST(RulesetTest, WithoutOptionsLeavesTheirRulesOut) {
   const std::string ruleset = RenderRuleset(
       {.bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24"), .link_group = 100}, kBridge, {});
-  for (const char* absent :
-       {"@blocked", "set blocked", "host_denied drop", "add element", "ct count", "$"}) {
+  for (const char* absent : {"@blocked", "set blocked", "host_denied drop", "add element",
+                             "ct count", "forward_others", "$"}) {
     EXPECT_THAT(ruleset, Not(HasSubstr(absent)));
   }
 }
@@ -86,7 +89,7 @@ TEST(RulesetTest, ElementsAreAsTheKernelHoldsThem) {
       .ifindex = 7, .mac = Mac("02:29:a3:2f:41:c8"), .ip = Ip("172.30.0.2"), .zone = 5, .owner = 5};
   const std::string seven("\7\0\0\0", 4), five("\5\0\0\0", 4);
   const std::string mac("\x02\x29\xa3\x2f\x41\xc8\0\0", 8);
-  EXPECT_THAT(ElementsOf(binding),
+  EXPECT_THAT(ElementsOf(binding, LocalAccess::kOwner),
               ElementsAre(NftElement{.set = "macs", .key = seven + mac},
                           NftElement{.set = "addresses",
                                      .key = seven + mac + std::string("\xac\x1e\0\2", 4)},
@@ -95,7 +98,10 @@ TEST(RulesetTest, ElementsAreAsTheKernelHoldsThem) {
                           NftElement{.family = NftElement::Family::kInet,
                                      .set = "owner_of",
                                      .key = std::string("\xac\x1e\0\2", 4),
-                                     .data = five}));
+                                     .data = five},
+                          NftElement{.family = NftElement::Family::kInet,
+                                     .set = "local_users",
+                                     .key = std::string("\xac\x1e\0\2", 4) + five}));
 }
 
 TEST(ShortenNftErrorTest, LeavesOutTheCommandsThatItRepeats) {

@@ -273,7 +273,7 @@ constexpr std::array kKeys = {
     Key{"limits", "taps_per_user", Type::kInteger, SetTapsPerUser, kReloaded, "N",
         "How many TAPs a user may have (64)"},
     Key{"limits", "queues_per_user", Type::kInteger, SetQueuesPerUser, kReloaded, "N",
-        "How many queues the TAPs of a user may have together (256)"},
+        "How many queues the multi-queue TAPs of a user may have together (256)"},
     Key{"limits", "connections_per_user", Type::kInteger, SetConnectionsPerUser, kReloaded, "N",
         "How many connections (64)"},
     Key{"limits", "connections", Type::kInteger, SetConnections, kReloaded, "N",

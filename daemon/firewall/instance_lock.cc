@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
@@ -17,7 +18,10 @@ std::string LockName(const LinkName& bridge) { return absl::StrCat("svnetd-lock-
 absl::StatusOr<std::optional<NftSocket>> LockInstance(const LinkName& bridge) {
   SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Open());
   // Without CAP_NET_ADMIN this fails already, so that below PermissionDenied has one meaning.
-  SVNET_RETURN_IF_ERROR(socket.ReadGeneration().status());
+  if (const absl::Status may = socket.ReadGeneration().status(); !may.ok()) {
+    return Prepend(absl::StrCat("the lock of bridge ", bridge.text(), " (it takes CAP_NET_ADMIN)"),
+                   may);
+  }
   const absl::Status status = socket.AddOwnedTable(LockName(bridge));
   if (status.ok()) return std::make_optional(std::move(socket));
   if (absl::IsInvalidArgument(status) || absl::IsUnimplemented(status)) return std::nullopt;

@@ -19,7 +19,8 @@ Condition LeftAlone(absl::string_view tap, absl::string_view why) {
   return {.type = "TAP_NOT_ADOPTED",
           .message = absl::StrCat("TAP ", absl::CHexEscape(tap), " is left alone: ", why),
           .remedy = absl::StrCat("`ip link delete dev ", absl::CHexEscape(tap),
-                                 "` removes it; `svnetctl cleanup --network` removes all")};
+                                 "` removes it; `svnetctl cleanup --network` removes all"),
+          .for_all = "svnetd has left a TAP alone"};
 }
 
 // What an earlier version left has no owner and no group in its alias: they are taken, once,

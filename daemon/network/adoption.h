@@ -8,19 +8,11 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/kernel/kernel.h"
+#include "daemon/network/condition.h"
 #include "daemon/network/drift.h"
 #include "daemon/network/lease.h"
 
 namespace svnet {
-
-// Something that is not as it should be (the contract's Condition).
-struct Condition {
-  std::string type;
-  std::string message;
-  std::string remedy;
-
-  friend bool operator==(const Condition&, const Condition&) = default;
-};
 
 // A TAP that was leased, and is to go.
 struct EndedTap {

@@ -53,4 +53,10 @@ struct Lease {
   friend bool operator==(const Lease&, const Lease&) = default;
 };
 
+// What it counts for against a quota of queues: a TAP that is not multi-queue is one of the
+// TAPs, and no more.
+inline uint32_t QueuesThatCount(const Lease& lease) {
+  return lease.queues > 1 ? static_cast<uint32_t>(lease.queues) : 0;
+}
+
 }  // namespace svnet

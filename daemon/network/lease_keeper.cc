@@ -33,9 +33,7 @@ bool IsSomethingElse(const Link& link, const Lease& lease) {
 // What is to be done away with of a lease that ends.
 Dying::Tap DyingOf(const Lease& lease, bool tampered) {
   if (!tampered) return {.address = lease.ip};
-  return {.address = lease.ip,
-          .counts_for = lease.key.owner,
-          .queues = static_cast<uint32_t>(lease.queues)};
+  return {.address = lease.ip, .counts_for = lease.key.owner, .queues = QueuesThatCount(lease)};
 }
 
 absl::Status CannotRead(const absl::Status& cause) {
@@ -121,11 +119,13 @@ std::vector<Condition> LeaseKeeper::Conditions() const {
   if (const std::vector<std::string> paused = limit_.Paused(); !paused.empty()) {
     conditions.push_back(
         {.type = "DEGRADED",
-         .message = absl::StrCat("somebody changes again and again, and svnetd has stopped to put "
-                                 "right for ",
-                                 absl::FormatDuration(RepairLimit::kPause), ": ",
-                                 absl::StrJoin(paused, ", ")),
-         .remedy = "find who it is: another network manager, a firewall's reload, a script"});
+         .message = absl::StrCat("svnetd has paused repairing ", absl::StrJoin(paused, ", "),
+                                 " for ", absl::FormatDuration(RepairLimit::kPause),
+                                 " because something keeps changing it back"),
+         .remedy = "find what it is: another network manager, a firewall's reload, a script",
+         .for_all = absl::StrCat("svnetd has paused repairing something for ",
+                                 absl::FormatDuration(RepairLimit::kPause),
+                                 " because something keeps changing it back")});
   }
   if (flow_failures_ >= kFlowAttempts) {
     conditions.push_back(

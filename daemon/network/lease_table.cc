@@ -13,7 +13,7 @@ bool LeaseTable::Insert(const Lease& lease) {
   by_key_.emplace(lease.key, lease.tap);
   Holdings& holdings = holdings_[lease.key.owner];
   ++holdings.taps;
-  holdings.queues += static_cast<uint32_t>(lease.queues);
+  holdings.queues += QueuesThatCount(lease);
   by_mac_.emplace(lease.mac, lease.tap);
   by_ip_.emplace(lease.ip, lease.tap);
   by_ifindex_.emplace(lease.ifindex, lease.tap);
@@ -24,7 +24,7 @@ void LeaseTable::Erase(const LinkName& tap) {
   const auto at = by_tap_.find(tap);
   if (at == by_tap_.end()) return;
   const auto holdings = holdings_.find(at->second.key.owner);
-  holdings->second.queues -= static_cast<uint32_t>(at->second.queues);
+  holdings->second.queues -= QueuesThatCount(at->second);
   if (--holdings->second.taps == 0) holdings_.erase(holdings);
   by_key_.erase(at->second.key);
   by_mac_.erase(at->second.mac);

@@ -11,7 +11,7 @@ namespace svnet {
 // What counts against an owner's quotas.
 struct Holdings {
   uint32_t taps = 0;
-  uint32_t queues = 0;
+  uint32_t queues = 0;  // of those that are multi-queue
 };
 
 // Never two leases of one key, TAP name, address or MAC. Pointers stay valid until

@@ -110,8 +110,8 @@ absl::Status NetworkManager::CheckQuota(const Caller& caller, uid_t owner, int q
   const uint32_t taps = leased.taps + dying.taps;
   if (taps >= caller.tap_limit) return refuse(taps, "TAPs", caller.tap_limit, "taps_per_user");
   const uint32_t has_queues = leased.queues + dying.queues;
-  if (has_queues + static_cast<uint32_t>(queues) > caller.queue_limit) {
-    return refuse(has_queues, "TAP queues", caller.queue_limit, "queues_per_user");
+  if (queues > 1 && has_queues + static_cast<uint32_t>(queues) > caller.queue_limit) {
+    return refuse(has_queues, "queues of multi-queue TAPs", caller.queue_limit, "queues_per_user");
   }
   return absl::OkStatus();
 }

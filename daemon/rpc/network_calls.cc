@@ -101,7 +101,8 @@ absl::StatusOr<v1::ListTapsResponse> NetworkCalls::ListTaps(const v1::ListTapsRe
 
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
     const v1::GetNetworkRequest& /*request*/, LogLine* /*log*/) {
-  SVNET_ASSIGN_OR_RETURN(const NetworkStatus status, manager_->GetNetwork());
+  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, manager_->GetNetwork());
+  status.setup.conditions = ConditionsFor(caller_, status.setup.conditions);
   return ToProto(status, manager_->settings());
 }
 

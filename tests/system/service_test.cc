@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/system/system_test.h"
 
@@ -181,6 +182,20 @@ TEST_F(ServiceTest, WithoutAWatchdogNobodyIsPinged) {
   EXPECT_FALSE(svnetd.WaitForNotification("WATCHDOG=1", 300));
 }
 
+// Whether a call that comes now is not answered; within 20 seconds.
+bool CallsHang(const Daemon& svnetd) {
+  Client root(svnetd.socket(), 0);
+  const absl::Time end = absl::Now() + absl::Seconds(20);
+  grpc::Status status;
+  do {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(300));
+    v1::ListTapsResponse response;
+    status = root.stub().ListTaps(&context, {}, &response);
+  } while (status.ok() && absl::Now() < end);
+  return status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+}
+
 // It was taken when its caller was an administrator, and its turn comes when it is none.
 TEST_F(ServiceTest, ACallThatWaitsWhileItsCallerIsPutOutIsNotRun) {
   Daemon svnetd = Start({}, "[callers]\nadmin_groups = [\"27\"]\n");
@@ -190,6 +205,7 @@ TEST_F(ServiceTest, ACallThatWaitsWhileItsCallerIsPutOutIsNotRun) {
   admin.MustList();
   Hanging hanging(folder());
   std::thread hangs([&] { alice.MustGetNetwork(); });
+  ASSERT_TRUE(CallsHang(svnetd));
   grpc::Status cleaned;
   std::thread cleanup([&] {
     v1::CleanupRequest request;

@@ -120,6 +120,25 @@ std::vector<HolderAction> AllHolderActions(const std::string& victim_mac, uid_t 
          return holder.Control(TUNSETTXFILTER, &none);
        },
        ""},
+      {"BigEndian",
+       [](TapHolder& holder) {
+         // Not every kernel has it (CONFIG_TUN_VNET_CROSS_LE).
+         int on = 1;
+         const int error = holder.Control(TUNSETVNETBE, &on);
+         return error == EINVAL ? 0 : error;
+       },
+       ""},
+      {"SteeringProgram", set_int(TUNSETSTEERINGEBPF, -1), ""},
+      {"FilterProgram", set_int(TUNSETFILTEREBPF, -1), ""},
+      {"DetachedQueue",
+       [](TapHolder& holder) {
+         ifreq detach = {};
+         detach.ifr_flags = IFF_DETACH_QUEUE;
+         const int error = holder.Control(TUNSETQUEUE, &detach);
+         return error == EINVAL && !holder.multi_queue() ? 0 : error;
+       },
+       ""},
+      {"Namespace", set(TUNGETDEVNETNS, 0), "", EPERM},
       {"Down", [](TapHolder& holder) { return ControlLink(holder, 1000, SIOCSIFFLAGS); }, "",
        EPERM},
       {"Mtu", [](TapHolder& holder) { return ControlLink(holder, 1000, SIOCSIFMTU); }, "", EPERM},

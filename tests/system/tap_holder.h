@@ -31,6 +31,7 @@ class TapHolder {
   void Close() { queues_.clear(); }
 
   const std::string& tap() const { return tap_; }
+  bool multi_queue() const { return multi_queue_; }
 
  private:
   const std::string tap_;

@@ -335,6 +335,24 @@ TEST(AdoptionTest, WhatCannotBeIsLeftAloneAndSaidWhy) {
               HasSubstr("a\\x1b[2J"));
 }
 
+// Of TAPs that may be other owners' a caller is told no name.
+TEST(ConditionTest, NamesTapsOnlyToAdministrators) {
+  Link one = TapOf("svvm1eth0", Vm1());
+  one.alias += " x";
+  Link another = TapOf("svvm2eth0", Vm1());
+  another.alias += " x";
+  std::vector<Condition> conditions = AdoptAll({one, another}).conditions;
+  ASSERT_EQ(conditions.size(), 2u);
+  conditions.push_back({.type = "FORWARDING_OFF", .message = "said to all", .remedy = "a fix"});
+  const Caller root = {.uid = 0, .gid = 0, .administrator = true};
+  EXPECT_EQ(ConditionsFor(root, conditions), conditions);
+  const std::vector<Condition> told = ConditionsFor({.uid = 1000, .gid = 1000}, conditions);
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[0].type, "TAP_NOT_ADOPTED");
+  EXPECT_THAT(told[0].message + told[0].remedy, ::testing::Not(HasSubstr("svvm")));
+  EXPECT_EQ(told[1], conditions[2]);
+}
+
 TEST(AdoptionTest, OfTwoThatContradictTheFirstIsTaken) {
   Alias other_ip = Vm1();
   other_ip.ip = Ip("172.30.0.3");

@@ -254,14 +254,15 @@ TEST_F(TamperingTest, QueuesHaveAQuotaOfTheirOwn) {
   const auto create = [&](const std::string& vm, int queues) {
     return manager().CreateTap(alice, {.vm = Vm(vm), .iface = Iface("eth0"), .queues = queues});
   };
-  EXPECT_TRUE(create("vm1", 2).ok());
+  EXPECT_TRUE(create("vm1", 3).ok());
+  // One that is not multi-queue is only a TAP.
   EXPECT_TRUE(create("vm2", 1).ok());
   const auto refused = create("vm3", 2);
   EXPECT_EQ(ReasonIn(refused.status()), "QUOTA_EXCEEDED");
   EXPECT_THAT(refused.status().message(), HasSubstr("queues_per_user"));
   EXPECT_TRUE(create("vm3", 1).ok());
   // Asked for again, it is the same lease.
-  EXPECT_TRUE(create("vm1", 2).ok());
+  EXPECT_TRUE(create("vm1", 3).ok());
   MustRemove(kAlice, ByIds("vm1"));
   EXPECT_TRUE(create("vm4", 2).ok());
 }

@@ -20,6 +20,14 @@ constexpr char kMakeSocket[] = "systemctl restart svnetd.socket svnetd";
 // After too many in a minute systemd starts it for nobody.
 constexpr char kForgetFailures[] = "systemctl reset-failed svnetd.socket svnetd; ";
 
+constexpr char kEnterItsNamespace[] = "nsenter --net=/proc/$(pidof svnetd)/ns/net svnetctl doctor";
+
+// svnetd refuses root only if it comes from another network namespace.
+bool IsForeignRoot(const Observed& observed) {
+  return observed.host.Caller().uid == 0 && observed.svnetd.failure.has_value() &&
+         observed.svnetd.failure->reason == "PERMISSION_DENIED";
+}
+
 bool Exists(const Observed& observed, const std::string& path) {
   return observed.host.Stat(path).ok();
 }
@@ -82,6 +90,9 @@ Findings CheckSocket(const Observed& observed) {
 
 Findings CheckAnswer(const Observed& observed) {
   if (!observed.svnetd.failure.has_value()) return Ok("svnetd answers");
+  if (IsForeignRoot(observed)) {
+    return Problem(observed.svnetd.failure->message, kEnterItsNamespace);
+  }
   return Problem(observed.svnetd.failure->message, observed.host.Stat(observed.svnetd.socket).ok()
                                                        ? "systemctl restart svnetd"
                                                        : kMakeSocket);
@@ -96,6 +107,12 @@ Findings CheckVersion(const Observed& observed) {
 }
 
 Findings CheckNetworkNamespace(const Observed& observed) {
+  if (IsForeignRoot(observed)) {
+    return Warning(
+        "svnetd is in another network namespace: the checks of links, routes and rules are about "
+        "this one",
+        kEnterItsNamespace);
+  }
   if (!observed.svnetd.network.bridge_up()) return NotChecked("svnetd has no bridge yet");
   if (FindLink(observed, observed.bridge) != nullptr) {
     return Ok(absl::StrCat(observed.bridge, " is in this network namespace"));
@@ -103,7 +120,7 @@ Findings CheckNetworkNamespace(const Observed& observed) {
   return Warning(absl::StrCat("svnetd's bridge ", observed.bridge,
                               " is in another network namespace: the checks of links, routes and "
                               "rules are about this one"),
-                 "nsenter --net=/proc/$(pidof svnetd)/ns/net svnetctl doctor");
+                 kEnterItsNamespace);
 }
 
 Findings CheckConditions(const Observed& observed) {

@@ -122,6 +122,15 @@ void SilenceSvnetd(Case& c) {
   c.svnetd.failure = Failure{.message = "no svnetd there", .hint = "", .metadata = {}};
 }
 
+// As it does with root of another network namespace.
+void RefuseRoot(Case& c) {
+  c.host.caller.uid = 0;
+  c.svnetd.failure = Failure{.reason = "PERMISSION_DENIED",
+                             .message = "uid 0 of another network namespace",
+                             .hint = "",
+                             .metadata = {}};
+}
+
 const std::vector<Trouble>& Troubles() {
   static const auto* const troubles = new std::vector<Trouble>{
       {"tun-device", [](Case& c) { c.host.facts.erase("/dev/net/tun"); }, Level::kProblem,
@@ -167,6 +176,8 @@ const std::vector<Trouble>& Troubles() {
        "svnetd is 9.9", "systemctl restart svnetd"},
       {"network-namespace", [](Case& c) { c.host.links.erase(c.host.links.begin() + 1); },
        Level::kWarning, "another network namespace", "nsenter"},
+      {"network-namespace", RefuseRoot, Level::kWarning, "another network namespace", "nsenter"},
+      {"answer", RefuseRoot, Level::kProblem, "another network namespace", "nsenter"},
       {"conditions",
        [](Case& c) {
          auto* condition = c.svnetd.network.add_conditions();

@@ -147,12 +147,13 @@ $blocked_rules$host_rules  }
 }
 )";
 
-// Where svnetd itself has turned forwarding on. What two bridges have between them may be
-// bridged: with bridge-nf-call-iptables that comes here, too, and is nobody's to drop.
+// Behind the chain `forward`, whose counters say more. Where svnetd itself has turned forwarding
+// on. What two bridges have between them may be bridged: with bridge-nf-call-iptables that comes
+// here, too, and is nobody's to drop.
 constexpr absl::string_view kForwardOthers = R"(
   chain forward_others {
     comment "svnetd has turned net.ipv4.ip_forward on, for its guests alone"
-    type filter hook forward priority filter; policy accept;
+    type filter hook forward priority filter + 10; policy accept;
     iif $bridge accept
     oif $bridge accept
     meta iifkind "bridge" meta oifkind "bridge" accept

@@ -217,6 +217,7 @@ TEST_P(WaysTest, OthersDnatIsNoWay) {
 
 TEST_P(WaysTest, AGuestsAddressIsNoSourceOutside) {
   const Internet internet;
+  Shell("sysctl -qw net.ipv4.ip_forward=1");  // no other rule of ours is in the way
   Begin();
   const HostPortListener host(kPort);
   internet.Shell(absl::StrCat(
@@ -265,6 +266,7 @@ TEST_P(WaysTest, AGuestsAddressIsNoSourceOutside) {
 // NAT alone: what does not come by the bridge does not leave with the host's address.
 TEST_P(WaysTest, OnlyWhatComesByTheBridgeIsMasqueraded) {
   const Internet internet;
+  Shell("sysctl -qw net.ipv4.ip_forward=1");  // no other rule of ours is in the way
   Begin();
   EXPECT_TRUE(alice().Pings(Ip("203.0.113.1")));
   internet.Shell(absl::StrCat(

@@ -123,7 +123,8 @@ class LeaseKeeper {
   // What is to be done about it.
   void EndTampered();
   void Repair();
-  void RepairNetwork();
+  // What was repaired; nullopt: nothing.
+  std::optional<TapEvent> RepairNetwork();
   void RepairTap(Ifindex tap, const std::string& known);
   void EndOver();
   void EndUnlessHeld(Lease* lease);

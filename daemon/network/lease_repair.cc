@@ -149,20 +149,24 @@ void LeaseKeeper::EndTampered() {
 // Without leases there is nothing to keep: the next CreateTap makes what it needs.
 void LeaseKeeper::Repair() {
   if (leases_.size() == 0) suspects_.clear();
-  if (leases_.size() > 0 && setup_.IsSuspect()) RepairNetwork();
+  std::optional<TapEvent> network;
+  if (leases_.size() > 0 && setup_.IsSuspect()) network = RepairNetwork();
   if (setup_.IsSuspect()) return;  // one after the other
   const auto suspects = std::exchange(suspects_, {});
   for (const auto& [tap, known] : suspects) RepairTap(tap, known);
+  // Whoever is told that the network is repaired finds the guests on it.
+  if (network.has_value()) publish_(*network);
 }
 
-void LeaseKeeper::RepairNetwork() {
-  if (limit_.IsPaused(kNetwork)) return;
+std::optional<TapEvent> LeaseKeeper::RepairNetwork() {
+  if (limit_.IsPaused(kNetwork)) return std::nullopt;
   const Ifindex bridge = setup_.bridge();
   const absl::StatusOr<NetworkSetup::Ensured> ensured = setup_.Ensure(leases_);
   if (!ensured.ok()) {
     limit_.Note(kNetwork, clock_());
     try_again_ = clock_() + kRetry;
-    return Fail(std::string(ensured.status().message()));
+    Fail(std::string(ensured.status().message()));
+    return std::nullopt;
   }
   if (ensured->bridge.ifindex != bridge) {
     for (const auto& [tap, lease] : leases_.all()) suspects_[lease.ifindex];
@@ -170,12 +174,12 @@ void LeaseKeeper::RepairNetwork() {
   if (ensured->turned_forwarding_on && coexistence_ != nullptr) {
     coexistence_->SetForwardsForAll(false);
   }
-  if (ensured->repaired.empty()) return;
+  if (ensured->repaired.empty()) return std::nullopt;
   limit_.Note(kNetwork, clock_());
-  publish_({.type = TapEvent::Type::kRepaired,
-            .lease = std::nullopt,
-            .message = ensured->repaired,
-            .repaired = ensured->repaired_things});
+  return TapEvent{.type = TapEvent::Type::kRepaired,
+                  .lease = std::nullopt,
+                  .message = ensured->repaired,
+                  .repaired = ensured->repaired_things};
 }
 
 // The notification may be old: so it looks.

@@ -35,7 +35,9 @@ UniqueFd OpenTap(const std::string& name) {
 // Until there is something to read, or `patience` is over.
 void WaitToRead(const UniqueFd& fd, absl::Duration patience) {
   pollfd wait = {.fd = fd.get(), .events = POLLIN, .revents = 0};
-  poll(&wait, 1, static_cast<int>(absl::ToInt64Milliseconds(patience)));
+  // Less than nothing would be for ever.
+  const int64_t milliseconds = std::max<int64_t>(0, absl::ToInt64Milliseconds(patience));
+  poll(&wait, 1, static_cast<int>(milliseconds));
 }
 
 }  // namespace

@@ -511,8 +511,8 @@ TEST_F(WatchTest, BeginsWithASnapshotAndGoesOnInOrder) {
   MustRemove(kAlice, ByIds("vm2"));
   EXPECT_EQ(wakes_, 1);  // once, until it is empty again
   EXPECT_EQ(Take(*watch),
-            "added svvm2eth0\nattached svvm1eth0\ndetached svvm1eth0\nrepaired\n"
-            "repaired svvm1eth0\nremoved svvm2eth0\n");
+            "added svvm2eth0\nattached svvm1eth0\ndetached svvm1eth0\nrepaired svvm1eth0\n"
+            "repaired\nremoved svvm2eth0\n");
 }
 
 TEST_F(WatchTest, ShowsOwnersOnlyTheirOwnAndAdministratorsAll) {

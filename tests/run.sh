@@ -54,7 +54,7 @@ step() {
 }
 
 # Tests that take too long with sanitizers, and show nothing more with them.
-unsanitized='Guests/|AThousandGuests|PortsRunOut|FaultTest'
+unsanitized='Guests/|AThousandGuests|PortsRunOut|FaultTest|FairnessTest'
 
 install_needed() {
   needs_root

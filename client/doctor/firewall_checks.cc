@@ -53,10 +53,11 @@ Findings CheckMadeBy(const Observed& observed, Maker maker) {
 Findings CheckOwnRules(const Observed& observed) {
   if (!observed.nft.ok()) return NotChecked(kNeedsRoot);
   if (FindLink(observed, observed.bridge) == nullptr) return NotChecked("there is no bridge yet");
+  // The table of the family `bridge` has such a chain, too, and masquerades nothing.
   const bool masquerades =
       std::any_of(observed.nft->begin(), observed.nft->end(), [&](const FilterChain& chain) {
         return MakerOf(*observed.nft, chain, observed.bridge) == Maker::kOurs &&
-               chain.hook == "postrouting" && !chain.rules.empty();
+               chain.family == "inet" && chain.hook == "postrouting" && !chain.rules.empty();
       });
   if (masquerades) return Ok(absl::StrCat("table svnet-", observed.bridge, " stands"));
   return Problem(

@@ -388,7 +388,7 @@ check "it runs" is_another
 check "the attached TAP has kept ifindex and carrier" is_as_before
 check "the configuration is what it was" inside grep -q '^taps_per_user = 1' /etc/svnet/svnetd.toml
 
-link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables'; }
+link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables | grep -v svnetd-lock-'; }
 links=$(link_picture)
 check "the package is removed" inside dpkg --remove svnet
 check "svnetd is gone" inside bash -c '! pgrep -x svnetd'

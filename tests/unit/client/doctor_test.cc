@@ -260,6 +260,9 @@ const std::vector<Trouble>& Troubles() {
        Level::kWarning, "eth9 drops", "sysctl -w net/ipv4/conf/eth9/rp_filter=2"},
       {"bridge-netfilter", File("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n"),
        Level::kWarning, "is 1", "bridge-nf-call-iptables=0"},
+      // The bridge's table alone masquerades nothing.
+      {"own-rules", [](Case& c) { c.host.nft->front().family = "bridge"; }, Level::kProblem,
+       "is gone", "systemctl restart svnetd"},
       {"own-rules", [](Case& c) { c.host.nft->clear(); }, Level::kProblem, "is gone",
        "systemctl restart svnetd"},
       {"docker", NftHas({Forward("ip", "filter", "FORWARD"), Named("DOCKER-USER")}),

@@ -13,6 +13,7 @@
 #include "tests/sandbox/internet.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
+#include "tests/system/tap_holder.h"
 
 namespace svnet::testing {
 namespace {
@@ -45,6 +46,7 @@ class WaysTest : public SystemTest, public ::testing::WithParamInterface<int> {
     svnetd_.reset(new Daemon(Start(flags_)));
   }
 
+  const std::string& socket() const { return svnetd_->socket(); }
   const TapGuest& alice() const { return *alice_; }
   const TapGuest& bob() const { return *bob_; }
 
@@ -517,6 +519,41 @@ TEST_P(EveryKindOfFrameTest, ReachesNoneWhileSvnetdIsRestartedAndKilled) {
   sender.join();
   reached |= HasMark(bob());
   EXPECT_FALSE(reached) << "SVNET_SEED=" << seed;
+  EXPECT_TRUE(bob().Pings(bob().gateway()));
+}
+
+// The sender's owner has other TAPs, to which it does all that the kernel lets it, Bob's MAC
+// among it, and makes them anew when they are taken from it.
+TEST_P(EveryKindOfFrameTest, ReachesNoneUnderAHolderThatCallsEveryIoctl) {
+  const Internet internet;
+  Begin();
+  const uint32_t seed = Seed();
+  FrameMaker maker(seed, alice(), bob(), LocalMacs());
+  const std::vector<HolderAction> actions = AllHolderActions(bob().mac().ToString(), kBob);
+  std::atomic<bool> done = false;
+  std::atomic<size_t> acted = 0;
+  std::thread holder([&] {
+    Client mallory(socket(), Member(kAlice));
+    std::optional<TapHolder> tap;
+    for (int i = 0; !done; ++i) {
+      if (tap.has_value() && !tap->IsGone()) {
+        actions[acted++ % actions.size()].act(*tap);
+        continue;
+      }
+      const Client::Answer answer = mallory.Create(absl::StrCat("m", i % 8));
+      if (answer.status.ok()) tap.emplace(answer.tap, kAlice, 1);
+    }
+  });
+  bool reached = false;
+  for (int i = 0; (i < FrameCount() || acted < 2 * actions.size()) && !reached; ++i) {
+    alice().Send(maker.Make());
+    alice().Receive();
+    reached = HasMark(bob());
+  }
+  done = true;
+  holder.join();
+  EXPECT_FALSE(reached) << "SVNET_SEED=" << seed;
+  EXPECT_GE(acted, 2 * actions.size());
   EXPECT_TRUE(bob().Pings(bob().gateway()));
 }
 

@@ -5,6 +5,7 @@
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -24,6 +25,9 @@ using Verdict = FilterRule::Verdict;
 
 // iptables-legacy(8). Whoever has used it has made the file.
 constexpr char kLock[] = "/run/xtables.lock";
+// How long to wait for it: most commands hold it for a few milliseconds.
+constexpr int kPatienceMs = 100;
+constexpr useconds_t kPauseUs = 2000;
 
 absl::Status Errno(int error) {
   if (error == EAGAIN || error == EWOULDBLOCK) {
@@ -123,7 +127,12 @@ class Writer {
 absl::StatusOr<UniqueFd> TakeLock() {
   UniqueFd lock(open(kLock, O_RDONLY | O_CLOEXEC));
   if (!lock.valid() && errno == ENOENT) return lock;  // nobody to share it with
-  if (!lock.valid() || flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return Errno(errno);
+  if (!lock.valid()) return Errno(errno);
+  for (int left = kPatienceMs * 1000 / kPauseUs; flock(lock.get(), LOCK_EX | LOCK_NB) != 0;
+       --left) {
+    if (errno != EWOULDBLOCK || left == 0) return Errno(errno);
+    usleep(kPauseUs);
+  }
   return lock;
 }
 

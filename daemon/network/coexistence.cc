@@ -16,6 +16,8 @@ constexpr absl::Duration kLongestWait = absl::Milliseconds(500);
 // The share of one processor's time that reading may take: one in twenty.
 constexpr int kPatience = 20;
 constexpr absl::Duration kRetry = absl::Seconds(10);
+// When another program is at its rules for the moment.
+constexpr absl::Duration kBusyRetry = absl::Milliseconds(100);
 // iptables-legacy says nothing of changes.
 constexpr absl::Duration kLegacyInterval = absl::Seconds(10);
 
@@ -80,9 +82,13 @@ void Coexistence::TryAgainAt(absl::Time when) {
   try_again_ = when;
 }
 
+void Coexistence::TryAgainAfter(const absl::Status& failure) {
+  TryAgainAt(clock_() + (absl::IsUnavailable(failure) ? kBusyRetry : kRetry));
+}
+
 absl::Time Coexistence::NextDue() const {
   absl::Time due = wish_.serves ? next_legacy_look_ : absl::InfiniteFuture();
-  if (try_again_.has_value()) due = std::min(due, *try_again_);
+  if (try_again_.has_value()) due = std::min(due, std::max(*try_again_, not_before_));
   if (suspect_since_.has_value()) {
     const absl::Time settled = std::min(last_change_ + kQuiet, *suspect_since_ + kLongestWait);
     due = std::min(due, std::max(settled, not_before_));
@@ -212,10 +218,12 @@ std::string Coexistence::Repair(const CoexistencePlan& plan, const Wish& wish) {
     TryAgainAt(*limit_.NextDue());
     return "";
   }
-  limit_.Note(kAccepts, clock_());
   failure_ = CarryOut(plan);
-  if (failure_.ok()) return svnet::Describe(plan, wish.Admits());
-  TryAgainAt(clock_() + kRetry);
+  if (failure_.ok()) {
+    limit_.Note(kAccepts, clock_());
+    return svnet::Describe(plan, wish.Admits());
+  }
+  TryAgainAfter(failure_);
   return "";
 }
 
@@ -243,7 +251,7 @@ absl::Status Coexistence::Withdraw() {
   SVNET_ASSIGN_OR_RETURN(const std::vector<FilterChain> chains, Read());
   docker_bridges_.clear();
   const absl::Status status = CarryOut(Plan(chains, wish));
-  if (!status.ok()) TryAgainAt(clock_() + kRetry);
+  if (!status.ok()) TryAgainAfter(status);
   return status;
 }
 

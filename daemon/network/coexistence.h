@@ -104,6 +104,8 @@ class Coexistence {
   Condition Describe(const Blocker& blocker, const std::vector<FilterChain>& chains,
                      const Wish& wish) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(acting_);
   void TryAgainAt(absl::Time when) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Soon, if another program was only busy (UNAVAILABLE).
+  void TryAgainAfter(const absl::Status& failure) ABSL_LOCKS_EXCLUDED(mutex_);
   void SuspectNow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Time NextDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -59,6 +59,12 @@ void EnterPrivateMounts() {
   // The checkout may be where no other uid can go.
   if (mount("tmpfs", "/mnt", "tmpfs", 0, "mode=755") != 0) Die("mount /mnt");
   BindMount(SVNET_SOURCE_DIR, SVNET_SOURCE);
+  // iptables-legacy's lock, which the host's programs and other tests hold now and then.
+  if (mknod("/mnt/xtables.lock", S_IFREG | 0600, 0) != 0) Die("mknod xtables.lock");
+  close(open("/run/xtables.lock", O_CREAT | O_CLOEXEC, 0600));
+  if (mount("/mnt/xtables.lock", "/run/xtables.lock", nullptr, MS_BIND, nullptr) != 0) {
+    Die("mount /run/xtables.lock");
+  }
   // Another build's programs, tested by this build's tests.
   const char* under_test = std::getenv("SVNET_UNDER_TEST");
   BindMount(under_test != nullptr ? under_test : SVNET_BINARY_DIR, SVNET_BINARY);

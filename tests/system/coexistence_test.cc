@@ -1,5 +1,8 @@
 // Docker's, ufw's and firewalld's real rules, and real packets: who stops guests is said,
 // and with `manage_foreign_firewalls` they get out, again after a reload, until Cleanup.
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <atomic>
 #include <string>
 #include <thread>
@@ -178,6 +181,35 @@ TEST_P(DockerTest, LetsManagedGuestsThroughAlsoAfterARestartAndUntilCleanup) {
   EXPECT_EQ(Rules(), managed);
   root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK);
   EXPECT_EQ(Rules(), before);
+}
+
+// iptables-legacy's lock, held for longer than any command takes and then left free now and
+// then only: guests get through soon after, and a Cleanup meets a short hold without failing.
+TEST_P(DockerTest, WaitsItsTurnForTheLockOfIptablesLegacy) {
+  Shell(GetParam().make(GetParam().program));
+  const UniqueFd lock(open("/run/xtables.lock", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+  ASSERT_TRUE(lock.valid());
+  ASSERT_EQ(flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  Daemon svnetd = Start({}, kManage);
+  Client root(svnetd.socket(), kRoot);
+  const TapGuest guest(root.MustCreate("vm1"));
+  const bool legacy = GetParam().program == "iptables-legacy";
+  if (legacy) {
+    EXPECT_THAT(WaitForConditions(root, "somebody else changes the rules just now"),
+                HasSubstr("FOREIGN_FIREWALL"));
+  }
+  flock(lock.get(), LOCK_UN);
+  const absl::Time free = absl::Now();
+  EXPECT_TRUE(ComesToGetOut(guest));
+  EXPECT_LT(absl::Now() - free, absl::Seconds(8));
+  EXPECT_EQ(WaitForConditions(root, ""), "");
+  ASSERT_EQ(flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  std::thread holder([&] {
+    absl::SleepFor(absl::Milliseconds(30));  // as long as a slow command
+    flock(lock.get(), LOCK_UN);
+  });
+  root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK);
+  holder.join();
 }
 
 // Somebody who drops in DOCKER-USER means it: what they drop stays dropped.

@@ -264,6 +264,28 @@ TEST_F(CoexistenceWorkTest, AFailureIsSaidOnceAndTriedAgain) {
   EXPECT_EQ(ConditionsText(), "");
 }
 
+// A busy host's xtables lock: not a reason to keep guests waiting for ten seconds, nor a
+// repair, however often it happens.
+TEST_F(CoexistenceWorkTest, WhoIsOnlyBusyIsAskedAgainAtOnce) {
+  foreign_.chains = Docker();
+  coexistence_.Serve("eth0");
+  for (int i = 0; i < 100; ++i) {
+    faults_.FailNext("Replace", absl::UnavailableError("iptables-legacy: busy"));
+    coexistence_.Work();
+    EXPECT_THAT(ConditionsText(), HasSubstr("iptables-legacy: busy"));
+    now_ += absl::Milliseconds(100);
+    ASSERT_TRUE(coexistence_.WaitForWork());
+  }
+  coexistence_.Work();
+  EXPECT_EQ(ConditionsText(), "");
+  faults_.FailNext("Replace", absl::UnavailableError("iptables-legacy: busy"));
+  EXPECT_FALSE(coexistence_.Withdraw().ok());
+  now_ += absl::Milliseconds(100);
+  ASSERT_TRUE(coexistence_.WaitForWork());
+  coexistence_.Work();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
 TEST_F(CoexistenceWorkTest, ARuleThatCannotBeReadIsNoReasonToForgetWhatIsKnown) {
   foreign_.chains = Docker();
   coexistence_.SetManage(false);

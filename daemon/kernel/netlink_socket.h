@@ -68,7 +68,7 @@ class NetlinkSocket {
   absl::Status Dump(absl::FunctionRef<NetlinkMessage()> request, absl::FunctionRef<void()> start,
                     absl::FunctionRef<void(nlmsghdr*)> visit);
 
-  static constexpr int kDumpAttempts = 16;
+  static constexpr int kDumpAttempts = 64;
 
  private:
   using Socket = std::unique_ptr<nl_sock, FreeWith<nl_socket_free>>;

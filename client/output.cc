@@ -142,14 +142,16 @@ std::string RenderMetrics(const v1::GetMetricsResponse& response) {
 }
 
 std::string RenderNetwork(const v1::GetNetworkResponse& response) {
-  return absl::StrCat(RenderTable({{"bridge", Bridge(response)},
-                                   {"prefix", response.prefix()},
-                                   {"gateway", response.gateway()},
-                                   {"mtu", absl::StrCat(response.mtu())},
-                                   {"addresses", Addresses(response.addresses())},
-                                   {"ports", Ports(response.ports())},
-                                   {"svnetd", response.daemon_version()}}),
-                      "\n", RenderConditions(response));
+  std::vector<Row> facts = {{"bridge", Bridge(response)},
+                            {"prefix", response.prefix()},
+                            {"gateway", response.gateway()},
+                            {"mtu", absl::StrCat(response.mtu())},
+                            {"addresses", Addresses(response.addresses())},
+                            {"ports", Ports(response.ports())}};
+  // An svnetd that answers has at least one, unless it is of an earlier version.
+  if (response.gates() > 0) facts.push_back({"gates", absl::StrCat(response.gates())});
+  facts.push_back({"svnetd", response.daemon_version()});
+  return absl::StrCat(RenderTable(facts), "\n", RenderConditions(response));
 }
 
 }  // namespace svnet::client

@@ -75,13 +75,21 @@ absl::StatusOr<Config> MakeConfig(absl::string_view name, absl::string_view toml
 
 std::variant<Config, Exit> LoadConfig(int argc, const char* const* argv) {
   CLI::App app("svnetd leases TAP devices on a bridge to unprivileged VM supervisors.", "svnetd");
-  app.footer("Each flag is also a key of the file, with _ for -. See also: svnetctl --help");
+  app.footer("Each other flag is also a key of the file, with _ for -. See also: svnetctl --help");
   app.set_version_flag("--version", "svnetd " SVNET_VERSION);
   std::optional<std::string> file;
   Flags flags;
   app.add_option("--config", file,
                  absl::StrCat("The TOML file (", kDefaultFile, ", if it is there)"))
       ->type_name("FILE");
+  bool serve_gates = false;
+  app.add_flag("--gates", serve_gates,
+               "Make the processes that speak gRPC, for a svnetd with --gates-socket, and nothing "
+               "else: for svnet-gates.service");
+  std::optional<std::string> gates_socket;
+  app.add_option("--gates-socket", gates_socket,
+                 "Where a svnetd with --gates makes them (svnetd does it itself)")
+      ->type_name("PATH");
   for (const Key& key : AllKeys()) {
     app.add_option_function<std::string>(
            FlagOf(key.name),
@@ -96,8 +104,12 @@ std::variant<Config, Exit> LoadConfig(int argc, const char* const* argv) {
     const int code = app.exit(error, text, text);
     return Exit{.code = code == 0 ? 0 : 2, .text = text.str()};
   }
+  if (serve_gates) return Config{.serve_gates = true};
   absl::StatusOr<Config> config = LoadFrom(file, flags);
-  if (config.ok()) return *std::move(config);
+  if (config.ok()) {
+    config->gates_socket = gates_socket;
+    return *std::move(config);
+  }
   return Exit{.code = 2, .text = absl::StrCat("svnetd: ", config.status().message(), "\n")};
 }
 

@@ -13,12 +13,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "daemon/accept/admission.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/firewall/ruleset.h"
 #include "daemon/metrics/listen_address.h"
 #include "daemon/network/isolation.h"
-#include "daemon/rpc/admission.h"
 
 namespace svnet {
 
@@ -43,6 +43,11 @@ struct Config {
 
   AdmissionRules callers;       // all but socket_group
   uint32_t connections = 4096;  // of all users together; administrators are not counted
+
+  // Flags only, for systemd's units. `serve_gates`: this process makes gates, and nothing else
+  // here matters. `gates_socket`: where one does; nullopt: svnetd forks one.
+  bool serve_gates = false;
+  std::optional<std::string> gates_socket;
 
   // Tracked connections of a guest, and of an owner's guests together; 0: any number.
   uint32_t guest_connections = 4096;
@@ -73,7 +78,7 @@ struct Exit {
 };
 
 // Parses the command line and reads the file that it names. The default file may be
-// absent.
+// absent; with --gates no file is read.
 std::variant<Config, Exit> LoadConfig(int argc, const char* const* argv);
 
 // The keys in which `next` differs from `running` and that hold only after a restart;

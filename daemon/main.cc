@@ -1,8 +1,8 @@
 // svnetd: wiring only. What is declared first is made first, and goes last:
 //
-//   Config -> Kernel, Reaper, Firewall, ForeignFirewalls -> LimitedLog, Metrics, HealthBoard ->
-//   Coexistence
-//   -> NetworkManager -> CallerServers -> Housekeeping -> MetricsListener -> AcceptLoop
+//   Config -> the gates' parent -> Kernel, Reaper, Firewall, ForeignFirewalls -> LimitedLog,
+//   Metrics, HealthBoard -> Coexistence -> NetworkManager -> CallRunner, MetricsListener ->
+//   Server -> Housekeeping, Watchdog
 #include <grp.h>
 #include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -20,12 +20,19 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "daemon/accept/accept_loop.h"
+#include "daemon/accept/caller_identity.h"
+#include "daemon/accept/gate_parent_link.h"
+#include "daemon/accept/listening_socket.h"
+#include "daemon/accept/server.h"
+#include "daemon/accept/watchdog.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config.h"
 #include "daemon/firewall/host_firewalls.h"
 #include "daemon/firewall/instance_lock.h"
 #include "daemon/firewall/nft_firewall.h"
+#include "daemon/gate/gate_parent.h"
 #include "daemon/journal_sink.h"
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
@@ -35,14 +42,10 @@
 #include "daemon/network/coexistence.h"
 #include "daemon/network/housekeeping.h"
 #include "daemon/network/names.h"
-#include "daemon/network/network_manager.h"
-#include "daemon/rpc/accept_loop.h"
-#include "daemon/rpc/caller_identity.h"
-#include "daemon/rpc/caller_servers.h"
+#include "daemon/rpc/call_runner.h"
 #include "daemon/rpc/event_log.h"
 #include "daemon/rpc/health_board.h"
 #include "daemon/rpc/library_logs.h"
-#include "daemon/rpc/listening_socket.h"
 #include "daemon/service_manager.h"
 
 namespace svnet {
@@ -50,6 +53,9 @@ namespace {
 
 // How long calls that run may go on after SIGTERM; systemd's patience is 90 s.
 constexpr absl::Duration kDrainTime = absl::Seconds(10);
+// How long svnetd may take to answer its own question whether it is alive; the watchdog waits
+// for 30 s.
+constexpr absl::Duration kProbeTime = absl::Seconds(10);
 
 spdlog::level::level_enum Spdlogs(LogLevel level) {
   switch (level) {
@@ -121,7 +127,7 @@ absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
 absl::StatusOr<std::unique_ptr<MetricsListener>> OpenMetricsListener(const Config& config,
                                                                      const Metrics& metrics) {
   if (!config.metrics_listen.has_value()) return nullptr;
-  return MetricsListener::Listen(*config.metrics_listen, &metrics);
+  return MetricsListener::Listen(*config.metrics_listen, &metrics, MonotonicNow);
 }
 
 using LoadedConfig = std::variant<Config, Exit>;
@@ -131,7 +137,7 @@ struct Service {
   const Config& running;
   const ListeningSocket& listening;
   std::optional<gid_t> socket_group;
-  AcceptLoop* loop;
+  Server* server;
   Coexistence* coexistence;
 };
 
@@ -145,7 +151,7 @@ void Reload(const LoadedConfig& loaded, const Service& service) {
   const Config& next = std::get<Config>(loaded);
   AdmissionRules callers = next.callers;
   callers.socket_group = service.socket_group;
-  const size_t ended = service.loop->ChangeRules(callers, LimitsOf(next));
+  const size_t ended = service.server->ChangeRules(callers, LimitsOf(next));
   if (ended > 0) {
     spdlog::info("{} connections are ended: what their callers may has changed", ended);
   }
@@ -160,9 +166,9 @@ void Reload(const LoadedConfig& loaded, const Service& service) {
 
 // Until svnetd is told to end.
 absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const Service& service,
-                        CallerServers* servers, ServiceManager* manager) {
+                        Watchdog* watchdog, ServiceManager* manager) {
   while (true) {
-    SVNET_RETURN_IF_ERROR(service.loop->Run());
+    SVNET_RETURN_IF_ERROR(service.server->Run());
     switch (manager->Next()) {
       case ServiceManager::Request::kStop:
         return absl::OkStatus();
@@ -172,7 +178,7 @@ absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const Service
         manager->Ready();
         break;
       case ServiceManager::Request::kPing:
-        if (servers->AreCallsRun()) manager->Alive();
+        watchdog->Ask();
         break;
       case ServiceManager::Request::kNothing:
         break;
@@ -180,7 +186,8 @@ absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const Service
   }
 }
 
-absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& load) {
+absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& load,
+                   GateParentLink* parent) {
   SVNET_ASSIGN_OR_RETURN(ServiceManager service_manager, ServiceManager::Open());
   RouteLibraryLogs();
   SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance, LockInstance(config.bridge));
@@ -233,16 +240,27 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                                           .on_event = on_event,
                                                           .on_health = on_health}));
   metrics.Observe([&] { return manager->Measure(); });
-  CallerServers servers(manager.get(), &metrics, &health, &log);
-  manager->SetOnReaped([&] { servers.Resume(); });
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
-                         Housekeeping::Start(manager.get(), &coexistence));
+  CallRunner runner(manager.get(), &metrics, &health, &log);
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<MetricsListener> metrics_listener,
                          OpenMetricsListener(config, metrics));
   SVNET_ASSIGN_OR_RETURN(
-      const std::unique_ptr<AcceptLoop> loop,
-      AcceptLoop::Create(listening.fd(), service_manager.fd(), callers, LimitsOf(config), &servers,
-                         &metrics.connections(), &log));
+      const std::unique_ptr<Server> server,
+      Server::Create({.listening = listening.fd(),
+                      .wake = service_manager.fd(),
+                      .parent = parent->fd(),
+                      .metrics_listening = metrics_listener ? metrics_listener->fd() : -1,
+                      .maker = parent,
+                      .runner = &runner,
+                      .metrics = &metrics,
+                      .metrics_page = [&] { return metrics_listener->Page(); },
+                      .log = &log},
+                     callers, LimitsOf(config)));
+  manager->SetOnReaped([&] { server->Resume(); });
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
+                         Housekeeping::Start(manager.get(), &coexistence));
+  SVNET_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Watchdog> watchdog,
+      Watchdog::Start(listening.path(), kProbeTime, [&] { service_manager.Alive(); }));
   if (!KnowsNetworkNamespaces()) {
     spdlog::warn(
         "this kernel does not tell network namespaces apart (Linux 5.14 does): root of every one "
@@ -256,15 +274,15 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   const Service service = {.running = config,
                            .listening = listening,
                            .socket_group = callers.socket_group,
-                           .loop = loop.get(),
+                           .server = server.get(),
                            .coexistence = &coexistence};
-  SVNET_RETURN_IF_ERROR(ServeCalls(load, service, &servers, &service_manager));
+  SVNET_RETURN_IF_ERROR(ServeCalls(load, service, watchdog.get(), &service_manager));
   health.StopServing();
   service_manager.Stopping();
   spdlog::info("svnetd ends; TAPs, bridge and NAT stay");
-  if (listening.is_systemds()) SVNET_RETURN_IF_ERROR(loop->Settle());
-  servers.FinishCalls(absl::Now() + kDrainTime);
-  loop->Disconnect();
+  if (listening.is_systemds()) SVNET_RETURN_IF_ERROR(server->Settle());
+  SVNET_RETURN_IF_ERROR(server->FinishCalls(kDrainTime));
+  server->Disconnect();
   return absl::OkStatus();
 }
 
@@ -275,8 +293,17 @@ int Main(int argc, const char* const* argv) {
     std::fputs(exit->text.c_str(), exit->code == 0 ? stdout : stderr);
     return exit->code;
   }
-  StartLog(std::get<Config>(config).log_level);
-  const absl::Status status = Serve(std::get<Config>(config), load);
+  const Config& given = std::get<Config>(config);
+  if (given.serve_gates) return ServeGateParent();
+  // Before there is anything that a gate must not have: threads, descriptors, secrets.
+  absl::StatusOr<UniqueFd> parent =
+      given.gates_socket.has_value() ? ConnectGateParent(*given.gates_socket) : ForkGateParent();
+  StartLog(given.log_level);
+  absl::Status status = parent.status();
+  if (parent.ok()) {
+    GateParentLink link(*std::move(parent));
+    status = Serve(given, load, &link);
+  }
   if (status.ok()) return 0;
   spdlog::critical("svnetd cannot go on: {}", std::string(status.message()));
   return 1;

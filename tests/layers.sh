@@ -25,14 +25,22 @@ forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|filter|firewall)/'
 forbid daemon/network 'daemon/|client/|svnet/' \
   'daemon/(base|network)/|daemon/kernel/kernel.h|daemon/firewall/(foreign_firewalls|firewall).h|daemon/filter/(blockers|rules).h'
 forbid daemon/metrics 'daemon/|client/|svnet/' 'daemon/(base|network|metrics)/'
-forbid daemon/rpc 'daemon/|client/' 'daemon/(base|network|metrics|rpc)/'
+forbid daemon/wire 'daemon/|client/|svnet/' 'daemon/(base|wire)/'
+forbid daemon/rpc 'daemon/|client/' 'daemon/(base|network|metrics|rpc|wire)/'
+forbid daemon/accept 'daemon/|client/' 'daemon/(base|network|metrics|rpc|wire|accept)/'
+# What a gate may know of svnetd: how to talk to it, and the words of errors.
+forbid daemon/gate 'daemon/|client/' 'daemon/(base|wire|gate)/|daemon/rpc/error_details.h'
 forbid client 'daemon/' 'daemon/(base|filter)/'
 
-for folder in daemon/filter daemon/base daemon/kernel daemon/firewall daemon/network daemon/metrics; do
+# gRPC and HTTP are parsed in gates, and nowhere else.
+for folder in daemon/*/; do
+  [[ $folder == daemon/gate/ ]] || forbid "$folder" 'grpcpp/|grpc/(grpc|impl|support)|.*grpc\.pb\.h' "$none"
+done
+for folder in daemon/wire daemon/filter daemon/base daemon/kernel daemon/firewall daemon/network daemon/metrics; do
   forbid "$folder" 'grpc|google/|spdlog|CLI/|toml\+\+' "$none"
 done
-for folder in daemon/base daemon/network daemon/metrics daemon/rpc; do
-  forbid "$folder" 'netlink/|linux/' 'linux/rtnetlink.h' # its constants: RT_TABLE_MAIN
+for folder in daemon/base daemon/network daemon/metrics daemon/rpc daemon/accept daemon/wire; do
+  forbid "$folder" 'netlink/|linux/' 'linux/(rtnetlink|sockios).h' # constants: RT_TABLE_MAIN, SIOCOUTQ
 done
 for folder in daemon/filter daemon/firewall; do
   forbid "$folder" 'netlink/|linux/' 'linux/(netfilter|netlink.h)'

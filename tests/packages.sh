@@ -7,7 +7,7 @@ BUILD_PACKAGES=(
   cmake ninja-build g++ pkg-config
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
   libnl-3-dev libnftables-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libsystemd-dev
-  libjansson-dev prometheus-cpp-dev)
+  libseccomp-dev libjansson-dev prometheus-cpp-dev)
 
 # A guest, and the namespaces around it.
 GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-ping procps)

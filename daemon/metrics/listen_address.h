@@ -14,8 +14,8 @@ namespace svnet {
 // An address that only this host reaches, and a port.
 class ListenAddress {
  public:
-  // "127.0.0.1:9464". InvalidArgument for what is no address of 127.0.0.0/8: Debian's
-  // civetweb does not speak IPv6.
+  // "127.0.0.1:9464". InvalidArgument for what is no address of 127.0.0.0/8: the drop-in
+  // for svnetd.service that docs/operations.md has lets it open sockets of IPv4 only.
   static absl::StatusOr<ListenAddress> Parse(absl::string_view text);
 
   // As Parse takes it.

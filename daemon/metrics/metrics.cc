@@ -8,7 +8,8 @@
 
 namespace svnet {
 
-Metrics::Metrics() : calls_(&registry_), connections_(&registry_), events_(&registry_) {
+Metrics::Metrics()
+    : calls_(&registry_), connections_(&registry_), events_(&registry_), gates_(&registry_) {
   prometheus::BuildGauge()
       .Name("svnet_build_info")
       .Help("Always 1; which svnetd it is")

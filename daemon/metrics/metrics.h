@@ -14,6 +14,7 @@
 #include "daemon/metrics/call_metrics.h"
 #include "daemon/metrics/connection_metrics.h"
 #include "daemon/metrics/event_metrics.h"
+#include "daemon/metrics/gate_metrics.h"
 #include "daemon/network/network_manager.h"
 
 namespace svnet {
@@ -33,6 +34,7 @@ class Metrics final : public prometheus::Collectable {
   CallMetrics& calls() { return calls_; }
   ConnectionMetrics& connections() { return connections_; }
   EventMetrics& events() { return events_; }
+  GateMetrics& gates() { return gates_; }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
   // In the text format, version 0.0.4.
@@ -43,6 +45,7 @@ class Metrics final : public prometheus::Collectable {
   CallMetrics calls_;
   ConnectionMetrics connections_;
   EventMetrics events_;
+  GateMetrics gates_;
   std::function<absl::StatusOr<NetworkMeasures>()> measure_;
 };
 

@@ -23,18 +23,15 @@ spdlog::level::level_enum LevelOf(absl::string_view method, const LogLine& detai
 }  // namespace
 
 LogLimit::Source CallLog::SourceOf(const LogLine& details, const absl::Status& status) const {
-  if (refused_) return LogLimit::Source::kRefused;
   if (caller_.administrator) return LogLimit::Source::kAdministrator;
   return status.ok() && details.changed ? LogLimit::Source::kChange : LogLimit::Source::kUser;
 }
 
 LogLine CallLog::LineOf(absl::string_view method, const LogLine& details,
                         const absl::Status& status) const {
-  const bool known = caller_.uid != LogLimit::kTogether;
   LogLine line = details;
-  line.text = absl::StrCat(method, known ? absl::StrCat(" uid=", caller_.uid) : " uid unknown",
-                           details.text);
-  if (known) line.fields.caller = caller_.uid;
+  line.text = absl::StrCat(method, " uid=", caller_.uid, details.text);
+  line.fields.caller = caller_.uid;
   if (status.ok()) return line;
   if (absl::IsUnavailable(status)) {
     absl::StrAppend(&line.text, ": ", status.message());

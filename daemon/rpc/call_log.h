@@ -9,13 +9,12 @@
 
 namespace svnet {
 
-// Calls that changed something, begun watches and refusals are worth a line at level info;
+// Calls that changed something, and begun watches, are worth a line at level info;
 // what only reads, or changed nothing, one at level debug. Thread-safe.
 class CallLog {
  public:
-  // `log` must outlive it. `verdict`: an error if the caller may not use svnetd.
-  CallLog(const Caller& caller, const absl::Status& verdict, LimitedLog* log)
-      : caller_(caller), refused_(!verdict.ok()), log_(log) {}
+  // Both must outlive it. `caller` is one that may use svnetd.
+  CallLog(const Caller& caller, LimitedLog* log) : caller_(caller), log_(log) {}
 
   // `details`: what the line says of the request and of the effect (NetworkCalls).
   void Write(absl::string_view method, const LogLine& details, const absl::Status& status) const;
@@ -25,8 +24,7 @@ class CallLog {
   LogLine LineOf(absl::string_view method, const LogLine& details,
                  const absl::Status& status) const;
 
-  const Caller caller_;
-  const bool refused_;
+  const Caller& caller_;
   LimitedLog* const log_;
 };
 

@@ -8,11 +8,16 @@
 
 namespace svnet {
 
-grpc::Status ToGrpcStatus(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  // Nobody's decision: svnetd is on its way out, or the caller has gone.
-  if ((absl::IsUnavailable(status) || absl::IsCancelled(status)) && !ReasonOf(status).has_value()) {
-    return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+WireStatus ToWireStatus(const absl::Status& status) {
+  WireStatus wire = {.code = static_cast<uint8_t>(status.code()),
+                     .text = std::string(status.message())};
+  if (status.ok()) return wire;
+  // Nobody's decision: svnetd is on its way out, the caller has gone, or health checking has its
+  // own rules.
+  const bool plain =
+      absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsNotFound(status);
+  if (plain && !ReasonOf(status).has_value()) {
+    return wire;
   }
   const Reason reason = ReasonOf(status).value_or(Reason::kBridgeSetupFailed);
   google::rpc::ErrorInfo info;
@@ -23,10 +28,10 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   }
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
-  details.set_message(std::string(status.message()));
+  details.set_message(wire.text);
   details.add_details()->PackFrom(info);
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), details.message(),
-                      details.SerializeAsString());
+  wire.details = details.SerializeAsString();
+  return wire;
 }
 
 }  // namespace svnet

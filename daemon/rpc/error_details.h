@@ -1,15 +1,14 @@
-// Errors as they go over the wire.
+// Errors as callers get them.
 #pragma once
 
-#include <grpcpp/support/status.h>
-
 #include "absl/status/status.h"
+#include "daemon/wire/message.h"
 
 namespace svnet {
 
-// The canonical code and the message, and in the details a google.rpc.Status with a
-// google.rpc.ErrorInfo (domain "svnet"). An error without a reason is the kernel's
-// doing that no layer explained: BRIDGE_SETUP_FAILED, as the ancestor called those.
-grpc::Status ToGrpcStatus(const absl::Status& status);
+// A gRPC status, whose details are a google.rpc.Status with the reason, and with what the
+// ancestor called it. An error without a reason is BRIDGE_SETUP_FAILED; but UNAVAILABLE,
+// CANCELLED and NOT_FOUND have no details then.
+WireStatus ToWireStatus(const absl::Status& status);
 
 }  // namespace svnet

@@ -21,16 +21,16 @@ class HealthWatch final : public MessageSource {
       : board_(board), component_(component), wake_(std::move(wake)), place_(std::move(place)) {}
   ~HealthWatch() override { Close(); }
 
-  std::optional<absl::StatusOr<grpc::ByteBuffer>> Take() override {
+  std::optional<absl::StatusOr<std::string>> Take() override {
     MutexLock lock(&board_->mutex_);
     const Response::ServingStatus now = StatusNow();
     if (said_ != now) {
       said_ = now;
       Response response;
       response.set_status(now);
-      return absl::StatusOr<grpc::ByteBuffer>(ToBytes(response));
+      return absl::StatusOr<std::string>(response.SerializeAsString());
     }
-    if (board_->end_.has_value()) return absl::StatusOr<grpc::ByteBuffer>(*board_->end_);
+    if (board_->end_.has_value()) return absl::StatusOr<std::string>(*board_->end_);
     return std::nullopt;
   }
 

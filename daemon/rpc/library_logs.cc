@@ -1,7 +1,6 @@
 #include "daemon/rpc/library_logs.h"
 
 #include <google/protobuf/stubs/logging.h>
-#include <grpc/support/log.h>
 
 #include <string>
 
@@ -13,26 +12,17 @@
 namespace svnet {
 namespace {
 
-void Log(absl::string_view library, absl::string_view message) {
-  // Never destroyed: gRPC's threads end when they like.
-  static auto* const log = new LimitedLog(MonotonicNow);
-  log->Write(spdlog::level::debug, LogLimit::Source::kReads, LogLimit::kTogether, [&] {
-    return LogLine{.text = absl::StrCat(library, ": ", absl::CHexEscape(message)), .fields = {}};
-  });
-}
-
-void LogGrpc(gpr_log_func_args* args) { Log("grpc", args->message); }
-
 void LogProtobuf(google::protobuf::LogLevel /*level*/, const char* /*file*/, int /*line*/,
                  const std::string& message) {
-  Log("protobuf", message);
+  // Never destroyed: who ends first is not known.
+  static auto* const log = new LimitedLog(MonotonicNow);
+  log->Write(spdlog::level::debug, LogLimit::Source::kReads, LogLimit::kTogether, [&] {
+    return LogLine{.text = absl::StrCat("protobuf: ", absl::CHexEscape(message)), .fields = {}};
+  });
 }
 
 }  // namespace
 
-void RouteLibraryLogs() {
-  gpr_set_log_function(LogGrpc);
-  google::protobuf::SetLogHandler(LogProtobuf);
-}
+void RouteLibraryLogs() { google::protobuf::SetLogHandler(LogProtobuf); }
 
 }  // namespace svnet

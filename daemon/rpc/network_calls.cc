@@ -103,7 +103,9 @@ absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
     const v1::GetNetworkRequest& /*request*/, LogLine* /*log*/) {
   SVNET_ASSIGN_OR_RETURN(NetworkStatus status, manager_->GetNetwork());
   status.setup.conditions = ConditionsFor(caller_, status.setup.conditions);
-  return ToProto(status, manager_->settings());
+  v1::GetNetworkResponse response = ToProto(status, manager_->settings());
+  response.set_gates(metrics_->gates().count());
+  return response;
 }
 
 absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(

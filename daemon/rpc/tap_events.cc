@@ -4,11 +4,11 @@
 
 namespace svnet {
 
-std::optional<absl::StatusOr<grpc::ByteBuffer>> TapEvents::Take() {
+std::optional<absl::StatusOr<std::string>> TapEvents::Take() {
   const std::optional<absl::StatusOr<TapEvent>> next = watch_->Take();
   if (!next.has_value()) return std::nullopt;
-  if (!next->ok()) return absl::StatusOr<grpc::ByteBuffer>(next->status());
-  return absl::StatusOr<grpc::ByteBuffer>(ToBytes(ToProto(**next, prefix_)));
+  if (!next->ok()) return absl::StatusOr<std::string>(next->status());
+  return absl::StatusOr<std::string>(ToProto(**next, prefix_).SerializeAsString());
 }
 
 }  // namespace svnet

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -18,7 +19,7 @@ class TapEvents final : public MessageSource {
   TapEvents(std::shared_ptr<Watch> watch, const Ipv4Prefix& prefix)
       : watch_(std::move(watch)), prefix_(prefix) {}
 
-  std::optional<absl::StatusOr<grpc::ByteBuffer>> Take() override;
+  std::optional<absl::StatusOr<std::string>> Take() override;
   void Close() override { watch_->Close(); }
 
  private:

@@ -46,12 +46,14 @@ Options Begin(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--quick") == 0) {
       options.quick = true;
+    } else if (!options.results.empty()) {
+      options.others.push_back(std::filesystem::absolute(argv[i]));
     } else {
       options.results = std::filesystem::absolute(argv[i]);
     }
   }
   if (options.results.empty()) {
-    std::fprintf(stderr, "usage: %s [--quick] RESULTS\n", argv[0]);
+    std::fprintf(stderr, "usage: %s [--quick] RESULTS [OTHERS...]\n", argv[0]);
     std::exit(2);
   }
   testing::EnterPrivateMounts();

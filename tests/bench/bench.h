@@ -10,8 +10,9 @@
 namespace svnet::bench {
 
 struct Options {
-  bool quick = false;   // a run that only shows that all of it works
-  std::string results;  // a CSV file, which is appended to
+  bool quick = false;               // a run that only shows that all of it works
+  std::string results;              // a CSV file, which is appended to
+  std::vector<std::string> others;  // what else the command line names: files
 
   // How many TAPs "a hundred" and "a thousand" are: the quick run has fewer.
   int hundred() const { return quick ? 20 : 100; }
@@ -19,9 +20,9 @@ struct Options {
   int rounds(int of_full_run) const { return quick ? 1 : of_full_run; }
 };
 
-// `PROGRAM [--quick] RESULTS`. Then gives the process mounts of its own (tests/sandbox),
-// in which svnetd is the one of the build folder in SVNET_UNDER_TEST, or of this build.
-// From here on a check that fails ends the program.
+// `PROGRAM [--quick] RESULTS [OTHERS...]`. Then gives the process mounts of its own
+// (tests/sandbox), in which svnetd is the one of the build folder in SVNET_UNDER_TEST, or of this
+// build. From here on a check that fails ends the program.
 Options Begin(int argc, char** argv);
 
 // Ends the program: "cannot measure here: WHAT: (errno's words)".

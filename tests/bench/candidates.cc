@@ -84,11 +84,16 @@ void FloorCandidate::Remove(Number number) { floor_.DeleteLink(TapName(number));
 
 void FloorCandidate::RemoveAll() { floor_.DeleteGroup(kFloorGroup); }
 
-SvnetdCandidate::SvnetdCandidate() : Candidate("svnetd") { Start(); }
+SvnetdCandidate::SvnetdCandidate(std::string name, std::string program)
+    : Candidate(std::move(name)), program_(std::move(program)) {
+  Start();
+}
 
 double SvnetdCandidate::Start() {
   const Stopwatch stopwatch;
-  daemon_ = std::make_unique<testing::Daemon>(folder_.path(), std::vector<std::string>(), kConfig);
+  daemon_ = std::make_unique<testing::Daemon>(folder_.path(), std::vector<std::string>(), kConfig,
+                                              std::vector<std::string>(),
+                                              testing::Supervision{.program = program_});
   const double time = stopwatch.microseconds();
   errno = 0;
   if (!daemon_->running()) Fail(absl::StrCat("svnetd: ", daemon_->log()));

@@ -60,7 +60,8 @@ class FloorCandidate final : public Candidate {
 // svnetd, and an unprivileged caller; all protections are on.
 class SvnetdCandidate final : public Candidate {
  public:
-  SvnetdCandidate();
+  // `program` is as the build made it, or that of another version.
+  explicit SvnetdCandidate(std::string name = "svnetd", std::string program = testing::kSvnetd);
 
   void Create(Number number) override { CreateBy(*caller_, number); }
   void Remove(Number number) override { RemoveBy(*caller_, number); }
@@ -75,12 +76,13 @@ class SvnetdCandidate final : public Candidate {
   static void GetBootArgsBy(testing::Client& caller, Number number);
   static void CleanupBy(testing::Client& caller, v1::CleanupScope scope);
 
-  testing::Daemon& daemon() { return *daemon_; }
+  testing::Daemon& daemon() const { return *daemon_; }
   // In microseconds, from fork until svnetd says that it is ready (sd_notify(3)).
   double Start();
   void Stop();
 
  private:
+  const std::string program_;
   testing::TemporaryFolder folder_;
   std::unique_ptr<testing::Daemon> daemon_;
   std::unique_ptr<testing::Client> caller_;

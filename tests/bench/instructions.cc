@@ -25,7 +25,7 @@ std::string RequestOf(int number) {
   return request.SerializeAsString();
 }
 
-// As rpc/NetworkService does it, but for gRPC.
+// As CallRunner does it.
 absl::StatusOr<std::string> CreateTap(NetworkManager& manager, const std::string& bytes) {
   v1::CreateTapRequest message;
   if (!message.ParseFromString(bytes)) return absl::InternalError("the request does not parse");

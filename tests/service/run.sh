@@ -247,6 +247,7 @@ check "keeps off the bridge and the TAPs, and not off others" networkd_leaves_ou
 
 source tests/service/formats.sh
 source tests/service/doctor.sh
+source tests/service/gates.sh
 
 # -------------------------------------------------------------------------- restarts
 step "restarts"
@@ -385,13 +386,20 @@ step "upgrade, remove, purge"
 old=$(main_pid)
 check "the next version installs" inside dpkg --install "/packages/svnet_$version+next_$architecture.deb"
 check "it runs" is_another
+gates_are_the_new_versions() {
+  local pid
+  for pid in $(gate_processes); do
+    [[ $(inside readlink "/proc/$pid/exe") == /usr/sbin/svnetd ]] || return 1
+  done
+}
+check "and so do its gates" gates_are_the_new_versions
 check "the attached TAP has kept ifindex and carrier" is_as_before
 check "the configuration is what it was" inside grep -q '^taps_per_user = 1' /etc/svnet/svnetd.toml
 
 link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables | grep -v svnetd-lock-'; }
 links=$(link_picture)
 check "the package is removed" inside dpkg --remove svnet
-check "svnetd is gone" inside bash -c '! pgrep -x svnetd'
+check "svnetd and the gates are gone" inside bash -c '! pgrep -f ^/usr/sbin/svnetd'
 check "a guest's network is still there" diff <(echo "$links") <(link_picture)
 check "and so is the configuration" inside test -e /etc/svnet/svnetd.toml
 
@@ -399,9 +407,10 @@ inside bash -c 'ip tuntap add svforeign mode tap; ip link add br-foreign type br
   nft add table inet foreign'
 check "the package is purged" inside dpkg --purge svnet
 nothing_of_ours() {
-  inside bash -c 'ip -o link; nft list ruleset; ls /etc/svnet /run/svnet 2>&1' >"$scratch/left" || true
+  inside bash -c 'ip -o link; nft list ruleset; ls /etc/svnet /run/svnet 2>&1
+    find /etc/systemd/system -type l -name "svnet*"' >"$scratch/left" || true
   cat "$scratch/left"
-  ! grep -E 'svbr0|svvm1eth0|svnetd.toml|svnetd.sock' "$scratch/left"
+  ! grep -E 'svbr0|svvm1eth0|svnetd\.(toml|sock|service)|gates' "$scratch/left"
 }
 check "nothing of ours is left" nothing_of_ours
 others_are_as_before() {

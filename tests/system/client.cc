@@ -21,7 +21,10 @@ int Connect(const std::string& path) {
   sockaddr_un address = {.sun_family = AF_UNIX};
   std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
   const int result = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  if (result != 0) ADD_FAILURE() << "connect " << path << ": " << strerror(errno);
+  // Refused by a svnetd that has gone: then what is called fails, and its test says so.
+  if (result != 0 && errno != ECONNREFUSED) {
+    ADD_FAILURE() << "connect " << path << ": " << strerror(errno);
+  }
   fcntl(fd, F_SETFL, O_NONBLOCK);
   return fd;
 }

@@ -130,7 +130,8 @@ Daemon::Daemon(const std::string& folder, const std::vector<std::string>& flags,
       notify_(OpenNotifySocket(folder + "/notify")) {
   std::ofstream(config_path_) << config;
   std::vector<std::string> command = wrapper;
-  command.insert(command.end(), {kSvnetd, "--config", config_path_, "--socket", socket_});
+  command.insert(command.end(),
+                 {supervision.program, "--config", config_path_, "--socket", socket_});
   command.insert(command.end(), flags.begin(), flags.end());
   pid_ = fork();
   if (pid_ == 0) {

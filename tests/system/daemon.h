@@ -44,6 +44,7 @@ Exited RunProgramAs(const RunAs& who, const std::vector<std::string>& command);
 struct Supervision {
   int listening = -1;        // a socket, as systemd passes it (sd_listen_fds(3))
   int watchdog_time_ms = 0;  // WatchdogSec=; 0: none
+  std::string program = kSvnetd;
 };
 
 // Started in the caller's network namespace. Ends with the object, if it has not.

@@ -212,9 +212,7 @@ double CpuSeconds(pid_t pid) {
 // which it makes anew when they are taken from it.
 TEST_F(HolderTest, AtItsWorstHarmsNobody) {
   Begin();
-  const absl::Duration how_long =
-      std::getenv("SVNET_SOAK") != nullptr && *std::getenv("SVNET_SOAK") != '\0' ? absl::Seconds(60)
-                                                                                 : absl::Seconds(3);
+  const absl::Duration how_long = Soaks() ? absl::Seconds(60) : absl::Seconds(3);
   const std::vector<HolderAction> actions = AllHolderActions(kVictimMac, kBob);
   std::atomic<bool> over = false;
   std::atomic<int> done = 0;

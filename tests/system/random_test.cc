@@ -160,8 +160,7 @@ class RandomTest : public SystemTest {
 };
 
 TEST_F(RandomTest, AnyOrderOfEventsLeavesWhatTheModelSays) {
-  const char* soak = std::getenv("SVNET_SOAK");
-  const int steps = soak != nullptr && *soak != '\0' ? 20'000 : 1'500;
+  const int steps = Soaks() ? 20'000 : 1'500;
   uint32_t seed = std::random_device()();
   const char* given = std::getenv("SVNET_SEED");
   ASSERT_TRUE(given == nullptr || absl::SimpleAtoi(given, &seed));
@@ -174,8 +173,7 @@ TEST_F(RandomTest, AnyOrderOfEventsLeavesWhatTheModelSays) {
 
 // The same daemon all the time: it does not grow.
 TEST_F(RandomTest, ManyLeasesLeaveNothingInTheDaemon) {
-  const char* soak = std::getenv("SVNET_SOAK");
-  const int rounds = soak != nullptr && *soak != '\0' ? 20'000 : 600;
+  const int rounds = Soaks() ? 20'000 : 600;
   Begin(1);
   const auto round = [&] {
     As(kAlice).MustCreate("vm1");

@@ -9,8 +9,8 @@ namespace svnet::testing {
 
 // What a gRPC client sends first: the HTTP/2 preface and its settings.
 std::string RawStart();
-// The call of a method with no fields set, on stream `stream` (odd, rising).
-std::string RawCall(const std::string& method, int stream);
+// The call of a method, by default with no fields set, on stream `stream` (odd, rising).
+std::string RawCall(const std::string& method, int stream, const std::string& message = "");
 // The same, without the last byte of its message: the server waits for that.
 std::string RawCallThatNeverEnds(const std::string& method, int stream);
 

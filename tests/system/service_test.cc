@@ -182,53 +182,5 @@ TEST_F(ServiceTest, WithoutAWatchdogNobodyIsPinged) {
   EXPECT_FALSE(svnetd.WaitForNotification("WATCHDOG=1", 300));
 }
 
-// Whether a call that comes now is not answered; within 20 seconds.
-bool CallsHang(const Daemon& svnetd) {
-  Client root(svnetd.socket(), 0);
-  const absl::Time end = absl::Now() + absl::Seconds(20);
-  grpc::Status status;
-  do {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(300));
-    v1::ListTapsResponse response;
-    status = root.stub().ListTaps(&context, {}, &response);
-  } while (status.ok() && absl::Now() < end);
-  return status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
-}
-
-// It was taken when its caller was an administrator, and its turn comes when it is none.
-TEST_F(ServiceTest, ACallThatWaitsWhileItsCallerIsPutOutIsNotRun) {
-  Daemon svnetd = Start({}, "[callers]\nadmin_groups = [\"27\"]\n");
-  Client alice(svnetd.socket(), Member(kAlice));
-  alice.MustCreate("vm1");
-  Client admin(svnetd.socket(), {.uid = kBob, .gid = kBob, .groups = {27}});
-  admin.MustList();
-  Hanging hanging(folder());
-  std::thread hangs([&] { alice.MustGetNetwork(); });
-  ASSERT_TRUE(CallsHang(svnetd));
-  grpc::Status cleaned;
-  std::thread cleanup([&] {
-    v1::CleanupRequest request;
-    request.set_scope(v1::CLEANUP_SCOPE_NETWORK);
-    v1::CleanupResponse response;
-    grpc::ClientContext context;
-    cleaned = admin.stub().Cleanup(&context, request, &response);
-  });
-  // Health is asked by the same connection, and answered out of turn.
-  for (int i = 0; i < 20; ++i) {
-    grpc::ClientContext context;
-    grpc::health::v1::HealthCheckResponse response;
-    EXPECT_TRUE(grpc::health::v1::Health::NewStub(admin.channel())
-                    ->Check(&context, grpc::health::v1::HealthCheckRequest(), &response)
-                    .ok());
-  }
-  svnetd.Reload("");
-  cleanup.join();
-  EXPECT_EQ(cleaned.error_code(), grpc::StatusCode::UNAVAILABLE);
-  hanging.End();
-  hangs.join();
-  EXPECT_EQ(alice.MustList().size(), 1u);
-}
-
 }  // namespace
 }  // namespace svnet::testing

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,12 @@ inline constexpr gid_t kSocketGroup = 65534;  // nogroup
 inline const char kSocketGroupFlag[] = "--socket-group=nogroup";
 
 inline RunAs Member(uid_t uid) { return {.uid = uid, .gid = uid, .groups = {kSocketGroup}}; }
+
+// Whether tests do in full what every run does in short: tests/run.sh --soak.
+inline bool Soaks() {
+  const char* soak = std::getenv("SVNET_SOAK");
+  return soak != nullptr && *soak != '\0';
+}
 
 class SystemTest : public ::testing::Test {
  protected:

@@ -126,7 +126,7 @@ TEST(OutputTest, Network) {
   const auto network = FromJson<v1::GetNetworkResponse>(
       R"({"bridge":"svbr0","prefix":"172.30.0.0/24","gateway":"172.30.0.1","mtu":1500,
           "addresses":{"total":253,"used":2,"reaping":1},"ports":{"used":2,"limit":1023},
-          "daemonVersion":"1.2.3","bridgeUp":true,
+          "daemonVersion":"1.2.3","bridgeUp":true,"gates":3,
           "conditions":[{"type":"NAT_MISSING","message":"gone\u001b[2J","remedy":"restart"}]})");
   EXPECT_EQ(RenderNetwork(network),
             "bridge     svbr0, up\n"
@@ -135,12 +135,14 @@ TEST(OutputTest, Network) {
             "mtu        1500\n"
             "addresses  2 of 253 used, 1 free soon\n"
             "ports      2 of 1023 used\n"
+            "gates      3\n"
             "svnetd     1.2.3\n"
             "\n"
             "problems:\n"
             "  NAT_MISSING: gone\\x1b[2J\n"
             "    remedy: restart\n");
   EXPECT_THAT(RenderNetwork({}), HasSubstr("no problems known\n"));
+  EXPECT_THAT(RenderNetwork({}), Not(HasSubstr("gates")));
 }
 
 TEST(JsonTest, ShowsDefaultsToo) {

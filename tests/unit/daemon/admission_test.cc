@@ -1,5 +1,5 @@
 // Who may call, how much, and in which turn.
-#include "daemon/rpc/admission.h"
+#include "daemon/accept/admission.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,10 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "daemon/rpc/accept_loop.h"
-#include "daemon/rpc/call_queue.h"
+#include "daemon/accept/accept_loop.h"
 #include "daemon/rpc/log_limit.h"
 #include "tests/unit/values.h"
 
@@ -202,66 +200,6 @@ TEST(ConnectionLimitsTest, LeaveRoomForAdministratorsAndForRefusals) {
     EXPECT_LT(2 * (limits.users + limits.administrators + AcceptLoop::kMaxRefused),
               std::max<size_t>(descriptors, 1024));
   }
-}
-
-// A queue whose thread waits inside a first call of uid 0 until Open.
-class CallQueueTest : public ::testing::Test {
- protected:
-  CallQueueTest() {
-    absl::Notification entered;
-    Submit(0, [&] {
-      entered.Notify();
-      open_.WaitForNotification();
-    });
-    entered.WaitForNotification();
-  }
-  ~CallQueueTest() override {
-    if (!open_.HasBeenNotified()) open_.Notify();
-  }
-
-  CallQueue::Admission Submit(uid_t uid, std::function<void()> call) {
-    return queue_.Submit(uid, [this, call] {
-      call();
-      queue_.Answered();
-    });
-  }
-  void Drain() {
-    open_.Notify();
-    queue_.CloseAndWait(absl::Now() + absl::Seconds(30));
-  }
-
-  absl::Notification open_;
-  CallQueue queue_;
-};
-
-TEST_F(CallQueueTest, TakesFromEachUidInTurn) {
-  std::vector<std::string> order;
-  const auto note = [&](const std::string& name) {
-    return [&order, name] { order.push_back(name); };
-  };
-  for (const char* name : {"a1", "a2", "a3", "a4"}) Submit(1, note(name));
-  for (const char* name : {"b1", "b2"}) Submit(2, note(name));
-  Submit(3, note("c1"));
-  Drain();
-  EXPECT_THAT(order, ElementsAre("a1", "b1", "c1", "a2", "b2", "a3", "a4"));
-}
-
-TEST_F(CallQueueTest, WhoHasTooManyWaitingIsRefusedAlone) {
-  int done = 0;
-  for (size_t i = 0; i < CallQueue::kMaxWaiting; ++i) {
-    EXPECT_EQ(Submit(1, [&] { ++done; }), CallQueue::Admission::kAccepted);
-  }
-  EXPECT_EQ(Submit(1, [&] { ++done; }), CallQueue::Admission::kTooMany);
-  EXPECT_EQ(Submit(2, [&] { ++done; }), CallQueue::Admission::kAccepted);
-  Drain();
-  EXPECT_EQ(done, static_cast<int>(CallQueue::kMaxWaiting) + 1);
-  EXPECT_EQ(Submit(1, [] {}), CallQueue::Admission::kClosed);
-}
-
-TEST_F(CallQueueTest, WaitsNoLongerThanItIsTold) {
-  Submit(1, [] {});
-  queue_.CloseAndWait(absl::Now() + absl::Milliseconds(1));
-  EXPECT_FALSE(open_.HasBeenNotified());
 }
 
 }  // namespace

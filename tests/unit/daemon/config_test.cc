@@ -251,6 +251,10 @@ TEST(ConfigTest, TheCommandLineIsLoaded) {
   EXPECT_EQ(std::get<Exit>(load({"--config", "/nonexistent.toml"})).code, 2);
   EXPECT_EQ(std::get<Exit>(load({"--config", "/dev"})).code, 2);
   EXPECT_EQ(std::get<Config>(load({"--config", "/dev/null", "--bridge=b"})).bridge.text(), "b");
+  // Who makes gates needs no configuration.
+  EXPECT_TRUE(std::get<Config>(load({"--config", "/nonexistent.toml", "--gates"})).serve_gates);
+  EXPECT_EQ(std::get<Config>(load({"--config", "/dev/null", "--gates-socket=/run/g"})).gates_socket,
+            "/run/g");
 }
 
 }  // namespace

@@ -23,12 +23,11 @@ class HealthBoardTest : public ::testing::Test {
 
   // "SERVING"; the code of an end; "" for nothing yet.
   static std::string Next(MessageSource& watch) {
-    std::optional<absl::StatusOr<grpc::ByteBuffer>> next = watch.Take();
+    const std::optional<absl::StatusOr<std::string>> next = watch.Take();
     if (!next.has_value()) return "";
     if (!next->ok()) return absl::StatusCodeToString(next->status().code());
     HealthCheckResponse response;
-    EXPECT_TRUE(
-        grpc::SerializationTraits<HealthCheckResponse>::Deserialize(&**next, &response).ok());
+    EXPECT_TRUE(response.ParseFromString(**next));
     return HealthCheckResponse::ServingStatus_Name(response.status());
   }
 

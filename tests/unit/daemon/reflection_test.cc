@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/rpc/reflection_answers.h"
+#include "daemon/gate/reflection_answers.h"
 #include "tests/unit/values.h"
 
 namespace svnet {

@@ -140,26 +140,26 @@ TEST(ConversionsTest, PagesAndScopes) {
   EXPECT_EQ(ReasonIn(FromProto(cleanup).status()), "INVALID_REQUEST");
 }
 
-google::rpc::ErrorInfo InfoIn(const grpc::Status& status) {
+google::rpc::ErrorInfo InfoIn(const WireStatus& status) {
   google::rpc::Status details;
   google::rpc::ErrorInfo info;
-  EXPECT_TRUE(details.ParseFromString(status.error_details()));
-  EXPECT_EQ(details.code(), static_cast<int>(status.error_code()));
+  EXPECT_TRUE(details.ParseFromString(status.details));
+  EXPECT_EQ(details.code(), status.code);
   EXPECT_TRUE(details.details(0).UnpackTo(&info));
   return info;
 }
 
 TEST(ErrorDetailsTest, CarryTheReasonAndTheAncestorsCode) {
-  const grpc::Status status = ToGrpcStatus(Error(Reason::kNotABridge, "svbr0 is no bridge"));
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_EQ(status.error_message(), "svbr0 is no bridge");
+  const WireStatus status = ToWireStatus(Error(Reason::kNotABridge, "svbr0 is no bridge"));
+  EXPECT_EQ(status.code, static_cast<int>(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(status.text, "svbr0 is no bridge");
   const google::rpc::ErrorInfo info = InfoIn(status);
   EXPECT_EQ(info.domain(), "svnet");
   EXPECT_EQ(info.reason(), "NOT_A_BRIDGE");
   EXPECT_EQ(info.metadata().at("ancestor_code"), "BRIDGE_SETUP_FAILED");
-  EXPECT_EQ(InfoIn(ToGrpcStatus(Error(Reason::kTapNotFound, "x"))).metadata_size(), 0);
-  EXPECT_EQ(InfoIn(ToGrpcStatus(absl::InternalError("x"))).reason(), "BRIDGE_SETUP_FAILED");
-  EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).ok());
+  EXPECT_EQ(InfoIn(ToWireStatus(Error(Reason::kTapNotFound, "x"))).metadata_size(), 0);
+  EXPECT_EQ(InfoIn(ToWireStatus(absl::InternalError("x"))).reason(), "BRIDGE_SETUP_FAILED");
+  EXPECT_TRUE(ToWireStatus(absl::OkStatus()).ok());
 }
 
 class NetworkCallsTest : public ::testing::Test {

@@ -1,0 +1,255 @@
+#include "daemon/accept/accept_loop.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "daemon/accept/caller_identity.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+// What every HTTP/2 client sends first, unasked (RFC 9113, 3.4).
+constexpr absl::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// How long a caller may take to say that, or to hear why it is refused.
+constexpr absl::Duration kPatience = absl::Seconds(5);
+
+// How many are accepted in a row, before those that are there are looked after.
+constexpr int kMaxAcceptedAtOnce = 16;
+
+// What svnetd needs for itself: files, sockets to the kernel, one for each gate. Some to spare.
+constexpr size_t kOwnDescriptors = 256;
+constexpr size_t kMaxAdministrators = 1024;
+
+UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+}  // namespace
+
+ConnectionLimits ConnectionLimits::Plan(size_t descriptors, size_t users) {
+  // A connection takes two while it is handed to its gate.
+  const size_t others = kOwnDescriptors + 2 * AcceptLoop::kMaxRefused;
+  const size_t connections = (std::max(descriptors, 2 * others) - others) / 2;
+  const size_t administrators = std::min(kMaxAdministrators, connections / 4);
+  return {.users = std::min(users, connections - administrators), .administrators = administrators};
+}
+
+AcceptLoop::AcceptLoop(const Parts& parts, UniqueFd spare, const AdmissionRules& rules,
+                       const ConnectionLimits& limits)
+    : parts_(parts), spare_(std::move(spare)), rules_(rules), limits_(limits) {}
+
+absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(const Parts& parts,
+                                                               const AdmissionRules& rules,
+                                                               const ConnectionLimits& limits) {
+  std::unique_ptr<AcceptLoop> loop(new AcceptLoop(parts, OpenSpare(), rules, limits));
+  SVNET_ASSIGN_OR_RETURN(
+      loop->listening_watch_,
+      parts.poller->Add(parts.listening, EPOLLIN, [raw = loop.get()](uint32_t) { raw->Accept(); }));
+  return loop;
+}
+
+size_t AcceptLoop::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
+  rules_ = rules;
+  limits_ = limits;
+  std::map<uid_t, uint32_t> kept;
+  size_t ended = 0;
+  for (auto each = connections_.begin(); each != connections_.end();) {
+    const auto found = each++;
+    const Connection& connection = found->second;
+    const Admission now = svnet::Admit(connection.peer, rules_);
+    const bool goes_on =
+        now.caller == connection.caller() && now.verdict == connection.admission.verdict &&
+        (!connection.verdict.ok() || ++kept[connection.peer.uid] <= now.connection_limit);
+    if (goes_on) continue;
+    // First, so that no call of it begins any more, however long the gate takes to see the end.
+    const bool other = now.caller != connection.caller() || !now.verdict.ok();
+    if (connection.served && other) parts_.gates->Revoke(found->first);
+    Close(found);
+    ++ended;
+  }
+  return ended;
+}
+
+void AcceptLoop::StopAccepting() { parts_.poller->Remove(listening_watch_); }
+
+absl::Time AcceptLoop::NextDue() const {
+  return deadlines_.empty() ? absl::InfiniteFuture() : deadlines_.front().when;
+}
+
+bool AcceptLoop::HasConnectionSince(absl::Time time) const {
+  return std::any_of(connections_.begin(), connections_.end(),
+                     [&](const auto& each) { return each.second.since >= time; });
+}
+
+void AcceptLoop::Disconnect() {
+  for (const auto& [number, connection] : connections_) {
+    shutdown(connection.fd.get(), SHUT_RDWR);
+  }
+}
+
+void AcceptLoop::Accept() {
+  for (int i = 0; i < kMaxAcceptedAtOnce; ++i) {
+    UniqueFd connection(accept4(parts_.listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!connection.valid() && (errno == ECONNABORTED || errno == EINTR)) continue;
+    if (!connection.valid()) {
+      if (errno == EAGAIN) return;
+      const int error = errno;
+      if (error == EMFILE || error == ENFILE) RefuseWithoutDescriptor();
+      LogTurnedAway(LogLimit::kTogether, [&] { return absl::StrCat("accept: ", strerror(error)); });
+      return;
+    }
+    if (const absl::Status status = Admit(std::move(connection)); !status.ok()) {
+      LogTurnedAway(LogLimit::kTogether,
+                    [&] { return absl::StrCat("a connection is refused: ", status.message()); });
+    }
+  }
+}
+
+void AcceptLoop::LogTurnedAway(uid_t uid, const std::function<std::string()>& why) {
+  parts_.log->Write(spdlog::level::warn, LogLimit::Source::kRefused, uid, [&] {
+    LogLine line = {.text = why()};
+    if (uid != LogLimit::kTogether) line.fields.caller = uid;
+    return line;
+  });
+}
+
+void AcceptLoop::LogRefusal(const Connection& connection) {
+  const uid_t uid = connection.peer.uid;
+  parts_.log->Write(spdlog::level::info, LogLimit::Source::kRefused, uid, [&] {
+    const Reason reason = ReasonOf(connection.verdict).value_or(Reason::kPermissionDenied);
+    LogLine line = {.text = absl::StrCat("uid ", uid, " is refused: ", ReasonName(reason), ": ",
+                                         connection.verdict.message())};
+    line.fields.caller = uid;
+    line.fields.reason = std::string(ReasonName(reason));
+    return line;
+  });
+}
+
+void AcceptLoop::RefuseWithoutDescriptor() {
+  spare_.Reset();
+  UniqueFd(accept4(parts_.listening, nullptr, nullptr, SOCK_CLOEXEC));  // and closed
+  spare_ = OpenSpare();
+}
+
+uint32_t& AcceptLoop::Count::Of(const Connection& connection) {
+  if (!connection.verdict.ok()) return refused;
+  return connection.caller().administrator ? administrators : users;
+}
+
+absl::Status AcceptLoop::Admit(UniqueFd fd) {
+  SVNET_ASSIGN_OR_RETURN(Caller peer, IdentifyCaller(fd.get()));
+  Connection connection = {.admission = svnet::Admit(peer, rules_), .since = MonotonicNow()};
+  connection.verdict = connection.admission.verdict;
+  if (!MayKeep(&connection)) return absl::OkStatus();
+  if (connection.verdict.ok()) peer.shares_pids = SharesPids(fd.get());
+  connection.admission.caller.shares_pids = peer.shares_pids;
+  connection.peer = std::move(peer);
+  connection.fd = std::move(fd);
+  const uint64_t number = ++last_number_;
+  // Edge-triggered: a caller who sends less than a preface wakes nobody again and again.
+  SVNET_ASSIGN_OR_RETURN(
+      connection.watch,
+      parts_.poller->Add(connection.fd.get(), EPOLLIN | EPOLLRDHUP | EPOLLET,
+                         [this, number](uint32_t events) { OnEvent(number, events); }));
+  ++count_.Of(connection);
+  ++counts_[connection.peer.uid].Of(connection);
+  parts_.metrics->Opened(connection.caller(), connection.verdict);
+  deadlines_.push_back({.when = connection.since + kPatience, .connection = number});
+  connections_.emplace(number, std::move(connection));
+  return absl::OkStatus();
+}
+
+bool AcceptLoop::MayKeep(Connection* connection) {
+  const Caller& caller = connection->caller();
+  const auto found = counts_.find(caller.uid);
+  const Count count = found == counts_.end() ? Count() : found->second;
+  if (connection->verdict.ok() && count.admitted() >= connection->admission.connection_limit) {
+    connection->verdict = TooManyConnections(connection->admission);
+  }
+  if (!connection->verdict.ok()) {
+    return count_.refused < kMaxRefused && count.refused < kMaxRefusedOfOneUid;
+  }
+  if (HasRoomFor(caller)) return true;
+  LogTurnedAway(caller.uid, [&] {
+    return absl::StrCat("uid ", caller.uid, " is turned away: there are ", count_.users,
+                        " connections of users and ", count_.administrators, " of administrators");
+  });
+  return false;
+}
+
+bool AcceptLoop::HasRoomFor(const Caller& caller) const {
+  if (!caller.administrator) return count_.users < limits_.users;
+  const size_t for_root = caller.uid == 0 ? 0 : limits_.administrators / 4;
+  return count_.administrators < limits_.administrators - for_root;
+}
+
+void AcceptLoop::OnEvent(uint64_t number, uint32_t events) {
+  const auto found = connections_.find(number);
+  if (found == connections_.end()) return;
+  const bool ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (ended || (!found->second.served && !Begin(number, found->second))) Close(found);
+}
+
+bool AcceptLoop::Begin(uint64_t number, Connection& connection) {
+  std::array<char, kPreface.size()> start;
+  const ssize_t count = recv(connection.fd.get(), start.data(), start.size(), MSG_PEEK);
+  if (count < 0) return errno == EAGAIN || errno == EINTR;
+  if (absl::string_view(start.data(), count) != kPreface.substr(0, count)) return false;
+  if (count < static_cast<ssize_t>(start.size())) return true;  // not yet
+  UniqueFd duplicate(fcntl(connection.fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!duplicate.valid()) return false;
+  // From now on only the end counts; should it be there already, it is told again.
+  if (!parts_.poller->Change(connection.watch, EPOLLRDHUP).ok()) return false;
+  if (!connection.verdict.ok()) LogRefusal(connection);
+  const absl::Status served =
+      parts_.gates->Serve(number, connection.caller(), connection.verdict, std::move(duplicate));
+  connection.served = served.ok();
+  if (!served.ok()) {
+    LogTurnedAway(connection.peer.uid, [&] { return std::string(served.message()); });
+  }
+  return served.ok();
+}
+
+void AcceptLoop::Close(Connections::iterator found) {
+  const Connection& connection = found->second;
+  const auto count = counts_.find(connection.peer.uid);
+  --count_.Of(connection);
+  --count->second.Of(connection);
+  if (count->second.admitted() + count->second.refused == 0) counts_.erase(count);
+  parts_.metrics->Closed(connection.caller(), connection.verdict);
+  if (connection.served) parts_.gates->Closed(found->first);
+  shutdown(connection.fd.get(), SHUT_RDWR);  // the gate's duplicate sees it too
+  parts_.poller->Remove(connection.watch);
+  connections_.erase(found);
+}
+
+void AcceptLoop::Lost(uint64_t number) {
+  const auto found = connections_.find(number);
+  if (found == connections_.end()) return;
+  found->second.served = false;
+  Close(found);
+}
+
+void AcceptLoop::CloseOverdue() {
+  const absl::Time now = MonotonicNow();
+  while (!deadlines_.empty() && deadlines_.front().when <= now) {
+    const Deadline deadline = deadlines_.front();
+    deadlines_.pop_front();
+    const auto found = connections_.find(deadline.connection);
+    if (found == connections_.end()) continue;
+    if (!found->second.served || !found->second.verdict.ok()) Close(found);
+  }
+}
+
+}  // namespace svnet

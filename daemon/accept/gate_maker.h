@@ -1,0 +1,32 @@
+// Where gates come from.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "daemon/wire/channel.h"
+
+namespace svnet {
+
+// Not thread-safe.
+class GateMaker {
+ public:
+  enum class Role {
+    kCalls,
+    kSharedCalls,  // of several callers, who must never be taken for each other
+    kMetrics,
+  };
+
+  // Connections that a gate of kSharedCalls takes in its life: then there is another.
+  static constexpr uint32_t kMostOfShared = 4096;
+
+  virtual ~GateMaker() = default;
+
+  // Has a process made that serves `end`. Does not wait for it; what is sent to the other end
+  // meanwhile waits in the kernel. `number`: none comes twice.
+  virtual absl::Status Make(Role role, uint64_t number, Channel end) = 0;
+  // Ends that process at once. Nothing if it has ended.
+  virtual void Kill(uint64_t number) = 0;
+};
+
+}  // namespace svnet

@@ -1,0 +1,293 @@
+#include "daemon/accept/gates.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/fault_point.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+// That a spare one ends is nobody's fault, and it is not made anew at once.
+constexpr absl::Duration kSpareAgain = absl::Seconds(1);
+
+}  // namespace
+
+Gates::Gates(Parts parts) : parts_(std::move(parts)), spare_due_(parts_.clock()) {}
+
+Gates::~Gates() = default;
+
+absl::Status Gates::Serve(uint64_t connection, const Caller& caller, const absl::Status& verdict,
+                          UniqueFd fd) {
+  return Assign({.connection = connection,
+                 .caller = caller,
+                 .verdict = verdict,
+                 .fd = std::move(fd),
+                 .until = absl::InfinitePast()});
+}
+
+absl::Status Gates::Assign(Waiting waiting) {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Number> number,
+                         FindOrMake(waiting.caller, waiting.verdict, &waiting.until));
+  if (!number.has_value()) {
+    waiting_.push_back(std::move(waiting));
+    return absl::OkStatus();
+  }
+  SVNET_RETURN_IF_ERROR(FaultPoint("gate.hand_over"));
+  Gate& gate = gates_.at(*number);
+  gate.connections.insert(waiting.connection);
+  ++gate.taken;
+  by_connection_[waiting.connection] = *number;
+  const auto caller =
+      gate.kind == Kind::kOwn ? gate.caller : std::make_shared<const Caller>(waiting.caller);
+  gate.link->HandOver(waiting.connection, caller, waiting.verdict, std::move(waiting.fd));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMake(const Caller& caller,
+                                                               const absl::Status& verdict,
+                                                               absl::Time* until) {
+  if (!verdict.ok()) return FindOrMakeCommon(Kind::kRefused, until);
+  if (const auto found = own_.find(caller); found != own_.end()) return found->second;
+  return MakeRoomFor(caller) ? FindOrMakeOwn(caller, until)
+                             : FindOrMakeCommon(Kind::kShared, until);
+}
+
+absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMakeOwn(const Caller& caller,
+                                                                  absl::Time* until) {
+  const absl::Time now = parts_.clock();
+  if ((*until = delays_.NotBefore(caller.uid, now)) > now) return std::nullopt;
+  SVNET_ASSIGN_OR_RETURN(const Number number, TakeSpareOrMake(Kind::kOwn));
+  gates_.at(number).caller = std::make_shared<const Caller>(caller);
+  own_.emplace(caller, number);
+  return number;
+}
+
+absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMakeCommon(Kind kind, absl::Time* until) {
+  for (const auto& [number, gate] : gates_) {
+    const bool full = kind == Kind::kShared && gate.taken == GateMaker::kMostOfShared;
+    if (gate.kind == kind && !full) return number;
+  }
+  const absl::Time now = parts_.clock();
+  if ((*until = delays_.NotBefore(DelayedAs(kind), now)) > now) return std::nullopt;
+  return kind == Kind::kRefused ? TakeSpareOrMake(kind) : Make(kind);
+}
+
+bool Gates::MakeRoomFor(const Caller& caller) {
+  const auto is_of_uid = [&](const Gate& gate) {
+    return gate.kind == Kind::kOwn && gate.caller->uid == caller.uid;
+  };
+  const auto is_of_kind = [&](const Gate& gate) {
+    return gate.kind == Kind::kOwn && gate.caller->administrator == caller.administrator;
+  };
+  const auto make_room = [&](const std::function<bool(const Gate&)>& which, size_t most) {
+    const auto count = std::count_if(gates_.begin(), gates_.end(),
+                                     [&](const auto& each) { return which(each.second); });
+    if (static_cast<size_t>(count) < most) return true;
+    const std::optional<Number> idle = LongestIdle(which);
+    if (idle.has_value()) EndNow(*idle, Why::kIdle);
+    return idle.has_value();
+  };
+  return make_room(is_of_uid, kMostOfOneUid) && make_room(is_of_kind, kMost);
+}
+
+std::optional<Gates::Number> Gates::LongestIdle(
+    const std::function<bool(const Gate&)>& which) const {
+  std::optional<Number> longest;
+  absl::Time since = absl::InfiniteFuture();
+  for (const auto& [number, gate] : gates_) {
+    if (!gate.IsIdle() || !which(gate) || gate.idle_since >= since) continue;
+    longest = number;
+    since = gate.idle_since;
+  }
+  return longest;
+}
+
+absl::StatusOr<Gates::Number> Gates::TakeSpareOrMake(Kind kind) {
+  for (auto& [number, gate] : gates_) {
+    if (gate.kind != Kind::kSpare || gate.revoked) continue;
+    gate.kind = kind;
+    spare_due_ = parts_.clock() + kSpareAfter;
+    return number;
+  }
+  return Make(kind);
+}
+
+absl::StatusOr<Gates::Number> Gates::Make(Kind kind) {
+  SVNET_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
+  const Number number = ++last_number_;
+  const bool for_metrics = kind == Kind::kMetrics;
+  const auto on_end = [this, number](GateLink::End end) {
+    ending_.push_back({number, end == GateLink::End::kDied ? Why::kDied : Why::kProtocol});
+  };
+  auto link = std::make_unique<GateLink>(number, for_metrics, std::move(ends.first),
+                                         &parts_.services, on_end);
+  SVNET_RETURN_IF_ERROR(link->Start());
+  const auto role = for_metrics             ? GateMaker::Role::kMetrics
+                    : kind == Kind::kShared ? GateMaker::Role::kSharedCalls
+                                            : GateMaker::Role::kCalls;
+  SVNET_RETURN_IF_ERROR(parts_.maker->Make(role, number, std::move(ends.second)));
+  gates_.emplace(number, Gate{.kind = kind, .link = std::move(link), .idle_since = parts_.clock()});
+  parts_.metrics->Made();
+  return number;
+}
+
+absl::Status Gates::ServeMetrics(UniqueFd fd) {
+  absl::Time until;
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Number> number,
+                         FindOrMakeCommon(Kind::kMetrics, &until));
+  if (!number.has_value()) return absl::UnavailableError("the gate for metrics has just ended");
+  Gate& gate = gates_.at(*number);
+  gate.idle_since = parts_.clock();
+  gate.link->HandOver(++last_reader_, nullptr, absl::OkStatus(), std::move(fd));
+  return absl::OkStatus();
+}
+
+void Gates::Closed(uint64_t connection) {
+  waiting_.remove_if([&](const Waiting& each) { return each.connection == connection; });
+  const auto found = by_connection_.find(connection);
+  if (found == by_connection_.end()) return;
+  Gate& gate = gates_.at(found->second);
+  gate.link->Forget(connection);
+  gate.connections.erase(connection);
+  if (gate.connections.empty()) gate.idle_since = parts_.clock();
+  by_connection_.erase(found);
+}
+
+void Gates::Revoke(uint64_t connection) {
+  const auto found = by_connection_.find(connection);
+  if (found == by_connection_.end()) return;
+  Gate& gate = gates_.at(found->second);
+  gate.link->Forget(connection);
+  if (gate.kind != Kind::kOwn || std::exchange(gate.revoked, true)) return;
+  gate.link->Stop();
+  own_.erase(*gate.caller);
+  ending_.push_back({found->second, Why::kRevoked});
+}
+
+void Gates::OnNews() {
+  const WakeList::News news = parts_.services.wakes->Take();
+  for (const WakeList::Watch& watch : news.watches) {
+    if (const auto found = gates_.find(watch.gate); found != gates_.end()) {
+      found->second.link->Wake(watch.call);
+    }
+  }
+  if (!news.resume) return;
+  for (auto& [number, gate] : gates_) gate.link->Resume(draining_);
+}
+
+void Gates::Drain(const absl::Status& why) {
+  draining_ = true;
+  for (auto& [number, gate] : gates_) {
+    if (gate.kind == Kind::kMetrics) continue;
+    gate.link->Drain(why);
+    gate.link->Resume(true);
+  }
+  parts_.services.runner->EndWatches(why);
+}
+
+bool Gates::AreDrained() const {
+  return std::all_of(gates_.begin(), gates_.end(), [](const auto& each) {
+    return each.second.connections.empty() || each.second.link->is_drained();
+  });
+}
+
+absl::Time Gates::last_heard() const {
+  absl::Time last = absl::InfinitePast();
+  for (const auto& [number, gate] : gates_) last = std::max(last, gate.link->last_heard());
+  return last;
+}
+
+absl::Time Gates::NextDue() const {
+  absl::Time due = draining_ ? absl::InfiniteFuture() : spare_due_;
+  for (const auto& [number, gate] : gates_) {
+    if (IsChecked(gate)) due = std::min(due, gate.link->CheckDue());
+    if (gate.IsIdle()) due = std::min(due, gate.idle_since + kIdle);
+  }
+  for (const Waiting& each : waiting_) due = std::min(due, each.until);
+  return ending_.empty() ? due : absl::InfinitePast();
+}
+
+void Gates::Tick() {
+  const absl::Time now = parts_.clock();
+  EndWhatIsDue(now);
+  AssignWhatIsDue(now);
+  KeepASpare(now);
+}
+
+void Gates::EndWhatIsDue(absl::Time now) {
+  for (const auto& [number, gate] : gates_) {
+    if (IsChecked(gate) && gate.link->IsStuck(now)) ending_.push_back({number, Why::kStuck});
+    if (gate.IsIdle() && gate.idle_since + kIdle <= now) ending_.push_back({number, Why::kIdle});
+  }
+  // To end one may find another of no use.
+  while (!ending_.empty()) {
+    const Ending ending = ending_.back();
+    ending_.pop_back();
+    EndNow(ending.gate, ending.why);
+  }
+}
+
+bool Gates::IsChecked(const Gate& gate) {
+  return gate.kind != Kind::kMetrics && !gate.connections.empty();
+}
+
+void Gates::AssignWhatIsDue(absl::Time now) {
+  std::list<Waiting> due;
+  for (auto each = waiting_.begin(); each != waiting_.end();) {
+    const auto found = each++;
+    if (found->until <= now) due.splice(due.end(), waiting_, found);
+  }
+  for (Waiting& each : due) {
+    const uint64_t connection = each.connection;
+    if (!Assign(std::move(each)).ok()) parts_.on_lost(connection);
+  }
+}
+
+void Gates::KeepASpare(absl::Time now) {
+  if (draining_ || now < spare_due_) return;
+  // One that cannot be made now is made when somebody needs it, who is then told why it is not.
+  spare_due_ = Make(Kind::kSpare).ok() ? absl::InfiniteFuture() : now + kSpareAgain;
+}
+
+void Gates::EndNow(Number number, Why why) {
+  const auto found = gates_.find(number);
+  if (found == gates_.end()) return;
+  const Gate gate = std::move(found->second);
+  gates_.erase(found);
+  parts_.maker->Kill(number);
+  parts_.metrics->Ended(why);
+  if (gate.kind == Kind::kOwn && !gate.revoked) own_.erase(*gate.caller);
+  if (gate.kind == Kind::kSpare) spare_due_ = parts_.clock() + kSpareAgain;
+  if (why == Why::kDied || why == Why::kProtocol || why == Why::kStuck) {
+    if (gate.kind != Kind::kSpare)
+      delays_.Died(gate.kind == Kind::kOwn ? gate.caller->uid : DelayedAs(gate.kind),
+                   parts_.clock());
+    LogEnd(gate, why);
+  }
+  for (const uint64_t connection : gate.connections) {
+    by_connection_.erase(connection);
+    parts_.on_lost(connection);
+  }
+}
+
+uid_t Gates::DelayedAs(Kind kind) {
+  // No caller has them.
+  return static_cast<uid_t>(-1) - static_cast<uid_t>(kind);
+}
+
+void Gates::LogEnd(const Gate& gate, Why why) {
+  const bool own = gate.kind == Kind::kOwn;
+  const uid_t uid = own ? gate.caller->uid : LogLimit::kTogether;
+  const auto source = own ? LogLimit::Source::kUser : LogLimit::Source::kRefused;
+  parts_.log->Write(spdlog::level::warn, source, uid, [&] {
+    LogLine line = {.text = absl::StrCat(
+                        "the gate of ", own ? absl::StrCat("uid ", uid) : "several", " has ended (",
+                        why, "), and with it ", gate.connections.size(), " connections")};
+    if (own) line.fields.caller = uid;
+    return line;
+  });
+}
+
+}  // namespace svnet

@@ -1,0 +1,104 @@
+#include "daemon/accept/server.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Parts& parts,
+                                                       const AdmissionRules& rules,
+                                                       const ConnectionLimits& limits) {
+  std::unique_ptr<Server> server(new Server());
+  SVNET_ASSIGN_OR_RETURN(server->poller_, Poller::Open());
+  SVNET_ASSIGN_OR_RETURN(const std::shared_ptr<WakeList> wakes, WakeList::Open());
+  Server* const raw = server.get();
+  server->gates_ = std::make_unique<Gates>(
+      Gates::Parts{.services = {.poller = server->poller_.get(),
+                                .runner = parts.runner,
+                                .wakes = wakes,
+                                .metrics_page = parts.metrics_page},
+                   .maker = parts.maker,
+                   .metrics = &parts.metrics->gates(),
+                   .log = parts.log,
+                   .clock = MonotonicNow,
+                   .on_lost = [raw](uint64_t connection) { raw->loop_->Lost(connection); }});
+  SVNET_ASSIGN_OR_RETURN(server->loop_,
+                         AcceptLoop::Create({.listening = parts.listening,
+                                             .poller = server->poller_.get(),
+                                             .gates = server->gates_.get(),
+                                             .metrics = &parts.metrics->connections(),
+                                             .log = parts.log},
+                                            rules, limits));
+  SVNET_RETURN_IF_ERROR(
+      server->poller_->Add(wakes->fd(), EPOLLIN, [raw](uint32_t) { raw->gates_->OnNews(); })
+          .status());
+  SVNET_RETURN_IF_ERROR(server->Listen(parts));
+  server->gates_->Tick();  // makes the spare gate before the first caller comes
+  return server;
+}
+
+absl::Status Server::Listen(const Parts& parts) {
+  SVNET_ASSIGN_OR_RETURN(wake_watch_,
+                         poller_->Add(parts.wake, EPOLLIN, [this](uint32_t) { woken_ = true; }));
+  SVNET_RETURN_IF_ERROR(
+      poller_->Add(parts.parent, EPOLLIN, [this](uint32_t) { parent_has_ended_ = true; }).status());
+  if (parts.metrics_listening < 0) return absl::OkStatus();
+  return poller_
+      ->Add(parts.metrics_listening, EPOLLIN,
+            [this, fd = parts.metrics_listening](uint32_t) { AcceptReader(fd); })
+      .status();
+}
+
+absl::Status Server::Run() {
+  for (woken_ = false; !woken_;) SVNET_RETURN_IF_ERROR(Turn(absl::InfiniteFuture()));
+  return absl::OkStatus();
+}
+
+absl::Status Server::Turn(absl::Time deadline) {
+  const absl::Time due = std::min({deadline, gates_->NextDue(), loop_->NextDue()});
+  SVNET_RETURN_IF_ERROR(poller_->Wait(due - MonotonicNow()));
+  gates_->Tick();
+  loop_->CloseOverdue();
+  if (parent_has_ended_) return absl::UnavailableError("the parent of the gates has ended");
+  return absl::OkStatus();
+}
+
+void Server::AcceptReader(int listening) {
+  UniqueFd reader(accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  // Who is not served now may come again: what is lost is one reading of many.
+  if (reader.valid()) gates_->ServeMetrics(std::move(reader)).IgnoreError();
+}
+
+size_t Server::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
+  return loop_->ChangeRules(rules, limits);
+}
+
+absl::Status Server::Settle() {
+  poller_->Remove(wake_watch_);  // nobody takes what there is to read
+  loop_->StopAccepting();
+  const absl::Time end = MonotonicNow() + kSettleTime;
+  for (absl::Time now = MonotonicNow(); now < end && loop_->HasConnectionSince(now - kSettleTime);
+       now = MonotonicNow()) {
+    SVNET_RETURN_IF_ERROR(Turn(end));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::FinishCalls(absl::Duration most) {
+  poller_->Remove(wake_watch_);
+  gates_->Drain(absl::UnavailableError("svnetd is shutting down"));
+  const absl::Time start = MonotonicNow();
+  while (!gates_->AreDrained()) {
+    const absl::Time quiet = std::max(start, gates_->last_heard()) + kPatience;
+    const absl::Time end = std::min(quiet, start + most);
+    if (MonotonicNow() >= end) break;
+    SVNET_RETURN_IF_ERROR(Turn(end));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace svnet

@@ -1,0 +1,85 @@
+// What serves callers: one thread, which takes connections, hands them to gates, and runs calls.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/accept/accept_loop.h"
+#include "daemon/accept/admission.h"
+#include "daemon/accept/gate_maker.h"
+#include "daemon/accept/gates.h"
+#include "daemon/accept/poller.h"
+#include "daemon/accept/wake_list.h"
+#include "daemon/metrics/metrics.h"
+#include "daemon/rpc/call_runner.h"
+#include "daemon/rpc/limited_log.h"
+
+namespace svnet {
+
+// Not thread-safe, but for Resume.
+class Server {
+ public:
+  // All outlive it.
+  struct Parts {
+    int listening;          // a listening, non-blocking socket
+    int wake;               // when there is something to read from it, Run returns
+    int parent;             // readable when the parent of the gates has ended
+    int metrics_listening;  // -1: metrics are not served by HTTP
+    GateMaker* maker;
+    CallRunner* runner;
+    Metrics* metrics;
+    std::function<std::string()> metrics_page;
+    LimitedLog* log;
+  };
+  static absl::StatusOr<std::unique_ptr<Server>> Create(const Parts& parts,
+                                                        const AdmissionRules& rules,
+                                                        const ConnectionLimits& limits);
+
+  // Until `wake`; may be called again. An error is one that leaves nothing to go on with.
+  absl::Status Run();
+
+  // See AcceptLoop.
+  size_t ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits);
+
+  // Calls that wait for what was dying may go on. Thread-safe.
+  void Resume() { gates_->Resume(); }
+
+  // Takes no more connections. Returns when those that are too young to have been used are
+  // closed or old enough (at most kSettleTime): who has connected and not yet called still can.
+  absl::Status Settle();
+
+  // Calls that come from now on are UNAVAILABLE, and watches end. Returns when those that
+  // are there are answered, when their callers take nothing any more, or after `most`.
+  absl::Status FinishCalls(absl::Duration most);
+
+  // Ends all connections, at once: whoever still waits for an answer gets UNAVAILABLE.
+  void Disconnect() { loop_->Disconnect(); }
+
+  size_t gate_count() const { return gates_->count(); }
+
+  static constexpr absl::Duration kSettleTime = absl::Seconds(1);
+  // Of callers to whom answers are under way.
+  static constexpr absl::Duration kPatience = absl::Seconds(1);
+
+ private:
+  Server() = default;
+
+  absl::Status Listen(const Parts& parts);
+  // Handles what comes until `deadline`, or what is due before.
+  absl::Status Turn(absl::Time deadline);
+  void AcceptReader(int listening);
+
+  std::unique_ptr<Poller> poller_;
+  std::unique_ptr<Gates> gates_;
+  std::unique_ptr<AcceptLoop> loop_;
+  Poller::Id wake_watch_ = 0;
+  bool woken_ = false;
+  bool parent_has_ended_ = false;
+};
+
+}  // namespace svnet

@@ -1,0 +1,132 @@
+#include "daemon/rpc/call_runner.h"
+
+#include <google/protobuf/empty.pb.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/rpc/call_log.h"
+#include "daemon/rpc/network_calls.h"
+#include "daemon/rpc/tap_events.h"
+#include "grpc/health/v1/health.pb.h"
+
+namespace svnet {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+// How often a call waits for what is dying to be gone, before it is refused after all.
+constexpr int kMaxTimesParked = 16;
+
+// Bytes that are a message, but not this one, can only hold text that is not UTF-8.
+absl::Status ExplainUnparsable(const std::string& bytes) {
+  google::protobuf::Empty any_message;
+  if (any_message.ParseFromString(bytes)) {
+    return Error(Reason::kInvalidId, "the request holds text that is not UTF-8");
+  }
+  return Error(Reason::kInvalidRequest, "the request is not a protobuf message");
+}
+
+template <typename Request, typename Response>
+absl::StatusOr<std::string> Answer(NetworkCalls& calls, const std::string& bytes, LogLine* line,
+                                   absl::StatusOr<Response> (NetworkCalls::*method)(const Request&,
+                                                                                    LogLine*)) {
+  Request request;
+  if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
+  SVNET_ASSIGN_OR_RETURN(const Response response, (calls.*method)(request, line));
+  return response.SerializeAsString();
+}
+
+absl::StatusOr<std::string> Dispatch(NetworkCalls& calls, const CallRunner::Call& call,
+                                     LogLine* line) {
+  switch (call.method) {
+    case Method::kCreateTap:
+      return Answer(calls, call.request, line, &NetworkCalls::CreateTap);
+    case Method::kRemoveTap:
+      return Answer(calls, call.request, line, &NetworkCalls::RemoveTap);
+    case Method::kGetBootArgs:
+      return Answer(calls, call.request, line, &NetworkCalls::GetBootArgs);
+    case Method::kCleanup:
+      return Answer(calls, call.request, line, &NetworkCalls::Cleanup);
+    case Method::kListTaps:
+      return Answer(calls, call.request, line, &NetworkCalls::ListTaps);
+    case Method::kGetNetwork:
+      return Answer(calls, call.request, line, &NetworkCalls::GetNetwork);
+    case Method::kGetMetrics:
+      return Answer(calls, call.request, line, &NetworkCalls::GetMetrics);
+    case Method::kWatchTaps:
+    case Method::kHealthCheck:
+    case Method::kHealthWatch:
+    case Method::kMetricsPage:
+      break;
+  }
+  return absl::InternalError("no call");
+}
+
+}  // namespace
+
+std::optional<absl::StatusOr<std::string>> CallRunner::Run(Call& call, bool must_end) {
+  if (call.method == Method::kHealthCheck) return CheckHealth(call.request);
+  NetworkCalls calls(call.caller, manager_, metrics_);
+  LogLine line;
+  absl::StatusOr<std::string> answer = Dispatch(calls, call, &line);
+  if (IsPassing(answer.status()) && !must_end && call.times_parked < kMaxTimesParked) {
+    ++call.times_parked;
+    return std::nullopt;
+  }
+  const absl::string_view name = MethodName(call.method);
+  CallLog(call.caller, log_).Write(name, line, answer.status());
+  metrics_->calls().Answered(name, answer.status(), MonotonicNow() - call.since);
+  return answer;
+}
+
+absl::StatusOr<std::string> CallRunner::CheckHealth(const std::string& bytes) {
+  HealthCheckRequest request;
+  if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
+  const std::optional<bool> serving = health_->IsServing(request.service());
+  if (!serving.has_value()) {
+    return absl::NotFoundError(absl::StrCat("there is no such component: there are \"",
+                                            absl::StrJoin(HealthBoard::kComponents, "\", \""),
+                                            "\""));
+  }
+  HealthCheckResponse response;
+  response.set_status(*serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING);
+  return response.SerializeAsString();
+}
+
+absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::Watch(const Caller& caller,
+                                                                 Method method,
+                                                                 const std::string& bytes,
+                                                                 std::function<void()> wake) {
+  if (method == Method::kHealthWatch) {
+    HealthCheckRequest request;
+    if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
+    return health_->Watch(caller, request.service(), std::move(wake));
+  }
+  const auto watch = WatchTaps(caller, bytes, std::move(wake));
+  CallLog(caller, log_).Write(MethodName(method), {}, watch.status());
+  metrics_->calls().Begun(MethodName(method), watch.status());
+  return watch;
+}
+
+absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::WatchTaps(const Caller& caller,
+                                                                     const std::string& bytes,
+                                                                     std::function<void()> wake) {
+  v1::WatchTapsRequest request;
+  if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
+  NetworkCalls calls(caller, manager_, metrics_);
+  SVNET_ASSIGN_OR_RETURN(std::shared_ptr<svnet::Watch> watch, calls.WatchTaps(std::move(wake)));
+  return std::make_shared<TapEvents>(std::move(watch), calls.prefix());
+}
+
+void CallRunner::EndWatches(const absl::Status& why) {
+  manager_->EndWatches(why);
+  health_->EndWatches(why);
+}
+
+}  // namespace svnet

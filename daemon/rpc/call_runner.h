@@ -1,0 +1,65 @@
+// Runs the calls of all callers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "daemon/metrics/metrics.h"
+#include "daemon/network/caller.h"
+#include "daemon/network/network_manager.h"
+#include "daemon/rpc/health_board.h"
+#include "daemon/rpc/limited_log.h"
+#include "daemon/rpc/message_source.h"
+#include "daemon/wire/message.h"
+
+namespace svnet {
+
+// From a request's bytes to those of its response: parses, calls, logs one line, counts. Not
+// thread-safe: who runs the calls, one after the other, has it.
+class CallRunner {
+ public:
+  // All must outlive it.
+  CallRunner(NetworkManager* manager, Metrics* metrics, HealthBoard* health, LimitedLog* log)
+      : manager_(manager), metrics_(metrics), health_(health), log_(log) {}
+
+  struct Call {
+    Caller caller;
+    Method method;
+    std::string request;
+    absl::Time since;  // when it came, as MonotonicNow
+    int times_parked = 0;
+  };
+
+  // The response, or the error that is the call's answer. nullopt: it cannot go on yet, and is
+  // to run again when something that was dying is gone; not if `must_end`, nor too often.
+  // The method is no watch.
+  std::optional<absl::StatusOr<std::string>> Run(Call& call, bool must_end);
+
+  // What the watch says, one message after the other; `wake` is as NetworkManager::WatchTaps
+  // has it.
+  absl::StatusOr<std::shared_ptr<MessageSource>> Watch(const Caller& caller, Method method,
+                                                       const std::string& request,
+                                                       std::function<void()> wake);
+
+  // No watch says more than what is waiting already, and then `why`.
+  void EndWatches(const absl::Status& why);
+
+ private:
+  absl::StatusOr<std::string> CheckHealth(const std::string& request);
+  absl::StatusOr<std::shared_ptr<MessageSource>> WatchTaps(const Caller& caller,
+                                                           const std::string& request,
+                                                           std::function<void()> wake);
+
+  NetworkManager* const manager_;
+  Metrics* const metrics_;
+  HealthBoard* const health_;
+  LimitedLog* const log_;
+};
+
+}  // namespace svnet

@@ -8,6 +8,7 @@
 # one that is built here, as it is shipped. Installs what it needs (Debian 12). Leaves in
 # build/bench: results.csv, report.md, the plots. The last lines are the targets: a missed
 # one fails nothing. Everything happens in namespaces; with the run they are gone.
+# What a change costs against the version before it: versions.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tests/packages.sh

@@ -178,7 +178,8 @@ bool AcceptLoop::MayKeep(Connection* connection) {
     connection->verdict = TooManyConnections(connection->admission);
   }
   if (!connection->verdict.ok()) {
-    return count_.refused < kMaxRefused && count.refused < kMaxRefusedOfOneUid;
+    return count_.refused < kMaxRefused && count.refused < kMaxRefusedOfOneUid &&
+           told_.Take(MonotonicNow());
   }
   if (HasRoomFor(caller)) return true;
   LogTurnedAway(caller.uid, [&] {

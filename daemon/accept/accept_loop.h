@@ -16,6 +16,7 @@
 #include "daemon/accept/admission.h"
 #include "daemon/accept/gates.h"
 #include "daemon/accept/poller.h"
+#include "daemon/base/token_bucket.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/metrics/connection_metrics.h"
 #include "daemon/network/caller.h"
@@ -55,6 +56,8 @@ class AcceptLoop {
   // are more than it may have now. The others go on. How many were ended.
   size_t ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits);
 
+  // Those who are told why they are refused; others are only closed.
+  static constexpr TokenBucket::Rate kRefusedRate = {.burst = 256, .per_second = 200};
   static constexpr uint32_t kMaxRefused = 64;
   static constexpr uint32_t kMaxRefusedOfOneUid = 8;
 
@@ -138,6 +141,7 @@ class AcceptLoop {
   Count count_;                     // of all
   std::map<uid_t, Count> counts_;   // of those who have connections
   std::deque<Deadline> deadlines_;  // in order
+  TokenBucket told_{kRefusedRate};  // why they are refused
   uint64_t last_number_ = 0;
 };
 

@@ -13,7 +13,8 @@ class GateMaker {
  public:
   enum class Role {
     kCalls,
-    kSharedCalls,  // of several callers, who must never be taken for each other
+    kSharedCalls,   // of several callers, who must never be taken for each other
+    kRefusedCalls,  // of those who are only told why: what others do comes first
     kMetrics,
   };
 

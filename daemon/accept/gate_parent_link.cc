@@ -13,8 +13,10 @@ namespace {
 // Numbers of descriptors that a gate may find taken.
 constexpr uint32_t kToSpare = 64;
 
-std::string BytesOf(GateRequest::Kind kind, uint64_t number, uint32_t connections = 0) {
-  const GateRequest request = {.kind = kind, .connections = connections, .number = number};
+// The least that there is.
+constexpr uint8_t kNiceOfRefused = 19;
+
+std::string BytesOf(const GateRequest& request) {
   return std::string(reinterpret_cast<const char*>(&request), sizeof(request));
 }
 
@@ -22,10 +24,11 @@ std::string BytesOf(GateRequest::Kind kind, uint64_t number, uint32_t connection
 
 absl::Status GateParentLink::Make(Role role, uint64_t number, Channel end) {
   SVNET_RETURN_IF_ERROR(FaultPoint("gate.make"));
-  const auto kind = role == Role::kMetrics ? GateRequest::Kind::kMakeForMetrics
-                                           : GateRequest::Kind::kMakeForCalls;
-  const uint32_t connections = role == Role::kSharedCalls ? kMostOfShared + kToSpare : 0;
-  const absl::Status status = parent_.Send(BytesOf(kind, number, connections), end.fd());
+  GateRequest request = {.kind = GateRequest::Kind::kMakeForCalls, .number = number};
+  if (role == Role::kMetrics) request.kind = GateRequest::Kind::kMakeForMetrics;
+  if (role == Role::kSharedCalls) request.connections = kMostOfShared + kToSpare;
+  if (role == Role::kRefusedCalls) request.nice = kNiceOfRefused;
+  const absl::Status status = parent_.Send(BytesOf(request), end.fd());
   if (status.ok()) return status;
   return absl::UnavailableError(
       absl::StrCat("the parent of the gates makes none: ", status.message()));
@@ -33,7 +36,7 @@ absl::Status GateParentLink::Make(Role role, uint64_t number, Channel end) {
 
 void GateParentLink::Kill(uint64_t number) {
   // If its buffer is full, the gate sees that the core has closed its end, as all do.
-  parent_.Send(BytesOf(GateRequest::Kind::kKill, number)).IgnoreError();
+  parent_.Send(BytesOf({.kind = GateRequest::Kind::kKill, .number = number})).IgnoreError();
 }
 
 }  // namespace svnet

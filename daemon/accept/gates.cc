@@ -58,7 +58,7 @@ absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMakeOwn(const Caller& 
                                                                   absl::Time* until) {
   const absl::Time now = parts_.clock();
   if ((*until = delays_.NotBefore(caller.uid, now)) > now) return std::nullopt;
-  SVNET_ASSIGN_OR_RETURN(const Number number, TakeSpareOrMake(Kind::kOwn));
+  SVNET_ASSIGN_OR_RETURN(const Number number, TakeSpareOrMakeOwn());
   gates_.at(number).caller = std::make_shared<const Caller>(caller);
   own_.emplace(caller, number);
   return number;
@@ -71,7 +71,7 @@ absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMakeCommon(Kind kind, 
   }
   const absl::Time now = parts_.clock();
   if ((*until = delays_.NotBefore(DelayedAs(kind), now)) > now) return std::nullopt;
-  return kind == Kind::kRefused ? TakeSpareOrMake(kind) : Make(kind);
+  return Make(kind);
 }
 
 bool Gates::MakeRoomFor(const Caller& caller) {
@@ -104,30 +104,41 @@ std::optional<Gates::Number> Gates::LongestIdle(
   return longest;
 }
 
-absl::StatusOr<Gates::Number> Gates::TakeSpareOrMake(Kind kind) {
+absl::StatusOr<Gates::Number> Gates::TakeSpareOrMakeOwn() {
   for (auto& [number, gate] : gates_) {
     if (gate.kind != Kind::kSpare || gate.revoked) continue;
-    gate.kind = kind;
+    gate.kind = Kind::kOwn;
     spare_due_ = parts_.clock() + kSpareAfter;
     return number;
   }
-  return Make(kind);
+  return Make(Kind::kOwn);
+}
+
+GateMaker::Role Gates::RoleOf(Kind kind) {
+  switch (kind) {
+    case Kind::kShared:
+      return GateMaker::Role::kSharedCalls;
+    case Kind::kRefused:
+      return GateMaker::Role::kRefusedCalls;
+    case Kind::kMetrics:
+      return GateMaker::Role::kMetrics;
+    case Kind::kSpare:
+    case Kind::kOwn:
+      break;
+  }
+  return GateMaker::Role::kCalls;
 }
 
 absl::StatusOr<Gates::Number> Gates::Make(Kind kind) {
   SVNET_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
   const Number number = ++last_number_;
-  const bool for_metrics = kind == Kind::kMetrics;
   const auto on_end = [this, number](GateLink::End end) {
     ending_.push_back({number, end == GateLink::End::kDied ? Why::kDied : Why::kProtocol});
   };
-  auto link = std::make_unique<GateLink>(number, for_metrics, std::move(ends.first),
+  auto link = std::make_unique<GateLink>(number, kind == Kind::kMetrics, std::move(ends.first),
                                          &parts_.services, on_end);
   SVNET_RETURN_IF_ERROR(link->Start());
-  const auto role = for_metrics             ? GateMaker::Role::kMetrics
-                    : kind == Kind::kShared ? GateMaker::Role::kSharedCalls
-                                            : GateMaker::Role::kCalls;
-  SVNET_RETURN_IF_ERROR(parts_.maker->Make(role, number, std::move(ends.second)));
+  SVNET_RETURN_IF_ERROR(parts_.maker->Make(RoleOf(kind), number, std::move(ends.second)));
   gates_.emplace(number, Gate{.kind = kind, .link = std::move(link), .idle_since = parts_.clock()});
   parts_.metrics->Made();
   return number;

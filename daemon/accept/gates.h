@@ -125,7 +125,8 @@ class Gates {
   bool MakeRoomFor(const Caller& caller);
   std::optional<Number> LongestIdle(const std::function<bool(const Gate&)>& which) const;
   absl::StatusOr<Number> Make(Kind kind);
-  absl::StatusOr<Number> TakeSpareOrMake(Kind kind);
+  absl::StatusOr<Number> TakeSpareOrMakeOwn();
+  static GateMaker::Role RoleOf(Kind kind);
   void EndNow(Number number, Why why);
   void LogEnd(const Gate& gate, Why why);
   // For RestartDelays, those that are nobody's own.

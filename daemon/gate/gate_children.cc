@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +33,8 @@ UniqueFd KeepOnly(int channel, int null) {
   // It ends when svnetd or the parent does, and not by what systemd sends to a whole group: a
   // call that runs is still to be answered.
   for (const int ignored : {SIGPIPE, SIGHUP, SIGINT, SIGTERM}) signal(ignored, SIG_IGN);
+  // Before there are threads, which have it too. More than the parent has needs no right.
+  if (request.nice != 0) setpriority(PRIO_PROCESS, 0, request.nice);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -16,7 +16,8 @@ struct GateRequest {
   };
 
   Kind kind;
-  uint8_t unused[3] = {};
+  uint8_t nice = 0;  // nice(2) of what the gate does: 0 to 19
+  uint8_t unused[2] = {};
   uint32_t connections = 0;  // that the gate is to serve at most; 0: as many as is usual (64)
   uint64_t number;           // of the gate: svnetd's choice, none comes twice
 };

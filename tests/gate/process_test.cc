@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -59,6 +60,22 @@ TEST_F(GateProcessTest, GoesFirstWithoutMemory) {
   int adjustment = 0;
   file >> adjustment;
   EXPECT_EQ(adjustment, 1000);
+}
+
+// All of it: each thread has a priority of its own.
+TEST_F(GateProcessTest, GivesWayToOthersIfItIsOfTheRefused) {
+  GateEnd refused = parent().Make(GateRequest::Kind::kMakeForCalls, 0, 19);
+  CallUnderWay call(refused.Connect());
+  refused.Answer(refused.Next(MessageKind::kCall).id, "");
+  EXPECT_TRUE(call.Wait().ok());
+  int threads = 0;
+  for (const auto& each :
+       std::filesystem::directory_iterator(absl::StrCat("/proc/", refused.pid(), "/task"))) {
+    EXPECT_EQ(getpriority(PRIO_PROCESS, std::stoi(each.path().filename())), 19);
+    ++threads;
+  }
+  EXPECT_GT(threads, 1);
+  EXPECT_EQ(getpriority(PRIO_PROCESS, gate().pid()), getpriority(PRIO_PROCESS, parent().pid()));
 }
 
 TEST_F(GateProcessTest, EndsWithItsChannel) {

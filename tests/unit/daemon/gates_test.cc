@@ -482,17 +482,19 @@ TEST_F(GatesTest, AUidHasFourAtMost) {
 TEST_F(GatesTest, AllWhoAreRefusedShareOneAndAreToldWhy) {
   const uint64_t first = Connect(kAlice, absl::PermissionDeniedError("uid 1000 may not"));
   const uint64_t second = Connect(kBob, absl::PermissionDeniedError("uid 1001 may not"));
-  const std::vector<Message> said = All(1);
+  const uint64_t gate = maker_.last;
+  EXPECT_EQ(maker_.roles.at(gate), GateMaker::Role::kRefusedCalls);
+  const std::vector<Message> said = All(gate);
   ASSERT_EQ(said.size(), 2u);
   EXPECT_EQ(said[0].connection, first);
   EXPECT_EQ(said[0].status.text, "uid 1000 may not");
   EXPECT_EQ(said[1].connection, second);
   EXPECT_EQ(said[1].status.text, "uid 1001 may not");
   // A call of theirs that comes all the same is not begun.
-  Say(1, {.kind = MessageKind::kReady});
-  Say(1, Call(Method::kCreateTap, 1, first, CreateOf("vm1")));
+  Say(gate, {.kind = MessageKind::kReady});
+  Say(gate, Call(Method::kCreateTap, 1, first, CreateOf("vm1")));
   Turn();
-  EXPECT_EQ(Next(1).status.code, static_cast<int>(absl::StatusCode::kCancelled));
+  EXPECT_EQ(Next(gate).status.code, static_cast<int>(absl::StatusCode::kCancelled));
   EXPECT_EQ(manager().lease_count(), 0u);
 }
 

@@ -17,8 +17,8 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/firewall/ruleset.h"
+#include "daemon/lease/isolation.h"
 #include "daemon/metrics/listen_address.h"
-#include "daemon/network/isolation.h"
 
 namespace svnet {
 

@@ -18,15 +18,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/base/ifindex.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
 #include "daemon/base/unique_fd.h"
 
 namespace svnet {
-
-// The kernel's number of a link; always positive, hardly ever used again.
-using Ifindex = int;
 
 enum class LinkKind { kOther, kBridge, kTap };
 

@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/network/lease_table.h"
+#include "daemon/lease/lease_table.h"
 
 namespace svnet {
 

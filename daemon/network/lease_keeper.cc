@@ -7,9 +7,9 @@
 #include "absl/strings/str_join.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/alias.h"
-#include "daemon/network/names.h"
-#include "daemon/network/tampering.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/names.h"
+#include "daemon/lease/tampering.h"
 
 namespace svnet {
 namespace {

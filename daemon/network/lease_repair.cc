@@ -3,10 +3,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/alias.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/names.h"
+#include "daemon/lease/tampering.h"
 #include "daemon/network/lease_keeper.h"
-#include "daemon/network/names.h"
-#include "daemon/network/tampering.h"
 
 namespace svnet {
 namespace {

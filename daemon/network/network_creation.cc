@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/names.h"
+#include "daemon/lease/names.h"
 #include "daemon/network/network_manager.h"
 
 namespace svnet {

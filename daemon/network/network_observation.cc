@@ -2,10 +2,11 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/address/host_network.h"
+#include "daemon/address/host_network_reader.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/network_setup.h"
-#include "daemon/network/surroundings.h"
 
 namespace svnet {
 namespace {
@@ -43,14 +44,14 @@ absl::StatusOr<NetworkSetup::Status> NetworkSetup::ObserveAll(const std::vector<
   }
   SVNET_ASSIGN_OR_RETURN(
       status.mtu, PlanMtu(bridge == nullptr ? std::nullopt : std::make_optional(*bridge), true));
-  SVNET_RETURN_IF_ERROR(ObserveSurroundings(links, &status));
+  SVNET_RETURN_IF_ERROR(ObserveHost(links, &status));
   SVNET_RETURN_IF_ERROR(ObserveConnections(&status));
   if (in_use) SVNET_RETURN_IF_ERROR(ObserveRunning(bridge, &status.conditions));
   return status;
 }
 
-absl::Status NetworkSetup::ObserveSurroundings(const std::vector<Link>& links, Status* status) {
-  SVNET_ASSIGN_OR_RETURN(const Surroundings host, ReadSurroundings(kernel_));
+absl::Status NetworkSetup::ObserveHost(const std::vector<Link>& links, Status* status) {
+  SVNET_ASSIGN_OR_RETURN(const HostNetwork host, ReadHostNetwork(kernel_));
   const Link* uplink = svnet::FindUplink(host);
   if (uplink != nullptr) status->uplink = uplink->name;
   const Link* bridge = FindByName(links, settings_.bridge);

@@ -7,10 +7,11 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "daemon/address/address_pool.h"
+#include "daemon/address/host_network.h"
+#include "daemon/address/host_network_reader.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/address_pool.h"
-#include "daemon/network/surroundings.h"
 
 namespace svnet {
 namespace {
@@ -37,7 +38,7 @@ absl::Status NetworkSetup::CheckPrefix() {
   if (ours != 0 && HasAddress(*addresses, ours, GatewayOf(settings_.prefix))) {
     return absl::OkStatus();
   }
-  const absl::StatusOr<Surroundings> host = ReadSurroundings(kernel_);
+  const absl::StatusOr<HostNetwork> host = ReadHostNetwork(kernel_);
   if (!host.ok()) return Explain(host.status());
   const std::optional<std::string> conflict = FindConflict(*host, settings_.prefix, ours);
   if (!conflict.has_value()) return absl::OkStatus();
@@ -91,7 +92,7 @@ bool NetworkSetup::IsAnother(const Bridge& bridge) const {
 }
 
 std::string NetworkSetup::FindUplink() {
-  const absl::StatusOr<Surroundings> host = ReadSurroundings(kernel_);
+  const absl::StatusOr<HostNetwork> host = ReadHostNetwork(kernel_);
   const Link* uplink = host.ok() ? svnet::FindUplink(*host) : nullptr;
   return uplink == nullptr ? "" : uplink->name;
 }
@@ -157,7 +158,7 @@ absl::StatusOr<uint32_t> NetworkSetup::PlanMtu(const std::optional<Link>& bridge
   if (settings_.mtu.has_value()) return *settings_.mtu;
   if (in_use && mtu_in_use_.has_value()) return *mtu_in_use_;
   if (bridge.has_value() && in_use) return bridge->mtu;
-  SVNET_ASSIGN_OR_RETURN(const Surroundings host, ReadSurroundings(kernel_));
+  SVNET_ASSIGN_OR_RETURN(const HostNetwork host, ReadHostNetwork(kernel_));
   return FindUplinkMtu(host).value_or(kDefaultMtu);
 }
 

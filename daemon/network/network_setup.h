@@ -8,14 +8,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/base/condition.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/network/adoption.h"
-#include "daemon/network/isolation.h"
-#include "daemon/network/lease_table.h"
+#include "daemon/lease/isolation.h"
+#include "daemon/lease/lease_table.h"
 
 namespace svnet {
 
@@ -133,7 +133,7 @@ class NetworkSetup {
   absl::Status EnsureNeighbours(Ifindex bridge, const LeaseTable& leases);
   // Of a bridge that stays.
   absl::Status ForgetNeighbours();
-  absl::Status ObserveSurroundings(const std::vector<Link>& links, Status* status);
+  absl::Status ObserveHost(const std::vector<Link>& links, Status* status);
   absl::Status ObserveConnections(Status* status);
   absl::Status ObserveRunning(const Link* bridge, std::vector<Condition>* conditions);
   BridgeSpec SpecWith(uint32_t mtu) const;

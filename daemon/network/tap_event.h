@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 
-#include "daemon/network/lease.h"
+#include "daemon/lease/lease.h"
 
 namespace svnet {
 

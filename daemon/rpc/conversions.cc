@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/address/address_pool.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/address_pool.h"
 
 namespace svnet {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "daemon/network/lease.h"
+#include "daemon/lease/lease.h"
 
 namespace svnet {
 

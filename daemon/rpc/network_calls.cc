@@ -7,6 +7,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/network/condition.h"
 #include "daemon/rpc/conversions.h"
 
 namespace svnet {

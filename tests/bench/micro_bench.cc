@@ -6,11 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "daemon/address/address_pool.h"
 #include "daemon/firewall/ruleset.h"
-#include "daemon/network/address_pool.h"
-#include "daemon/network/alias.h"
-#include "daemon/network/lease_table.h"
-#include "daemon/network/names.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/lease_table.h"
+#include "daemon/lease/names.h"
 #include "daemon/rpc/conversions.h"
 #include "tests/unit/values.h"
 

@@ -1,9 +1,9 @@
 // The alias codec: what it takes is exactly what it makes.
 #include <cstdint>
 
-#include "daemon/network/adoption.h"
-#include "daemon/network/alias.h"
-#include "daemon/network/alias_v1.h"
+#include "daemon/lease/adoption.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/alias_v1.h"
 #include "tests/fuzz/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -10,8 +10,8 @@
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
 #include "daemon/firewall/nft_commands.h"
-#include "daemon/network/boot_args.h"
-#include "daemon/network/ids.h"
+#include "daemon/lease/boot_args.h"
+#include "daemon/lease/ids.h"
 #include "tests/fuzz/check.h"
 
 namespace svnet::testing {

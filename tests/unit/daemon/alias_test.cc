@@ -1,14 +1,15 @@
 // The alias codec, and what becomes of TAPs that an earlier svnetd left.
-#include "daemon/network/alias.h"
+#include "daemon/lease/alias.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "daemon/network/adoption.h"
-#include "daemon/network/alias_v1.h"
-#include "daemon/network/names.h"
+#include "daemon/lease/adoption.h"
+#include "daemon/lease/alias_v1.h"
+#include "daemon/lease/names.h"
+#include "daemon/network/condition.h"
 #include "tests/unit/values.h"
 
 namespace svnet {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/network/names.h"
+#include "daemon/lease/names.h"
 #include "daemon/network/network_manager.h"
 #include "tests/fakes/fake_firewall.h"
 #include "tests/fakes/fake_kernel.h"

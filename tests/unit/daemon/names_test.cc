@@ -1,5 +1,5 @@
 // Ids, names, MACs and boot args: the ancestor's answers, and what it got wrong.
-#include "daemon/network/names.h"
+#include "daemon/lease/names.h"
 
 #include <gmock/gmock.h>
 #include <google/protobuf/struct.pb.h>
@@ -11,7 +11,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/network/boot_args.h"
+#include "daemon/lease/boot_args.h"
 #include "tests/unit/values.h"
 
 namespace svnet {

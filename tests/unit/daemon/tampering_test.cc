@@ -1,5 +1,5 @@
 // What a hostile holder of a TAP does to it: it costs that lease, and nobody else.
-#include "daemon/network/tampering.h"
+#include "daemon/lease/tampering.h"
 
 #include "absl/strings/match.h"
 #include "daemon/base/error.h"

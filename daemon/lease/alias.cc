@@ -1,4 +1,4 @@
-#include "daemon/network/alias.h"
+#include "daemon/lease/alias.h"
 
 #include <array>
 #include <limits>
@@ -10,7 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/alias_fields.h"
+#include "daemon/lease/alias_fields.h"
 
 namespace svnet {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/network/names.h"
+#include "daemon/lease/names.h"
 
 #include <algorithm>
 

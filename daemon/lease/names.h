@@ -8,7 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
-#include "daemon/network/lease.h"
+#include "daemon/lease/lease.h"
 
 namespace svnet {
 

@@ -1,4 +1,4 @@
-#include "daemon/network/lifetime.h"
+#include "daemon/lease/lifetime.h"
 
 #include <limits>
 #include <optional>

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "daemon/kernel/kernel.h"
-#include "daemon/network/lease.h"
+#include "daemon/lease/lease.h"
 
 namespace svnet {
 

@@ -1,11 +1,10 @@
-#include "daemon/network/surroundings.h"
+#include "daemon/address/host_network.h"
 
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/base/status_macros.h"
 
 namespace svnet {
 namespace {
@@ -27,15 +26,7 @@ std::string NameOf(const std::vector<Link>& links, Ifindex ifindex) {
 
 }  // namespace
 
-absl::StatusOr<Surroundings> ReadSurroundings(Kernel* kernel) {
-  Surroundings host;
-  SVNET_ASSIGN_OR_RETURN(host.links, kernel->ListLinks());
-  SVNET_ASSIGN_OR_RETURN(host.addresses, kernel->ListAddresses());
-  SVNET_ASSIGN_OR_RETURN(host.routes, kernel->ListRoutes());
-  return host;
-}
-
-std::optional<std::string> FindConflict(const Surroundings& host, const Ipv4Prefix& prefix,
+std::optional<std::string> FindConflict(const HostNetwork& host, const Ipv4Prefix& prefix,
                                         Ifindex bridge) {
   for (const LinkAddress& address : host.addresses) {
     if (address.ifindex == bridge) continue;
@@ -54,7 +45,7 @@ std::optional<std::string> FindConflict(const Surroundings& host, const Ipv4Pref
   return std::nullopt;
 }
 
-const Link* FindUplink(const Surroundings& host) {
+const Link* FindUplink(const HostNetwork& host) {
   const Route* best = nullptr;
   for (const Route& route : host.routes) {
     if (route.table != RT_TABLE_MAIN || route.destination.length() != 0) continue;
@@ -63,7 +54,7 @@ const Link* FindUplink(const Surroundings& host) {
   return best == nullptr ? nullptr : FindByIndex(host.links, best->ifindex);
 }
 
-std::optional<uint32_t> FindUplinkMtu(const Surroundings& host) {
+std::optional<uint32_t> FindUplinkMtu(const HostNetwork& host) {
   const Link* uplink = FindUplink(host);
   if (uplink == nullptr) return std::nullopt;
   return uplink->mtu;

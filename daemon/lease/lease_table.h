@@ -4,7 +4,7 @@
 #include <map>
 
 #include "absl/container/flat_hash_map.h"
-#include "daemon/network/lease.h"
+#include "daemon/lease/lease.h"
 
 namespace svnet {
 

@@ -5,7 +5,7 @@
 
 #include "daemon/base/link_name.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/network/lease.h"
+#include "daemon/lease/lease.h"
 
 namespace svnet {
 

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "daemon/base/condition.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/network/condition.h"
-#include "daemon/network/drift.h"
-#include "daemon/network/lease.h"
+#include "daemon/lease/drift.h"
+#include "daemon/lease/lease.h"
 
 namespace svnet {
 

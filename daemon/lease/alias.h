@@ -13,9 +13,9 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
-#include "daemon/network/ids.h"
-#include "daemon/network/lease.h"
-#include "daemon/network/lifetime.h"
+#include "daemon/lease/ids.h"
+#include "daemon/lease/lease.h"
+#include "daemon/lease/lifetime.h"
 
 namespace svnet {
 

@@ -1,4 +1,4 @@
-#include "daemon/network/address_pool.h"
+#include "daemon/address/address_pool.h"
 
 #include <algorithm>
 

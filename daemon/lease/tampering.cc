@@ -1,12 +1,12 @@
-#include "daemon/network/tampering.h"
+#include "daemon/lease/tampering.h"
 
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "daemon/network/alias_v1.h"
-#include "daemon/network/names.h"
+#include "daemon/lease/alias_v1.h"
+#include "daemon/lease/names.h"
 
 namespace svnet {
 namespace {

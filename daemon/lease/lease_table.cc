@@ -1,4 +1,4 @@
-#include "daemon/network/lease_table.h"
+#include "daemon/lease/lease_table.h"
 
 #include <utility>
 

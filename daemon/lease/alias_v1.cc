@@ -1,4 +1,4 @@
-#include "daemon/network/alias_v1.h"
+#include "daemon/lease/alias_v1.h"
 
 #include <string>
 
@@ -6,8 +6,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/alias_fields.h"
-#include "daemon/network/lease.h"
+#include "daemon/lease/alias_fields.h"
+#include "daemon/lease/lease.h"
 
 namespace svnet {
 namespace {

@@ -1,12 +1,12 @@
-#include "daemon/network/drift.h"
+#include "daemon/lease/drift.h"
 
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "daemon/network/alias.h"
-#include "daemon/network/names.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/names.h"
 
 namespace svnet {
 

@@ -1,4 +1,4 @@
-#include "daemon/network/surroundings.h"
+#include "daemon/address/host_network.h"
 
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
@@ -13,7 +13,7 @@ using testing::Prefix;
 
 constexpr Ifindex kBridge = 3;
 
-Surroundings Host() {
+HostNetwork Host() {
   return {.links = {{.ifindex = 2, .name = "eth0", .mtu = 1400},
                     {.ifindex = kBridge, .name = "svbr0", .mtu = 9000},
                     {.ifindex = 4, .name = "wg0", .mtu = 1420}},
@@ -21,7 +21,7 @@ Surroundings Host() {
           .routes = {}};
 }
 
-std::optional<std::string> Conflict(const Surroundings& host) {
+std::optional<std::string> Conflict(const HostNetwork& host) {
   return FindConflict(host, Prefix("172.30.0.0/24"), kBridge);
 }
 
@@ -31,7 +31,7 @@ TEST(ConflictTest, AddressesThatOverlap) {
                                                    {"172.30.5.9", 16, true},
                                                    {"172.31.0.9", 24, false},
                                                    {"172.30.1.1", 24, false}}) {
-    Surroundings host = Host();
+    HostNetwork host = Host();
     host.addresses = {{.ifindex = 2,
                        .address = Ip(address),
                        .prefix = Ipv4Prefix::Containing(Ip(address), length)}};
@@ -42,7 +42,7 @@ TEST(ConflictTest, AddressesThatOverlap) {
 }
 
 TEST(ConflictTest, RoutesThatOverlapNameTheirLink) {
-  Surroundings host = Host();
+  HostNetwork host = Host();
   host.routes = {{.destination = Prefix("172.16.0.0/12"), .ifindex = 4}};
   EXPECT_EQ(Conflict(host), "the route 172.16.0.0/12 by link wg0");
   host.routes[0].ifindex = 99;
@@ -52,7 +52,7 @@ TEST(ConflictTest, RoutesThatOverlapNameTheirLink) {
 }
 
 TEST(ConflictTest, EverywhereIsNotThere) {
-  Surroundings host = Host();
+  HostNetwork host = Host();
   host.routes = {{.destination = Prefix("0.0.0.0/0"), .ifindex = 2},
                  {.destination = Prefix("0.0.0.0/1"), .ifindex = 4},
                  {.destination = Prefix("128.0.0.0/1"), .ifindex = 4}};
@@ -61,7 +61,7 @@ TEST(ConflictTest, EverywhereIsNotThere) {
 
 // Fault 6: of several default routes, the one that the kernel takes.
 TEST(UplinkMtuTest, IsOfThePreferredDefaultRoute) {
-  Surroundings host = Host();
+  HostNetwork host = Host();
   EXPECT_EQ(FindUplinkMtu(host), std::nullopt);
   const Ipv4Prefix everywhere = Prefix("0.0.0.0/0");
   host.routes = {

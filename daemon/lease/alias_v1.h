@@ -7,8 +7,8 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
-#include "daemon/network/ids.h"
-#include "daemon/network/lifetime.h"
+#include "daemon/lease/ids.h"
+#include "daemon/lease/lifetime.h"
 
 namespace svnet {
 

@@ -1,4 +1,4 @@
-#include "daemon/network/ids.h"
+#include "daemon/lease/ids.h"
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"

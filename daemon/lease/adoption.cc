@@ -1,16 +1,16 @@
-#include "daemon/network/adoption.h"
+#include "daemon/lease/adoption.h"
 
 #include <algorithm>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/address/address_pool.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/address_pool.h"
-#include "daemon/network/alias.h"
-#include "daemon/network/alias_v1.h"
-#include "daemon/network/lease_table.h"
-#include "daemon/network/names.h"
-#include "daemon/network/tampering.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/alias_v1.h"
+#include "daemon/lease/lease_table.h"
+#include "daemon/lease/names.h"
+#include "daemon/lease/tampering.h"
 
 namespace svnet {
 namespace {

@@ -1,9 +1,9 @@
-#include "daemon/network/boot_args.h"
+#include "daemon/lease/boot_args.h"
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/address/address_pool.h"
 #include "daemon/base/error.h"
-#include "daemon/network/address_pool.h"
 
 namespace svnet {
 

@@ -1,4 +1,4 @@
-#include "daemon/network/isolation.h"
+#include "daemon/lease/isolation.h"
 
 namespace svnet {
 namespace {

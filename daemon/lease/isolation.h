@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon/firewall/firewall.h"
-#include "daemon/network/lease.h"
+#include "daemon/lease/lease.h"
 
 namespace svnet {
 

@@ -1,0 +1,19 @@
+// Something that is not as it should be (the contract's Condition).
+#pragma once
+
+#include <string>
+
+namespace svnet {
+
+struct Condition {
+  std::string type;
+  std::string message;
+  std::string remedy;
+  // What callers who are not administrators are told in place of `message` and `remedy`, where
+  // those name TAPs, which may belong to other owners; empty: the same.
+  std::string for_all = "";
+
+  friend bool operator==(const Condition&, const Condition&) = default;
+};
+
+}  // namespace svnet

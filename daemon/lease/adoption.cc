@@ -51,7 +51,7 @@ bool IsOurTap(const Link& link, const PortPlan& network) {
   if (IsAliasV1(link.alias, network.bridge_name)) return true;
   const bool is_port = network.bridge != 0 && link.master == network.bridge;
   return IsAlias(link.alias) &&
-         (link.group == network.group || link.group == DyingGroupOf(network.group) || is_port);
+         (link.group == network.group || link.group == RetiredGroupOf(network.group) || is_port);
 }
 
 absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const PortPlan& network,
@@ -95,8 +95,8 @@ Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ip
     if (!lease->has_value()) continue;
     const std::string tampering = DescribeTampering(**lease, link);
     const EndedTap ended = {.lease = **lease, .tampering = tampering, .mac = link.mac};
-    if (link.group == DyingGroupOf(network.group)) {
-      adoption.dying.push_back(ended);
+    if (link.group == RetiredGroupOf(network.group)) {
+      adoption.retired.push_back(ended);
     } else if (!tampering.empty()) {
       adoption.tampered.push_back(ended);
     } else if (!unique.Insert(**lease)) {

@@ -23,7 +23,7 @@ struct EndedTap {
 
 struct Adoption {
   std::vector<Lease> leases;          // by address; no two share key, address or MAC
-  std::vector<EndedTap> dying;        // in the group of the dying
+  std::vector<EndedTap> retired;      // in the link group of the retired
   std::vector<EndedTap> tampered;     // their holders have changed what contradicts the lease
   std::vector<Condition> conditions;  // one for each TAP that is left alone, and why
 };

@@ -79,7 +79,7 @@ uint32_t DeriveLinkGroup(const LinkName& bridge) {
   return std::max<uint32_t>(hash & 0x7ffffffe, 2);
 }
 
-LinkName DyingTapName(Ifindex tap, int attempt) {
+LinkName RetiredTapName(Ifindex tap, int attempt) {
   return MakeName(attempt == 0 ? absl::StrCat("sv-", tap) : absl::StrCat("sv-", tap, ".", attempt));
 }
 

@@ -64,7 +64,7 @@ bool Housekeeping::StopsWithin(absl::Duration time) const {
 }
 
 void Housekeeping::Reap() {
-  while (manager_->WaitForDying()) manager_->Reap();
+  while (manager_->WaitForRetired()) manager_->Reap();
 }
 
 void Housekeeping::Coexist() {

@@ -31,7 +31,7 @@ bool IsSomethingElse(const Link& link, const Lease& lease) {
 }
 
 // What is to be done away with of a lease that ends.
-Dying::Tap DyingOf(const Lease& lease, bool tampered) {
+RetiredTap RetiredTapOf(const Lease& lease, bool tampered) {
   if (!tampered) return {.address = lease.ip};
   return {.address = lease.ip, .counts_for = lease.key.owner, .queues = QueuesThatCount(lease)};
 }
@@ -46,17 +46,16 @@ absl::StatusOr<std::unique_ptr<LeaseKeeper>> LeaseKeeper::Create(const NetworkSe
                                                                  Kernel* kernel, Firewall* firewall,
                                                                  Coexistence* coexistence,
                                                                  Clock clock, Publish publish) {
-  SVNET_ASSIGN_OR_RETURN(Attention attention, Attention::Create());
-  SVNET_RETURN_IF_ERROR(attention.Watch(kernel->changes_fd(), kChangesTag));
-  SVNET_RETURN_IF_ERROR(attention.Watch(firewall->changes_fd(), kChangesTag));
+  SVNET_ASSIGN_OR_RETURN(EventPoller poller, EventPoller::Create());
+  SVNET_RETURN_IF_ERROR(poller.Watch(kernel->changes_fd(), kChangesTag));
+  SVNET_RETURN_IF_ERROR(poller.Watch(firewall->changes_fd(), kChangesTag));
   return std::unique_ptr<LeaseKeeper>(new LeaseKeeper(settings, kernel, firewall, coexistence,
                                                       std::move(clock), std::move(publish),
-                                                      std::move(attention)));
+                                                      std::move(poller)));
 }
 
 LeaseKeeper::LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall,
-                         Coexistence* coexistence, Clock clock, Publish publish,
-                         Attention attention)
+                         Coexistence* coexistence, Clock clock, Publish publish, EventPoller poller)
     : settings_(settings),
       kernel_(kernel),
       firewall_(firewall),
@@ -65,7 +64,7 @@ LeaseKeeper::LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewa
       publish_(std::move(publish)),
       setup_(settings, kernel, firewall),
       pool_(settings.prefix),
-      attention_(std::move(attention)) {}
+      poller_(std::move(poller)) {}
 
 absl::Status LeaseKeeper::Begin() {
   SVNET_RETURN_IF_ERROR(setup_.CheckPrefix());
@@ -84,7 +83,7 @@ absl::Status LeaseKeeper::Begin() {
 }
 
 absl::Status LeaseKeeper::CatchUp() {
-  NoteEndedProcesses(attention_.Take());
+  NoteEndedProcesses(poller_.PollNow());
   const absl::StatusOr<KernelChanges> changes = kernel_->TakeChanges();
   const absl::StatusOr<bool> rules_changed = firewall_->WereChanged();
   hears_ = changes.ok() && rules_changed.ok();
@@ -148,14 +147,14 @@ void LeaseKeeper::Add(const Lease& lease, Process process) {
   leases_.Insert(lease);
   pool_.Take(lease.ip).IgnoreError();
   ports_.insert(lease.ifindex);
-  dying_.Disturb(clock_());
+  reap_queue_.NoteActivity(clock_());
   AddLifetime(lease, std::move(process));
   publish_({.type = TapEvent::Type::kAdded, .lease = lease, .message = {}});
 }
 
 void LeaseKeeper::AddLifetime(const Lease& lease, Process process) {
   const bool lives =
-      process.pidfd.valid() && attention_.Watch(process.pidfd.get(), lease.ifindex).ok();
+      process.pidfd.valid() && poller_.Watch(process.pidfd.get(), lease.ifindex).ok();
   if (lives) processes_.insert_or_assign(lease.ifindex, std::move(process.pidfd));
   lifetimes_.Add(lease, lives, clock_());
 }
@@ -164,7 +163,7 @@ absl::Status LeaseKeeper::Retire(const Lease& lease, const std::string& why) {
   const Lease ended = lease;  // `lease` may be what is erased below
   absl::Status retired = setup_.Unguard(ended);
   if (retired.ok())
-    retired = RetireTap(ended.ifindex, DyingOf(ended, tampered_.contains(ended.ifindex)));
+    retired = RetireTap(ended.ifindex, RetiredTapOf(ended, tampered_.contains(ended.ifindex)));
   if (!retired.ok()) {
     // Whole, as it was; but nothing is given back to a guest that is cut off for good.
     if (!tampered_.contains(ended.ifindex)) setup_.Guard(ended).IgnoreError();
@@ -174,23 +173,23 @@ absl::Status LeaseKeeper::Retire(const Lease& lease, const std::string& why) {
   return absl::OkStatus();
 }
 
-absl::Status LeaseKeeper::RetireTap(Ifindex tap, const Dying::Tap& what) {
-  const uint32_t group = DyingGroupOf(DeriveLinkGroup(settings_.bridge));
+absl::Status LeaseKeeper::RetireTap(Ifindex tap, const RetiredTap& what) {
+  const uint32_t group = RetiredGroupOf(DeriveLinkGroup(settings_.bridge));
   const absl::Status status = kernel_->RetireTap(tap, group);
   if (!status.ok() && !absl::IsNotFound(status)) return status;
-  Dying::Tap dying = what;
-  dying.gone = absl::IsNotFound(status);
-  dying_.Add(tap, dying, clock_());
+  RetiredTap retired = what;
+  retired.gone = absl::IsNotFound(status);
+  reap_queue_.Add(tap, retired, clock_());
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> LeaseKeeper::FreeName(const LinkName& name) {
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(name));
   if (!link.has_value()) return true;
-  if (!dying_.Contains(link->ifindex)) return false;
+  if (!reap_queue_.Contains(link->ifindex)) return false;
   absl::Status status = absl::OkStatus();
   for (int attempt = 0; attempt < kNameAttempts; ++attempt) {
-    status = kernel_->RenameLink(link->ifindex, DyingTapName(link->ifindex, attempt));
+    status = kernel_->RenameLink(link->ifindex, RetiredTapName(link->ifindex, attempt));
     if (!absl::IsAlreadyExists(status)) break;
   }
   if (!status.ok() && !absl::IsNotFound(status)) return status;
@@ -206,7 +205,7 @@ void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
   robbed_.erase(ended.ifindex);
   limit_.Forget(std::string(ended.tap.text()));
   if (const auto process = processes_.find(ended.ifindex); process != processes_.end()) {
-    attention_.Unwatch(process->second.get());
+    poller_.Unwatch(process->second.get());
     processes_.erase(process);
   }
   publish_({.type = TapEvent::Type::kRemoved, .lease = ended, .message = why});
@@ -215,17 +214,17 @@ void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
 void LeaseKeeper::ForgetAll() {
   while (leases_.size() > 0) {
     const Lease& lease = leases_.all().begin()->second;
-    dying_.Add(lease.ifindex, DyingOf(lease, false), clock_());
+    reap_queue_.Add(lease.ifindex, RetiredTapOf(lease, false), clock_());
     Forget(lease, "");
   }
-  dying_.NoteAllGone();
+  reap_queue_.NoteAllGone();
   ports_.clear();
 }
 
 void LeaseKeeper::EndVanished(const Lease& lease) {
   const Lease ended = lease;
   setup_.Unguard(ended).IgnoreError();  // if not: all is made anew
-  dying_.Add(ended.ifindex, {.address = ended.ip, .gone = true}, clock_());
+  reap_queue_.Add(ended.ifindex, {.address = ended.ip, .gone = true}, clock_());
   Forget(ended, "somebody has deleted the TAP");
 }
 
@@ -235,8 +234,8 @@ void LeaseKeeper::FinishReaping(const absl::Status& destroyed,
   const bool done = destroyed.ok() && (flow_failures_ == 0 || flow_failures_ >= kFlowAttempts);
   if (!destroyed.ok()) Fail(absl::StrCat("cannot destroy TAPs: ", destroyed.message()));
   if (!flows_forgotten.ok()) Fail(std::string(flows_forgotten.message()));
-  if (!done) dying_.PutOffUntil(clock_() + kRetry);
-  for (const auto& [ifindex, tap] : dying_.Finish(done)) {
+  if (!done) reap_queue_.DelayUntil(clock_() + kRetry);
+  for (const auto& [ifindex, tap] : reap_queue_.Finish(done)) {
     if (!tap.gone) ports_.erase(ifindex);
     if (tap.address.has_value() && !leases_.HasIp(*tap.address)) pool_.Free(*tap.address);
   }
@@ -276,8 +275,8 @@ void LeaseKeeper::EndAllBut(const std::vector<Link>& links) {
     }
   }
   for (const Lease& lease : vanished) EndVanished(lease);
-  for (const auto& [tap, what] : dying_.waiting()) {
-    if (!standing.contains(tap)) dying_.NoteGone(tap);
+  for (const auto& [tap, what] : reap_queue_.waiting()) {
+    if (!standing.contains(tap)) reap_queue_.NoteGone(tap);
   }
 }
 
@@ -285,7 +284,7 @@ void LeaseKeeper::EndAllBut(const std::vector<Link>& links) {
 void LeaseKeeper::TakeIn(const std::vector<Link>& links) {
   std::vector<Link> unknown;
   for (const Link& link : links) {
-    if (leases_.FindByIfindex(link.ifindex) == nullptr && !dying_.Contains(link.ifindex)) {
+    if (leases_.FindByIfindex(link.ifindex) == nullptr && !reap_queue_.Contains(link.ifindex)) {
       unknown.push_back(link);
     }
   }
@@ -295,10 +294,10 @@ void LeaseKeeper::TakeIn(const std::vector<Link>& links) {
     if (!TakeIn(lease)) not_adopted_.push_back(InTheWay(lease.tap.text()));
   }
   for (const EndedTap& tap : adoption.tampered) RemoveTampered(tap);
-  for (const EndedTap& tap : adoption.dying) {
+  for (const EndedTap& tap : adoption.retired) {
     pool_.Adopt(tap.lease.ip).IgnoreError();
-    dying_.Add(tap.lease.ifindex, DyingOf(tap.lease, !tap.tampering.empty()), clock_());
-    if (tap.mac != kTapMac) dying_.Hurry();
+    reap_queue_.Add(tap.lease.ifindex, RetiredTapOf(tap.lease, !tap.tampering.empty()), clock_());
+    if (tap.mac != kTapMac) reap_queue_.FlushNow();
   }
 }
 
@@ -307,14 +306,14 @@ void LeaseKeeper::RemoveTampered(const EndedTap& tap) {
   const Lease& lease = tap.lease;
   // An earlier svnetd's rules may still let it through. If that fails, all are made anew.
   setup_.Unguard(lease).IgnoreError();
-  const absl::Status retired = RetireTap(lease.ifindex, DyingOf(lease, true));
+  const absl::Status retired = RetireTap(lease.ifindex, RetiredTapOf(lease, true));
   if (!retired.ok()) {
     try_again_ = clock_() + kRetry;
     return Fail(absl::StrCat("cannot remove ", lease.tap.text(), " (", tap.tampering,
                              "): ", retired.message()));
   }
   pool_.Adopt(lease.ip).IgnoreError();
-  if (tap.mac != kTapMac) dying_.Hurry();
+  if (tap.mac != kTapMac) reap_queue_.FlushNow();
   publish_(
       {.type = TapEvent::Type::kRemoved, .lease = lease, .message = ByItsHolder(tap.tampering)});
 }

@@ -18,12 +18,12 @@
 #include "daemon/lease/adoption.h"
 #include "daemon/lease/drift.h"
 #include "daemon/lease/lease_table.h"
-#include "daemon/network/attention.h"
 #include "daemon/network/coexistence.h"
-#include "daemon/network/dying.h"
+#include "daemon/network/event_poller.h"
 #include "daemon/network/lifetimes.h"
 #include "daemon/network/network_health.h"
 #include "daemon/network/network_setup.h"
+#include "daemon/network/reap_queue.h"
 #include "daemon/network/repair_limit.h"
 #include "daemon/network/tap_event.h"
 
@@ -53,7 +53,7 @@ class LeaseKeeper {
   absl::Status Begin();
 
   // Readable when CatchUp has something to do.
-  int attention_fd() const { return attention_.fd(); }
+  int attention_fd() const { return poller_.fd(); }
   // Takes in what has happened, repairs what was changed, and ends what is over. An
   // error: not known how things stand; BRIDGE_SETUP_FAILED.
   absl::Status CatchUp();
@@ -64,7 +64,7 @@ class LeaseKeeper {
   LeaseTable& leases() { return leases_; }
   AddressPool& pool() { return pool_; }
   NetworkSetup& setup() { return setup_; }
-  Dying& dying() { return dying_; }
+  ReapQueue& reap_queue() { return reap_queue_; }
   PortPlan Plan() const;
   // Links on the bridge, whoever put them there.
   size_t ports() const { return ports_.size(); }
@@ -88,14 +88,14 @@ class LeaseKeeper {
   // was.
   absl::Status Retire(const Lease& lease, const std::string& why);
   // The same for a TAP of ours that is no lease.
-  absl::Status RetireTap(Ifindex tap, const Dying::Tap& what);
+  absl::Status RetireTap(Ifindex tap, const RetiredTap& what);
   // Has a TAP that is dying give up its name, if it is one that has it. False if another
   // link has it.
   absl::StatusOr<bool> FreeName(const LinkName& name);
   // Every lease has ended, and every TAP is destroyed; the network is taken away with them.
   void ForgetAll();
 
-  // What was taken from dying() is destroyed, or why not.
+  // What was taken from reap_queue() is destroyed, or why not.
   void FinishReaping(const absl::Status& destroyed, const absl::Status& flows_forgotten);
 
   // Reads everything anew from the kernel; all its links.
@@ -103,7 +103,7 @@ class LeaseKeeper {
 
  private:
   LeaseKeeper(const NetworkSettings& settings, Kernel* kernel, Firewall* firewall,
-              Coexistence* coexistence, Clock clock, Publish publish, Attention attention);
+              Coexistence* coexistence, Clock clock, Publish publish, EventPoller poller);
 
   // What the kernel has said.
   void Note(const KernelChanges& changes);
@@ -162,9 +162,9 @@ class LeaseKeeper {
   NetworkSetup setup_;
   AddressPool pool_;
   LeaseTable leases_;
-  Dying dying_;
+  ReapQueue reap_queue_;
   Lifetimes lifetimes_;
-  Attention attention_;
+  EventPoller poller_;
   std::map<Ifindex, UniqueFd> processes_;  // of lifetimes, by TAP
   std::set<Ifindex> ports_;
   std::vector<Condition> not_adopted_;

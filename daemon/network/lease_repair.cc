@@ -20,7 +20,7 @@ void LeaseKeeper::Note(const KernelChanges& changes) {
   for (const auto& [tap, link] : changes.links) NoteLink(link);
   for (const Ifindex tap : changes.gone) {
     ports_.erase(tap);
-    dying_.NoteGone(tap);
+    reap_queue_.NoteGone(tap);
     if (tap == setup_.bridge()) setup_.SuspectBridge();
     if (const Lease* lease = leases_.FindByIfindex(tap)) EndVanished(*lease);
   }
@@ -35,11 +35,11 @@ void LeaseKeeper::Note(const KernelChanges& changes) {
 void LeaseKeeper::NoteLink(const Link& link) {
   if (setup_.IsAmiss(link)) setup_.SuspectBridge();
   NotePort(link);
-  if (dying_.Contains(link.ifindex)) NoteOwnMac(link);
+  if (reap_queue_.Contains(link.ifindex)) NoteOwnMac(link);
   if (Lease* lease = leases_.FindByIfindex(link.ifindex)) return NoteLeasesLink(link, lease);
   // Somebody has made, or marked, a TAP as ours.
   const bool perhaps_a_lease = link.kind == LinkKind::kTap && link.persistent &&
-                               !dying_.Contains(link.ifindex) && IsOurTap(link, Plan());
+                               !reap_queue_.Contains(link.ifindex) && IsOurTap(link, Plan());
   if (perhaps_a_lease) resync_ = true;
 }
 
@@ -71,7 +71,7 @@ void LeaseKeeper::NoteTampering(const Link& link, const Lease& lease) {
 // With another MAC than svnetd has set, a TAP takes the place of whatever guest has that one.
 void LeaseKeeper::NoteOwnMac(const Link& link) {
   if (link.kind != LinkKind::kTap || link.mac == kTapMac) return;
-  dying_.Hurry();
+  reap_queue_.FlushNow();
   NoteStolenMac(link.ifindex, link.mac);
 }
 
@@ -119,7 +119,7 @@ void LeaseKeeper::NoteNeighbours(const KernelChanges& changes) {
       suspects_[at.first] = kLostPlace;
     }
     // A port of ours learns nothing: another MAC behind it is the TAP's own.
-    const bool is_ours = lease != nullptr || dying_.Contains(at.first);
+    const bool is_ours = lease != nullptr || reap_queue_.Contains(at.first);
     if (is_ours && at.second != kTapMac) NoteStolenMac(at.first, at.second);
   }
 }
@@ -129,7 +129,7 @@ void LeaseKeeper::NoteEndedProcesses(const std::vector<uint64_t>& tags) {
     const auto process = processes_.find(static_cast<Ifindex>(tag));
     if (process == processes_.end()) continue;
     lifetimes_.ProcessEnded(process->first, clock_());
-    attention_.Unwatch(process->second.get());
+    poller_.Unwatch(process->second.get());
     processes_.erase(process);
   }
 }
@@ -250,7 +250,7 @@ void LeaseKeeper::Reschedule() {
     // What is over and could not be ended waits for try_again_.
     if (due.has_value() && *due > now && (!next.has_value() || *due < *next)) next = due;
   }
-  attention_.WakeAt(next);
+  poller_.ArmTimer(next);
 }
 
 }  // namespace svnet

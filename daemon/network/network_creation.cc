@@ -100,7 +100,7 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
 absl::Status NetworkManager::CheckQuota(const Caller& caller, uid_t owner, int queues) {
   if (caller.administrator) return absl::OkStatus();
   const Holdings leased = keeper_->leases().HoldingsOf(owner);
-  const Holdings dying = keeper_->dying().HoldingsOf(owner);
+  const Holdings dying = keeper_->reap_queue().HoldingsOf(owner);
   const auto refuse = [owner](uint32_t has, absl::string_view things, uint32_t limit,
                               absl::string_view key) {
     return Error(Reason::kQuotaExceeded,
@@ -221,8 +221,8 @@ absl::Status NetworkManager::CheckPorts() {
 }
 
 absl::Status NetworkManager::Exhausted(absl::Status status) {
-  if (keeper_->dying().size() == 0) return status;
-  keeper_->dying().Hurry();
+  if (keeper_->reap_queue().size() == 0) return status;
+  keeper_->reap_queue().FlushNow();
   changed_.notify_all();
   return Passing(std::move(status));
 }

@@ -75,9 +75,9 @@ absl::Status NetworkManager::Begin() {
 }
 
 absl::Status NetworkManager::CatchUp() {
-  const std::optional<absl::Time> due = keeper_->dying().NextDue();
+  const std::optional<absl::Time> due = keeper_->reap_queue().NextDue();
   const absl::Status caught_up = keeper_->CatchUp();
-  const std::optional<absl::Time> now_due = keeper_->dying().NextDue();
+  const std::optional<absl::Time> now_due = keeper_->reap_queue().NextDue();
   if (now_due.has_value() && (!due.has_value() || *now_due < *due)) changed_.notify_all();
   ReportHealth();
   return caught_up;
@@ -200,7 +200,7 @@ absl::StatusOr<NetworkMeasures> NetworkManager::Measure() {
   const auto& leases = keeper_->leases().all();
   measures.attached = static_cast<uint32_t>(std::count_if(
       leases.begin(), leases.end(), [](const auto& each) { return each.second.attached; }));
-  measures.dying = static_cast<uint32_t>(keeper_->dying().size());
+  measures.dying = static_cast<uint32_t>(keeper_->reap_queue().size());
   measures.watchers = static_cast<uint32_t>(watchers_.count());
   return measures;
 }
@@ -224,7 +224,7 @@ absl::StatusOr<NetworkStatus> NetworkManager::Observe(bool* looked) {
   // The default route may lead elsewhere by now.
   if (serves_) coexistence_->Serve(status.setup.uplink);
   status.addresses_total = keeper_->pool().total();
-  status.addresses_reaping = static_cast<uint32_t>(keeper_->dying().addresses());
+  status.addresses_reaping = static_cast<uint32_t>(keeper_->reap_queue().addresses());
   status.addresses_used = static_cast<uint32_t>(keeper_->leases().size());
   return status;
 }

@@ -165,7 +165,7 @@ class NetworkManager {
   absl::Duration BusyFor() const;
 
   // Waits until there is something to Reap: true; false after StopWaiting.
-  bool WaitForDying() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool WaitForRetired() ABSL_LOCKS_EXCLUDED(mutex_);
   void StopWaiting() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // How often GetNetwork and Measure look anew.

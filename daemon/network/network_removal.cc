@@ -35,7 +35,7 @@ absl::StatusOr<std::optional<Lease>> NetworkManager::RemoveTap(const Caller& cal
                    removed);
   }
   // If there were others, they are waited for already.
-  if (keeper_->dying().waiting().size() == 1) changed_.notify_all();
+  if (keeper_->reap_queue().waiting().size() == 1) changed_.notify_all();
   return lease;
 }
 
@@ -62,7 +62,7 @@ absl::StatusOr<std::vector<Ifindex>> NetworkManager::TapsOf(uid_t owner) {
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
   for (const Link& link : links) {
     if (!IsOurTap(link, keeper_->Plan()) || OwnerOf(link) != owner) continue;
-    if (!keeper_->dying().Contains(link.ifindex)) taps.push_back(link.ifindex);
+    if (!keeper_->reap_queue().Contains(link.ifindex)) taps.push_back(link.ifindex);
   }
   return taps;
 }
@@ -78,7 +78,7 @@ absl::StatusOr<CleanupResult> NetworkManager::CleanupOf(uid_t owner) {
     if (!status.ok()) break;
     ++result.taps_removed;
   }
-  if (result.taps_removed > 0) keeper_->dying().Hurry();  // there are no more to come
+  if (result.taps_removed > 0) keeper_->reap_queue().FlushNow();  // there are no more to come
   changed_.notify_all();
   if (status.ok()) return result;
   return Explain(
@@ -88,7 +88,7 @@ absl::StatusOr<CleanupResult> NetworkManager::CleanupOf(uid_t owner) {
 }
 
 absl::StatusOr<CleanupResult> NetworkManager::CleanupAll() {
-  while (keeper_->dying().IsTaken()) changed_.wait(mutex_);
+  while (keeper_->reap_queue().IsTaken()) changed_.wait(mutex_);
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, keeper_->Resync());
   const absl::Status destroyed = DestroyAll(links);
   if (!destroyed.ok()) {
@@ -98,7 +98,7 @@ absl::StatusOr<CleanupResult> NetworkManager::CleanupAll() {
   CleanupResult result;
   result.taps_removed = static_cast<uint32_t>(std::count_if(
       links.begin(), links.end(), [&](const Link& link) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return IsOurTap(link, keeper_->Plan()) && !keeper_->dying().Contains(link.ifindex);
+        return IsOurTap(link, keeper_->Plan()) && !keeper_->reap_queue().Contains(link.ifindex);
       }));
   keeper_->ForgetAll();
   changed_.notify_all();
@@ -125,7 +125,7 @@ absl::Status NetworkManager::DestroyAll(const std::vector<Link>& links) {
   std::vector<Ifindex> others;
   for (const Link& link : links) {
     if (!IsOurTap(link, keeper_->Plan())) continue;
-    if (link.group == group || link.group == DyingGroupOf(group)) {
+    if (link.group == group || link.group == RetiredGroupOf(group)) {
       groups[link.group].insert(link.ifindex);
     } else {
       others.push_back(link.ifindex);
@@ -144,10 +144,10 @@ absl::Status NetworkManager::DestroyAll(const std::vector<Link>& links) {
   return absl::OkStatus();
 }
 
-bool NetworkManager::WaitForDying() {
+bool NetworkManager::WaitForRetired() {
   MutexLock lock(&mutex_);
   while (!stopped_) {
-    const std::optional<absl::Time> due = keeper_->dying().NextDue();
+    const std::optional<absl::Time> due = keeper_->reap_queue().NextDue();
     const absl::Duration left = due.has_value() ? *due - clock_() : absl::InfiniteDuration();
     if (left <= absl::ZeroDuration()) return true;
     if (due.has_value()) {
@@ -170,8 +170,8 @@ void NetworkManager::Reap() {
   std::set<Ipv4Address> addresses;
   {
     MutexLock lock(&mutex_);
-    if (!keeper_->dying().NextDue().has_value()) return;
-    for (const auto& [ifindex, tap] : keeper_->dying().Take()) {
+    if (!keeper_->reap_queue().NextDue().has_value()) return;
+    for (const auto& [ifindex, tap] : keeper_->reap_queue().Take()) {
       if (!tap.gone) taps.insert(ifindex);
       if (tap.address.has_value()) addresses.insert(*tap.address);
     }
@@ -189,7 +189,7 @@ void NetworkManager::Reap() {
 
 absl::Status NetworkManager::DestroyTaps(const std::set<Ifindex>& taps) {
   const absl::Status status =
-      reaper_->DeleteGroup(DyingGroupOf(DeriveLinkGroup(settings_.bridge)), taps);
+      reaper_->DeleteGroup(RetiredGroupOf(DeriveLinkGroup(settings_.bridge)), taps);
   if (!absl::IsFailedPrecondition(status)) return status;
   // A link that is not ours is in it: then one by one.
   for (const Ifindex tap : taps) SVNET_RETURN_IF_ERROR(reaper_->DeleteLink(tap));

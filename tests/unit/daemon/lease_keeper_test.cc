@@ -193,7 +193,7 @@ TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
   const Lease first = MustCreate(kAlice, "vm1");
   Retire("vm1");
   EXPECT_EQ(firewall_.bindings().size(), 0u);
-  EXPECT_EQ(kernel_.Find("svvm1eth0")->group, DyingGroupOf(DeriveLinkGroup(Name("svbr0"))));
+  EXPECT_EQ(kernel_.Find("svvm1eth0")->group, RetiredGroupOf(DeriveLinkGroup(Name("svbr0"))));
   const Lease second = MustCreate(kAlice, "vm1");
   EXPECT_EQ(second.tap, first.tap);
   EXPECT_EQ(second.mac, first.mac);
@@ -202,7 +202,7 @@ TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
   EXPECT_EQ(manager().GetNetwork()->addresses_used, 1u);
   manager().Reap();
   EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
-  EXPECT_EQ(kernel_.Find(DyingTapName(first.ifindex, 0).text()), nullptr);
+  EXPECT_EQ(kernel_.Find(RetiredTapName(first.ifindex, 0).text()), nullptr);
   EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
   EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{first.ip});
 }
@@ -239,10 +239,10 @@ TEST_F(ReapTest, ACleanupOfTheNetworkLeavesNothingToDestroy) {
 
 TEST_F(ReapTest, ANameThatIsTakenIsNoObstacle) {
   const Lease lease = MustCreate(kAlice, "vm1");
-  kernel_.AddLink({.name = DyingTapName(lease.ifindex, 0).text()});
+  kernel_.AddLink({.name = RetiredTapName(lease.ifindex, 0).text()});
   Retire("vm1");
   MustCreate(kAlice, "vm1");
-  EXPECT_NE(kernel_.Find(DyingTapName(lease.ifindex, 1).text()), nullptr);
+  EXPECT_NE(kernel_.Find(RetiredTapName(lease.ifindex, 1).text()), nullptr);
 }
 
 TEST_F(ReapTest, WhatWasDyingAtARestartIsReaped) {
@@ -262,32 +262,32 @@ TEST_F(ReapTest, WhatWasDyingAtARestartIsReaped) {
 }
 
 TEST_F(ReapTest, WaitsUntilItIsQuietButNotForEver) {
-  Dying dying;
-  EXPECT_EQ(dying.NextDue(), std::nullopt);
-  dying.Add(1, {.address = Ip("10.0.0.2")}, now_);
-  EXPECT_EQ(dying.NextDue(), now_ + Dying::kQuiet);
-  dying.Disturb(now_ + absl::Milliseconds(40));
-  EXPECT_EQ(dying.NextDue(), now_ + absl::Milliseconds(40) + Dying::kQuiet);
-  dying.Disturb(now_ + absl::Seconds(5));
-  EXPECT_EQ(dying.NextDue(), now_ + Dying::kPatience);
-  dying.Hurry();
-  EXPECT_LT(*dying.NextDue(), now_);
-  EXPECT_THAT(dying.Take(), SizeIs(1));
-  dying.Add(2, {.address = Ip("10.0.0.3")}, now_);
-  EXPECT_EQ(dying.NextDue(), std::nullopt);  // one batch at a time
-  EXPECT_EQ(dying.size(), 2u);
-  EXPECT_THAT(dying.Finish(false), IsEmpty());
-  EXPECT_EQ(dying.size(), 2u);
-  EXPECT_THAT(dying.Take(), SizeIs(2));
-  EXPECT_THAT(dying.Finish(true), SizeIs(2));
-  for (int i = 0; i < 200; ++i) dying.Add(i + 1, {}, now_);
-  EXPECT_EQ(dying.NextDue(), now_ + Dying::kQuiet / 5);
+  ReapQueue queue;
+  EXPECT_EQ(queue.NextDue(), std::nullopt);
+  queue.Add(1, {.address = Ip("10.0.0.2")}, now_);
+  EXPECT_EQ(queue.NextDue(), now_ + ReapQueue::kQuietPeriod);
+  queue.NoteActivity(now_ + absl::Milliseconds(40));
+  EXPECT_EQ(queue.NextDue(), now_ + absl::Milliseconds(40) + ReapQueue::kQuietPeriod);
+  queue.NoteActivity(now_ + absl::Seconds(5));
+  EXPECT_EQ(queue.NextDue(), now_ + ReapQueue::kMaxDelay);
+  queue.FlushNow();
+  EXPECT_LT(*queue.NextDue(), now_);
+  EXPECT_THAT(queue.Take(), SizeIs(1));
+  queue.Add(2, {.address = Ip("10.0.0.3")}, now_);
+  EXPECT_EQ(queue.NextDue(), std::nullopt);  // one batch at a time
+  EXPECT_EQ(queue.size(), 2u);
+  EXPECT_THAT(queue.Finish(false), IsEmpty());
+  EXPECT_EQ(queue.size(), 2u);
+  EXPECT_THAT(queue.Take(), SizeIs(2));
+  EXPECT_THAT(queue.Finish(true), SizeIs(2));
+  for (int i = 0; i < 200; ++i) queue.Add(i + 1, {}, now_);
+  EXPECT_EQ(queue.NextDue(), now_ + ReapQueue::kQuietPeriod / 5);
 }
 
 TEST_F(ReapTest, ALinkOfOthersInTheGroupIsSpared) {
   MustCreate(kAlice, "vm1");
   MustCreate(kAlice, "vm2");
-  kernel_.AddLink({.name = "foreign", .group = DyingGroupOf(DeriveLinkGroup(Name("svbr0")))});
+  kernel_.AddLink({.name = "foreign", .group = RetiredGroupOf(DeriveLinkGroup(Name("svbr0")))});
   Retire("vm1");
   Retire("vm2");
   manager().Reap();

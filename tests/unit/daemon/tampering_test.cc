@@ -55,7 +55,8 @@ TEST_F(TamperingTest, EndsTheLeaseAtOnceAndSaysWhy) {
     EXPECT_EQ(List(kBob).size(), 1u) << change.name;
     // Cut off before the device is gone.
     EXPECT_THAT(firewall_.Dump(), Not(HasSubstr(lease.mac.ToString()))) << change.name;
-    EXPECT_EQ(kernel_.Find(lease.tap.text())->group, DyingGroupOf(DeriveLinkGroup(Name("svbr0"))));
+    EXPECT_EQ(kernel_.Find(lease.tap.text())->group,
+              RetiredGroupOf(DeriveLinkGroup(Name("svbr0"))));
     const TapEvent removed = watch->Take().value().value();
     EXPECT_EQ(removed.type, TapEvent::Type::kRemoved);
     EXPECT_THAT(removed.message, HasSubstr(change.said));
@@ -161,21 +162,21 @@ TEST_F(TamperingTest, ThatWasTakenBackWhileSvnetdIsAwayIsRepairedAtItsStart) {
 }
 
 // Whoever does it again and again waits for its own quota, and nobody for the kernel.
-TEST(DyingTest, APenaltyEndsWithOthersRemovalOrByItself) {
-  Dying dying;
+TEST(ReapQueueTest, APenaltyEndsWithOthersRemovalOrByItself) {
+  ReapQueue queue;
   const absl::Time start = absl::UnixEpoch() + absl::Hours(1);
-  dying.Add(7, {.counts_for = 1000, .queues = 1}, start);
-  EXPECT_EQ(dying.NextDue(), start + Dying::kPenalty);
-  EXPECT_EQ(dying.HoldingsOf(1000).taps, 1u);
-  dying.Add(8, {}, start);
-  EXPECT_EQ(dying.NextDue(), start + Dying::kQuiet);
-  EXPECT_EQ(dying.Take().size(), 2u);
-  EXPECT_TRUE(dying.Finish(false).empty());
-  EXPECT_TRUE(dying.NextDue().has_value());
-  EXPECT_EQ(dying.HoldingsOf(1000).taps, 1u);
-  dying.Take();
-  EXPECT_EQ(dying.Finish(true).size(), 2u);
-  EXPECT_EQ(dying.HoldingsOf(1000).taps, 0u);
+  queue.Add(7, {.counts_for = 1000, .queues = 1}, start);
+  EXPECT_EQ(queue.NextDue(), start + ReapQueue::kPenalty);
+  EXPECT_EQ(queue.HoldingsOf(1000).taps, 1u);
+  queue.Add(8, {}, start);
+  EXPECT_EQ(queue.NextDue(), start + ReapQueue::kQuietPeriod);
+  EXPECT_EQ(queue.Take().size(), 2u);
+  EXPECT_TRUE(queue.Finish(false).empty());
+  EXPECT_TRUE(queue.NextDue().has_value());
+  EXPECT_EQ(queue.HoldingsOf(1000).taps, 1u);
+  queue.Take();
+  EXPECT_EQ(queue.Finish(true).size(), 2u);
+  EXPECT_EQ(queue.HoldingsOf(1000).taps, 0u);
 }
 
 TEST_F(TamperingTest, NoGuestGetsTheMacOfTaps) {
@@ -232,7 +233,7 @@ TEST_F(TamperingTest, ATapThatAnotherProcessOpenedWhileItWasMadeIsNotLeased) {
   const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
   EXPECT_NE(lease.tap, Name("svvm1eth0"));
   EXPECT_EQ(kernel_.Find(lease.tap.text())->open_queues, 0u);
-  EXPECT_EQ(kernel_.Find("svvm1eth0")->group, DyingGroupOf(DeriveLinkGroup(Name("svbr0"))));
+  EXPECT_EQ(kernel_.Find("svvm1eth0")->group, RetiredGroupOf(DeriveLinkGroup(Name("svbr0"))));
   manager().Reap();
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
 }

@@ -1,4 +1,4 @@
-#include "daemon/network/attention.h"
+#include "daemon/network/event_poller.h"
 
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -12,25 +12,25 @@
 
 namespace svnet {
 
-absl::StatusOr<Attention> Attention::Create() {
+absl::StatusOr<EventPoller> EventPoller::Create() {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll_create1");
   UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!timer.valid()) return absl::ErrnoToStatus(errno, "timerfd_create");
-  Attention attention(std::move(epoll), std::move(timer));
-  SVNET_RETURN_IF_ERROR(attention.Watch(attention.timer_.get(), 0));
-  return attention;
+  EventPoller poller(std::move(epoll), std::move(timer));
+  SVNET_RETURN_IF_ERROR(poller.Watch(poller.timer_.get(), 0));
+  return poller;
 }
 
-absl::Status Attention::Watch(int fd, uint64_t tag) {
+absl::Status EventPoller::Watch(int fd, uint64_t tag) {
   epoll_event event = {.events = EPOLLIN, .data = {.u64 = tag}};
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, "epoll_ctl");
 }
 
-void Attention::Unwatch(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+void EventPoller::Unwatch(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
-void Attention::WakeAt(std::optional<absl::Time> when) {
+void EventPoller::ArmTimer(std::optional<absl::Time> when) {
   if (when == wakes_at_) return;
   wakes_at_ = when;
   itimerspec timer = {};
@@ -40,7 +40,7 @@ void Attention::WakeAt(std::optional<absl::Time> when) {
   timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &timer, nullptr);
 }
 
-std::vector<uint64_t> Attention::Take() {
+std::vector<uint64_t> EventPoller::PollNow() {
   std::array<epoll_event, 64> events;
   const int count = epoll_wait(epoll_.get(), events.data(), events.size(), 0);
   std::vector<uint64_t> tags;

@@ -1,6 +1,7 @@
 #include "daemon/lease/adoption.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -26,22 +27,22 @@ Condition LeftAlone(absl::string_view tap, absl::string_view why) {
 // What an earlier version left has no owner and no group in its alias: they are taken, once,
 // from the TAP itself, where its holder may have changed them. The repair that follows writes
 // the alias anew.
-absl::StatusOr<Alias> ReadAliasV1(const Link& link) {
+absl::StatusOr<LeaseSpec> ReadAliasV1(const LinkName& tap, const Link& link) {
   SVNET_ASSIGN_OR_RETURN(const AliasV1 alias, ParseAliasV1(link.alias));
   if (!link.persistent) return absl::InvalidArgumentError("it was never finished");
   if (!link.owner.has_value()) return absl::InvalidArgumentError("it has no owner");
-  return Alias{.vm = alias.vm,
-               .iface = alias.iface,
-               .ip = alias.ip,
-               .mac = alias.mac,
-               .queues = alias.queues,
-               .owner = *link.owner,
-               .group = link.group_gid,
-               .lifetime = alias.lifetime};
+  return LeaseSpec{.key = {.owner = *link.owner, .vm = alias.vm, .iface = alias.iface},
+                   .tap = tap,
+                   .ip = alias.ip,
+                   .mac = alias.mac,
+                   .queues = alias.queues,
+                   .group = link.group_gid,
+                   .lifetime = alias.lifetime};
 }
 
-absl::StatusOr<Alias> ReadAlias(const Link& link) {
-  return IsAlias(link.alias) ? ParseAlias(link.alias) : ReadAliasV1(link);
+absl::StatusOr<LeaseSpec> ReadSpec(const Link& link) {
+  SVNET_ASSIGN_OR_RETURN(const LinkName tap, LinkName::Parse(link.name));
+  return IsAlias(link.alias) ? ParseAlias(tap, link.alias) : ReadAliasV1(tap, link);
 }
 
 }  // namespace
@@ -54,29 +55,29 @@ bool IsOurTap(const Link& link, const PortPlan& network) {
          (link.group == network.group || link.group == RetiredGroupOf(network.group) || is_port);
 }
 
+TapState StateOf(const Link& link) {
+  return {.ifindex = link.ifindex,
+          .mtu = link.mtu,
+          .attached = link.carrier,
+          .was_attached = link.carrier || link.carrier_ups > 0,
+          .bridge = link.master,
+          .pinned = link.pinned};
+}
+
+std::optional<uid_t> OwnerOf(const Link& link) {
+  static const LinkName kAnyName = LinkName::Parse("tap").value();
+  const absl::StatusOr<LeaseSpec> spec = ParseAlias(kAnyName, link.alias);
+  return spec.ok() ? std::make_optional(spec->key.owner) : std::nullopt;
+}
+
 absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const PortPlan& network,
                                                const Ipv4Prefix& prefix) {
   if (!IsOurTap(link, network)) return std::nullopt;
-  SVNET_ASSIGN_OR_RETURN(const Alias alias, ReadAlias(link));
-  SVNET_ASSIGN_OR_RETURN(const LinkName tap, LinkName::Parse(link.name));
-  if (const absl::Status in_pool = AddressPool(prefix).Check(alias.ip); !in_pool.ok()) {
+  SVNET_ASSIGN_OR_RETURN(LeaseSpec spec, ReadSpec(link));
+  if (const absl::Status in_pool = AddressPool(prefix).Check(spec.ip); !in_pool.ok()) {
     return absl::InvalidArgumentError(in_pool.message());
   }
-  return Lease{.key = {.owner = alias.owner, .vm = alias.vm, .iface = alias.iface},
-               .tap = tap,
-               .ifindex = link.ifindex,
-               .ip = alias.ip,
-               .mac = alias.mac,
-               .queues = alias.queues,
-               .group = alias.group,
-               .mtu = link.mtu,
-               .lifetime = alias.lifetime,
-               .create_time = alias.create_time,
-               .generation = alias.generation,
-               .attached = link.carrier,
-               .was_attached = link.carrier || link.carrier_ups > 0,
-               .bridge = link.master,
-               .pinned = link.pinned};
+  return Lease{.spec = std::move(spec), .state = StateOf(link)};
 }
 
 Condition InTheWay(absl::string_view tap) {
@@ -93,7 +94,7 @@ Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ip
       continue;
     }
     if (!lease->has_value()) continue;
-    const std::string tampering = DescribeTampering(**lease, link);
+    const std::string tampering = DescribeTampering((*lease)->spec, link);
     const EndedTap ended = {.lease = **lease, .tampering = tampering, .mac = link.mac};
     if (link.group == RetiredGroupOf(network.group)) {
       adoption.retired.push_back(ended);
@@ -106,7 +107,7 @@ Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ip
     }
   }
   std::sort(adoption.leases.begin(), adoption.leases.end(),
-            [](const Lease& a, const Lease& b) { return a.ip < b.ip; });
+            [](const Lease& a, const Lease& b) { return a.spec.ip < b.spec.ip; });
   return adoption;
 }
 

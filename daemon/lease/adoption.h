@@ -1,6 +1,9 @@
 // What an earlier svnetd left in the kernel, read back at start. Pure.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,13 +35,19 @@ struct Adoption {
 // and so does its link group or its bridge. `network.bridge` may be 0.
 bool IsOurTap(const Link& link, const PortPlan& network);
 
+// What a link says of its TAP.
+TapState StateOf(const Link& link);
+
+// The owner that the alias of a TAP names; nullopt if it cannot be read.
+std::optional<uid_t> OwnerOf(const Link& link);
+
 // The lease that a link is; nullopt if it is no TAP of this network at all. InvalidArgument
 // if it is one of ours, but not one that can be taken over: it says why. A foreign TAP cannot
 // pass for ours by accident, only on purpose, and by root.
 absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const PortPlan& network,
                                                const Ipv4Prefix& prefix);
 
-// That condition, of a TAP that shares something with a lease that stands.
+// The condition of a TAP that has the key, the address or the MAC of an existing lease.
 Condition InTheWay(absl::string_view tap);
 
 Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ipv4Prefix& prefix);

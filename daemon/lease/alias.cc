@@ -137,34 +137,21 @@ absl::StatusOr<Lifetime> TakeLifetime(AliasFields& fields) {
 
 }  // namespace
 
-std::string FormatAlias(const Alias& alias) {
+std::string FormatAlias(const LeaseSpec& spec) {
   std::string text = absl::StrCat(
-      kVersion, " n=", kDefaultNetwork, " v=", alias.vm.text(), " i=", alias.iface.text(),
-      " a=", absl::Hex(alias.ip.value(), absl::kZeroPad8), " m=", MacText(alias.mac),
-      " q=", Base36(static_cast<uint64_t>(alias.queues)), " o=", Base36(alias.owner));
-  if (alias.group.has_value()) absl::StrAppend(&text, " g=", Base36(*alias.group));
-  if (const std::string lifetime = LifetimeText(alias.lifetime); !lifetime.empty()) {
+      kVersion, " n=", kDefaultNetwork, " v=", spec.key.vm.text(), " i=", spec.key.iface.text(),
+      " a=", absl::Hex(spec.ip.value(), absl::kZeroPad8), " m=", MacText(spec.mac),
+      " q=", Base36(static_cast<uint64_t>(spec.queues)), " o=", Base36(spec.key.owner));
+  if (spec.group.has_value()) absl::StrAppend(&text, " g=", Base36(*spec.group));
+  if (const std::string lifetime = LifetimeText(spec.lifetime); !lifetime.empty()) {
     absl::StrAppend(&text, " l=", lifetime);
   }
-  absl::StrAppend(&text, " t=", Base36(static_cast<uint64_t>(alias.create_time)),
-                  " e=", Base36(alias.generation));
+  absl::StrAppend(&text, " t=", Base36(static_cast<uint64_t>(spec.create_time)),
+                  " e=", Base36(spec.generation));
   return text;
 }
 
-Alias AliasOf(const Lease& lease) {
-  return {.vm = lease.key.vm,
-          .iface = lease.key.iface,
-          .ip = lease.ip,
-          .mac = lease.mac,
-          .queues = lease.queues,
-          .owner = lease.key.owner,
-          .group = lease.group,
-          .lifetime = lease.lifetime,
-          .create_time = lease.create_time,
-          .generation = lease.generation};
-}
-
-absl::StatusOr<Alias> ParseAlias(absl::string_view text) {
+absl::StatusOr<LeaseSpec> ParseAlias(const LinkName& tap, absl::string_view text) {
   AliasFields fields(text);
   if (!fields.TakeWord(kVersion)) {
     return absl::InvalidArgumentError(absl::StrCat("it does not begin with ", kVersion));
@@ -185,19 +172,18 @@ absl::StatusOr<Alias> ParseAlias(absl::string_view text) {
   SVNET_ASSIGN_OR_RETURN(const uint64_t time, TakeNumber(fields, "t", 0, kMaxTime));
   constexpr uint64_t kMaxGeneration = std::numeric_limits<uint32_t>::max();
   SVNET_ASSIGN_OR_RETURN(const uint64_t generation, TakeNumber(fields, "e", 1, kMaxGeneration));
-  const Alias alias = {.vm = vm,
-                       .iface = iface,
-                       .ip = ip,
-                       .mac = mac,
-                       .queues = static_cast<int>(queues),
-                       .owner = static_cast<uid_t>(owner),
-                       .group = group,
-                       .lifetime = lifetime,
-                       .create_time = static_cast<int64_t>(time),
-                       .generation = static_cast<uint32_t>(generation)};
+  LeaseSpec spec = {.key = {.owner = static_cast<uid_t>(owner), .vm = vm, .iface = iface},
+                    .tap = tap,
+                    .ip = ip,
+                    .mac = mac,
+                    .queues = static_cast<int>(queues),
+                    .group = group,
+                    .lifetime = lifetime,
+                    .create_time = static_cast<int64_t>(time),
+                    .generation = static_cast<uint32_t>(generation)};
   // Whatever the steps above let pass ("q=01", a word at the end) ends here.
-  if (FormatAlias(alias) != text) return absl::InvalidArgumentError("it is not in the exact form");
-  return alias;
+  if (FormatAlias(spec) != text) return absl::InvalidArgumentError("it is not in the exact form");
+  return spec;
 }
 
 bool IsAlias(absl::string_view text) {

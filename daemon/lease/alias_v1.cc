@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/alias_fields.h"
-#include "daemon/lease/lease.h"
+#include "daemon/lease/lease_spec.h"
 
 namespace svnet {
 namespace {

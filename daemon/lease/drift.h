@@ -20,7 +20,7 @@ struct PortPlan {
 // How a lease's TAP should be. Pure.
 PortSpec PlanPort(const Lease& lease, const PortPlan& plan);
 
-// What somebody has done to it, for people: "it was down, it had MTU 900"; empty: nothing.
+// How the TAP differs from that, for people: "it was down, it had MTU 900"; empty: it does not.
 // Pure.
 std::string DescribeDrift(const Lease& lease, const Link& link, const PortPlan& plan);
 

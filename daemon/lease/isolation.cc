@@ -3,26 +3,26 @@
 namespace svnet {
 namespace {
 
-uint32_t ZoneOf(const Lease& lease, Isolation isolation) {
+uint32_t ZoneOf(const LeaseSpec& spec, Ifindex tap, Isolation isolation) {
   switch (isolation) {
     case Isolation::kNone:
       return 0;
     case Isolation::kOwner:
-      return lease.key.owner;
+      return spec.key.owner;
     case Isolation::kAll:
-      return static_cast<uint32_t>(lease.ifindex);
+      break;
   }
-  return static_cast<uint32_t>(lease.ifindex);
+  return static_cast<uint32_t>(tap);
 }
 
 }  // namespace
 
-Binding BindingOf(const Lease& lease, Isolation isolation) {
-  return {.ifindex = lease.ifindex,
-          .mac = lease.mac,
-          .ip = lease.ip,
-          .zone = ZoneOf(lease, isolation),
-          .owner = lease.key.owner};
+Binding BindingOf(const LeaseSpec& spec, Ifindex tap, Isolation isolation) {
+  return {.ifindex = tap,
+          .mac = spec.mac,
+          .ip = spec.ip,
+          .zone = ZoneOf(spec, tap, isolation),
+          .owner = spec.key.owner};
 }
 
 }  // namespace svnet

@@ -1,36 +1,39 @@
 #include "daemon/lease/lease_table.h"
 
-#include <utility>
-
 namespace svnet {
 
 bool LeaseTable::Insert(const Lease& lease) {
-  if (by_tap_.contains(lease.tap) || by_key_.contains(lease.key) || by_mac_.contains(lease.mac) ||
-      by_ip_.contains(lease.ip) || by_ifindex_.contains(lease.ifindex)) {
+  const LeaseSpec& spec = lease.spec;
+  if (by_tap_.contains(spec.tap) || by_key_.contains(spec.key) || by_mac_.contains(spec.mac) ||
+      by_ip_.contains(spec.ip) || by_ifindex_.contains(lease.state.ifindex)) {
     return false;
   }
-  by_tap_.emplace(lease.tap, lease);
-  by_key_.emplace(lease.key, lease.tap);
-  Holdings& holdings = holdings_[lease.key.owner];
-  ++holdings.taps;
-  holdings.queues += QueuesThatCount(lease);
-  by_mac_.emplace(lease.mac, lease.tap);
-  by_ip_.emplace(lease.ip, lease.tap);
-  by_ifindex_.emplace(lease.ifindex, lease.tap);
+  by_tap_.emplace(spec.tap, lease);
+  by_key_.emplace(spec.key, spec.tap);
+  holdings_[spec.key.owner] += {.taps = 1, .queues = CountedQueues(spec)};
+  by_mac_.emplace(spec.mac, spec.tap);
+  by_ip_.emplace(spec.ip, spec.tap);
+  by_ifindex_.emplace(lease.state.ifindex, spec.tap);
   return true;
 }
 
 void LeaseTable::Erase(const LinkName& tap) {
   const auto at = by_tap_.find(tap);
   if (at == by_tap_.end()) return;
-  const auto holdings = holdings_.find(at->second.key.owner);
-  holdings->second.queues -= QueuesThatCount(at->second);
+  const LeaseSpec& spec = at->second.spec;
+  const auto holdings = holdings_.find(spec.key.owner);
+  holdings->second.queues -= CountedQueues(spec);
   if (--holdings->second.taps == 0) holdings_.erase(holdings);
-  by_key_.erase(at->second.key);
-  by_mac_.erase(at->second.mac);
-  by_ip_.erase(at->second.ip);
-  by_ifindex_.erase(at->second.ifindex);
+  by_key_.erase(spec.key);
+  by_mac_.erase(spec.mac);
+  by_ip_.erase(spec.ip);
+  by_ifindex_.erase(at->second.state.ifindex);
   by_tap_.erase(at);
+}
+
+void LeaseTable::SetState(const TapState& state) {
+  const auto at = by_ifindex_.find(state.ifindex);
+  if (at != by_ifindex_.end()) by_tap_.find(at->second)->second.state = state;
 }
 
 Holdings LeaseTable::HoldingsOf(uid_t owner) const {
@@ -38,28 +41,24 @@ Holdings LeaseTable::HoldingsOf(uid_t owner) const {
   return holdings == holdings_.end() ? Holdings() : holdings->second;
 }
 
-Lease* LeaseTable::Find(const LeaseKey& key) {
+const Lease* LeaseTable::Find(const LeaseKey& key) const {
   const auto at = by_key_.find(key);
   return at == by_key_.end() ? nullptr : Find(at->second);
 }
 
-Lease* LeaseTable::FindByIfindex(Ifindex tap) {
+const Lease* LeaseTable::FindByIfindex(Ifindex tap) const {
   const auto at = by_ifindex_.find(tap);
   return at == by_ifindex_.end() ? nullptr : Find(at->second);
 }
 
-Lease* LeaseTable::FindByIp(Ipv4Address ip) {
+const Lease* LeaseTable::FindByIp(Ipv4Address ip) const {
   const auto at = by_ip_.find(ip);
   return at == by_ip_.end() ? nullptr : Find(at->second);
 }
 
-Lease* LeaseTable::FindByMac(const MacAddress& mac) {
+const Lease* LeaseTable::FindByMac(const MacAddress& mac) const {
   const auto at = by_mac_.find(mac);
   return at == by_mac_.end() ? nullptr : Find(at->second);
-}
-
-Lease* LeaseTable::Find(const LinkName& tap) {
-  return const_cast<Lease*>(std::as_const(*this).Find(tap));
 }
 
 const Lease* LeaseTable::Find(const LinkName& tap) const {

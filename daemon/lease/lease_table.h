@@ -1,6 +1,10 @@
-// The leases that stand.
+// The leases of a network, found by each of their names.
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
 #include <map>
 
 #include "absl/container/flat_hash_map.h"
@@ -11,29 +15,36 @@ namespace svnet {
 // What counts against an owner's quotas.
 struct Holdings {
   uint32_t taps = 0;
-  uint32_t queues = 0;  // of those that are multi-queue
+  uint32_t queues = 0;  // of multi-queue TAPs
+
+  Holdings& operator+=(const Holdings& other) {
+    taps += other.taps;
+    queues += other.queues;
+    return *this;
+  }
+  friend bool operator==(const Holdings&, const Holdings&) = default;
 };
 
-// Never two leases of one key, TAP name, address or MAC. Pointers stay valid until
+// No two leases have the same key, TAP name, ifindex, address or MAC. Pointers stay valid until
 // that lease is erased. Not thread-safe.
 class LeaseTable {
  public:
-  // False, and nothing is done, if a lease shares the key, the name, the ifindex, the
-  // address or the MAC.
+  // False, and nothing is done, if another lease has the key, the name, the ifindex, the address
+  // or the MAC.
   bool Insert(const Lease& lease);
   // Nothing if there is none.
   void Erase(const LinkName& tap);
+  // Of the lease with the TAP `state.ifindex`; nothing if there is none.
+  void SetState(const TapState& state);
 
   // nullptr if there is none.
-  Lease* Find(const LeaseKey& key);
-  Lease* Find(const LinkName& tap);
+  const Lease* Find(const LeaseKey& key) const;
   const Lease* Find(const LinkName& tap) const;
-  Lease* FindByIfindex(Ifindex tap);
-  Lease* FindByIp(Ipv4Address ip);
+  const Lease* FindByIfindex(Ifindex tap) const;
+  const Lease* FindByIp(Ipv4Address ip) const;
+  const Lease* FindByMac(const MacAddress& mac) const;
   bool HasIp(Ipv4Address ip) const { return by_ip_.contains(ip); }
   bool HasMac(const MacAddress& mac) const { return by_mac_.contains(mac); }
-  Lease* FindByMac(const MacAddress& mac);
-  // What `owner` has.
   Holdings HoldingsOf(uid_t owner) const;
   size_t size() const { return by_tap_.size(); }
 
@@ -43,7 +54,7 @@ class LeaseTable {
  private:
   std::map<LinkName, Lease> by_tap_;
   absl::flat_hash_map<LeaseKey, LinkName> by_key_;
-  absl::flat_hash_map<uid_t, Holdings> holdings_;  // by owner; none has no TAP
+  absl::flat_hash_map<uid_t, Holdings> holdings_;  // by owner; none is without TAPs
   absl::flat_hash_map<MacAddress, LinkName> by_mac_;
   absl::flat_hash_map<Ipv4Address, LinkName> by_ip_;
   absl::flat_hash_map<Ifindex, LinkName> by_ifindex_;

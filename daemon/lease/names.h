@@ -6,9 +6,10 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "daemon/base/ifindex.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
-#include "daemon/lease/lease.h"
+#include "daemon/lease/lease_spec.h"
 
 namespace svnet {
 

@@ -19,10 +19,10 @@ std::string ChangedTo(absl::string_view what, absl::string_view kind, const std:
 
 }  // namespace
 
-std::string DescribeTampering(const Lease& lease, const Link& link) {
+std::string DescribeTampering(const LeaseSpec& spec, const Link& link) {
   std::vector<std::string> changes;
-  if (link.owner != lease.key.owner) changes.push_back(ChangedTo("owner", "uid", link.owner));
-  if (link.group_gid != lease.group) changes.push_back(ChangedTo("group", "gid", link.group_gid));
+  if (link.owner != spec.key.owner) changes.push_back(ChangedTo("owner", "uid", link.owner));
+  if (link.group_gid != spec.group) changes.push_back(ChangedTo("group", "gid", link.group_gid));
   if (!link.persistent) changes.push_back("it was made to end with its holder");
   if (!link.ethernet) changes.push_back("its link type was changed");
   // An earlier version left the MAC that the kernel gave; the repair that writes the alias
@@ -31,9 +31,9 @@ std::string DescribeTampering(const Lease& lease, const Link& link) {
   if (link.mac != kTapMac && !is_of_earlier_version) {
     changes.push_back(absl::StrCat("its own MAC was changed to ", link.mac.ToString()));
   }
-  if (link.open_queues.value_or(0) > static_cast<uint32_t>(lease.queues)) {
+  if (link.open_queues.value_or(0) > static_cast<uint32_t>(spec.queues)) {
     changes.push_back(
-        absl::StrCat(*link.open_queues, " queues were opened, and ", lease.queues, " granted"));
+        absl::StrCat(*link.open_queues, " queues were opened, and ", spec.queues, " granted"));
   }
   return absl::StrJoin(changes, ", ");
 }

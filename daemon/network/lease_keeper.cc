@@ -27,13 +27,15 @@ constexpr int kFlowAttempts = 3;
 // it is ours, nor is it that owner's.
 bool IsSomethingElse(const Link& link, const Lease& lease) {
   return link.kind != LinkKind::kTap ||
-         (link.alias != FormatAlias(AliasOf(lease)) && link.owner != lease.key.owner);
+         (link.alias != FormatAlias(lease.spec) && link.owner != lease.spec.key.owner);
 }
 
 // What is to be done away with of a lease that ends.
 RetiredTap RetiredTapOf(const Lease& lease, bool tampered) {
-  if (!tampered) return {.address = lease.ip};
-  return {.address = lease.ip, .counts_for = lease.key.owner, .queues = QueuesThatCount(lease)};
+  if (!tampered) return {.address = lease.spec.ip};
+  return {.address = lease.spec.ip,
+          .counts_for = lease.spec.key.owner,
+          .queues = CountedQueues(lease.spec)};
 }
 
 absl::Status CannotRead(const absl::Status& cause) {
@@ -145,8 +147,8 @@ NetworkHealth LeaseKeeper::Health() const {
 
 void LeaseKeeper::Add(const Lease& lease, Process process) {
   leases_.Insert(lease);
-  pool_.Take(lease.ip).IgnoreError();
-  ports_.insert(lease.ifindex);
+  pool_.Take(lease.spec.ip).IgnoreError();
+  ports_.insert(lease.state.ifindex);
   reap_queue_.NoteActivity(clock_());
   AddLifetime(lease, std::move(process));
   publish_({.type = TapEvent::Type::kAdded, .lease = lease, .message = {}});
@@ -154,8 +156,8 @@ void LeaseKeeper::Add(const Lease& lease, Process process) {
 
 void LeaseKeeper::AddLifetime(const Lease& lease, Process process) {
   const bool lives =
-      process.pidfd.valid() && poller_.Watch(process.pidfd.get(), lease.ifindex).ok();
-  if (lives) processes_.insert_or_assign(lease.ifindex, std::move(process.pidfd));
+      process.pidfd.valid() && poller_.Watch(process.pidfd.get(), lease.state.ifindex).ok();
+  if (lives) processes_.insert_or_assign(lease.state.ifindex, std::move(process.pidfd));
   lifetimes_.Add(lease, lives, clock_());
 }
 
@@ -163,10 +165,11 @@ absl::Status LeaseKeeper::Retire(const Lease& lease, const std::string& why) {
   const Lease ended = lease;  // `lease` may be what is erased below
   absl::Status retired = setup_.Unguard(ended);
   if (retired.ok())
-    retired = RetireTap(ended.ifindex, RetiredTapOf(ended, tampered_.contains(ended.ifindex)));
+    retired = RetireTap(ended.state.ifindex,
+                        RetiredTapOf(ended, tampered_.contains(ended.state.ifindex)));
   if (!retired.ok()) {
     // Whole, as it was; but nothing is given back to a guest that is cut off for good.
-    if (!tampered_.contains(ended.ifindex)) setup_.Guard(ended).IgnoreError();
+    if (!tampered_.contains(ended.state.ifindex)) setup_.Guard(ended).IgnoreError();
     return retired;
   }
   Forget(ended, why);
@@ -198,13 +201,13 @@ absl::StatusOr<bool> LeaseKeeper::FreeName(const LinkName& name) {
 
 void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
   const Lease ended = lease;
-  leases_.Erase(ended.tap);
-  lifetimes_.Remove(ended.ifindex);
-  suspects_.erase(ended.ifindex);
-  tampered_.erase(ended.ifindex);
-  robbed_.erase(ended.ifindex);
-  limit_.Forget(std::string(ended.tap.text()));
-  if (const auto process = processes_.find(ended.ifindex); process != processes_.end()) {
+  leases_.Erase(ended.spec.tap);
+  lifetimes_.Remove(ended.state.ifindex);
+  suspects_.erase(ended.state.ifindex);
+  tampered_.erase(ended.state.ifindex);
+  robbed_.erase(ended.state.ifindex);
+  limit_.Forget(std::string(ended.spec.tap.text()));
+  if (const auto process = processes_.find(ended.state.ifindex); process != processes_.end()) {
     poller_.Unwatch(process->second.get());
     processes_.erase(process);
   }
@@ -214,7 +217,7 @@ void LeaseKeeper::Forget(const Lease& lease, const std::string& why) {
 void LeaseKeeper::ForgetAll() {
   while (leases_.size() > 0) {
     const Lease& lease = leases_.all().begin()->second;
-    reap_queue_.Add(lease.ifindex, RetiredTapOf(lease, false), clock_());
+    reap_queue_.Add(lease.state.ifindex, RetiredTapOf(lease, false), clock_());
     Forget(lease, "");
   }
   reap_queue_.NoteAllGone();
@@ -224,7 +227,7 @@ void LeaseKeeper::ForgetAll() {
 void LeaseKeeper::EndVanished(const Lease& lease) {
   const Lease ended = lease;
   setup_.Unguard(ended).IgnoreError();  // if not: all is made anew
-  reap_queue_.Add(ended.ifindex, {.address = ended.ip, .gone = true}, clock_());
+  reap_queue_.Add(ended.state.ifindex, {.address = ended.spec.ip, .gone = true}, clock_());
   Forget(ended, "somebody has deleted the TAP");
 }
 
@@ -260,7 +263,7 @@ absl::StatusOr<std::vector<Link>> LeaseKeeper::Resync() {
 
 void LeaseKeeper::NoteLeasesLinks(const std::vector<Link>& links) {
   for (const Link& link : links) {
-    if (Lease* lease = leases_.FindByIfindex(link.ifindex)) NoteLeasesLink(link, lease);
+    if (const Lease* lease = leases_.FindByIfindex(link.ifindex)) NoteLeasesLink(link, *lease);
   }
 }
 
@@ -269,7 +272,7 @@ void LeaseKeeper::EndAllBut(const std::vector<Link>& links) {
   for (const Link& link : links) standing.emplace(link.ifindex, &link);
   std::vector<Lease> vanished;
   for (const auto& [tap, lease] : leases_.all()) {
-    const auto found = standing.find(lease.ifindex);
+    const auto found = standing.find(lease.state.ifindex);
     if (found == standing.end() || IsSomethingElse(*found->second, lease)) {
       vanished.push_back(lease);
     }
@@ -291,12 +294,13 @@ void LeaseKeeper::TakeIn(const std::vector<Link>& links) {
   Adoption adoption = Adopt(unknown, PlanAmong(links), settings_.prefix);
   not_adopted_ = std::move(adoption.conditions);
   for (const Lease& lease : adoption.leases) {
-    if (!TakeIn(lease)) not_adopted_.push_back(InTheWay(lease.tap.text()));
+    if (!TakeIn(lease)) not_adopted_.push_back(InTheWay(lease.spec.tap.text()));
   }
   for (const EndedTap& tap : adoption.tampered) RemoveTampered(tap);
   for (const EndedTap& tap : adoption.retired) {
-    pool_.Adopt(tap.lease.ip).IgnoreError();
-    reap_queue_.Add(tap.lease.ifindex, RetiredTapOf(tap.lease, !tap.tampering.empty()), clock_());
+    pool_.Adopt(tap.lease.spec.ip).IgnoreError();
+    reap_queue_.Add(tap.lease.state.ifindex, RetiredTapOf(tap.lease, !tap.tampering.empty()),
+                    clock_());
     if (tap.mac != kTapMac) reap_queue_.FlushNow();
   }
 }
@@ -306,13 +310,13 @@ void LeaseKeeper::RemoveTampered(const EndedTap& tap) {
   const Lease& lease = tap.lease;
   // An earlier svnetd's rules may still let it through. If that fails, all are made anew.
   setup_.Unguard(lease).IgnoreError();
-  const absl::Status retired = RetireTap(lease.ifindex, RetiredTapOf(lease, true));
+  const absl::Status retired = RetireTap(lease.state.ifindex, RetiredTapOf(lease, true));
   if (!retired.ok()) {
     try_again_ = clock_() + kRetry;
-    return Fail(absl::StrCat("cannot remove ", lease.tap.text(), " (", tap.tampering,
+    return Fail(absl::StrCat("cannot remove ", lease.spec.tap.text(), " (", tap.tampering,
                              "): ", retired.message()));
   }
-  pool_.Adopt(lease.ip).IgnoreError();
+  pool_.Adopt(lease.spec.ip).IgnoreError();
   if (tap.mac != kTapMac) reap_queue_.FlushNow();
   publish_(
       {.type = TapEvent::Type::kRemoved, .lease = lease, .message = ByItsHolder(tap.tampering)});
@@ -320,13 +324,14 @@ void LeaseKeeper::RemoveTampered(const EndedTap& tap) {
 
 bool LeaseKeeper::TakeIn(const Lease& lease) {
   if (!leases_.Insert(lease)) return false;
-  pool_.Adopt(lease.ip).IgnoreError();
+  pool_.Adopt(lease.spec.ip).IgnoreError();
   setup_.SuspectRules();
   setup_.SuspectNeighbours();
   // Perhaps a repair was never finished.
-  if (!lease.pinned) suspects_[lease.ifindex] = "its MAC had no fixed place on the bridge";
+  if (!lease.state.pinned)
+    suspects_[lease.state.ifindex] = "its MAC had no fixed place on the bridge";
   Process process;
-  if (const auto* bound = std::get_if<BoundToProcess>(&lease.lifetime)) {
+  if (const auto* bound = std::get_if<BoundToProcess>(&lease.spec.lifetime)) {
     absl::StatusOr<Process> found = kernel_->OpenProcess(bound->pid);
     if (found.ok() && found->start_time == bound->start_time) process = *std::move(found);
   }
@@ -340,10 +345,10 @@ absl::Status LeaseKeeper::ReadStaticMacs() {
   if (setup_.bridge() == 0 || leases_.size() == 0) return absl::OkStatus();
   SVNET_ASSIGN_OR_RETURN(const auto macs, kernel_->ListStaticMacs(setup_.bridge()));
   for (const auto& [tap, lease] : leases_.all()) {
-    if (!lease.pinned || lease.bridge != setup_.bridge()) continue;
-    if (macs.contains({lease.ifindex, lease.mac})) continue;
-    suspects_[lease.ifindex] = kLostPlace;
-    robbed_.insert(lease.ifindex);
+    if (!lease.state.pinned || lease.state.bridge != setup_.bridge()) continue;
+    if (macs.contains({lease.state.ifindex, lease.spec.mac})) continue;
+    suspects_[lease.state.ifindex] = kLostPlace;
+    robbed_.insert(lease.state.ifindex);
   }
   return absl::OkStatus();
 }

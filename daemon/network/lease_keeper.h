@@ -109,8 +109,8 @@ class LeaseKeeper {
   void Note(const KernelChanges& changes);
   void NoteLink(const Link& link);
   void NoteLeasesLinks(const std::vector<Link>& links);
-  void NoteLeasesLink(const Link& link, Lease* lease);
-  void NoteAttachment(const Link& link, Lease* lease);
+  void NoteLeasesLink(const Link& link, const Lease& lease);
+  void NoteAttachment(const Link& link, const Lease& lease);
   void NotePort(const Link& link);
   void NoteNeighbours(const KernelChanges& changes);
   void NoteEarlierTap(Link link);
@@ -127,7 +127,7 @@ class LeaseKeeper {
   std::optional<TapEvent> RepairNetwork();
   void RepairTap(Ifindex tap, const std::string& known);
   void EndOver();
-  void EndUnlessHeld(Lease* lease);
+  void EndUnlessHeld(const Lease& lease);
   // Whether a process holds the TAP, whatever its carrier says; if none does, then none can
   // before `hold` is closed.
   absl::StatusOr<bool> IsHeld(const Lease& lease, const Link& link, UniqueFd* hold);

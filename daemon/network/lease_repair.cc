@@ -26,7 +26,7 @@ void LeaseKeeper::Note(const KernelChanges& changes) {
   }
   for (const auto& [tap, pinned] : changes.pinned) {
     const Lease* lease = leases_.FindByIfindex(tap);
-    if (lease != nullptr && lease->pinned && !pinned) suspects_[tap];
+    if (lease != nullptr && lease->state.pinned && !pinned) suspects_[tap];
   }
   if (changes.forwarding || changes.addresses.contains(setup_.bridge())) setup_.SuspectBridge();
   NoteNeighbours(changes);
@@ -36,7 +36,7 @@ void LeaseKeeper::NoteLink(const Link& link) {
   if (setup_.IsAmiss(link)) setup_.SuspectBridge();
   NotePort(link);
   if (reap_queue_.Contains(link.ifindex)) NoteOwnMac(link);
-  if (Lease* lease = leases_.FindByIfindex(link.ifindex)) return NoteLeasesLink(link, lease);
+  if (const Lease* lease = leases_.FindByIfindex(link.ifindex)) return NoteLeasesLink(link, *lease);
   // Somebody has made, or marked, a TAP as ours.
   const bool perhaps_a_lease = link.kind == LinkKind::kTap && link.persistent &&
                                !reap_queue_.Contains(link.ifindex) && IsOurTap(link, Plan());
@@ -62,7 +62,7 @@ void LeaseKeeper::NoteEarlierTap(Link link) {
 }
 
 void LeaseKeeper::NoteTampering(const Link& link, const Lease& lease) {
-  const std::string what = DescribeTampering(lease, link);
+  const std::string what = DescribeTampering(lease.spec, link);
   if (what.empty()) return;
   tampered_.try_emplace(link.ifindex, what);
   NoteOwnMac(link);
@@ -77,45 +77,47 @@ void LeaseKeeper::NoteOwnMac(const Link& link) {
 
 void LeaseKeeper::NoteStolenMac(Ifindex thief, const MacAddress& mac) {
   const Lease* robbed = leases_.FindByMac(mac);
-  if (robbed == nullptr || robbed->ifindex == thief) return;
-  suspects_[robbed->ifindex] = kLostPlace;
-  robbed_.insert(robbed->ifindex);
+  if (robbed == nullptr || robbed->state.ifindex == thief) return;
+  suspects_[robbed->state.ifindex] = kLostPlace;
+  robbed_.insert(robbed->state.ifindex);
 }
 
-void LeaseKeeper::NoteLeasesLink(const Link& link, Lease* lease) {
-  NoteTampering(link, *lease);
+void LeaseKeeper::NoteLeasesLink(const Link& link, const Lease& lease) {
+  NoteTampering(link, lease);
   NoteAttachment(link, lease);
   // What cannot be on a bridge that is not known yet is looked at when it is.
   if (setup_.bridge() == 0) return;
-  if (!DescribeDrift(*lease, link, Plan()).empty()) suspects_[link.ifindex];
+  if (!DescribeDrift(lease, link, Plan()).empty()) suspects_[link.ifindex];
 }
 
-void LeaseKeeper::NoteAttachment(const Link& link, Lease* lease) {
-  const bool was_attached = link.carrier || link.carrier_ups > 0;
-  if (link.carrier == lease->attached && was_attached == lease->was_attached) return;
-  const bool changed = std::exchange(lease->attached, link.carrier) != link.carrier;
-  lease->was_attached = lease->was_attached || was_attached;
-  if (lease->was_attached) lifetimes_.SetAttached(link.ifindex, link.carrier, clock_());
+void LeaseKeeper::NoteAttachment(const Link& link, const Lease& lease) {
+  TapState state = lease.state;
+  const bool changed = link.carrier != state.attached;
+  state.attached = link.carrier;
+  state.was_attached = state.was_attached || link.carrier || link.carrier_ups > 0;
+  if (state == lease.state) return;
+  leases_.SetState(state);
+  if (state.was_attached) lifetimes_.SetAttached(link.ifindex, link.carrier, clock_());
   if (!changed) return;
   publish_({.type = link.carrier ? TapEvent::Type::kAttached : TapEvent::Type::kDetached,
-            .lease = *lease,
+            .lease = lease,
             .message = {}});
 }
 
 void LeaseKeeper::LookAt(Ifindex tap) {
   const absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(tap);
-  Lease* lease = leases_.FindByIfindex(tap);
-  if (link.ok() && link->has_value() && lease != nullptr) NoteAttachment(**link, lease);
+  const Lease* lease = leases_.FindByIfindex(tap);
+  if (link.ok() && link->has_value() && lease != nullptr) NoteAttachment(**link, *lease);
 }
 
 void LeaseKeeper::NoteNeighbours(const KernelChanges& changes) {
   for (const auto& [at, mac] : changes.neighbours) {
     const Lease* lease = at.first == setup_.bridge() ? leases_.FindByIp(at.second) : nullptr;
-    if (lease != nullptr && mac != lease->mac) setup_.SuspectNeighbours();
+    if (lease != nullptr && mac != lease->spec.mac) setup_.SuspectNeighbours();
   }
   for (const auto& [at, stands] : changes.static_macs) {
     const Lease* lease = leases_.FindByIfindex(at.first);
-    if (lease != nullptr && lease->pinned && lease->mac == at.second && !stands) {
+    if (lease != nullptr && lease->state.pinned && lease->spec.mac == at.second && !stands) {
       suspects_[at.first] = kLostPlace;
     }
     // A port of ours learns nothing: another MAC behind it is the TAP's own.
@@ -138,7 +140,7 @@ void LeaseKeeper::EndTampered() {
   const auto tampered = tampered_;
   for (const auto& [tap, what] : tampered) {
     const Lease* lease = leases_.FindByIfindex(tap);
-    const LinkName name = lease->tap;
+    const LinkName name = lease->spec.tap;
     const absl::Status retired = Retire(*lease, ByItsHolder(what));
     if (retired.ok()) continue;
     try_again_ = clock_() + kRetry;
@@ -169,7 +171,7 @@ std::optional<TapEvent> LeaseKeeper::RepairNetwork() {
     return std::nullopt;
   }
   if (ensured->bridge.ifindex != bridge) {
-    for (const auto& [tap, lease] : leases_.all()) suspects_[lease.ifindex];
+    for (const auto& [tap, lease] : leases_.all()) suspects_[lease.state.ifindex];
   }
   if (ensured->turned_forwarding_on && coexistence_ != nullptr) {
     coexistence_->SetForwardsForAll(false);
@@ -184,7 +186,7 @@ std::optional<TapEvent> LeaseKeeper::RepairNetwork() {
 
 // The notification may be old: so it looks.
 void LeaseKeeper::RepairTap(Ifindex tap, const std::string& known) {
-  Lease* lease = leases_.FindByIfindex(tap);
+  const Lease* lease = leases_.FindByIfindex(tap);
   if (lease == nullptr) return;
   const absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(tap);
   if (!link.ok()) {
@@ -196,39 +198,42 @@ void LeaseKeeper::RepairTap(Ifindex tap, const std::string& known) {
   if (drift.empty()) drift = known;
   if (drift.empty()) return;
   if (robbed_.erase(tap) == 0) {
-    if (limit_.IsPaused(lease->tap.text())) return;
-    limit_.Note(lease->tap.text(), clock_());
+    if (limit_.IsPaused(lease->spec.tap.text())) return;
+    limit_.Note(lease->spec.tap.text(), clock_());
   }
-  const absl::StatusOr<bool> pinned = kernel_->RepairTap(tap, lease->tap, PlanPort(*lease, Plan()));
+  const absl::StatusOr<bool> pinned =
+      kernel_->RepairTap(tap, lease->spec.tap, PlanPort(*lease, Plan()));
   if (!pinned.ok()) {
     try_again_ = clock_() + kRetry;
-    return Fail(absl::StrCat("cannot repair ", lease->tap.text(), " (", drift,
+    return Fail(absl::StrCat("cannot repair ", lease->spec.tap.text(), " (", drift,
                              "): ", pinned.status().message()));
   }
-  lease->pinned = *pinned;
-  lease->bridge = setup_.bridge();
+  TapState state = lease->state;
+  state.pinned = *pinned;
+  state.bridge = setup_.bridge();
+  leases_.SetState(state);
   publish_(
       {.type = TapEvent::Type::kRepaired, .lease = *lease, .message = drift, .repaired = {"tap"}});
 }
 
 void LeaseKeeper::EndOver() {
-  for (const Ifindex tap : lifetimes_.Due(clock_())) EndUnlessHeld(leases_.FindByIfindex(tap));
+  for (const Ifindex tap : lifetimes_.Due(clock_())) EndUnlessHeld(*leases_.FindByIfindex(tap));
 }
 
-void LeaseKeeper::EndUnlessHeld(Lease* lease) {
-  const absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(lease->ifindex);
+void LeaseKeeper::EndUnlessHeld(const Lease& lease) {
+  const absl::StatusOr<std::optional<Link>> link = kernel_->FindLink(lease.state.ifindex);
   // A process may have opened it in this instant.
   if (link.ok() && link->has_value() && (*link)->carrier) return NoteAttachment(**link, lease);
   UniqueFd hold;
   if (link.ok() && link->has_value()) {
-    const absl::StatusOr<bool> held = IsHeld(*lease, **link, &hold);
+    const absl::StatusOr<bool> held = IsHeld(lease, **link, &hold);
     // Its holder has turned the carrier off. When it lets go, nothing says so.
-    if (held.ok() && *held) return lifetimes_.PutOff(lease->ifindex, clock_() + kHeldRetry);
+    if (held.ok() && *held) return lifetimes_.PutOff(lease.state.ifindex, clock_() + kHeldRetry);
   }
-  const LinkName name = lease->tap;
-  const bool bound = std::holds_alternative<BoundToProcess>(lease->lifetime);
+  const LinkName name = lease.spec.tap;
+  const bool bound = std::holds_alternative<BoundToProcess>(lease.spec.lifetime);
   const absl::Status retired =
-      Retire(*lease, bound ? "its process has ended" : "its VMM has let go of the TAP");
+      Retire(lease, bound ? "its process has ended" : "its VMM has let go of the TAP");
   if (retired.ok()) return;
   try_again_ = clock_() + kRetry;
   Fail(absl::StrCat("cannot end the lease of ", name.text(), ": ", retired.message()));
@@ -237,7 +242,7 @@ void LeaseKeeper::EndUnlessHeld(Lease* lease) {
 absl::StatusOr<bool> LeaseKeeper::IsHeld(const Lease& lease, const Link& link, UniqueFd* hold) {
   if (link.open_queues.has_value()) return *link.open_queues > 0;
   SVNET_ASSIGN_OR_RETURN(std::optional<UniqueFd> held_by_us,
-                         kernel_->HoldTap(lease.tap, lease.ifindex));
+                         kernel_->HoldTap(lease.spec.tap, lease.state.ifindex));
   if (!held_by_us.has_value()) return true;
   *hold = *std::move(held_by_us);
   return false;

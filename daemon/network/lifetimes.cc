@@ -16,15 +16,15 @@ std::optional<absl::Time> Lifetimes::Waiting::EndsAt() const {
 }
 
 void Lifetimes::Add(const Lease& lease, bool bound_process_lives, absl::Time now) {
-  if (std::holds_alternative<Persistent>(lease.lifetime)) return;
-  Remove(lease.ifindex);
-  Waiting& waiting = waiting_[lease.ifindex];
-  waiting = {.lifetime = lease.lifetime,
-             .attached = lease.attached,
-             .was_attached = lease.was_attached,
+  if (std::holds_alternative<Persistent>(lease.spec.lifetime)) return;
+  Remove(lease.state.ifindex);
+  Waiting& waiting = waiting_[lease.state.ifindex];
+  waiting = {.lifetime = lease.spec.lifetime,
+             .attached = lease.state.attached,
+             .was_attached = lease.state.was_attached,
              .process_lives = bound_process_lives,
              .idle_since = now};
-  Settle(lease.ifindex, &waiting, waiting.EndsAt());
+  Settle(lease.state.ifindex, &waiting, waiting.EndsAt());
 }
 
 void Lifetimes::Remove(Ifindex tap) {

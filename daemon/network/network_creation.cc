@@ -27,24 +27,25 @@ absl::Status CheckRepeated(const Lease& lease, const TapRequest& request) {
   const auto conflict = [&](absl::string_view has, absl::string_view wants) {
     return Error(
         Reason::kLeaseConflict,
-        absl::StrCat("the lease of ", lease.key.vm.text(), " ", lease.key.iface.text(), " has ",
-                     has, " and not ", wants, ": remove it first, or ask for what it is"));
+        absl::StrCat("the lease of ", lease.spec.key.vm.text(), " ", lease.spec.key.iface.text(),
+                     " has ", has, " and not ", wants, ": remove it first, or ask for what it is"));
   };
-  if (request.ip.value_or(lease.ip) != lease.ip) {
-    return conflict(lease.ip.ToString(), request.ip->ToString());
+  if (request.ip.value_or(lease.spec.ip) != lease.spec.ip) {
+    return conflict(lease.spec.ip.ToString(), request.ip->ToString());
   }
-  if (request.mac.value_or(lease.mac) != lease.mac) {
-    return conflict(lease.mac.ToString(), request.mac->ToString());
+  if (request.mac.value_or(lease.spec.mac) != lease.spec.mac) {
+    return conflict(lease.spec.mac.ToString(), request.mac->ToString());
   }
-  if (request.queues != lease.queues) {
-    return conflict(absl::StrCat(lease.queues, " queues"), absl::StrCat(request.queues));
+  if (request.queues != lease.spec.queues) {
+    return conflict(absl::StrCat(lease.spec.queues, " queues"), absl::StrCat(request.queues));
   }
   const auto group = [](const std::optional<gid_t>& gid) {
     return gid.has_value() ? absl::StrCat("group ", *gid) : std::string("no group");
   };
-  if (request.group != lease.group) return conflict(group(lease.group), group(request.group));
-  if (request.lifetime != lease.lifetime) {
-    return conflict(absl::StrCat("lifetime ", FormatLifetime(lease.lifetime)),
+  if (request.group != lease.spec.group)
+    return conflict(group(lease.spec.group), group(request.group));
+  if (request.lifetime != lease.spec.lifetime) {
+    return conflict(absl::StrCat("lifetime ", FormatLifetime(lease.spec.lifetime)),
                     FormatLifetime(request.lifetime));
   }
   return absl::OkStatus();
@@ -86,7 +87,7 @@ absl::StatusOr<Lease> NetworkManager::CreateTap(const Caller& caller, const TapR
   }
   if (const Lease* standing = keeper_->leases().Find(key)) {
     SVNET_RETURN_IF_ERROR(CheckRepeated(*standing, exact));
-    keeper_->LookAt(standing->ifindex);
+    keeper_->LookAt(standing->state.ifindex);
     return *standing;
   }
   const absl::StatusOr<Lease> lease = MakeTap(caller, key, exact);
@@ -146,21 +147,20 @@ absl::StatusOr<Lease> NetworkManager::MakeTapOn(const Bridge& bridge, const Leas
   SVNET_ASSIGN_OR_RETURN(const MacAddress mac, PickMac(request, bridge.mac));
   // The TAP dies with its descriptor, and so with any return before Persist.
   SVNET_ASSIGN_OR_RETURN(const OpenedTap tap, OpenTapFor(key, request));
-  Lease lease = {.key = key,
-                 .tap = tap.name,
-                 .ifindex = tap.device->ifindex(),
-                 .ip = ip,
-                 .mac = mac,
-                 .queues = request.queues,
-                 .group = request.group,
-                 .mtu = bridge.mtu,
-                 .lifetime = request.lifetime,
-                 .create_time = absl::ToUnixSeconds(wall_clock_()),
-                 .bridge = bridge.ifindex};
+  Lease lease = {
+      .spec = {.key = key,
+               .tap = tap.name,
+               .ip = ip,
+               .mac = mac,
+               .queues = request.queues,
+               .group = request.group,
+               .lifetime = request.lifetime,
+               .create_time = absl::ToUnixSeconds(wall_clock_())},
+      .state = {.ifindex = tap.device->ifindex(), .mtu = bridge.mtu, .bridge = bridge.ifindex}};
   NetworkSetup& setup = keeper_->setup();
   SVNET_RETURN_IF_ERROR(setup.Guard(lease));
   absl::Cleanup unguard = [&] { setup.Unguard(lease).IgnoreError(); };
-  SVNET_ASSIGN_OR_RETURN(lease.pinned, tap.device->Join(PlanPort(lease, keeper_->Plan())));
+  SVNET_ASSIGN_OR_RETURN(lease.state.pinned, tap.device->Join(PlanPort(lease, keeper_->Plan())));
   SVNET_RETURN_IF_ERROR(tap.device->Persist());
   std::move(unguard).Cancel();
   return lease;

@@ -22,7 +22,7 @@ absl::Status NoSuchTap(const LeaseSelector& selector) {
 // The rules hold guests to their MACs and addresses all the same.
 void AddUnpinned(const LeaseTable& leases, std::vector<Condition>* conditions) {
   const auto count = std::count_if(leases.all().begin(), leases.all().end(),
-                                   [](const auto& each) { return !each.second.pinned; });
+                                   [](const auto& each) { return !each.second.state.pinned; });
   if (count == 0) return;
   conditions->push_back(
       {.type = "PORTS_NOT_PINNED",
@@ -138,7 +138,8 @@ absl::StatusOr<const Lease*> NetworkManager::FindLease(const Caller& caller,
   }
   const Lease* lease = keeper_->leases().Find(std::get<LinkName>(selector));
   // Another's lease is as good as none.
-  if (lease == nullptr || (lease->key.owner != caller.uid && !caller.administrator)) return nullptr;
+  if (lease == nullptr || (lease->spec.key.owner != caller.uid && !caller.administrator))
+    return nullptr;
   return lease;
 }
 
@@ -148,7 +149,7 @@ absl::StatusOr<std::string> NetworkManager::GetBootArgs(const Caller& caller,
   SVNET_RETURN_IF_ERROR(BeginCall());
   SVNET_ASSIGN_OR_RETURN(const Lease* lease, FindLease(caller, request.lease));
   if (lease == nullptr) return NoSuchTap(request.lease);
-  return RenderBootArgs({.guest = lease->ip,
+  return RenderBootArgs({.guest = lease->spec.ip,
                          .prefix = settings_.prefix,
                          .hostname = request.hostname,
                          .guest_interface = request.guest_interface,
@@ -165,7 +166,7 @@ absl::StatusOr<LeasePage> NetworkManager::ListTaps(const Caller& caller,
   for (auto each = after.has_value() ? all.upper_bound(*after) : all.begin(); each != all.end();
        ++each) {
     const Lease& lease = each->second;
-    if (lease.key.owner != caller.uid && !caller.administrator) continue;
+    if (lease.spec.key.owner != caller.uid && !caller.administrator) continue;
     if (page.leases.size() == limit) {
       page.more = true;
       break;
@@ -199,7 +200,7 @@ absl::StatusOr<NetworkMeasures> NetworkManager::Measure() {
   SVNET_ASSIGN_OR_RETURN(measures.drops, firewall_->ReadDrops());
   const auto& leases = keeper_->leases().all();
   measures.attached = static_cast<uint32_t>(std::count_if(
-      leases.begin(), leases.end(), [](const auto& each) { return each.second.attached; }));
+      leases.begin(), leases.end(), [](const auto& each) { return each.second.state.attached; }));
   measures.dying = static_cast<uint32_t>(keeper_->reap_queue().size());
   measures.watchers = static_cast<uint32_t>(watchers_.count());
   return measures;
@@ -235,7 +236,7 @@ absl::StatusOr<std::shared_ptr<Watch>> NetworkManager::WatchTaps(const Caller& c
   SVNET_RETURN_IF_ERROR(BeginCall());
   std::deque<TapEvent> snapshot;
   for (const auto& [tap, lease] : keeper_->leases().all()) {
-    if (lease.key.owner != caller.uid && !caller.administrator) continue;
+    if (lease.spec.key.owner != caller.uid && !caller.administrator) continue;
     snapshot.push_back({.type = TapEvent::Type::kAdded, .lease = lease, .message = {}});
   }
   return watchers_.Add(caller, std::move(snapshot), std::move(wake));

@@ -8,21 +8,10 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/adoption.h"
-#include "daemon/lease/alias.h"
 #include "daemon/lease/names.h"
 #include "daemon/network/network_manager.h"
 
 namespace svnet {
-namespace {
-
-// Whose TAP it is, by what svnetd wrote; nullopt if that cannot be read.
-std::optional<uid_t> OwnerOf(const Link& link) {
-  const absl::StatusOr<Alias> alias = ParseAlias(link.alias);
-  return alias.ok() ? std::make_optional(alias->owner) : std::nullopt;
-}
-
-}  // namespace
-
 absl::StatusOr<std::optional<Lease>> NetworkManager::RemoveTap(const Caller& caller,
                                                                const LeaseSelector& selector) {
   MutexLock lock(&mutex_);
@@ -31,8 +20,8 @@ absl::StatusOr<std::optional<Lease>> NetworkManager::RemoveTap(const Caller& cal
   if (found == nullptr) return std::nullopt;
   const Lease lease = *found;
   if (const absl::Status removed = keeper_->Retire(lease, ""); !removed.ok()) {
-    return Explain(Reason::kBridgeSetupFailed, absl::StrCat("cannot remove ", lease.tap.text()),
-                   removed);
+    return Explain(Reason::kBridgeSetupFailed,
+                   absl::StrCat("cannot remove ", lease.spec.tap.text()), removed);
   }
   // If there were others, they are waited for already.
   if (keeper_->reap_queue().waiting().size() == 1) changed_.notify_all();
@@ -55,7 +44,7 @@ absl::StatusOr<std::vector<Ifindex>> NetworkManager::TapsOf(uid_t owner) {
   if (keeper_->AllAreAdopted()) {
     if (keeper_->leases().HoldingsOf(owner).taps == 0) return taps;
     for (const auto& [name, lease] : keeper_->leases().all()) {
-      if (lease.key.owner == owner) taps.push_back(lease.ifindex);
+      if (lease.spec.key.owner == owner) taps.push_back(lease.state.ifindex);
     }
     return taps;
   }

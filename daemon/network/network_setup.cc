@@ -166,7 +166,7 @@ absl::Status NetworkSetup::EnsureRules(const LeaseTable& leases, Ensured* ensure
   if (rules_stand_) return absl::OkStatus();
   std::vector<Binding> bindings;
   for (const auto& [tap, lease] : leases.all()) {
-    bindings.push_back(BindingOf(lease, settings_.isolation));
+    bindings.push_back(BindingOf(lease.spec, lease.state.ifindex, settings_.isolation));
   }
   SVNET_RETURN_IF_ERROR(
       firewall_->Apply({.ifindex = ensured->bridge.ifindex, .mac = ensured->bridge.mac}, bindings,
@@ -197,9 +197,10 @@ absl::Status NetworkSetup::EnsureNeighbours(Ifindex bridge, const LeaseTable& le
     SVNET_RETURN_IF_ERROR(kernel_->DeleteNeighbour(bridge, neighbour.address));
   }
   for (const auto& [tap, lease] : leases.all()) {
-    const auto found = standing.find(lease.ip);
-    if (found != standing.end() && found->second == lease.mac) continue;
-    SVNET_RETURN_IF_ERROR(kernel_->SetNeighbour(bridge, {.address = lease.ip, .mac = lease.mac}));
+    const auto found = standing.find(lease.spec.ip);
+    if (found != standing.end() && found->second == lease.spec.mac) continue;
+    SVNET_RETURN_IF_ERROR(
+        kernel_->SetNeighbour(bridge, {.address = lease.spec.ip, .mac = lease.spec.mac}));
   }
   return absl::OkStatus();
 }
@@ -214,8 +215,10 @@ absl::Status NetworkSetup::Guard(const Lease& lease) {
 }
 
 absl::Status NetworkSetup::BindGuest(const Lease& lease) {
-  SVNET_RETURN_IF_ERROR(firewall_->Bind(BindingOf(lease, settings_.isolation)));
-  return kernel_->SetNeighbour(lease.bridge, {.address = lease.ip, .mac = lease.mac});
+  SVNET_RETURN_IF_ERROR(
+      firewall_->Bind(BindingOf(lease.spec, lease.state.ifindex, settings_.isolation)));
+  return kernel_->SetNeighbour(lease.state.bridge,
+                               {.address = lease.spec.ip, .mac = lease.spec.mac});
 }
 
 absl::Status NetworkSetup::Unguard(const Lease& lease) {
@@ -225,8 +228,9 @@ absl::Status NetworkSetup::Unguard(const Lease& lease) {
 }
 
 absl::Status NetworkSetup::UnbindGuest(const Lease& lease) {
-  SVNET_RETURN_IF_ERROR(firewall_->Unbind(BindingOf(lease, settings_.isolation)));
-  return kernel_->DeleteNeighbour(lease.bridge, lease.ip);
+  SVNET_RETURN_IF_ERROR(
+      firewall_->Unbind(BindingOf(lease.spec, lease.state.ifindex, settings_.isolation)));
+  return kernel_->DeleteNeighbour(lease.state.bridge, lease.spec.ip);
 }
 
 void NetworkSetup::Undo(const Ensured& ensured) {

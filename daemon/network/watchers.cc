@@ -35,7 +35,8 @@ bool Watch::IsClosed() {
 
 // What is about the network is everybody's business.
 bool Watch::MaySee(const TapEvent& event) const {
-  return !event.lease.has_value() || caller_.administrator || event.lease->key.owner == caller_.uid;
+  return !event.lease.has_value() || caller_.administrator ||
+         event.lease->spec.key.owner == caller_.uid;
 }
 
 void Watch::Push(const TapEvent& event) {

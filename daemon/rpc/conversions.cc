@@ -204,20 +204,21 @@ absl::StatusOr<ListRequest> FromProto(const v1::ListTapsRequest& request) {
 
 v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix) {
   v1::Tap tap;
-  tap.set_tap_name(lease.tap.text());
-  tap.set_guest_ip(lease.ip.ToString());
+  tap.set_tap_name(lease.spec.tap.text());
+  tap.set_guest_ip(lease.spec.ip.ToString());
   tap.set_gateway_ip(GatewayOf(prefix).ToString());
   tap.set_subnet_mask(prefix.netmask().ToString());
-  tap.set_mac(lease.mac.ToString());
-  tap.set_vm_id(lease.key.vm.text());
-  tap.set_iface_id(lease.key.iface.text());
+  tap.set_mac(lease.spec.mac.ToString());
+  tap.set_vm_id(lease.spec.key.vm.text());
+  tap.set_iface_id(lease.spec.key.iface.text());
   tap.set_prefix_length(prefix.length());
-  tap.set_mtu(lease.mtu);
-  tap.set_owner_uid(lease.key.owner);
-  tap.set_attached(lease.attached);
-  std::visit([&](const auto& each) { SetLifetime(each, tap.mutable_lifetime()); }, lease.lifetime);
-  tap.set_queues(lease.queues);
-  if (lease.group.has_value()) tap.set_group_gid(*lease.group);
+  tap.set_mtu(lease.state.mtu);
+  tap.set_owner_uid(lease.spec.key.owner);
+  tap.set_attached(lease.state.attached);
+  std::visit([&](const auto& each) { SetLifetime(each, tap.mutable_lifetime()); },
+             lease.spec.lifetime);
+  tap.set_queues(lease.spec.queues);
+  if (lease.spec.group.has_value()) tap.set_group_gid(*lease.spec.group);
   return tap;
 }
 
@@ -232,7 +233,7 @@ v1::CleanupResponse ToProto(const CleanupResult& result) {
 v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix) {
   v1::ListTapsResponse response;
   for (const Lease& lease : page.leases) *response.add_taps() = ToProto(lease, prefix);
-  if (page.more) response.set_next_page_token(page.leases.back().tap.text());
+  if (page.more) response.set_next_page_token(page.leases.back().spec.tap.text());
   return response;
 }
 

@@ -31,9 +31,10 @@ std::string What(TapEvent::Type type) {
 LogLine LineOf(const TapEvent& event) {
   LogLine line = {.text = What(event.type)};
   if (event.lease.has_value()) {
-    absl::StrAppend(&line.text, " tap=", event.lease->tap.text(),
-                    " vm=", event.lease->key.vm.text(), " iface=", event.lease->key.iface.text(),
-                    " ip=", event.lease->ip.ToString(), " owner=", event.lease->key.owner);
+    absl::StrAppend(
+        &line.text, " tap=", event.lease->spec.tap.text(), " vm=", event.lease->spec.key.vm.text(),
+        " iface=", event.lease->spec.key.iface.text(), " ip=", event.lease->spec.ip.ToString(),
+        " owner=", event.lease->spec.key.owner);
     line.fields = FieldsOf(*event.lease);
   }
   absl::StrAppend(&line.text, ": ", event.message);
@@ -44,7 +45,7 @@ LogLine LineOf(const TapEvent& event) {
 
 void LogEvent(const TapEvent& event, LimitedLog* log) {
   const bool failed = event.type == TapEvent::Type::kFailed;
-  const uid_t owner = event.lease.has_value() ? event.lease->key.owner : LogLimit::kTogether;
+  const uid_t owner = event.lease.has_value() ? event.lease->spec.key.owner : LogLimit::kTogether;
   log->Write(failed ? spdlog::level::err : spdlog::level::info, LogLimit::Source::kChange, owner,
              [&] { return LineOf(event); });
 }

@@ -11,10 +11,10 @@ thread_local const LogFields* of_this_line = nullptr;
 }  // namespace
 
 LogFields FieldsOf(const Lease& lease) {
-  return {.vm = std::string(lease.key.vm.text()),
-          .iface = std::string(lease.key.iface.text()),
-          .tap = std::string(lease.tap.text()),
-          .owner = lease.key.owner};
+  return {.vm = std::string(lease.spec.key.vm.text()),
+          .iface = std::string(lease.spec.key.iface.text()),
+          .tap = std::string(lease.spec.tap.text()),
+          .owner = lease.spec.key.owner};
 }
 
 void WriteLine(spdlog::level::level_enum level, absl::string_view text, const LogFields& fields) {

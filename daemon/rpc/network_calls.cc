@@ -49,8 +49,8 @@ absl::StatusOr<v1::CreateTapResponse> NetworkCalls::CreateTap(const v1::CreateTa
   SVNET_ASSIGN_OR_RETURN(const TapRequest tap, FromProto(request));
   SVNET_ASSIGN_OR_RETURN(const Lease lease, manager_->CreateTap(caller_, tap, &log->changed));
   log->fields = FieldsOf(lease);
-  absl::StrAppend(&log->text, " tap=", lease.tap.text(), " ip=", lease.ip.ToString(),
-                  " mac=", lease.mac.ToString(), " owner=", lease.key.owner);
+  absl::StrAppend(&log->text, " tap=", lease.spec.tap.text(), " ip=", lease.spec.ip.ToString(),
+                  " mac=", lease.spec.mac.ToString(), " owner=", lease.spec.key.owner);
   v1::CreateTapResponse response;
   *response.mutable_tap() = ToProto(lease, manager_->settings().prefix);
   return response;
@@ -64,8 +64,8 @@ absl::StatusOr<v1::RemoveTapResponse> NetworkCalls::RemoveTap(const v1::RemoveTa
   if (lease.has_value()) {
     log->fields = FieldsOf(*lease);
     log->changed = true;
-    absl::StrAppend(&log->text, " removed=", lease->tap.text(), " ip=", lease->ip.ToString(),
-                    " owner=", lease->key.owner);
+    absl::StrAppend(&log->text, " removed=", lease->spec.tap.text(),
+                    " ip=", lease->spec.ip.ToString(), " owner=", lease->spec.key.owner);
   } else {
     absl::StrAppend(&log->text, " removed=nothing");
   }

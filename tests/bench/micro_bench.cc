@@ -25,13 +25,12 @@ using testing::Prefix;
 using testing::Vm;
 
 Lease LeaseOf(int number) {
-  return {
-      .key = {.owner = 1000, .vm = Vm(absl::StrFormat("vm-%05d", number)), .iface = Iface("eth0")},
-      .tap = Name(absl::StrFormat("sv%05deth0", number)),
-      .ifindex = number + 10,
-      .ip = Ipv4Address(Ip("10.0.0.2").value() + number),
-      .mac = DeriveGuestMac(Vm(absl::StrFormat("vm-%05d", number)), Iface("eth0"), 0),
-      .mtu = 1500};
+  const VmId vm = Vm(absl::StrFormat("vm-%05d", number));
+  return {.spec = {.key = {.owner = 1000, .vm = vm, .iface = Iface("eth0")},
+                   .tap = Name(absl::StrFormat("sv%05deth0", number)),
+                   .ip = Ipv4Address(Ip("10.0.0.2").value() + number),
+                   .mac = DeriveGuestMac(vm, Iface("eth0"), 0)},
+          .state = {.ifindex = number + 10, .mtu = 1500}};
 }
 
 // ------------------------------------------------------------------- the address pool
@@ -56,44 +55,46 @@ BENCHMARK_CAPTURE(PickTakeFree, Slash8WithAMillionLeased, Prefix("10.0.0.0/8"), 
 
 // ------------------------------------------------------------------------- the alias
 
-Alias AliasOf() {
-  return {.vm = Vm("3f2a9c1e-8b7d-4c55-9a10-6f0e2d4b8c77"),
-          .iface = Iface("eth0"),
+LeaseSpec SpecOf() {
+  return {.key = {.owner = 1000,
+                  .vm = Vm("3f2a9c1e-8b7d-4c55-9a10-6f0e2d4b8c77"),
+                  .iface = Iface("eth0")},
+          .tap = Name("sv3f2aeth0"),
           .ip = Ip("172.30.0.2"),
           .mac = Mac("02:29:a3:2f:41:c8"),
-          .owner = 1000,
           .create_time = 1800000000};
 }
 
 void AliasFormat(benchmark::State& state) {
-  const Alias alias = AliasOf();
-  for (auto _ : state) benchmark::DoNotOptimize(FormatAlias(alias));
+  const LeaseSpec spec = SpecOf();
+  for (auto _ : state) benchmark::DoNotOptimize(FormatAlias(spec));
 }
 BENCHMARK(AliasFormat);
 
 void AliasParse(benchmark::State& state) {
-  const std::string text = FormatAlias(AliasOf());
-  for (auto _ : state) benchmark::DoNotOptimize(ParseAlias(text));
+  const LeaseSpec spec = SpecOf();
+  const std::string text = FormatAlias(spec);
+  for (auto _ : state) benchmark::DoNotOptimize(ParseAlias(spec.tap, text));
 }
 BENCHMARK(AliasParse);
 
 // ------------------------------------------------------------------ names and MACs
 
 void TapNamePreferred(benchmark::State& state) {
-  const Alias alias = AliasOf();
-  for (auto _ : state) benchmark::DoNotOptimize(PreferredTapName(alias.vm, alias.iface));
+  const LeaseKey key = SpecOf().key;
+  for (auto _ : state) benchmark::DoNotOptimize(PreferredTapName(key.vm, key.iface));
 }
 BENCHMARK(TapNamePreferred);
 
 void TapNameHashed(benchmark::State& state) {
-  const LeaseKey key = {.owner = 1000, .vm = AliasOf().vm, .iface = AliasOf().iface};
+  const LeaseKey key = SpecOf().key;
   for (auto _ : state) benchmark::DoNotOptimize(HashedTapName(key, 0));
 }
 BENCHMARK(TapNameHashed);
 
 void GuestMac(benchmark::State& state) {
-  const Alias alias = AliasOf();
-  for (auto _ : state) benchmark::DoNotOptimize(DeriveGuestMac(alias.vm, alias.iface, 0));
+  const LeaseKey key = SpecOf().key;
+  for (auto _ : state) benchmark::DoNotOptimize(DeriveGuestMac(key.vm, key.iface, 0));
 }
 BENCHMARK(GuestMac);
 
@@ -107,7 +108,8 @@ void Ruleset(benchmark::State& state) {
   std::vector<Binding> bindings;
   for (int i = 0; i < state.range(0); ++i) {
     const Lease lease = LeaseOf(i);
-    bindings.push_back({.ifindex = lease.ifindex, .mac = lease.mac, .ip = lease.ip, .zone = 1000});
+    bindings.push_back(
+        {.ifindex = lease.state.ifindex, .mac = lease.spec.mac, .ip = lease.spec.ip, .zone = 1000});
   }
   for (auto _ : state) {
     benchmark::DoNotOptimize(
@@ -155,8 +157,8 @@ void InsertFindErase(benchmark::State& state) {
   const Lease lease = LeaseOf(static_cast<int>(state.range(0)));
   for (auto _ : state) {
     table.Insert(lease);
-    benchmark::DoNotOptimize(table.Find(lease.key));
-    table.Erase(lease.tap);
+    benchmark::DoNotOptimize(table.Find(lease.spec.key));
+    table.Erase(lease.spec.tap);
   }
 }
 BENCHMARK(InsertFindErase)->Arg(0)->Arg(1000);

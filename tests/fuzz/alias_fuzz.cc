@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Check(IsAliasV1(text, alias->bridge), "it is not its bridge's");
     Check(!IsAlias(text), "it is of two versions");
   }
-  const absl::StatusOr<Alias> alias = ParseAlias(text);
+  const absl::StatusOr<LeaseSpec> alias = ParseAlias(LinkName::Parse("tap0").value(), text);
   if (alias.ok()) {
     Check(FormatAlias(*alias) == text, "another text means the same");
     Check(IsAlias(text), "it is not known for one");

@@ -60,22 +60,22 @@ class Model {
     std::set<MacAddress> macs;
     std::set<Ipv4Address> ips;
     for (const Lease& lease : leases) {
-      Check(names.insert(lease.tap).second, "two leases have one name");
-      Check(macs.insert(lease.mac).second, "two leases have one MAC");
-      Check(ips.insert(lease.ip).second, "two leases have one address");
-      const Link* link = kernel_.Find(lease.tap.text());
-      Check(link != nullptr && link->ifindex == lease.ifindex && link->persistent,
+      Check(names.insert(lease.spec.tap).second, "two leases have one name");
+      Check(macs.insert(lease.spec.mac).second, "two leases have one MAC");
+      Check(ips.insert(lease.spec.ip).second, "two leases have one address");
+      const Link* link = kernel_.Find(lease.spec.tap.text());
+      Check(link != nullptr && link->ifindex == lease.state.ifindex && link->persistent,
             "a lease without its TAP");
     }
     Check(manager_->GetNetwork()->addresses_used == leases.size(), "the pool is not the leases");
     if (!settled_) return;
     Check(firewall_.bindings().size() == leases.size(), "the elements are not the leases");
     for (const Lease& lease : leases) {
-      const auto binding = firewall_.bindings().find(lease.ifindex);
-      Check(binding != firewall_.bindings().end() && binding->second.mac == lease.mac &&
-                binding->second.ip == lease.ip,
+      const auto binding = firewall_.bindings().find(lease.state.ifindex);
+      Check(binding != firewall_.bindings().end() && binding->second.mac == lease.spec.mac &&
+                binding->second.ip == lease.spec.ip,
             "a lease without its elements");
-      Check(kernel_.Find(lease.tap.text())->up, "a port that is down");
+      Check(kernel_.Find(lease.spec.tap.text())->up, "a port that is down");
     }
     const Link* bridge = kernel_.Find("svbr0");
     if (bridge == nullptr) return;
@@ -120,7 +120,7 @@ class Model {
     const std::vector<Lease> leases = List();
     if (leases.empty()) return;
     const std::string& tap =
-        leases[input_.ConsumeIntegralInRange<size_t>(0, leases.size() - 1)].tap.text();
+        leases[input_.ConsumeIntegralInRange<size_t>(0, leases.size() - 1)].spec.tap.text();
     kernel_.Find(tap)->carrier ? kernel_.Detach(tap) : kernel_.Attach(tap);
   }
 
@@ -134,7 +134,7 @@ class Model {
   std::vector<Lease> List() { return manager_->ListTaps(kRoot, std::nullopt, 1000)->leases; }
   size_t CountOf(uid_t owner) {
     size_t count = 0;
-    for (const Lease& lease : List()) count += lease.key.owner == owner ? 1 : 0;
+    for (const Lease& lease : List()) count += lease.spec.key.owner == owner ? 1 : 0;
     return count;
   }
 
@@ -157,14 +157,16 @@ class Model {
       Check(ReasonOf(lease.status()).has_value(), "an error without a reason");
       return;
     }
-    Check(lease->key.owner == caller.uid || caller.administrator, "a lease for somebody else");
-    Check(!request.ip.has_value() || lease->ip == *request.ip, "another address than asked for");
-    Check(!request.mac.has_value() || lease->mac == *request.mac, "another MAC than asked for");
+    Check(lease->spec.key.owner == caller.uid || caller.administrator, "a lease for somebody else");
+    Check(!request.ip.has_value() || lease->spec.ip == *request.ip,
+          "another address than asked for");
+    Check(!request.mac.has_value() || lease->spec.mac == *request.mac,
+          "another MAC than asked for");
     // An administrator may have given the owner more.
     if (!caller.administrator && !administrator_gave_.contains(caller.uid)) {
       Check(CountOf(caller.uid) <= kTapLimit, "more leases than the quota");
     }
-    if (caller.administrator) administrator_gave_.insert(lease->key.owner);
+    if (caller.administrator) administrator_gave_.insert(lease->spec.key.owner);
   }
 
   void Remove() {
@@ -221,11 +223,11 @@ class Model {
       case 0:
         if (leases.empty()) return;
         kernel_.Delete(
-            leases[input_.ConsumeIntegralInRange<size_t>(0, leases.size() - 1)].tap.text());
+            leases[input_.ConsumeIntegralInRange<size_t>(0, leases.size() - 1)].spec.tap.text());
         return;
       case 1:
         if (leases.empty()) return;
-        kernel_.Find(leases.front().tap.text())->alias += "x";
+        kernel_.Find(leases.front().spec.tap.text())->alias += "x";
         return;
       case 2:
         firewall_.Flush();

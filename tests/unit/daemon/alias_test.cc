@@ -31,13 +31,16 @@ constexpr char kTextV1[] =
 
 constexpr uint32_t kGroup = 100;
 
-Alias Vm1() {
-  return {.vm = Vm("vm1"),
-          .iface = Iface("eth0"),
+LeaseSpec Vm1() {
+  return {.key = {.owner = 1000, .vm = Vm("vm1"), .iface = Iface("eth0")},
+          .tap = Name("svvm1eth0"),
           .ip = Ip("172.30.0.2"),
           .mac = Mac("02:29:a3:2f:41:c8"),
-          .owner = 1000,
           .create_time = 1800000000};
+}
+
+absl::StatusOr<LeaseSpec> Parsed(absl::string_view text) {
+  return ParseAlias(Name("svvm1eth0"), text);
 }
 
 // A text with something else in it.
@@ -49,41 +52,42 @@ std::string With(absl::string_view text, absl::string_view from, absl::string_vi
 
 TEST(AliasTest, IsOneLineThatParsesBack) {
   EXPECT_EQ(FormatAlias(Vm1()), kText);
-  EXPECT_EQ(*ParseAlias(kText), Vm1());
+  EXPECT_EQ(*Parsed(kText), Vm1());
 }
 
 TEST(AliasTest, HasAllThatWasGranted) {
-  Alias alias = Vm1();
+  LeaseSpec alias = Vm1();
   alias.queues = 256;
-  alias.owner = 0;
+  alias.key.owner = 0;
   alias.group = 4294967294;
   alias.generation = 37;
   alias.lifetime = BoundToProcess{.pid = 4711, .start_time = 123456789};
   EXPECT_EQ(FormatAlias(alias),
             "svnet2 n=default v=vm1 i=eth0 a=ac1e0002 m=0229a32f41c8 q=74 o=0 g=1z141z2 "
             "l=p3mv:21i3v9 t=tro8w0 e=11");
-  EXPECT_EQ(*ParseAlias(FormatAlias(alias)), alias);
+  EXPECT_EQ(*Parsed(FormatAlias(alias)), alias);
   alias.lifetime = UntilDetached{.grace = absl::Seconds(10)};
   EXPECT_THAT(FormatAlias(alias), HasSubstr(" l=d7ps "));
-  EXPECT_EQ(*ParseAlias(FormatAlias(alias)), alias);
+  EXPECT_EQ(*Parsed(FormatAlias(alias)), alias);
 }
 
 // With the longest name of a network that there may be, and the digest of a spec.
 TEST(AliasTest, LongestFitsTheKernel) {
-  const Alias longest = {
-      .vm = Vm(std::string(64, 'v')),
-      .iface = Iface(std::string(32, 'i')),
+  const LeaseSpec longest = {
+      .key = {.owner = 4294967295,
+              .vm = Vm(std::string(64, 'v')),
+              .iface = Iface(std::string(32, 'i'))},
+      .tap = Name("svvm1eth0"),
       .ip = Ip("255.255.255.255"),
       .mac = Mac("ff:ff:ff:ff:ff:ff"),
       .queues = 256,
-      .owner = 4294967295,
       .group = 4294967295,
       .lifetime = BoundToProcess{.pid = 4194304, .start_time = UINT64_MAX},
       .create_time = 78364164095,
       .generation = UINT32_MAX,
   };
   const std::string text = FormatAlias(longest);
-  EXPECT_EQ(*ParseAlias(text), longest);
+  EXPECT_EQ(*Parsed(text), longest);
   const std::string network(15, 'n');
   const std::string spec(15, 's');
   EXPECT_EQ(With(text, "n=default", "n=" + network).size() + (" s=" + spec).size(), 238u);
@@ -133,7 +137,7 @@ TEST(AliasTest, RefusesWhatOnlyResemblesIt) {
                                   with("e=1", "e=1 s=abcdefghijklmno"),
                                   std::string(kText) + "\n",
                                   std::string(kText, 10)}) {
-    EXPECT_FALSE(ParseAlias(text).ok()) << text;
+    EXPECT_FALSE(Parsed(text).ok()) << text;
   }
 }
 
@@ -187,16 +191,16 @@ TEST(AliasV1Test, RefusesWhatOnlyResemblesIt) {
   EXPECT_FALSE(IsAliasV1(kText, Name("svbr0")));
 }
 
-Link TapOf(const std::string& name, const Alias& alias) {
+Link TapOf(const std::string& name, const LeaseSpec& spec) {
   return {.ifindex = 7,
           .name = name,
           .kind = LinkKind::kTap,
-          .alias = FormatAlias(alias),
+          .alias = FormatAlias(spec),
           .mac = kTapMac,
           .mtu = 1400,
           .group = kGroup,
           .carrier = true,
-          .owner = alias.owner,
+          .owner = spec.key.owner,
           .persistent = true};
 }
 
@@ -213,13 +217,13 @@ TEST(AdoptionTest, ALeaseIsReadBack) {
   ASSERT_EQ(adoption.leases.size(), 1u);
   EXPECT_TRUE(adoption.conditions.empty());
   const Lease& lease = adoption.leases[0];
-  EXPECT_EQ(lease.key, (LeaseKey{.owner = 1000, .vm = Vm("vm1"), .iface = Iface("eth0")}));
-  EXPECT_EQ(lease.tap, Name("svvm1eth0"));
-  EXPECT_EQ(lease.ifindex, 7);
-  EXPECT_EQ(lease.ip, Ip("172.30.0.2"));
-  EXPECT_EQ(lease.mtu, 1400u);
-  EXPECT_EQ(lease.create_time, 1800000000);
-  EXPECT_TRUE(lease.attached);
+  EXPECT_EQ(lease.spec.key, (LeaseKey{.owner = 1000, .vm = Vm("vm1"), .iface = Iface("eth0")}));
+  EXPECT_EQ(lease.spec.tap, Name("svvm1eth0"));
+  EXPECT_EQ(lease.state.ifindex, 7);
+  EXPECT_EQ(lease.spec.ip, Ip("172.30.0.2"));
+  EXPECT_EQ(lease.state.mtu, 1400u);
+  EXPECT_EQ(lease.spec.create_time, 1800000000);
+  EXPECT_TRUE(lease.state.attached);
 }
 
 TEST(AdoptionTest, TapsOfAnEarlierVersionAreTakenWithTheOwnerThatTheyHave) {
@@ -232,8 +236,8 @@ TEST(AdoptionTest, TapsOfAnEarlierVersionAreTakenWithTheOwnerThatTheyHave) {
   const Adoption adoption = AdoptAll({link});
   ASSERT_EQ(adoption.leases.size(), 1u);
   EXPECT_TRUE(adoption.tampered.empty());
-  EXPECT_EQ(adoption.leases[0].key.owner, 1001u);
-  EXPECT_EQ(adoption.leases[0].group, 50u);
+  EXPECT_EQ(adoption.leases[0].spec.key.owner, 1001u);
+  EXPECT_EQ(adoption.leases[0].spec.group, 50u);
 }
 
 TEST(AdoptionTest, ForeignLinksAreNotEvenMentioned) {
@@ -262,7 +266,7 @@ TEST(AdoptionTest, ATapThatLeftItsLinkGroupIsKnownByItsBridge) {
 // Whatever the holder of a TAP can change without any privilege.
 TEST(AdoptionTest, ATapThatItsHolderHasChangedIsNoLease) {
   const auto what = [](const std::function<void(Link*)>& change) {
-    Alias alias = Vm1();
+    LeaseSpec alias = Vm1();
     alias.group = 50;
     alias.queues = 2;
     Link link = TapOf("svvm1eth0", alias);
@@ -276,7 +280,7 @@ TEST(AdoptionTest, ATapThatItsHolderHasChangedIsNoLease) {
     EXPECT_TRUE(adoption.conditions.empty());
     EXPECT_EQ(adoption.tampered.size(), 1u);
     if (adoption.tampered.empty()) return std::string();
-    EXPECT_EQ(adoption.tampered[0].lease.key.owner, 1000u);
+    EXPECT_EQ(adoption.tampered[0].lease.spec.key.owner, 1000u);
     return adoption.tampered[0].tampering;
   };
   EXPECT_EQ(what([](Link* link) { link->owner = 1001; }), "its owner was changed to uid 1001");
@@ -355,19 +359,19 @@ TEST(ConditionTest, NamesTapsOnlyToAdministrators) {
 }
 
 TEST(AdoptionTest, OfTwoThatContradictTheFirstIsTaken) {
-  Alias other_ip = Vm1();
+  LeaseSpec other_ip = Vm1();
   other_ip.ip = Ip("172.30.0.3");
   other_ip.mac = Mac("02:00:00:00:00:01");
-  Alias same_ip = Vm1();
-  same_ip.vm = Vm("vm2");
+  LeaseSpec same_ip = Vm1();
+  same_ip.key.vm = Vm("vm2");
   same_ip.mac = Mac("02:00:00:00:00:02");
-  Alias same_mac = Vm1();
-  same_mac.vm = Vm("vm3");
+  LeaseSpec same_mac = Vm1();
+  same_mac.key.vm = Vm("vm3");
   same_mac.ip = Ip("172.30.0.9");
   const Adoption adoption = AdoptAll({TapOf("tap0", Vm1()), TapOf("tap1", other_ip),
                                       TapOf("tap2", same_ip), TapOf("tap3", same_mac)});
   ASSERT_EQ(adoption.leases.size(), 1u);
-  EXPECT_EQ(adoption.leases[0].tap, Name("tap0"));
+  EXPECT_EQ(adoption.leases[0].spec.tap, Name("tap0"));
   EXPECT_EQ(adoption.conditions.size(), 3u);
 }
 

@@ -195,16 +195,16 @@ TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
   EXPECT_EQ(firewall_.bindings().size(), 0u);
   EXPECT_EQ(kernel_.Find("svvm1eth0")->group, RetiredGroupOf(DeriveLinkGroup(Name("svbr0"))));
   const Lease second = MustCreate(kAlice, "vm1");
-  EXPECT_EQ(second.tap, first.tap);
-  EXPECT_EQ(second.mac, first.mac);
-  EXPECT_NE(second.ip, first.ip);
+  EXPECT_EQ(second.spec.tap, first.spec.tap);
+  EXPECT_EQ(second.spec.mac, first.spec.mac);
+  EXPECT_NE(second.spec.ip, first.spec.ip);
   EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
   EXPECT_EQ(manager().GetNetwork()->addresses_used, 1u);
   manager().Reap();
   EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
-  EXPECT_EQ(kernel_.Find(RetiredTapName(first.ifindex, 0).text()), nullptr);
+  EXPECT_EQ(kernel_.Find(RetiredTapName(first.state.ifindex, 0).text()), nullptr);
   EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
-  EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{first.ip});
+  EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{first.spec.ip});
 }
 
 // Somebody may have made another link of that ifindex meanwhile.
@@ -214,10 +214,10 @@ TEST_F(ReapTest, ATapThatSomebodyHasDeletedIsNotDestroyedAgain) {
     if (retired_before) Retire("vm1");
     kernel_.Delete("svvm1eth0");
     manager().Attend();
-    kernel_.AddLink({.ifindex = lease.ifindex, .name = "another"});
+    kernel_.AddLink({.ifindex = lease.state.ifindex, .name = "another"});
     manager().Reap();
     EXPECT_NE(kernel_.Find("another"), nullptr);
-    EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{lease.ip});
+    EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{lease.spec.ip});
     EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
     kernel_.Delete("another");
     manager().Attend();
@@ -230,19 +230,19 @@ TEST_F(ReapTest, ACleanupOfTheNetworkLeavesNothingToDestroy) {
   Retire("vm1");
   ASSERT_TRUE(manager().Cleanup(kRoot, CleanupScope::kNetwork).ok());
   for (const Lease& lease : {first, second}) {
-    kernel_.AddLink({.ifindex = lease.ifindex, .name = lease.tap.text()});
+    kernel_.AddLink({.ifindex = lease.state.ifindex, .name = lease.spec.tap.text()});
   }
   manager().Reap();
-  EXPECT_NE(kernel_.Find(first.tap.text()), nullptr);
-  EXPECT_NE(kernel_.Find(second.tap.text()), nullptr);
+  EXPECT_NE(kernel_.Find(first.spec.tap.text()), nullptr);
+  EXPECT_NE(kernel_.Find(second.spec.tap.text()), nullptr);
 }
 
 TEST_F(ReapTest, ANameThatIsTakenIsNoObstacle) {
   const Lease lease = MustCreate(kAlice, "vm1");
-  kernel_.AddLink({.name = RetiredTapName(lease.ifindex, 0).text()});
+  kernel_.AddLink({.name = RetiredTapName(lease.state.ifindex, 0).text()});
   Retire("vm1");
   MustCreate(kAlice, "vm1");
-  EXPECT_NE(kernel_.Find(RetiredTapName(lease.ifindex, 1).text()), nullptr);
+  EXPECT_NE(kernel_.Find(RetiredTapName(lease.state.ifindex, 1).text()), nullptr);
 }
 
 TEST_F(ReapTest, WhatWasDyingAtARestartIsReaped) {
@@ -252,10 +252,11 @@ TEST_F(ReapTest, WhatWasDyingAtARestartIsReaped) {
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kAlice), SizeIs(1));
   EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
-  EXPECT_EQ(ReasonIn(manager()
-                         .CreateTap(kAlice, {.vm = Vm("a"), .iface = Iface("b"), .ip = lease.ip})
-                         .status()),
-            "ADDRESS_IN_USE");
+  EXPECT_EQ(
+      ReasonIn(manager()
+                   .CreateTap(kAlice, {.vm = Vm("a"), .iface = Iface("b"), .ip = lease.spec.ip})
+                   .status()),
+      "ADDRESS_IN_USE");
   manager().Reap();
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
   EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
@@ -336,7 +337,7 @@ TEST_F(SmallReapTest, AnEmptyPoolIsOnlyPassingWhileATapIsDying) {
   manager().SetOnReaped([&] { told = true; });
   manager().Reap();
   EXPECT_TRUE(told);
-  EXPECT_EQ(MustCreate(kAlice, "vm2").ip, Ip("10.9.9.2"));
+  EXPECT_EQ(MustCreate(kAlice, "vm2").spec.ip, Ip("10.9.9.2"));
 }
 
 class LifetimeTest : public NetworkManagerTest {
@@ -354,7 +355,7 @@ class LifetimeTest : public NetworkManagerTest {
 TEST_F(LifetimeTest, EndsWithItsProcess) {
   kernel_.StartProcess(7, 1000, 555);
   const Lease lease = *Create(kAlice, BoundToProcess{.pid = 7});
-  EXPECT_EQ(std::get<BoundToProcess>(lease.lifetime).start_time, 555u);
+  EXPECT_EQ(std::get<BoundToProcess>(lease.spec.lifetime).start_time, 555u);
   EXPECT_TRUE(Create(kAlice, BoundToProcess{.pid = 7}).ok());  // the same
   EXPECT_EQ(ReasonIn(Create(kAlice, Persistent()).status()), "LEASE_CONFLICT");
   EXPECT_TRUE(Lives());
@@ -488,7 +489,8 @@ class WatchTest : public NetworkManagerTest {
     while (const auto event = watch.Take()) {
       if (!event->ok()) return absl::StrCat(text, "end: ", ReasonIn(event->status()));
       absl::StrAppend(&text, kNames[static_cast<int>((*event)->type)],
-                      (*event)->lease.has_value() ? " " + (*event)->lease->tap.text() : "", "\n");
+                      (*event)->lease.has_value() ? " " + (*event)->lease->spec.tap.text() : "",
+                      "\n");
     }
     return text;
   }

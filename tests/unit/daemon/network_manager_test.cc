@@ -29,10 +29,10 @@ TEST_F(NetworkManagerTest, StartsWithoutTouchingAnything) {
 
 TEST_F(NetworkManagerTest, TheFirstTapMakesTheNetwork) {
   const Lease lease = MustCreate(kAlice, "vm1");
-  EXPECT_EQ(lease.tap, Name("svvm1eth0"));
-  EXPECT_EQ(lease.ip, Ip("172.30.0.2"));
-  EXPECT_EQ(lease.mac, Mac("02:29:a3:2f:41:c8"));
-  EXPECT_EQ(lease.mtu, 1500u);
+  EXPECT_EQ(lease.spec.tap, Name("svvm1eth0"));
+  EXPECT_EQ(lease.spec.ip, Ip("172.30.0.2"));
+  EXPECT_EQ(lease.spec.mac, Mac("02:29:a3:2f:41:c8"));
+  EXPECT_EQ(lease.state.mtu, 1500u);
   const std::string group = absl::StrCat(DeriveLinkGroup(Name("svbr0")));
   EXPECT_EQ(
       Picture(),
@@ -86,12 +86,12 @@ TEST_F(NetworkManagerTest, ADifferentRequestForTheSameIdsIsAConflict) {
 // Fault 3: each gets its own device.
 TEST_F(NetworkManagerTest, NamesThatCollideAreDifferentDevices) {
   kernel_.AddLink({.name = "svforeeth0"});
-  EXPECT_EQ(MustCreate(kAlice, "same-vm-1").tap, Name("svsameeth0"));
-  EXPECT_EQ(MustCreate(kAlice, "same-vm-2").tap,
+  EXPECT_EQ(MustCreate(kAlice, "same-vm-1").spec.tap, Name("svsameeth0"));
+  EXPECT_EQ(MustCreate(kAlice, "same-vm-2").spec.tap,
             HashedTapName({1000, Vm("same-vm-2"), Iface("eth0")}, 0));
-  EXPECT_EQ(MustCreate(kBob, "same-vm-1").tap,
+  EXPECT_EQ(MustCreate(kBob, "same-vm-1").spec.tap,
             HashedTapName({1001, Vm("same-vm-1"), Iface("eth0")}, 0));
-  EXPECT_EQ(MustCreate(kBob, "foreign").tap,
+  EXPECT_EQ(MustCreate(kBob, "foreign").spec.tap,
             HashedTapName({1001, Vm("foreign"), Iface("eth0")}, 0));
 }
 
@@ -99,7 +99,7 @@ TEST_F(NetworkManagerTest, AHashedNameThatIsTakenTooIsHashedAgain) {
   const LeaseKey key = {1000, Vm("vm1"), Iface("eth0")};
   kernel_.AddLink({.name = "svvm1eth0"});
   for (int i = 0; i < 3; ++i) kernel_.AddLink({.name = HashedTapName(key, i).text()});
-  EXPECT_EQ(MustCreate(kAlice, "vm1").tap, HashedTapName(key, 3));
+  EXPECT_EQ(MustCreate(kAlice, "vm1").spec.tap, HashedTapName(key, 3));
   for (int i = 3; i < 8; ++i) {
     if (kernel_.Find(HashedTapName(key, i).text()) == nullptr) {
       kernel_.AddLink({.name = HashedTapName(key, i).text()});
@@ -112,8 +112,8 @@ TEST_F(NetworkManagerTest, AHashedNameThatIsTakenTooIsHashedAgain) {
 
 // Fault 9.
 TEST_F(NetworkManagerTest, MacsThatCollideBecomeDifferent) {
-  EXPECT_EQ(MustCreate(kAlice, "vm1").mac, DeriveGuestMac(Vm("vm1"), Iface("eth0"), 0));
-  EXPECT_EQ(MustCreate(kBob, "vm1").mac, DeriveGuestMac(Vm("vm1"), Iface("eth0"), 1));
+  EXPECT_EQ(MustCreate(kAlice, "vm1").spec.mac, DeriveGuestMac(Vm("vm1"), Iface("eth0"), 0));
+  EXPECT_EQ(MustCreate(kBob, "vm1").spec.mac, DeriveGuestMac(Vm("vm1"), Iface("eth0"), 1));
 }
 
 TEST_F(NetworkManagerTest, AParticularAddressAndMacAreChecked) {
@@ -140,7 +140,7 @@ TEST_F(NetworkManagerTest, ABridgesOtherAddressesAreNotForGuests) {
       {.name = "svbr0", .kind = LinkKind::kBridge, .mac = Mac("02:00:00:00:00:77"), .mtu = 1500});
   kernel_.AddAddress(
       {.ifindex = bridge, .address = Ip("172.30.0.2"), .prefix = Prefix("172.30.0.0/24")});
-  EXPECT_EQ(MustCreate(kAlice, "vm1").ip, Ip("172.30.0.3"));
+  EXPECT_EQ(MustCreate(kAlice, "vm1").spec.ip, Ip("172.30.0.3"));
   EXPECT_EQ(manager().GetNetwork()->addresses_total, 252u);
 }
 
@@ -156,7 +156,7 @@ TEST_F(SmallNetworkTest, AFullPoolRefusesAndOneRemovalMakesRoomForOne) {
   EXPECT_EQ(ReasonIn(Create(kAlice, "more").status()), "ADDRESS_POOL_EXHAUSTED");
   EXPECT_EQ(Picture(), before);
   EXPECT_TRUE(MustRemove(kAlice, ByIds("vm3")));
-  EXPECT_EQ(MustCreate(kAlice, "more").ip, Ip("10.9.9.5"));
+  EXPECT_EQ(MustCreate(kAlice, "more").spec.ip, Ip("10.9.9.5"));
   EXPECT_EQ(ReasonIn(Create(kAlice, "still").status()), "ADDRESS_POOL_EXHAUSTED");
 }
 
@@ -165,7 +165,7 @@ TEST_F(SmallNetworkTest, AddressesOfTapsThatSomebodyDeletedComeBack) {
   kernel_.Delete("svvm2eth0");
   EXPECT_EQ(List(kRoot).size(), 4u);
   manager().Reap();
-  EXPECT_EQ(MustCreate(kBob, "more").ip, Ip("10.9.9.4"));
+  EXPECT_EQ(MustCreate(kBob, "more").spec.ip, Ip("10.9.9.4"));
   EXPECT_EQ(List(kRoot).size(), 5u);
 }
 
@@ -184,30 +184,31 @@ TEST_F(NetworkManagerTest, OwnersSeeReadAndRemoveOnlyTheirOwn) {
   const Lease lease = MustCreate(kAlice, "vm1");
   const std::string before = Picture();
   EXPECT_THAT(List(kBob), IsEmpty());
-  EXPECT_FALSE(MustRemove(kBob, LeaseSelector(lease.tap)));
+  EXPECT_FALSE(MustRemove(kBob, LeaseSelector(lease.spec.tap)));
   EXPECT_FALSE(MustRemove(kBob, ByIds("vm1")));
   const auto boot_args = [&](const Caller& caller, const LeaseSelector& selector) {
     return manager().GetBootArgs(caller, {.lease = selector, .guest_interface = Name("eth0")});
   };
   // Another's is exactly as an absent one.
-  EXPECT_EQ(boot_args(kBob, lease.tap).status(),
+  EXPECT_EQ(boot_args(kBob, lease.spec.tap).status(),
             Error(Reason::kTapNotFound, "there is no TAP svvm1eth0"));
   EXPECT_EQ(boot_args(kBob, Name("absent")).status(),
             Error(Reason::kTapNotFound, "there is no TAP absent"));
   EXPECT_EQ(manager().Cleanup(kBob, CleanupScope::kCaller)->taps_removed, 0u);
   EXPECT_EQ(Picture(), before);
-  EXPECT_EQ(*boot_args(kAlice, lease.tap), "ip=172.30.0.2::172.30.0.1:255.255.255.0::eth0:off");
+  EXPECT_EQ(*boot_args(kAlice, lease.spec.tap),
+            "ip=172.30.0.2::172.30.0.1:255.255.255.0::eth0:off");
   EXPECT_THAT(List(kRoot), ElementsAre(lease));
-  EXPECT_TRUE(boot_args(kRoot, lease.tap).ok());
-  EXPECT_TRUE(MustRemove(kRoot, LeaseSelector(lease.tap)));
-  EXPECT_FALSE(MustRemove(kRoot, LeaseSelector(lease.tap)));
+  EXPECT_TRUE(boot_args(kRoot, lease.spec.tap).ok());
+  EXPECT_TRUE(MustRemove(kRoot, LeaseSelector(lease.spec.tap)));
+  EXPECT_FALSE(MustRemove(kRoot, LeaseSelector(lease.spec.tap)));
 }
 
 TEST_F(NetworkManagerTest, OnlyAdministratorsSpeakForOthers) {
   const TapRequest request = {.vm = Vm("vm1"), .iface = Iface("eth0"), .owner = 1001};
   EXPECT_EQ(ReasonIn(manager().CreateTap(kAlice, request).status()), "PERMISSION_DENIED");
-  EXPECT_EQ(manager().CreateTap(kRoot, request)->key.owner, 1001u);
-  EXPECT_EQ(manager().CreateTap(kBob, request)->key.owner, 1001u);
+  EXPECT_EQ(manager().CreateTap(kRoot, request)->spec.key.owner, 1001u);
+  EXPECT_EQ(manager().CreateTap(kBob, request)->spec.key.owner, 1001u);
   const LeaseSelector bobs = LeaseIds{.owner = 1001, .vm = Vm("vm1"), .iface = Iface("eth0")};
   EXPECT_EQ(ReasonIn(manager().RemoveTap(kAlice, bobs).status()), "PERMISSION_DENIED");
   EXPECT_EQ(ReasonIn(manager().Cleanup(kAlice, CleanupScope::kNetwork).status()),
@@ -237,7 +238,7 @@ TEST_F(NetworkManagerTest, ARestartFindsTheSameLeasesAndTouchesNothing) {
   ASSERT_TRUE(Start().ok());
   EXPECT_EQ(Picture(), picture);
   EXPECT_EQ(List(kRoot), before);
-  EXPECT_EQ(MustCreate(kAlice, "new").ip, Ip("172.30.0.6"));
+  EXPECT_EQ(MustCreate(kAlice, "new").spec.ip, Ip("172.30.0.6"));
 }
 
 TEST_F(NetworkManagerTest, AStartWithLeasesMakesTheirNetworkWhole) {
@@ -315,7 +316,7 @@ TEST_F(NetworkManagerTest, ABridgeThatStoodBeforeIsUsedAndStays) {
   kernel_.AddLink(
       {.name = "svbr0", .kind = LinkKind::kBridge, .mac = Mac("02:00:00:00:00:77"), .mtu = 1300});
   const std::string before = Picture();
-  EXPECT_EQ(MustCreate(kAlice, "vm1").mtu, 1300u);
+  EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1300u);
   EXPECT_TRUE(kernel_.Find("svbr0")->up);
   const CleanupResult result = *manager().Cleanup(kRoot, CleanupScope::kNetwork);
   EXPECT_EQ(result.taps_removed, 1u);
@@ -336,7 +337,7 @@ TEST_F(NetworkManagerTest, CleanupTakesAwayWhatItSays) {
   EXPECT_TRUE(result.nat_removed);
   EXPECT_EQ(Picture(), before);
   EXPECT_FALSE(manager().Cleanup(kRoot, CleanupScope::kNetwork)->bridge_removed);
-  EXPECT_EQ(MustCreate(kAlice, "vm9").tap, Name("svvm9eth0"));
+  EXPECT_EQ(MustCreate(kAlice, "vm9").spec.tap, Name("svvm9eth0"));
 }
 
 TEST_F(NetworkManagerTest, CleanupAlsoTakesTapsThatCouldNotBeAdopted) {
@@ -363,7 +364,7 @@ TEST_F(NetworkManagerTest, ATapThatSomebodyRenamedHasItsNameAgain) {
   MustCreate(kAlice, "vm1");
   const std::string before = Picture();
   kernel_.Find("svvm1eth0")->name = "renamed";
-  EXPECT_EQ(MustCreate(kAlice, "vm1").tap, Name("svvm1eth0"));
+  EXPECT_EQ(MustCreate(kAlice, "vm1").spec.tap, Name("svvm1eth0"));
   EXPECT_EQ(Picture(), before);
 }
 
@@ -410,11 +411,11 @@ TEST_F(NetworkManagerTest, ALinkOfTheBridgesNameThatIsNoBridge) {
 
 TEST_F(NetworkManagerTest, TheMtuIsTheUplinksWhenTheNetworkIsMadeAndKeptThen) {
   kernel_.Find("eth0")->mtu = 1420;
-  EXPECT_EQ(MustCreate(kAlice, "vm1").mtu, 1420u);
+  EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1420u);
   kernel_.Find("eth0")->mtu = 9000;
-  EXPECT_EQ(MustCreate(kAlice, "vm2").mtu, 1420u);
+  EXPECT_EQ(MustCreate(kAlice, "vm2").state.mtu, 1420u);
   ASSERT_TRUE(manager().Cleanup(kAlice, CleanupScope::kCaller).ok());
-  EXPECT_EQ(MustCreate(kAlice, "vm3").mtu, 9000u);
+  EXPECT_EQ(MustCreate(kAlice, "vm3").state.mtu, 9000u);
 }
 
 TEST_F(NetworkManagerTest, PagesAreInOrderAndComplete) {
@@ -424,9 +425,9 @@ TEST_F(NetworkManagerTest, PagesAreInOrderAndComplete) {
   std::optional<LinkName> after;
   for (int page = 0; page < 10; ++page) {
     const LeasePage taps = *manager().ListTaps(kAlice, after, 3);
-    for (const Lease& lease : taps.leases) seen.push_back(lease.tap);
+    for (const Lease& lease : taps.leases) seen.push_back(lease.spec.tap);
     if (!taps.more) break;
-    after = taps.leases.back().tap;
+    after = taps.leases.back().spec.tap;
   }
   EXPECT_EQ(seen.size(), 7u);
   EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
@@ -604,7 +605,7 @@ TEST_P(FailureTest, TheFirstCreateLeavesNothing) {
   EXPECT_EQ(Picture(), before);
   EXPECT_THAT(List(kAlice), IsEmpty());
   // Nor is the address lost.
-  EXPECT_EQ(MustCreate(kAlice, "vm1").ip, Ip("172.30.0.2"));
+  EXPECT_EQ(MustCreate(kAlice, "vm1").spec.ip, Ip("172.30.0.2"));
 }
 
 TEST_P(FailureTest, ALaterCreateLeavesTheOthersAsTheyAre) {
@@ -616,7 +617,7 @@ TEST_P(FailureTest, ALaterCreateLeavesTheOthersAsTheyAre) {
   if (lease.ok()) return;
   EXPECT_EQ(Picture(), before);
   EXPECT_THAT(List(kAlice), ElementsAre(first));
-  EXPECT_EQ(MustCreate(kAlice, "vm2").ip, Ip("172.30.0.3"));
+  EXPECT_EQ(MustCreate(kAlice, "vm2").spec.ip, Ip("172.30.0.3"));
 }
 
 TEST_P(FailureTest, ARemovalIsWholeOrNone) {
@@ -661,7 +662,7 @@ TEST_F(NetworkManagerTest, WhenTheUndoFailsTooTheErrorIsThatOfTheStep) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("TUNSETPERSIST: EPERM"));
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
   // What was left is what the next one takes.
-  EXPECT_EQ(MustCreate(kAlice, "vm1").ip, Ip("172.30.0.2"));
+  EXPECT_EQ(MustCreate(kAlice, "vm1").spec.ip, Ip("172.30.0.2"));
 }
 
 // What calls cost that everybody may make as often as they like.

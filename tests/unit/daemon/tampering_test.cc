@@ -50,19 +50,19 @@ TEST_F(TamperingTest, EndsTheLeaseAtOnceAndSaysWhy) {
     const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
     const std::shared_ptr<Watch> watch = manager().WatchTaps(kAlice, [] {}).value();
     EXPECT_EQ(watch->Take().value()->type, TapEvent::Type::kAdded);
-    change.make(kernel_.Find(lease.tap.text()));
+    change.make(kernel_.Find(lease.spec.tap.text()));
     EXPECT_THAT(List(kAlice), IsEmpty()) << change.name;
     EXPECT_EQ(List(kBob).size(), 1u) << change.name;
     // Cut off before the device is gone.
-    EXPECT_THAT(firewall_.Dump(), Not(HasSubstr(lease.mac.ToString()))) << change.name;
-    EXPECT_EQ(kernel_.Find(lease.tap.text())->group,
+    EXPECT_THAT(firewall_.Dump(), Not(HasSubstr(lease.spec.mac.ToString()))) << change.name;
+    EXPECT_EQ(kernel_.Find(lease.spec.tap.text())->group,
               RetiredGroupOf(DeriveLinkGroup(Name("svbr0"))));
     const TapEvent removed = watch->Take().value().value();
     EXPECT_EQ(removed.type, TapEvent::Type::kRemoved);
     EXPECT_THAT(removed.message, HasSubstr(change.said));
     EXPECT_THAT(log_, Contains(HasSubstr(change.said)));
     manager().Reap();
-    EXPECT_EQ(kernel_.Find(lease.tap.text()), nullptr) << change.name;
+    EXPECT_EQ(kernel_.Find(lease.spec.tap.text()), nullptr) << change.name;
   }
 }
 
@@ -70,13 +70,13 @@ TEST_F(TamperingTest, BeforeAStartIsNotAdopted) {
   for (const Change& change : AllChanges()) {
     const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
     manager_.reset();
-    change.make(kernel_.Find(lease.tap.text()));
+    change.make(kernel_.Find(lease.spec.tap.text()));
     ASSERT_TRUE(Start().ok());
     EXPECT_THAT(List(kRoot), IsEmpty()) << change.name;
-    EXPECT_THAT(firewall_.Dump(), Not(HasSubstr(lease.mac.ToString()))) << change.name;
+    EXPECT_THAT(firewall_.Dump(), Not(HasSubstr(lease.spec.mac.ToString()))) << change.name;
     EXPECT_THAT(log_, Contains(HasSubstr(change.said)));
     manager().Reap();
-    EXPECT_EQ(kernel_.Find(lease.tap.text()), nullptr) << change.name;
+    EXPECT_EQ(kernel_.Find(lease.spec.tap.text()), nullptr) << change.name;
     log_.clear();
   }
 }
@@ -84,7 +84,7 @@ TEST_F(TamperingTest, BeforeAStartIsNotAdopted) {
 TEST_F(TamperingTest, ThatWasMissedIsFoundByReadingAnew) {
   for (const Change& change : AllChanges()) {
     const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
-    change.make(kernel_.Find(lease.tap.text()));
+    change.make(kernel_.Find(lease.spec.tap.text()));
     kernel_.LoseChanges();
     EXPECT_THAT(List(kAlice), IsEmpty()) << change.name;
     manager().Reap();
@@ -96,7 +96,7 @@ TEST_F(TamperingTest, CountsForWhoMadeItUntilItIsGone) {
   Caller alice = kAlice;
   alice.tap_limit = 1;
   const Lease lease = MustCreate(alice, "vm1");
-  kernel_.Find(lease.tap.text())->owner = kBob.uid;
+  kernel_.Find(lease.spec.tap.text())->owner = kBob.uid;
   Hear();
   EXPECT_EQ(ReasonIn(Create(alice, "vm2").status()), "QUOTA_EXCEEDED");
   Caller bob = kBob;
@@ -110,12 +110,12 @@ TEST_F(TamperingTest, ThatWasTakenBackIsNoticedAllTheSame) {
   const Lease victim = MustCreate(kBob, "victim");
   const Lease thief = MustCreate(kAlice, "thief");
   Hear();
-  kernel_.SetOwnMac(thief.tap.text(), victim.mac);
-  kernel_.SetOwnMac(thief.tap.text(), kTapMac);
+  kernel_.SetOwnMac(thief.spec.tap.text(), victim.spec.mac);
+  kernel_.SetOwnMac(thief.spec.tap.text(), kTapMac);
   Hear();
   EXPECT_THAT(List(kAlice), IsEmpty());
   // Only that undoes what it has done.
-  EXPECT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.mac.ToString()));
+  EXPECT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.spec.mac.ToString()));
 }
 
 // A thief needs a new TAP for each attempt; the victim's repairs cost the victim nothing.
@@ -123,14 +123,14 @@ TEST_F(TamperingTest, WithAnothersMacNeverCostsTheOtherItsRepairs) {
   const Lease victim = MustCreate(kBob, "victim");
   for (int i = 0; i < 3 * static_cast<int>(RepairLimit::kBurst); ++i) {
     const Lease thief = MustCreate(kAlice, "thief");
-    kernel_.SetOwnMac(thief.tap.text(), victim.mac);
+    kernel_.SetOwnMac(thief.spec.tap.text(), victim.spec.mac);
     Hear();
-    ASSERT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.mac.ToString())) << i;
+    ASSERT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.spec.mac.ToString())) << i;
     // A TAP that is being removed can still be used for it.
-    kernel_.SetOwnMac(thief.tap.text(), Mac("02:66:66:66:66:66"));
-    kernel_.SetOwnMac(thief.tap.text(), victim.mac);
+    kernel_.SetOwnMac(thief.spec.tap.text(), Mac("02:66:66:66:66:66"));
+    kernel_.SetOwnMac(thief.spec.tap.text(), victim.spec.mac);
     Hear();
-    ASSERT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.mac.ToString())) << i;
+    ASSERT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.spec.mac.ToString())) << i;
     manager().Reap();
   }
   EXPECT_THAT(Conditions(), IsEmpty());
@@ -141,10 +141,10 @@ TEST_F(TamperingTest, WithAnothersMacWhileSvnetdIsAwayIsRepairedAtItsStart) {
   const Lease victim = MustCreate(kBob, "victim");
   const Lease thief = MustCreate(kAlice, "thief");
   manager_.reset();
-  kernel_.SetOwnMac(thief.tap.text(), victim.mac);
+  kernel_.SetOwnMac(thief.spec.tap.text(), victim.spec.mac);
   kernel_.TakeChanges().IgnoreError();
   ASSERT_TRUE(Start().ok());
-  EXPECT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.mac.ToString()));
+  EXPECT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.spec.mac.ToString()));
   EXPECT_THAT(List(kAlice), IsEmpty());
   EXPECT_EQ(List(kBob).size(), 1u);
 }
@@ -153,11 +153,11 @@ TEST_F(TamperingTest, ThatWasTakenBackWhileSvnetdIsAwayIsRepairedAtItsStart) {
   const Lease victim = MustCreate(kBob, "victim");
   const Lease thief = MustCreate(kAlice, "thief");
   manager_.reset();
-  kernel_.SetOwnMac(thief.tap.text(), victim.mac);
-  kernel_.SetOwnMac(thief.tap.text(), kTapMac);
+  kernel_.SetOwnMac(thief.spec.tap.text(), victim.spec.mac);
+  kernel_.SetOwnMac(thief.spec.tap.text(), kTapMac);
   kernel_.TakeChanges().IgnoreError();
   ASSERT_TRUE(Start().ok());
-  EXPECT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.mac.ToString()));
+  EXPECT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.spec.mac.ToString()));
   EXPECT_EQ(List(kRoot).size(), 2u);
 }
 
@@ -191,7 +191,7 @@ TEST_F(TamperingTest, ACarrierThatIsTurnedOffEndsNoLease) {
                                    .iface = Iface("eth0"),
                                    .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
   ASSERT_TRUE(created.ok());
-  const std::string tap = created->tap.text();
+  const std::string tap = created->spec.tap.text();
   kernel_.Attach(tap);
   Hear();
   kernel_.SetCarrier(tap, false);
@@ -214,7 +214,7 @@ TEST_F(TamperingTest, ACarrierThatIsTurnedOffEndsNoLeaseOfManyQueues) {
                                    .queues = 2,
                                    .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
   ASSERT_TRUE(created.ok());
-  const std::string tap = created->tap.text();
+  const std::string tap = created->spec.tap.text();
   kernel_.Attach(tap);
   Hear();
   kernel_.SetCarrier(tap, false);
@@ -231,8 +231,8 @@ TEST_F(TamperingTest, ACarrierThatIsTurnedOffEndsNoLeaseOfManyQueues) {
 TEST_F(TamperingTest, ATapThatAnotherProcessOpenedWhileItWasMadeIsNotLeased) {
   kernel_.RaceForNewTaps(2);
   const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
-  EXPECT_NE(lease.tap, Name("svvm1eth0"));
-  EXPECT_EQ(kernel_.Find(lease.tap.text())->open_queues, 0u);
+  EXPECT_NE(lease.spec.tap, Name("svvm1eth0"));
+  EXPECT_EQ(kernel_.Find(lease.spec.tap.text())->open_queues, 0u);
   EXPECT_EQ(kernel_.Find("svvm1eth0")->group, RetiredGroupOf(DeriveLinkGroup(Name("svbr0"))));
   manager().Reap();
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);

@@ -1,0 +1,55 @@
+// What was granted to a lease.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/mac_address.h"
+#include "daemon/lease/ids.h"
+#include "daemon/lease/lifetime.h"
+
+namespace svnet {
+
+// drivers/net/tun.c: MAX_TAP_QUEUES.
+inline constexpr int kMaxQueues = 256;
+
+// What a lease is held for. No two leases have the same key.
+struct LeaseKey {
+  uid_t owner;
+  VmId vm;
+  IfaceId iface;
+
+  friend auto operator<=>(const LeaseKey&, const LeaseKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const LeaseKey& key) {
+    return H::combine(std::move(state), key.owner, key.vm, key.iface);
+  }
+};
+
+// The name of the TAP, and exactly what its alias says (alias.h). What the holder of a TAP can
+// change never changes it.
+struct LeaseSpec {
+  LeaseKey key;
+  LinkName tap;
+  Ipv4Address ip;
+  MacAddress mac;  // the guest's
+  int queues = 1;  // pairs, 1 to kMaxQueues; above 1 the TAP is multi-queue
+  std::optional<gid_t> group;
+  Lifetime lifetime;
+  int64_t create_time = 0;  // Unix seconds
+  uint32_t generation = 1;  // from 1
+
+  friend bool operator==(const LeaseSpec&, const LeaseSpec&) = default;
+};
+
+// What it counts against a quota of queues: a TAP that is not multi-queue counts as a TAP only.
+inline uint32_t CountedQueues(const LeaseSpec& spec) {
+  return spec.queues > 1 ? static_cast<uint32_t>(spec.queues) : 0;
+}
+
+}  // namespace svnet

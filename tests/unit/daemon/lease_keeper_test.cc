@@ -262,29 +262,6 @@ TEST_F(ReapTest, WhatWasDyingAtARestartIsReaped) {
   EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
 }
 
-TEST_F(ReapTest, WaitsUntilItIsQuietButNotForEver) {
-  ReapQueue queue;
-  EXPECT_EQ(queue.NextDue(), std::nullopt);
-  queue.Add(1, {.address = Ip("10.0.0.2")}, now_);
-  EXPECT_EQ(queue.NextDue(), now_ + ReapQueue::kQuietPeriod);
-  queue.NoteActivity(now_ + absl::Milliseconds(40));
-  EXPECT_EQ(queue.NextDue(), now_ + absl::Milliseconds(40) + ReapQueue::kQuietPeriod);
-  queue.NoteActivity(now_ + absl::Seconds(5));
-  EXPECT_EQ(queue.NextDue(), now_ + ReapQueue::kMaxDelay);
-  queue.FlushNow();
-  EXPECT_LT(*queue.NextDue(), now_);
-  EXPECT_THAT(queue.Take(), SizeIs(1));
-  queue.Add(2, {.address = Ip("10.0.0.3")}, now_);
-  EXPECT_EQ(queue.NextDue(), std::nullopt);  // one batch at a time
-  EXPECT_EQ(queue.size(), 2u);
-  EXPECT_THAT(queue.Finish(false), IsEmpty());
-  EXPECT_EQ(queue.size(), 2u);
-  EXPECT_THAT(queue.Take(), SizeIs(2));
-  EXPECT_THAT(queue.Finish(true), SizeIs(2));
-  for (int i = 0; i < 200; ++i) queue.Add(i + 1, {}, now_);
-  EXPECT_EQ(queue.NextDue(), now_ + ReapQueue::kQuietPeriod / 5);
-}
-
 TEST_F(ReapTest, ALinkOfOthersInTheGroupIsSpared) {
   MustCreate(kAlice, "vm1");
   MustCreate(kAlice, "vm2");

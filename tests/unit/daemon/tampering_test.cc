@@ -161,24 +161,6 @@ TEST_F(TamperingTest, ThatWasTakenBackWhileSvnetdIsAwayIsRepairedAtItsStart) {
   EXPECT_EQ(List(kRoot).size(), 2u);
 }
 
-// Whoever does it again and again waits for its own quota, and nobody for the kernel.
-TEST(ReapQueueTest, APenaltyEndsWithOthersRemovalOrByItself) {
-  ReapQueue queue;
-  const absl::Time start = absl::UnixEpoch() + absl::Hours(1);
-  queue.Add(7, {.counts_for = 1000, .queues = 1}, start);
-  EXPECT_EQ(queue.NextDue(), start + ReapQueue::kPenalty);
-  EXPECT_EQ(queue.HoldingsOf(1000).taps, 1u);
-  queue.Add(8, {}, start);
-  EXPECT_EQ(queue.NextDue(), start + ReapQueue::kQuietPeriod);
-  EXPECT_EQ(queue.Take().size(), 2u);
-  EXPECT_TRUE(queue.Finish(false).empty());
-  EXPECT_TRUE(queue.NextDue().has_value());
-  EXPECT_EQ(queue.HoldingsOf(1000).taps, 1u);
-  queue.Take();
-  EXPECT_EQ(queue.Finish(true).size(), 2u);
-  EXPECT_EQ(queue.HoldingsOf(1000).taps, 0u);
-}
-
 TEST_F(TamperingTest, NoGuestGetsTheMacOfTaps) {
   const auto lease =
       manager().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .mac = kTapMac});

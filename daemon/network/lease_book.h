@@ -1,0 +1,112 @@
+// What svnetd knows of the leases of a network.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "daemon/address/address_pool.h"
+#include "daemon/base/ifindex.h"
+#include "daemon/lease/lease_table.h"
+#include "daemon/network/retired_tap.h"
+
+namespace svnet {
+
+class ReapQueue;
+
+// What is known of a lease's TAP beyond its state, while there is something to be done about it.
+struct TapNotes {
+  // It may have drifted: look at it. What is already known of it, for people, may be empty.
+  std::optional<std::string> dirty;
+  // What its holder has changed that contradicts the lease; empty: nothing.
+  std::string tampering;
+  // Another TAP has taken its MAC's place in the bridge: that repair costs the lease nothing.
+  bool robbed = false;
+};
+
+// The only mutable state of a network: its leases, retired TAPs, the address pool, and notes about
+// TAPs. Does no I/O: what happened is told, and so is the time. An address is out of the pool if
+// and only if a lease or a retired TAP has it, or it is reserved for the host. Notes are of leases
+// only. Not thread-safe.
+class LeaseBook {
+ public:
+  // `prefix` is at most a /30.
+  explicit LeaseBook(const Ipv4Prefix& prefix);
+  ~LeaseBook();
+
+  const LeaseTable& leases() const { return leases_; }
+  const AddressPool& pool() const { return pool_; }
+  // What counts against an owner's quotas: leases, and TAPs retired for tampering.
+  Holdings HoldingsOf(uid_t owner) const;
+
+  // A lease whose TAP was just made. False, and nothing is done, if another lease is in its way.
+  bool Insert(const Lease& lease, absl::Time now);
+  // The same for a TAP that was found, which an earlier svnetd made.
+  bool Adopt(const Lease& lease);
+  // What the kernel now says of a lease's TAP; nothing if there is no such lease.
+  void SetState(const TapState& state);
+  // The host has that address: it is not for guests; nothing if it is leased.
+  void Reserve(Ipv4Address address) { pool_.Reserve(address); }
+
+  struct Retirement {
+    bool gone = false;              // the device is
+    bool counts_for_owner = false;  // see RetiredTap
+  };
+  // Ends the lease of that TAP, and returns it. Its address comes back with FinishReap.
+  // Undefined if there is no such lease.
+  Lease Retire(Ifindex tap, const Retirement& how, absl::Time now);
+  // A TAP that was not a lease, or not any more.
+  void RetireUnleased(Ifindex tap, const RetiredTap& what, absl::Time now);
+
+  // Whether that TAP is retired, and not yet reaped.
+  bool IsRetired(Ifindex tap) const;
+  bool HasRetiredAddress(Ipv4Address address) const;
+  // How many TAPs are retired, and how many addresses they have.
+  size_t retired_taps() const;
+  size_t retired_addresses() const;
+  // Those that wait for the next batch.
+  std::vector<Ifindex> WaitingTaps() const;
+
+  // When TakeReapBatch is due; nullopt: nothing waits, or a batch is taken.
+  std::optional<absl::Time> NextReap() const;
+  bool IsReaping() const;
+  // The retired TAPs, to be destroyed. Until FinishReap, no others are taken.
+  ReapBatch TakeReapBatch();
+  // Those were destroyed, and are returned, and their addresses are free; if not `done`, they
+  // wait again, and nothing is returned.
+  ReapBatch FinishReap(bool done);
+  void DelayReap(absl::Time until);
+  void FlushReap();
+  // A TAP that was retired was deleted by another program; or all were.
+  void NoteGone(Ifindex tap);
+  void NoteAllGone();
+
+  // Notes about a lease's TAP; nothing if there is no such lease.
+  void MarkDirty(Ifindex tap);
+  void MarkDirty(Ifindex tap, const std::string& known);  // replaces what is known
+  void MarkAllDirty();
+  void MarkTampered(Ifindex tap, const std::string& what);  // the first counts
+  void MarkRobbed(Ifindex tap);
+  const std::map<Ifindex, TapNotes>& notes() const { return notes_; }
+  bool IsTampered(Ifindex tap) const;
+  // The TAPs that are dirty, which no longer are, and what is known of each.
+  std::map<Ifindex, std::string> TakeDirty();
+  // Whether it was robbed, which it no longer is.
+  bool TakeRobbed(Ifindex tap);
+
+ private:
+  // nullptr if no lease has that TAP.
+  TapNotes* NotesOf(Ifindex tap);
+  void ForgetIfEmpty(Ifindex tap);
+
+  LeaseTable leases_;
+  AddressPool pool_;
+  std::unique_ptr<ReapQueue> reap_queue_;
+  std::map<Ifindex, TapNotes> notes_;  // by TAP; those with something in them
+};
+
+}  // namespace svnet

@@ -24,13 +24,15 @@ forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|filter|firewall)/'
 forbid daemon/address 'daemon/|client/|svnet/' 'daemon/(base|address)/|daemon/kernel/kernel.h'
 forbid daemon/lease 'daemon/|client/|svnet/' \
   'daemon/(base|address|lease)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'
+forbid daemon/segment 'daemon/|client/|svnet/' \
+  'daemon/(base|address|lease|segment)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'
 # Of packet filters it knows the values, not where they come from.
 forbid daemon/network 'daemon/|client/|svnet/' \
-  'daemon/(base|address|lease|network)/|daemon/kernel/kernel.h|daemon/firewall/(foreign_firewalls|firewall).h|daemon/filter/(blockers|rules).h'
-forbid daemon/metrics 'daemon/|client/|svnet/' 'daemon/(base|lease|network|metrics)/'
+  'daemon/(base|address|lease|segment|network)/|daemon/kernel/kernel.h|daemon/firewall/(foreign_firewalls|firewall).h|daemon/filter/(blockers|rules).h'
+forbid daemon/metrics 'daemon/|client/|svnet/' 'daemon/(base|lease|segment|network|metrics)/'
 forbid daemon/wire 'daemon/|client/|svnet/' 'daemon/(base|wire)/'
-forbid daemon/rpc 'daemon/|client/' 'daemon/(base|address|lease|network|metrics|rpc|wire)/'
-forbid daemon/accept 'daemon/|client/' 'daemon/(base|lease|network|metrics|rpc|wire|accept)/'
+forbid daemon/rpc 'daemon/|client/' 'daemon/(base|address|lease|segment|network|metrics|rpc|wire)/'
+forbid daemon/accept 'daemon/|client/' 'daemon/(base|address|lease|segment|network|metrics|rpc|wire|accept)/'
 # What a gate may know of svnetd: how to talk to it, and the words of errors.
 forbid daemon/gate 'daemon/|client/' 'daemon/(base|wire|gate)/|daemon/rpc/error_details.h'
 forbid client 'daemon/' 'daemon/(base|filter)/'
@@ -40,22 +42,22 @@ for folder in daemon/*/; do
   [[ $folder == daemon/gate/ ]] || forbid "$folder" 'grpcpp/|grpc/(grpc|impl|support)|.*grpc\.pb\.h' "$none"
 done
 for folder in daemon/wire daemon/filter daemon/base daemon/kernel daemon/firewall daemon/address \
-  daemon/lease daemon/network daemon/metrics; do
+  daemon/lease daemon/segment daemon/network daemon/metrics; do
   forbid "$folder" 'grpc|google/|spdlog|CLI/|toml\+\+' "$none"
 done
-for folder in daemon/base daemon/address daemon/lease daemon/network daemon/metrics daemon/rpc \
-  daemon/accept daemon/wire; do
+for folder in daemon/base daemon/address daemon/lease daemon/segment daemon/network daemon/metrics \
+  daemon/rpc daemon/accept daemon/wire; do
   forbid "$folder" 'netlink/|linux/' 'linux/(rtnetlink|sockios).h' # constants: RT_TABLE_MAIN, SIOCOUTQ
 done
 for folder in daemon/filter daemon/firewall; do
   forbid "$folder" 'netlink/|linux/' 'linux/(netfilter|netlink.h)'
 done
-for folder in daemon/filter daemon/base daemon/kernel daemon/address daemon/lease daemon/network \
-  daemon/metrics daemon/rpc; do
+for folder in daemon/filter daemon/base daemon/kernel daemon/address daemon/lease daemon/segment \
+  daemon/network daemon/metrics daemon/rpc; do
   forbid "$folder" 'nftables/' "$none"
 done
-for folder in daemon/base daemon/kernel daemon/firewall daemon/address daemon/lease daemon/network \
-  daemon/rpc; do
+for folder in daemon/base daemon/kernel daemon/firewall daemon/address daemon/lease daemon/segment \
+  daemon/network daemon/rpc; do
   forbid "$folder" 'prometheus/' "$none"
 done
 # The doctor reads the kernel itself; the rest of the client asks svnetd, or the doctor.

@@ -1,0 +1,269 @@
+#include "daemon/segment/bridge_segment.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/address/address_pool.h"
+#include "daemon/address/host_network_reader.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/lease/names.h"
+
+namespace svnet {
+namespace {
+
+constexpr uint32_t kDefaultMtu = 1500;  // without an uplink: Ethernet's
+
+bool HasAddress(const std::vector<LinkAddress>& addresses, Ifindex link, Ipv4Address address) {
+  return std::any_of(addresses.begin(), addresses.end(), [&](const LinkAddress& each) {
+    return each.ifindex == link && each.address == address;
+  });
+}
+
+std::vector<absl::string_view> CausesOf(const Bridge& bridge, bool renamed) {
+  std::vector<absl::string_view> causes;
+  if (renamed) causes.push_back("the bridge had another name");
+  if (bridge.made) causes.push_back("the bridge was gone");
+  if (bridge.brought_up && !bridge.made) causes.push_back("the bridge was down");
+  if (bridge.given_address && !bridge.made) causes.push_back("the bridge had lost its address");
+  if (bridge.given_mtu) causes.push_back("the bridge had another MTU");
+  return causes;
+}
+
+}  // namespace
+
+BridgeSegment::BridgeSegment(const NetworkSettings& settings, Kernel* kernel)
+    : settings_(settings), kernel_(kernel) {}
+
+absl::Status BridgeSegment::CheckPrefix() {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> bridge, kernel_->FindLink(settings_.bridge));
+  const Ifindex ours = bridge.has_value() ? bridge->ifindex : 0;
+  SVNET_ASSIGN_OR_RETURN(const std::vector<LinkAddress> addresses, kernel_->ListAddresses());
+  if (ours != 0 && HasAddress(addresses, ours, GatewayOf(settings_.prefix))) {
+    return absl::OkStatus();
+  }
+  SVNET_ASSIGN_OR_RETURN(const HostNetwork host, ReadHostNetwork(kernel_));
+  const std::optional<std::string> conflict = FindConflict(host, settings_.prefix, ours);
+  if (!conflict.has_value()) return absl::OkStatus();
+  return Error(Reason::kSubnetConflict,
+               absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict,
+                            ": set another `subnet`, or remove that"));
+}
+
+absl::StatusOr<Segment::Found> BridgeSegment::Find() {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
+  if (!link.has_value() || link->kind != LinkKind::kBridge) return Found::kNothing;
+  return link->mac == settings_.bridge_mac ? Found::kOurs : Found::kSomething;
+}
+
+absl::StatusOr<SegmentChange> BridgeSegment::Ensure(bool in_use) {
+  SVNET_ASSIGN_OR_RETURN(const bool renamed, EnsureName());
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
+  if (!link.has_value()) SVNET_RETURN_IF_ERROR(CheckPrefix());
+  SVNET_ASSIGN_OR_RETURN(const uint32_t mtu, PlanMtu(link, in_use));
+  SVNET_ASSIGN_OR_RETURN(const Bridge bridge, kernel_->EnsureBridge(SpecWith(mtu)));
+  Remember(bridge);
+  return SegmentChange{
+      .made = bridge.made, .can_be_undone = bridge.changed(), .causes = CausesOf(bridge, renamed)};
+}
+
+void BridgeSegment::Remember(const Bridge& bridge) {
+  gateway_ = {.ifindex = bridge.ifindex,
+              .mac = bridge.mac,
+              .mtu = bridge.mtu,
+              .addresses = bridge.addresses};
+  ours_ = bridge.ours;
+  mtu_in_use_ = bridge.mtu;
+  bridge_clean_ = true;
+  // Such a bridge has no neighbours yet.
+  if (bridge.made || bridge.brought_up) neighbours_clean_ = false;
+}
+
+void BridgeSegment::Undo(const SegmentChange& change) {
+  MarkDirty();
+  MarkEntriesDirty();
+  if (change.can_be_undone) kernel_->ReleaseBridge(SpecWith(0)).IgnoreError();
+}
+
+absl::Status BridgeSegment::EnsureEntries(const LeaseTable& leases) {
+  if (neighbours_clean_) return absl::OkStatus();
+  SVNET_RETURN_IF_ERROR(EnsureNeighbours(gateway_.ifindex, leases));
+  neighbours_clean_ = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> BridgeSegment::EnsureName() {
+  if (!IsKnown() || !ours_) return false;
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(gateway_.ifindex));
+  if (!link.has_value() || link->name == settings_.bridge.text()) return false;
+  SVNET_RETURN_IF_ERROR(kernel_->RenameLink(gateway_.ifindex, settings_.bridge));
+  return true;
+}
+
+// While there are leases, the MTU does not change under running guests.
+absl::StatusOr<uint32_t> BridgeSegment::PlanMtu(const std::optional<Link>& bridge, bool in_use) {
+  if (settings_.mtu.has_value()) return *settings_.mtu;
+  if (in_use && mtu_in_use_.has_value()) return *mtu_in_use_;
+  if (bridge.has_value() && in_use) return bridge->mtu;
+  SVNET_ASSIGN_OR_RETURN(const HostNetwork host, ReadHostNetwork(kernel_));
+  return FindUplinkMtu(host).value_or(kDefaultMtu);
+}
+
+absl::Status BridgeSegment::EnsureNeighbours(Ifindex bridge, const LeaseTable& leases) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Neighbour> neighbours, kernel_->ListNeighbours(bridge));
+  std::map<Ipv4Address, MacAddress> found;
+  for (const Neighbour& neighbour : neighbours) {
+    found.emplace(neighbour.address, neighbour.mac);
+    if (leases.HasIp(neighbour.address)) continue;
+    SVNET_RETURN_IF_ERROR(kernel_->DeleteNeighbour(bridge, neighbour.address));
+  }
+  for (const auto& [tap, lease] : leases.all()) {
+    const auto known = found.find(lease.spec.ip);
+    if (known != found.end() && known->second == lease.spec.mac) continue;
+    SVNET_RETURN_IF_ERROR(
+        kernel_->SetNeighbour(bridge, {.address = lease.spec.ip, .mac = lease.spec.mac}));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> BridgeSegment::Release() {
+  MarkDirty();
+  MarkEntriesDirty();
+  gateway_ = {};
+  mtu_in_use_.reset();
+  ports_.clear();
+  SVNET_ASSIGN_OR_RETURN(const bool removed, kernel_->ReleaseBridge(SpecWith(0)));
+  if (!removed) SVNET_RETURN_IF_ERROR(ForgetNeighbours());
+  return removed;
+}
+
+absl::Status BridgeSegment::ForgetNeighbours() {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> bridge, kernel_->FindLink(settings_.bridge));
+  return bridge.has_value() ? EnsureNeighbours(bridge->ifindex, LeaseTable()) : absl::OkStatus();
+}
+
+absl::Status BridgeSegment::CheckCapacity() const {
+  if (ports_.size() < kMaxBridgePorts) return absl::OkStatus();
+  return Error(Reason::kBridgeFull,
+               absl::StrCat("bridge ", settings_.bridge.text(), " has ", ports_.size(),
+                            " ports, the kernel's limit: remove TAPs that are no longer used"));
+}
+
+absl::StatusOr<TapState> BridgeSegment::Attach(OpenTap* tap, const LeaseSpec& spec) {
+  Lease lease = {
+      .spec = spec,
+      .state = {.ifindex = tap->ifindex(), .mtu = gateway_.mtu, .bridge = gateway_.ifindex}};
+  SVNET_RETURN_IF_ERROR(Reattach(lease));
+  absl::Cleanup detach = [&] { Detach(lease).IgnoreError(); };
+  SVNET_ASSIGN_OR_RETURN(lease.state.pinned, tap->Join(PlanPort(lease, plan())));
+  std::move(detach).Cancel();
+  return lease.state;
+}
+
+absl::Status BridgeSegment::Reattach(const Lease& lease) {
+  const absl::Status status =
+      kernel_->SetNeighbour(lease.state.bridge, {.address = lease.spec.ip, .mac = lease.spec.mac});
+  if (status.ok()) return status;
+  // The bridge may be gone, or part of it done.
+  MarkDirty();
+  MarkEntriesDirty();
+  kernel_->DeleteNeighbour(lease.state.bridge, lease.spec.ip).IgnoreError();
+  return status;
+}
+
+absl::Status BridgeSegment::Detach(const Lease& lease) {
+  const absl::Status status = kernel_->DeleteNeighbour(lease.state.bridge, lease.spec.ip);
+  if (status.ok()) return status;
+  MarkDirty();
+  MarkEntriesDirty();
+  return status;
+}
+
+std::string BridgeSegment::Compare(const Lease& lease, const Link& link) const {
+  // A TAP cannot be on a bridge that is not known yet.
+  return IsKnown() ? DescribeDrift(lease, link, plan()) : "";
+}
+
+absl::StatusOr<TapState> BridgeSegment::Repair(const Lease& lease) {
+  TapState state = lease.state;
+  SVNET_ASSIGN_OR_RETURN(
+      state.pinned, kernel_->RepairTap(state.ifindex, lease.spec.tap, PlanPort(lease, plan())));
+  state.bridge = gateway_.ifindex;
+  return state;
+}
+
+void BridgeSegment::Note(const KernelChanges& changes, const LeaseTable& leases) {
+  for (const auto& [ifindex, link] : changes.links) {
+    if (HasDrifted(link)) MarkDirty();
+    NotePort(link);
+  }
+  for (const Ifindex gone : changes.gone) ports_.erase(gone);
+  const Ifindex bridge = gateway_.ifindex;
+  if (changes.gone.contains(bridge) || changes.addresses.contains(bridge)) MarkDirty();
+  NoteNeighbours(changes, leases);
+}
+
+void BridgeSegment::NotePort(const Link& link) {
+  if (!IsKnown()) return;
+  if (link.master == gateway_.ifindex) {
+    ports_.insert(link.ifindex);
+  } else {
+    ports_.erase(link.ifindex);
+  }
+}
+
+void BridgeSegment::NoteNeighbours(const KernelChanges& changes, const LeaseTable& leases) {
+  for (const auto& [at, mac] : changes.neighbours) {
+    if (at.first != gateway_.ifindex) continue;
+    const Lease* lease = leases.FindByIp(at.second);
+    if (lease != nullptr && mac != lease->spec.mac) MarkEntriesDirty();
+  }
+}
+
+void BridgeSegment::NoteLinks(const std::vector<Link>& links) {
+  ports_.clear();
+  const auto bridge = std::find_if(links.begin(), links.end(), [&](const Link& link) {
+    return link.name == settings_.bridge.text();
+  });
+  if (bridge == links.end()) return;
+  for (const Link& link : links) {
+    if (link.master == bridge->ifindex) ports_.insert(link.ifindex);
+  }
+}
+
+bool BridgeSegment::HasDrifted(const Link& link) const {
+  if (!IsKnown()) return false;  // it is dirty anyway
+  if (link.ifindex != gateway_.ifindex) return link.name == settings_.bridge.text();
+  return link.name != settings_.bridge.text() || !link.up || link.mac != gateway_.mac ||
+         (ours_ && link.mtu != gateway_.mtu);
+}
+
+PortPlan BridgeSegment::plan() const {
+  return {.bridge_name = settings_.bridge,
+          .bridge = gateway_.ifindex,
+          .group = DeriveLinkGroup(settings_.bridge),
+          .isolated = settings_.isolation == Isolation::kAll};
+}
+
+PortPlan BridgeSegment::PlanAmong(const std::vector<Link>& links) const {
+  PortPlan among = plan();
+  for (const Link& link : links) {
+    if (link.kind == LinkKind::kBridge && link.name == settings_.bridge.text()) {
+      among.bridge = link.ifindex;
+    }
+  }
+  return among;
+}
+
+BridgeSpec BridgeSegment::SpecWith(uint32_t mtu) const {
+  return {.name = settings_.bridge,
+          .mac = settings_.bridge_mac,
+          .mtu = mtu,
+          .gateway = GatewayOf(settings_.prefix),
+          .prefix = settings_.prefix};
+}
+
+}  // namespace svnet

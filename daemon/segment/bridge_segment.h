@@ -1,0 +1,74 @@
+// A segment that is a Linux bridge: each TAP is a port of it.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/segment/network_settings.h"
+#include "daemon/segment/segment.h"
+
+namespace svnet {
+
+class BridgeSegment final : public Segment {
+ public:
+  // `kernel` must outlive it.
+  BridgeSegment(const NetworkSettings& settings, Kernel* kernel);
+
+  absl::Status CheckPrefix() override;
+  absl::StatusOr<Found> Find() override;
+  absl::StatusOr<SegmentChange> Ensure(bool in_use) override;
+  void Undo(const SegmentChange& change) override;
+  absl::Status EnsureEntries(const LeaseTable& leases) override;
+  absl::StatusOr<bool> Release() override;
+
+  absl::Status CheckCapacity() const override;
+  absl::StatusOr<TapState> Attach(OpenTap* tap, const LeaseSpec& spec) override;
+  void NoteAttached(Ifindex tap) override { ports_.insert(tap); }
+  absl::Status Detach(const Lease& lease) override;
+  absl::Status Reattach(const Lease& lease) override;
+  std::string Compare(const Lease& lease, const Link& link) const override;
+  absl::StatusOr<TapState> Repair(const Lease& lease) override;
+
+  void Note(const KernelChanges& changes, const LeaseTable& leases) override;
+  void NoteLinks(const std::vector<Link>& links) override;
+  void NoteDestroyed(Ifindex tap) override { ports_.erase(tap); }
+  void MarkDirty() override { bridge_clean_ = false; }
+  void MarkEntriesDirty() override { neighbours_clean_ = false; }
+  bool IsDirty() const override { return !bridge_clean_ || !neighbours_clean_; }
+
+  const Gateway& gateway() const override { return gateway_; }
+  PortPlan plan() const override;
+  PortPlan PlanAmong(const std::vector<Link>& links) const override;
+  std::string FindUplink() override;
+  absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links, bool in_use) override;
+
+ private:
+  // True if the bridge, which svnetd made, had another name.
+  absl::StatusOr<bool> EnsureName();
+  absl::StatusOr<uint32_t> PlanMtu(const std::optional<Link>& bridge, bool in_use);
+  // The bridge's neighbours are those of `leases`, whatever an earlier svnetd left.
+  absl::Status EnsureNeighbours(Ifindex bridge, const LeaseTable& leases);
+  absl::Status ForgetNeighbours();
+  void Remember(const Bridge& bridge);
+  bool IsKnown() const { return gateway_.ifindex != 0; }
+  // Whether a link is the bridge, or has its name, and is not as the bridge was.
+  bool HasDrifted(const Link& link) const;
+  void NotePort(const Link& link);
+  void NoteNeighbours(const KernelChanges& changes, const LeaseTable& leases);
+  BridgeSpec SpecWith(uint32_t mtu) const;
+  // `bridge` is nullptr if there is none.
+  absl::Status ObserveHost(const Link* bridge, SegmentStatus* status);
+
+  const NetworkSettings settings_;
+  Kernel* const kernel_;
+  Gateway gateway_;    // the bridge, as it was last found or made
+  bool ours_ = false;  // svnetd made it, now or earlier
+  bool bridge_clean_ = false;
+  bool neighbours_clean_ = false;
+  std::optional<uint32_t> mtu_in_use_;  // of the bridge, while there are leases
+  std::set<Ifindex> ports_;             // all links on the bridge, whoever put them there
+};
+
+}  // namespace svnet

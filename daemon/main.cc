@@ -1,7 +1,7 @@
 // svnetd: wiring only. What is declared first is made first, and goes last:
 //
-//   Config -> the gates' parent -> Kernel, Reaper, Firewall, ForeignFirewalls -> LimitedLog,
-//   Metrics, HealthBoard -> Coexistence -> NetworkManager -> CallRunner, MetricsListener ->
+//   Config -> the gates' parent -> LimitedLog, Metrics, HealthBoard -> EventSink -> Kernel, Reaper,
+//   Firewall, ForeignFirewalls -> Coexistence -> NetworkRegistry -> CallRunner, MetricsListener ->
 //   Server -> Housekeeping, Watchdog
 #include <grp.h>
 #include <malloc.h>
@@ -40,8 +40,11 @@
 #include "daemon/lease/names.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/metrics/metrics_listener.h"
+#include "daemon/metrics/metrics_page.h"
 #include "daemon/network/coexistence.h"
+#include "daemon/network/event_sink.h"
 #include "daemon/network/housekeeping.h"
+#include "daemon/network/network_registry.h"
 #include "daemon/rpc/call_runner.h"
 #include "daemon/rpc/event_log.h"
 #include "daemon/rpc/health_board.h"
@@ -125,9 +128,9 @@ absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
 
 // Nothing if nobody wants it.
 absl::StatusOr<std::unique_ptr<MetricsListener>> OpenMetricsListener(const Config& config,
-                                                                     const Metrics& metrics) {
+                                                                     const MetricsPage& page) {
   if (!config.metrics_listen.has_value()) return nullptr;
-  return MetricsListener::Listen(*config.metrics_listen, &metrics, MonotonicNow);
+  return MetricsListener::Listen(*config.metrics_listen, &page, MonotonicNow);
 }
 
 using LoadedConfig = std::variant<Config, Exit>;
@@ -190,6 +193,11 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                    GateParentLink* parent) {
   SVNET_ASSIGN_OR_RETURN(ServiceManager service_manager, ServiceManager::Open());
   RouteLibraryLogs();
+  LimitedLog log(MonotonicNow);
+  Metrics metrics;
+  HealthBoard health;
+  EventSink events({[&](const TapEvent& event) { LogEvent(event, &log); },
+                    [&](const TapEvent& event) { metrics.events().Note(event); }});
   SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance, LockInstance(config.bridge));
   if (!instance.has_value()) {
     spdlog::warn(
@@ -215,6 +223,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                          HostFirewalls::Open(config.bridge));
   Coexistence coexistence(config.bridge, config.manage_foreign_firewalls, foreign.get(),
                           MonotonicNow);
+  coexistence.SetPublish([&](const TapEvent& event) { events.Publish(event); });
   const NetworkSettings settings = {.bridge = config.bridge,
                                     .prefix = config.subnet,
                                     .mtu = config.mtu,
@@ -223,26 +232,19 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
   SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
-  LimitedLog log(MonotonicNow);
-  Metrics metrics;
-  HealthBoard health;
-  const auto on_event = [&](const TapEvent& event) {
-    LogEvent(event, &log);
-    metrics.events().Note(event);
-  };
   const auto on_health = [&](const NetworkHealth& network) { health.SetNetwork(network); };
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkManager> manager,
-                         NetworkManager::Start(settings, {.kernel = kernel.get(),
-                                                          .reaper = reaper.get(),
-                                                          .firewall = firewall.get(),
-                                                          .coexistence = &coexistence,
-                                                          .clock = MonotonicNow,
-                                                          .on_event = on_event,
-                                                          .on_health = on_health}));
-  metrics.Observe([&] { return manager->Measure(); });
-  CallRunner runner(manager.get(), &metrics, &health, &log);
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkRegistry> registry,
+                         NetworkRegistry::Start(settings, {.kernel = kernel.get(),
+                                                           .reaper = reaper.get(),
+                                                           .firewall = firewall.get(),
+                                                           .coexistence = &coexistence,
+                                                           .events = &events,
+                                                           .clock = MonotonicNow,
+                                                           .on_health = on_health}));
+  const MetricsPage page(&metrics, [&] { return registry->Measure(); });
+  CallRunner runner(registry.get(), &metrics, &health, &log);
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<MetricsListener> metrics_listener,
-                         OpenMetricsListener(config, metrics));
+                         OpenMetricsListener(config, page));
   SVNET_ASSIGN_OR_RETURN(
       const std::unique_ptr<Server> server,
       Server::Create({.listening = listening.fd(),
@@ -255,9 +257,9 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                       .metrics_page = [&] { return metrics_listener->Page(); },
                       .log = &log},
                      callers, LimitsOf(config)));
-  manager->SetOnReaped([&] { server->Resume(); });
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Housekeeping> housekeeping,
-                         Housekeeping::Start(manager.get(), &coexistence));
+  SVNET_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Housekeeping> housekeeping,
+      Housekeeping::Start(registry.get(), &coexistence, [&] { server->Resume(); }));
   SVNET_ASSIGN_OR_RETURN(
       const std::unique_ptr<Watchdog> watchdog,
       Watchdog::Start(listening.path(), kProbeTime, [&] { service_manager.Alive(); }));
@@ -268,7 +270,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   }
   spdlog::info("svnetd {} serves {} on bridge {} at {}, {} leases adopted", SVNET_VERSION,
                config.subnet.ToString(), config.bridge.text(), listening.path(),
-               manager->lease_count());
+               registry->lease_count());
   service_manager.Ready();
   malloc_trim(0);  // adoption reads all links and keeps little
   const Service service = {.running = config,

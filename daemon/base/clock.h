@@ -3,9 +3,13 @@
 
 #include <time.h>
 
+#include <functional>
+
 #include "absl/time/time.h"
 
 namespace svnet {
+
+using Clock = std::function<absl::Time()>;
 
 // CLOCK_MONOTONIC, counted from the epoch: only good to be compared with itself. It
 // stands still while the host sleeps, as the guests do.

@@ -24,14 +24,16 @@ Metrics::Metrics()
       .SetToCurrentTime();
 }
 
-std::vector<prometheus::MetricFamily> Metrics::Collect() const {
-  // The network first: what it does on the way, as to put something right, is counted.
-  std::vector<prometheus::MetricFamily> families = NetworkFamilies(measure_());
+std::vector<prometheus::MetricFamily> Metrics::Collect(
+    const absl::StatusOr<NetworkMeasures>& measures) const {
+  std::vector<prometheus::MetricFamily> families = NetworkFamilies(measures);
   std::vector<prometheus::MetricFamily> counted = registry_.Collect();
   std::move(counted.begin(), counted.end(), std::back_inserter(families));
   return families;
 }
 
-std::string Metrics::Render() const { return prometheus::TextSerializer().Serialize(Collect()); }
+std::string Metrics::Render(const absl::StatusOr<NetworkMeasures>& measures) const {
+  return prometheus::TextSerializer().Serialize(Collect(measures));
+}
 
 }  // namespace svnet

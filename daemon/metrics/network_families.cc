@@ -41,7 +41,7 @@ Values AddressesOf(const NetworkStatus& status) {
 
 Values ConditionsOf(const NetworkStatus& status) {
   Values counts;
-  for (const Condition& condition : status.setup.conditions) ++counts[condition.type];
+  for (const Condition& condition : status.conditions) ++counts[condition.type];
   return counts;
 }
 
@@ -67,15 +67,15 @@ std::vector<MetricFamily> NetworkFamilies(const absl::StatusOr<NetworkMeasures>&
              measures->attached),
        Family("svnet_addresses", "Guest addresses of the prefix, by state", MetricType::Gauge,
               "state", AddressesOf(status)),
-       Gauge("svnet_bridge_up", "1: the bridge stands", status.setup.bridge_up ? 1 : 0),
+       Gauge("svnet_bridge_up", "1: the bridge stands", status.infrastructure.segment.up ? 1 : 0),
        Gauge("svnet_bridge_ports", "Links on the bridge, whoever put them there",
-             status.setup.ports_used),
+             status.infrastructure.segment.ports_used),
        Gauge("svnet_bridge_ports_limit", "How many the kernel takes", kMaxBridgePorts),
        Gauge("svnet_tracked_connections", "Connections that the kernel tracks, the host's too",
-             status.setup.connections.used),
+             status.infrastructure.connections.used),
        Gauge("svnet_tracked_connections_limit", "How many the kernel tracks; 0: not known",
-             status.setup.connections.size),
-       Gauge("svnet_dying_taps", "TAPs that are cut off and not yet destroyed", measures->dying),
+             status.infrastructure.connections.size),
+       Gauge("svnet_dying_taps", "TAPs that are cut off and not yet destroyed", measures->retired),
        Gauge("svnet_watchers", "WatchTaps calls that run", measures->watchers),
        Family("svnet_conditions", "What is not as it should be, by type, as GetNetwork has it",
               MetricType::Gauge, "type", ConditionsOf(status)),

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "daemon/network/network_manager.h"
+#include "daemon/network/network_status.h"
 
 namespace svnet {
 

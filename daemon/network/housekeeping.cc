@@ -5,56 +5,69 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
+
+#include "daemon/network/coexistence.h"
+#include "daemon/network/network_registry.h"
 
 namespace svnet {
 namespace {
 
-// How long it leaves to calls what they do anyway, however many there are.
-constexpr absl::Duration kPatience = absl::Milliseconds(10);
-// Before it looks again at a kernel that it cannot hear.
-constexpr absl::Duration kDeaf = absl::Seconds(1);
+// The longest time for which events are left to calls that run.
+constexpr absl::Duration kMaxDeferral = absl::Milliseconds(10);
+// Before it reads again all from a kernel that it cannot hear.
+constexpr absl::Duration kMonitorRetry = absl::Seconds(1);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(NetworkManager* manager,
-                                                                  Coexistence* coexistence) {
+absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(NetworkRegistry* registry,
+                                                                  Coexistence* coexistence,
+                                                                  std::function<void()> on_reaped) {
   UniqueFd stop(eventfd(0, EFD_CLOEXEC));
   if (!stop.valid()) return absl::ErrnoToStatus(errno, "eventfd");
-  return std::unique_ptr<Housekeeping>(new Housekeeping(manager, coexistence, std::move(stop)));
+  return std::unique_ptr<Housekeeping>(
+      new Housekeeping(registry, coexistence, std::move(on_reaped), std::move(stop)));
 }
 
-Housekeeping::Housekeeping(NetworkManager* manager, Coexistence* coexistence, UniqueFd stop)
-    : manager_(manager),
+Housekeeping::Housekeeping(NetworkRegistry* registry, Coexistence* coexistence,
+                           std::function<void()> on_reaped, UniqueFd stop)
+    : registry_(registry),
       coexistence_(coexistence),
+      on_reaped_(std::move(on_reaped)),
       stop_(std::move(stop)),
-      attending_([this] { Attend(); }),
+      handling_([this] { HandleEvents(); }),
       reaping_([this] { Reap(); }),
       coexisting_([this] { Coexist(); }) {}
 
 Housekeeping::~Housekeeping() {
   eventfd_write(stop_.get(), 1);
-  manager_->StopWaiting();
+  registry_->StopWaiting();
   coexistence_->StopWaiting();
-  attending_.join();
+  handling_.join();
   reaping_.join();
   coexisting_.join();
 }
 
-void Housekeeping::Attend() {
+void Housekeeping::HandleEvents() {
   std::array<pollfd, 2> waits = {
       pollfd{.fd = stop_.get(), .events = POLLIN, .revents = 0},
-      pollfd{.fd = manager_->attention_fd(), .events = POLLIN, .revents = 0}};
+      pollfd{.fd = registry_->event_fd(), .events = POLLIN, .revents = 0}};
   while (true) {
     if (poll(waits.data(), waits.size(), -1) < 0) continue;
-    if (waits[0].revents != 0) return;
-    absl::Duration waited = absl::ZeroDuration();
-    for (absl::Duration busy;
-         waited < kPatience && (busy = manager_->BusyFor()) > absl::ZeroDuration();
-         waited += busy) {
-      if (StopsWithin(busy)) return;
-    }
-    if (!manager_->Attend() && StopsWithin(kDeaf)) return;
+    if (waits[0].revents != 0 || !WaitUntilIdle()) return;
+    if (!registry_->HandleEvents() && StopsWithin(kMonitorRetry)) return;
   }
+}
+
+bool Housekeeping::WaitUntilIdle() const {
+  absl::Duration waited = absl::ZeroDuration();
+  while (waited < kMaxDeferral) {
+    const absl::Duration left = registry_->TimeUntilIdle();
+    if (left <= absl::ZeroDuration()) return true;
+    if (StopsWithin(left)) return false;
+    waited += left;
+  }
+  return true;
 }
 
 bool Housekeeping::StopsWithin(absl::Duration time) const {
@@ -64,7 +77,10 @@ bool Housekeeping::StopsWithin(absl::Duration time) const {
 }
 
 void Housekeeping::Reap() {
-  while (manager_->WaitForRetired()) manager_->Reap();
+  while (registry_->WaitForRetired()) {
+    registry_->Reap();
+    on_reaped_();
+  }
 }
 
 void Housekeeping::Coexist() {

@@ -1,39 +1,47 @@
-// The threads that do what nobody asked for.
+// The threads that do what no caller asked for.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <thread>
-#include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/network/coexistence.h"
-#include "daemon/network/network_manager.h"
 
 namespace svnet {
 
-// One attends to what the kernel says and to leases that end, one destroys what is dying,
-// one lives with other people's packet filters. They run as long as the object lives.
+class Coexistence;
+class NetworkRegistry;
+
+// One handles what the kernel says and leases that end, one destroys retired TAPs, one looks after
+// other programs' packet filters. They run as long as the object lives.
 class Housekeeping {
  public:
-  // Both must outlive it.
-  static absl::StatusOr<std::unique_ptr<Housekeeping>> Start(NetworkManager* manager,
-                                                             Coexistence* coexistence);
-  // What is being done is finished first: that takes the kernel up to a second.
+  // All must outlive it. `on_reaped` is called without locks after each Reap: calls that wait for
+  // addresses or ports may try again.
+  static absl::StatusOr<std::unique_ptr<Housekeeping>> Start(NetworkRegistry* registry,
+                                                             Coexistence* coexistence,
+                                                             std::function<void()> on_reaped);
+  // Waits for what is being done: that takes the kernel up to a second.
   ~Housekeeping();
 
  private:
-  Housekeeping(NetworkManager* manager, Coexistence* coexistence, UniqueFd stop);
+  Housekeeping(NetworkRegistry* registry, Coexistence* coexistence, std::function<void()> on_reaped,
+               UniqueFd stop);
 
-  void Attend();
+  void HandleEvents();
   void Reap();
   void Coexist();
+  // Leaves events to the calls that run. False if all is to end.
+  bool WaitUntilIdle() const;
   bool StopsWithin(absl::Duration time) const;
 
-  NetworkManager* const manager_;
+  NetworkRegistry* const registry_;
   Coexistence* const coexistence_;
+  const std::function<void()> on_reaped_;
   const UniqueFd stop_;  // readable: they end
-  std::thread attending_;
+  std::thread handling_;
   std::thread reaping_;
   std::thread coexisting_;
 };

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/network/authorizer.h"
 
 namespace svnet {
 
@@ -35,8 +36,7 @@ bool Watch::IsClosed() {
 
 // What is about the network is everybody's business.
 bool Watch::MaySee(const TapEvent& event) const {
-  return !event.lease.has_value() || caller_.administrator ||
-         event.lease->spec.key.owner == caller_.uid;
+  return !event.lease.has_value() || Authorizer(caller_).CanActFor(event.lease->spec.key.owner);
 }
 
 void Watch::Push(const TapEvent& event) {

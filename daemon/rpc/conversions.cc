@@ -242,20 +242,20 @@ v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSetting
   response.set_bridge(settings.bridge.text());
   response.set_prefix(settings.prefix.ToString());
   response.set_gateway(GatewayOf(settings.prefix).ToString());
-  response.set_mtu(status.setup.mtu);
+  response.set_mtu(status.infrastructure.segment.mtu);
   response.mutable_addresses()->set_total(status.addresses_total);
   response.mutable_addresses()->set_used(status.addresses_used);
   response.mutable_addresses()->set_reaping(status.addresses_reaping);
-  response.mutable_ports()->set_used(status.setup.ports_used);
+  response.mutable_ports()->set_used(status.infrastructure.segment.ports_used);
   response.mutable_ports()->set_limit(kMaxBridgePorts);
-  for (const Condition& condition : status.setup.conditions) {
+  for (const Condition& condition : status.conditions) {
     v1::GetNetworkResponse::Condition* shown = response.add_conditions();
     shown->set_type(condition.type);
     shown->set_message(condition.message);
     shown->set_remedy(condition.remedy);
   }
   response.set_daemon_version(SVNET_VERSION);
-  response.set_bridge_up(status.setup.bridge_up);
+  response.set_bridge_up(status.infrastructure.segment.up);
   return response;
 }
 

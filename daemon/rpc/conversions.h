@@ -5,7 +5,10 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
-#include "daemon/network/network_manager.h"
+#include "daemon/network/network_status.h"
+#include "daemon/network/requests.h"
+#include "daemon/network/tap_event.h"
+#include "daemon/segment/network_settings.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet {

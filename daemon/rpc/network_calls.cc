@@ -7,7 +7,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/network/condition.h"
+#include "daemon/network/authorizer.h"
 #include "daemon/rpc/conversions.h"
 
 namespace svnet {
@@ -47,12 +47,12 @@ absl::StatusOr<v1::CreateTapResponse> NetworkCalls::CreateTap(const v1::CreateTa
                                                               LogLine* log) {
   LogIds(log, request);
   SVNET_ASSIGN_OR_RETURN(const TapRequest tap, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const Lease lease, manager_->CreateTap(caller_, tap, &log->changed));
+  SVNET_ASSIGN_OR_RETURN(const Lease lease, registry_->CreateTap(caller_, tap, &log->changed));
   log->fields = FieldsOf(lease);
   absl::StrAppend(&log->text, " tap=", lease.spec.tap.text(), " ip=", lease.spec.ip.ToString(),
                   " mac=", lease.spec.mac.ToString(), " owner=", lease.spec.key.owner);
   v1::CreateTapResponse response;
-  *response.mutable_tap() = ToProto(lease, manager_->settings().prefix);
+  *response.mutable_tap() = ToProto(lease, registry_->settings().prefix);
   return response;
 }
 
@@ -60,7 +60,7 @@ absl::StatusOr<v1::RemoveTapResponse> NetworkCalls::RemoveTap(const v1::RemoveTa
                                                               LogLine* log) {
   LogSelector(log, request);
   SVNET_ASSIGN_OR_RETURN(const LeaseSelector selector, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const std::optional<Lease> lease, manager_->RemoveTap(caller_, selector));
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Lease> lease, registry_->RemoveTap(caller_, selector));
   if (lease.has_value()) {
     log->fields = FieldsOf(*lease);
     log->changed = true;
@@ -79,7 +79,7 @@ absl::StatusOr<v1::GetBootArgsResponse> NetworkCalls::GetBootArgs(
   LogSelector(log, request);
   SVNET_ASSIGN_OR_RETURN(const BootArgsRequest boot_args, FromProto(request));
   v1::GetBootArgsResponse response;
-  SVNET_ASSIGN_OR_RETURN(*response.mutable_boot_args(), manager_->GetBootArgs(caller_, boot_args));
+  SVNET_ASSIGN_OR_RETURN(*response.mutable_boot_args(), registry_->GetBootArgs(caller_, boot_args));
   return response;
 }
 
@@ -87,7 +87,7 @@ absl::StatusOr<v1::CleanupResponse> NetworkCalls::Cleanup(const v1::CleanupReque
                                                           LogLine* log) {
   SVNET_ASSIGN_OR_RETURN(const CleanupScope scope, FromProto(request));
   absl::StrAppend(&log->text, " scope=", scope == CleanupScope::kNetwork ? "network" : "caller");
-  SVNET_ASSIGN_OR_RETURN(const CleanupResult result, manager_->Cleanup(caller_, scope));
+  SVNET_ASSIGN_OR_RETURN(const CleanupResult result, registry_->Cleanup(caller_, scope));
   log->changed = result.taps_removed > 0 || result.bridge_removed || result.nat_removed;
   absl::StrAppend(&log->text, " taps_removed=", result.taps_removed);
   return ToProto(result);
@@ -96,15 +96,16 @@ absl::StatusOr<v1::CleanupResponse> NetworkCalls::Cleanup(const v1::CleanupReque
 absl::StatusOr<v1::ListTapsResponse> NetworkCalls::ListTaps(const v1::ListTapsRequest& request,
                                                             LogLine* /*log*/) {
   SVNET_ASSIGN_OR_RETURN(const ListRequest list, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const LeasePage page, manager_->ListTaps(caller_, list.after, list.limit));
-  return ToProto(page, manager_->settings().prefix);
+  SVNET_ASSIGN_OR_RETURN(const LeasePage page,
+                         registry_->ListTaps(caller_, list.after, list.limit));
+  return ToProto(page, registry_->settings().prefix);
 }
 
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
     const v1::GetNetworkRequest& /*request*/, LogLine* /*log*/) {
-  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, manager_->GetNetwork());
-  status.setup.conditions = ConditionsFor(caller_, status.setup.conditions);
-  v1::GetNetworkResponse response = ToProto(status, manager_->settings());
+  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, registry_->GetNetwork());
+  status.conditions = Authorizer(caller_).Filter(status.conditions);
+  v1::GetNetworkResponse response = ToProto(status, registry_->settings());
   response.set_gates(metrics_->gates().count());
   return response;
 }
@@ -117,12 +118,14 @@ absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
                  "and the members of `admin_groups`");
   }
   v1::GetMetricsResponse response;
-  response.set_text(metrics_->Render());
+  // Measured first: what svnetd repairs on the way is counted.
+  const absl::StatusOr<NetworkMeasures> measures = registry_->Measure();
+  response.set_text(metrics_->Render(measures));
   return response;
 }
 
 absl::StatusOr<std::shared_ptr<Watch>> NetworkCalls::WatchTaps(std::function<void()> wake) {
-  return manager_->WatchTaps(caller_, std::move(wake));
+  return registry_->WatchTaps(caller_, std::move(wake));
 }
 
 }  // namespace svnet

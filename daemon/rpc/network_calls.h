@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
-#include "daemon/network/network_manager.h"
+#include "daemon/network/network_registry.h"
 #include "daemon/rpc/log_fields.h"
 #include "svnet/v1/network.pb.h"
 
@@ -19,9 +19,9 @@ namespace svnet {
 // request and of the effect; text of the caller's is escaped.
 class NetworkCalls {
  public:
-  // `manager` and `metrics` must outlive it.
-  NetworkCalls(const Caller& caller, NetworkManager* manager, Metrics* metrics)
-      : caller_(caller), manager_(manager), metrics_(metrics) {}
+  // `registry` and `metrics` must outlive it.
+  NetworkCalls(const Caller& caller, NetworkRegistry* registry, Metrics* metrics)
+      : caller_(caller), registry_(registry), metrics_(metrics) {}
 
   absl::StatusOr<v1::CreateTapResponse> CreateTap(const v1::CreateTapRequest& request,
                                                   LogLine* log);
@@ -36,15 +36,15 @@ class NetworkCalls {
   absl::StatusOr<v1::GetMetricsResponse> GetMetrics(const v1::GetMetricsRequest& request,
                                                     LogLine* log);
 
-  // See NetworkManager::WatchTaps.
+  // See NetworkRegistry::WatchTaps.
   absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(std::function<void()> wake);
 
   const Caller& caller() const { return caller_; }
-  const Ipv4Prefix& prefix() const { return manager_->settings().prefix; }
+  const Ipv4Prefix& prefix() const { return registry_->settings().prefix; }
 
  private:
   const Caller caller_;
-  NetworkManager* const manager_;
+  NetworkRegistry* const registry_;
   Metrics* const metrics_;
 };
 

@@ -1,5 +1,5 @@
 // CreateTap in user space, for callgrind to count: bytes of a request -> values ->
-// NetworkManager, over a kernel and a firewall in memory -> bytes of the answer.
+// NetworkRegistry, over a kernel and a firewall in memory -> bytes of the answer.
 //
 //   bench_instructions N   makes N TAPs
 #include <cstdio>
@@ -9,10 +9,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "daemon/base/clock.h"
-#include "daemon/network/network_manager.h"
+#include "daemon/network/network_registry.h"
 #include "daemon/rpc/conversions.h"
-#include "tests/fakes/fake_firewall.h"
-#include "tests/fakes/fake_kernel.h"
+#include "tests/fakes/fake_parts.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -26,34 +25,27 @@ std::string RequestOf(int number) {
 }
 
 // As CallRunner does it.
-absl::StatusOr<std::string> CreateTap(NetworkManager& manager, const std::string& bytes) {
+absl::StatusOr<std::string> CreateTap(NetworkRegistry& registry, const std::string& bytes) {
   v1::CreateTapRequest message;
   if (!message.ParseFromString(bytes)) return absl::InternalError("the request does not parse");
   SVNET_ASSIGN_OR_RETURN(const TapRequest request, FromProto(message));
   SVNET_ASSIGN_OR_RETURN(
       const Lease lease,
-      manager.CreateTap({.uid = 1000, .gid = 1000, .tap_limit = 10'000}, request));
+      registry.CreateTap({.uid = 1000, .gid = 1000, .tap_limit = 10'000}, request));
   v1::CreateTapResponse response;
-  *response.mutable_tap() = ToProto(lease, manager.settings().prefix);
+  *response.mutable_tap() = ToProto(lease, registry.settings().prefix);
   return response.SerializeAsString();
 }
 
 absl::Status CreateTaps(int count) {
-  testing::Faults faults;
-  testing::FakeKernel kernel(&faults);
-  testing::FakeReaper reaper(&kernel, &faults);
-  testing::FakeFirewall firewall(&faults);
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkManager> manager,
-                         NetworkManager::Start({.bridge = testing::Name("svbr0"),
-                                                .prefix = testing::Prefix("10.0.0.0/16"),
-                                                .bridge_mac = testing::Mac("c2:00:00:00:00:01")},
-                                               {.kernel = &kernel,
-                                                .reaper = &reaper,
-                                                .firewall = &firewall,
-                                                .clock = MonotonicNow,
-                                                .on_event = [](const TapEvent&) {}}));
+  testing::FakeParts parts(MonotonicNow);
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkRegistry> registry,
+                         NetworkRegistry::Start({.bridge = testing::Name("svbr0"),
+                                                 .prefix = testing::Prefix("10.0.0.0/16"),
+                                                 .bridge_mac = testing::Mac("c2:00:00:00:00:01")},
+                                                parts.All()));
   for (int number = 0; number < count; ++number) {
-    SVNET_RETURN_IF_ERROR(CreateTap(*manager, RequestOf(number)).status());
+    SVNET_RETURN_IF_ERROR(CreateTap(*registry, RequestOf(number)).status());
   }
   return absl::OkStatus();
 }

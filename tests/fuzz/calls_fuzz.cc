@@ -4,8 +4,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/error.h"
 #include "daemon/rpc/network_calls.h"
-#include "tests/fakes/fake_firewall.h"
-#include "tests/fakes/fake_kernel.h"
+#include "tests/fakes/fake_parts.h"
 #include "tests/fuzz/check.h"
 
 namespace svnet::testing {
@@ -33,20 +32,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace svnet;           // NOLINT
   using namespace svnet::testing;  // NOLINT
   FuzzedDataProvider input(data, size);
-  Faults faults;
-  FakeKernel kernel(&faults);
-  FakeReaper reaper(&kernel, &faults);
-  FakeFirewall firewall(&faults);
-  const auto manager = NetworkManager::Start({.bridge = LinkName::Parse("svbr0").value(),
-                                              .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
-                                              .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
-                                             {.kernel = &kernel,
-                                              .reaper = &reaper,
-                                              .firewall = &firewall,
-                                              .clock = MonotonicNow,
-                                              .on_event = [](const TapEvent&) {}});
+  FakeParts parts(MonotonicNow);
+  const auto registry = NetworkRegistry::Start({.bridge = LinkName::Parse("svbr0").value(),
+                                                .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
+                                                .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
+                                               parts.All());
   Metrics metrics;
-  NetworkCalls calls({.uid = 1000, .gid = 1000}, manager->get(), &metrics);
+  NetworkCalls calls({.uid = 1000, .gid = 1000}, registry->get(), &metrics);
   for (int i = 0; i < 8 && input.remaining_bytes() > 0; ++i) {
     const int method = input.ConsumeIntegralInRange(0, 5);
     const std::string bytes = input.ConsumeRandomLengthString(500);

@@ -8,8 +8,7 @@
 
 #include "daemon/accept/gate_link.h"
 #include "daemon/base/clock.h"
-#include "tests/fakes/fake_firewall.h"
-#include "tests/fakes/fake_kernel.h"
+#include "tests/fakes/fake_parts.h"
 #include "tests/fuzz/check.h"
 
 namespace svnet::testing {
@@ -48,23 +47,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace svnet::testing;  // NOLINT
   spdlog::set_level(spdlog::level::off);
   FuzzedDataProvider input(data, size);
-  Faults faults;
-  FakeKernel kernel(&faults);
-  FakeReaper reaper(&kernel, &faults);
-  FakeFirewall firewall(&faults);
-  const auto manager = NetworkManager::Start({.bridge = LinkName::Parse("svbr0").value(),
-                                              .prefix = Ipv4Prefix::Parse("10.9.9.0/29").value(),
-                                              .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
-                                             {.kernel = &kernel,
-                                              .reaper = &reaper,
-                                              .firewall = &firewall,
-                                              .clock = MonotonicNow,
-                                              .on_event = [](const TapEvent&) {}});
+  FakeParts parts(MonotonicNow);
+  const auto registry = NetworkRegistry::Start({.bridge = LinkName::Parse("svbr0").value(),
+                                                .prefix = Ipv4Prefix::Parse("10.9.9.0/29").value(),
+                                                .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
+                                               parts.All());
   Metrics metrics;
   HealthBoard health;
   LimitedLog log(MonotonicNow);
-  CallRunner runner(manager->get(), &metrics, &health, &log);
-  metrics.Observe([&] { return (*manager)->Measure(); });
+  CallRunner runner(registry->get(), &metrics, &health, &log);
   const auto poller = *Poller::Open();
   const GateLink::Services services = {
       .poller = poller.get(), .runner = &runner, .wakes = *WakeList::Open(), .metrics_page = [] {
@@ -92,12 +83,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     if (input.ConsumeBool()) CheckAnswers(ends.second);
     const int extra = input.ConsumeIntegralInRange(0, 15);
-    if (extra == 0) (*manager)->Reap();
+    if (extra == 0) (*registry)->Reap();
     if (extra == 1) link->Resume(input.ConsumeBool());
     if (extra == 2) link->Forget(1);
   }
   link.reset();
   // Nobody else's leases, and none that nobody knows of.
-  Check((*manager)->lease_count() <= 5, "more leases than addresses");
+  Check((*registry)->lease_count() <= 5, "more leases than addresses");
   return 0;
 }

@@ -7,9 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
-#include "daemon/network/network_manager.h"
-#include "tests/fakes/fake_firewall.h"
-#include "tests/fakes/fake_kernel.h"
+#include "daemon/network/network_registry.h"
+#include "tests/fakes/fake_parts.h"
 #include "tests/fuzz/check.h"
 
 namespace svnet::testing {
@@ -42,13 +41,13 @@ class Model {
       case 8:
         return FailSoon();
       case 9:
-        return manager_->Reap();
+        return registry_->Reap();
       case 10:
         return ChangeAttachment();
       case 11:
         return ChangeProcess();
       default:
-        manager_->GetNetwork().IgnoreError();
+        registry_->GetNetwork().IgnoreError();
     }
   }
 
@@ -67,7 +66,7 @@ class Model {
       Check(link != nullptr && link->ifindex == lease.state.ifindex && link->persistent,
             "a lease without its TAP");
     }
-    Check(manager_->GetNetwork()->addresses_used == leases.size(), "the pool is not the leases");
+    Check(registry_->GetNetwork()->addresses_used == leases.size(), "the pool is not the leases");
     if (!settled_) return;
     Check(firewall_.bindings().size() == leases.size(), "the elements are not the leases");
     for (const Lease& lease : leases) {
@@ -86,10 +85,10 @@ class Model {
   // After this, whatever went wrong before is put right.
   void Settle() {
     faults_.Heal();
-    Check(manager_->Cleanup(kRoot, CleanupScope::kCaller).ok(), "a cleanup without a fault fails");
+    Check(registry_->Cleanup(kRoot, CleanupScope::kCaller).ok(), "a cleanup without a fault fails");
     const TapRequest request = {.vm = VmId::Parse("settle").value(),
                                 .iface = IfaceId::Parse("eth0").value()};
-    if (!manager_->CreateTap(kRoot, request).ok()) return;  // the pool is full
+    if (!registry_->CreateTap(kRoot, request).ok()) return;  // the pool is full
     settled_ = true;
   }
 
@@ -131,7 +130,7 @@ class Model {
     kernel_.StartProcess(pid, 1, ++start_time_);
   }
 
-  std::vector<Lease> List() { return manager_->ListTaps(kRoot, std::nullopt, 1000)->leases; }
+  std::vector<Lease> List() { return registry_->ListTaps(kRoot, std::nullopt, 1000)->leases; }
   size_t CountOf(uid_t owner) {
     size_t count = 0;
     for (const Lease& lease : List()) count += lease.spec.key.owner == owner ? 1 : 0;
@@ -151,7 +150,7 @@ class Model {
     request.queues = input_.ConsumeIntegralInRange(1, 2);
     request.lifetime = AnyLifetime();
     Arm();
-    const absl::StatusOr<Lease> lease = manager_->CreateTap(caller, request);
+    const absl::StatusOr<Lease> lease = registry_->CreateTap(caller, request);
     faults_.Heal();
     if (!lease.ok()) {
       Check(ReasonOf(lease.status()).has_value(), "an error without a reason");
@@ -174,13 +173,13 @@ class Model {
     const std::vector<Lease> before = List();
     LeaseSelector selector = LeaseIds{.vm = AnyVm(), .iface = AnyIface()};
     if (!before.empty() && input_.ConsumeBool()) {
-      selector = before[input_.ConsumeIntegralInRange<size_t>(0, before.size() - 1)].tap;
+      selector = before[input_.ConsumeIntegralInRange<size_t>(0, before.size() - 1)].spec.tap;
     }
     Arm();
-    const auto removed = manager_->RemoveTap(caller, selector);
+    const auto removed = registry_->RemoveTap(caller, selector);
     faults_.Heal();
     if (!removed.ok() || !removed->has_value()) return;
-    Check((*removed)->key.owner == caller.uid || caller.administrator,
+    Check((*removed)->spec.key.owner == caller.uid || caller.administrator,
           "another's lease is removed");
     Check(List().size() == before.size() - 1, "not one lease is removed");
   }
@@ -188,7 +187,7 @@ class Model {
   void Cleanup() {
     const Caller caller = AnyCaller();
     const auto scope = input_.ConsumeBool() ? CleanupScope::kCaller : CleanupScope::kNetwork;
-    const auto result = manager_->Cleanup(caller, scope);
+    const auto result = registry_->Cleanup(caller, scope);
     faults_.Heal();
     if (!result.ok()) return;
     Check(scope == CleanupScope::kCaller || caller.administrator, "anybody cleans the network up");
@@ -200,19 +199,15 @@ class Model {
 
   void Restart() {
     std::vector<Lease> before;
-    if (manager_ != nullptr) before = List();
-    manager_.reset();
+    if (registry_ != nullptr) before = List();
+    registry_.reset();
     faults_.Heal();
-    auto manager = NetworkManager::Start({.bridge = LinkName::Parse("svbr0").value(),
-                                          .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
-                                          .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
-                                         {.kernel = &kernel_,
-                                          .reaper = &reaper_,
-                                          .firewall = &firewall_,
-                                          .clock = [this] { return now_; },
-                                          .on_event = [](const TapEvent&) {}});
-    Check(manager.ok(), "it does not start again");
-    manager_ = *std::move(manager);
+    auto registry = NetworkRegistry::Start({.bridge = LinkName::Parse("svbr0").value(),
+                                            .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
+                                            .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
+                                           parts_.All());
+    Check(registry.ok(), "a start without a fault fails");
+    registry_ = *std::move(registry);
     Check(List() == before, "a restart changes the leases");
     settled_ = settled_ || !before.empty();
   }
@@ -238,7 +233,7 @@ class Model {
     }
   }
 
-  // One of the calls below NetworkManager fails, in the request that follows.
+  // One of the calls below NetworkRegistry fails, in the request that follows.
   void FailSoon() {
     fault_ = input_.ConsumeIntegralInRange(0, 40);
     input_.ConsumeBool() ? Create() : Remove();
@@ -253,12 +248,12 @@ class Model {
   }
 
   FuzzedDataProvider& input_;
-  Faults faults_;
-  FakeKernel kernel_{&faults_};
-  FakeReaper reaper_{&kernel_, &faults_};
-  FakeFirewall firewall_{&faults_};
   absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
-  std::unique_ptr<NetworkManager> manager_;
+  FakeParts parts_{[this] { return now_; }};
+  Faults& faults_ = parts_.faults;
+  FakeKernel& kernel_ = parts_.kernel;
+  FakeFirewall& firewall_ = parts_.firewall;
+  std::unique_ptr<NetworkRegistry> registry_;
   std::optional<int> fault_;
   std::set<uid_t> administrator_gave_;
   std::set<pid_t> running_;

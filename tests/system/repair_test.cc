@@ -100,7 +100,7 @@ TEST_F(KeepingTest, ATapThatIsDeletedEndsItsLeaseForEverybody) {
   Watcher watcher(alice);
   Shell("ip link delete svvm1eth0");
   EXPECT_THAT(watcher.WaitFor(v1::TAP_EVENT_TYPE_REMOVED, "svvm1eth0").message(),
-              HasSubstr("somebody has deleted the TAP"));
+              HasSubstr("another program has deleted the TAP"));
   EXPECT_EQ(CountKernel(), CountOfLeases(0));
   EXPECT_EQ(alice.MustCreate("vm2").guest_ip(), "10.9.9.6");
 }

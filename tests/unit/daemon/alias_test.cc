@@ -9,7 +9,7 @@
 #include "daemon/lease/adoption.h"
 #include "daemon/lease/alias_v1.h"
 #include "daemon/lease/names.h"
-#include "daemon/network/condition.h"
+#include "daemon/network/authorizer.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -350,8 +350,9 @@ TEST(ConditionTest, NamesTapsOnlyToAdministrators) {
   ASSERT_EQ(conditions.size(), 2u);
   conditions.push_back({.type = "FORWARDING_OFF", .message = "said to all", .remedy = "a fix"});
   const Caller root = {.uid = 0, .gid = 0, .administrator = true};
-  EXPECT_EQ(ConditionsFor(root, conditions), conditions);
-  const std::vector<Condition> told = ConditionsFor({.uid = 1000, .gid = 1000}, conditions);
+  EXPECT_EQ(Authorizer(root).Filter(conditions), conditions);
+  const Caller user = {.uid = 1000, .gid = 1000};
+  const std::vector<Condition> told = Authorizer(user).Filter(conditions);
   ASSERT_EQ(told.size(), 2u);
   EXPECT_EQ(told[0].type, "TAP_NOT_ADOPTED");
   EXPECT_THAT(told[0].message + told[0].remedy, ::testing::Not(HasSubstr("svvm")));

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/fakes/fake_foreign_firewalls.h"
-#include "tests/unit/daemon/manager_fixture.h"
+#include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
 namespace {
@@ -385,26 +385,27 @@ class ManagedCoexistenceTest : public CoexistenceWorkTest {
  protected:
   ManagedCoexistenceTest() {
     foreign_.chains = Docker();
-    manager_ = NetworkManager::Start({.bridge = Name("svbr0"),
-                                      .prefix = Prefix("172.30.0.0/24"),
-                                      .bridge_mac = Mac("c2:00:00:00:00:01")},
-                                     {.kernel = &kernel_,
-                                      .reaper = &reaper_,
-                                      .firewall = &firewall_,
-                                      .coexistence = &coexistence_,
-                                      .clock = [this] { return now_; },
-                                      .on_event = [](const TapEvent&) {}})
-                   .value();
+    registry_ = NetworkRegistry::Start({.bridge = Name("svbr0"),
+                                        .prefix = Prefix("172.30.0.0/24"),
+                                        .bridge_mac = Mac("c2:00:00:00:00:01")},
+                                       {.kernel = &kernel_,
+                                        .reaper = &reaper_,
+                                        .firewall = &firewall_,
+                                        .coexistence = &coexistence_,
+                                        .events = &events_,
+                                        .clock = [this] { return now_; }})
+                    .value();
   }
 
   absl::Status Create() {
-    return manager_->CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0")}).status();
+    return registry_->CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0")}).status();
   }
 
   testing::FakeKernel kernel_{&faults_};
   testing::FakeReaper reaper_{&kernel_, &faults_};
   testing::FakeFirewall firewall_{&faults_};
-  std::unique_ptr<NetworkManager> manager_;
+  EventSink events_{{}};
+  std::unique_ptr<NetworkRegistry> registry_;
 };
 
 TEST_F(ManagedCoexistenceTest, FollowsTheNetwork) {
@@ -415,11 +416,11 @@ TEST_F(ManagedCoexistenceTest, FollowsTheNetwork) {
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
   foreign_.chains = Docker();
   firewall_.ChangeOthers();
-  manager_->Attend();
+  registry_->HandleEvents();
   LetWork();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
-  EXPECT_THAT(manager_->GetNetwork()->setup.conditions, IsEmpty());
-  ASSERT_TRUE(manager_->Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  EXPECT_THAT(registry_->GetNetwork()->conditions, IsEmpty());
+  ASSERT_TRUE(registry_->Cleanup(kRoot, CleanupScope::kNetwork).ok());
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
 }
 
@@ -444,7 +445,7 @@ TEST_F(ManagedCoexistenceTest, OtherForwardingIsClosedUntilAnotherProgramFilters
   coexistence_.Suspect();
   EXPECT_THAT(ConditionsText(), HasSubstr("nobody filters"));
   ASSERT_TRUE(kernel_.IsForwarding().value());
-  ASSERT_TRUE(manager_->Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  ASSERT_TRUE(registry_->Cleanup(kRoot, CleanupScope::kNetwork).ok());
   EXPECT_TRUE(kernel_.IsForwarding().value());  // the record has gone with the chain
 }
 
@@ -462,7 +463,7 @@ TEST_F(ManagedCoexistenceTest, ACleanupThatCannotWithdrawSaysSo) {
   ASSERT_TRUE(Create().ok());
   LetWork();
   faults_.FailNext("Replace", absl::InternalError("nftables: no"));
-  const auto cleanup = manager_->Cleanup(kRoot, CleanupScope::kNetwork);
+  const auto cleanup = registry_->Cleanup(kRoot, CleanupScope::kNetwork);
   EXPECT_THAT(std::string(cleanup.status().message()),
               HasSubstr("svnetd's accepts in other packet filters"));
   EXPECT_EQ(ReasonIn(cleanup.status()), "BRIDGE_SETUP_FAILED");

@@ -15,7 +15,7 @@
 #include "daemon/base/clock.h"
 #include "svnet/v1/network.pb.h"
 #include "tests/fakes/fake_gate_maker.h"
-#include "tests/unit/daemon/manager_fixture.h"
+#include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
 namespace {
@@ -27,14 +27,13 @@ using ::testing::UnorderedElementsAre;
 
 const Caller kCarol = {.uid = 1002, .gid = 1002};
 
-class GatesTest : public NetworkManagerTest {
+class GatesTest : public NetworkRegistryTest {
  protected:
   // Four addresses for guests, so that a call can wait for one that is dying.
-  GatesTest() : NetworkManagerTest("10.9.9.0/29") {
+  GatesTest() : NetworkRegistryTest("10.9.9.0/29") {
     spdlog::set_level(spdlog::level::off);
     EXPECT_TRUE(Start().ok());
-    metrics_.Observe([this] { return manager().Measure(); });
-    runner_.emplace(&manager(), &metrics_, &health_, &log_);
+    runner_.emplace(&registry(), &metrics_, &health_, &log_);
     poller_ = *Poller::Open();
     wakes_ = *WakeList::Open();
     gates_.emplace(Gates::Parts{.services = {.poller = poller_.get(),
@@ -178,7 +177,7 @@ TEST_F(GatesTest, ACallOfAConnectionThatHasEndedOrIsAnothersIsNotBegun) {
   Turn();
   EXPECT_EQ(Next(bob).status.code, static_cast<int>(absl::StatusCode::kCancelled));
   EXPECT_EQ(Next(bob).kind, MessageKind::kEnd);
-  EXPECT_EQ(manager().lease_count(), 0u);
+  EXPECT_EQ(registry().lease_count(), 0u);
 }
 
 TEST_F(GatesTest, OneMessageOfEachInTurn) {
@@ -289,13 +288,13 @@ TEST_F(GatesTest, ACallThatCannotGoOnWaitsAndNobodyWithIt) {
   const uint64_t alice = Begin(kAlice, &alices);
   const uint64_t bob = Begin(kBob, &bobs);
   for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
-  ASSERT_TRUE(manager().RemoveTap(kAlice, ByIds("vm0")).ok());
+  ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds("vm0")).ok());
   Say(alice, Call(Method::kCreateTap, 1, alices, CreateOf("new")));
   Say(bob, Call(Method::kListTaps, 1, bobs));
   Turn();
   EXPECT_THAT(All(alice), IsEmpty());
   EXPECT_EQ(All(bob).size(), 1u);
-  manager().Reap();
+  registry().Reap();
   gates_->Resume();
   Turn();
   const Message answer = Next(alice);
@@ -307,7 +306,7 @@ TEST_F(GatesTest, ACallThatWaitsCanBeCancelledAndEndsWithADrain) {
   uint64_t connection;
   const uint64_t gate = Begin(kAlice, &connection);
   for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
-  ASSERT_TRUE(manager().RemoveTap(kAlice, ByIds("vm0")).ok());
+  ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds("vm0")).ok());
   Say(gate, Call(Method::kCreateTap, 1, connection, CreateOf("one")));
   Say(gate, Call(Method::kCreateTap, 2, connection, CreateOf("two")));
   Say(gate, {.kind = MessageKind::kCancel, .id = 1});
@@ -331,7 +330,7 @@ TEST_F(GatesTest, NoMoreCallsWaitThanMay) {
   uint64_t connection;
   const uint64_t gate = Begin(kAlice, &connection);
   for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
-  ASSERT_TRUE(manager().RemoveTap(kAlice, ByIds("vm0")).ok());
+  ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds("vm0")).ok());
   for (uint64_t id = 1; id <= kMaxCallsInCore; ++id) {
     Say(gate, Call(Method::kCreateTap, id, connection, CreateOf(absl::StrCat("n", id))));
   }
@@ -372,7 +371,8 @@ TEST_F(GatesTest, OneThatHangsIsFoundAlsoIfNobodyCalls) {
   EXPECT_FALSE(IsThere(alice));
   EXPECT_THAT(lost_, ElementsAre(alices));
   EXPECT_TRUE(IsThere(bob));
-  EXPECT_THAT(metrics_.Render(), HasSubstr("svnet_gates_ended_total{why=\"stuck\"} 1"));
+  EXPECT_THAT(metrics_.Render(registry().Measure()),
+              HasSubstr("svnet_gates_ended_total{why=\"stuck\"} 1"));
 }
 
 TEST_F(GatesTest, OneThatIsIdleEndsAfterAWhile) {
@@ -387,7 +387,8 @@ TEST_F(GatesTest, OneThatIsIdleEndsAfterAWhile) {
   Pass(absl::Seconds(1));
   EXPECT_FALSE(IsThere(gate));
   EXPECT_THAT(lost_, IsEmpty());
-  EXPECT_THAT(metrics_.Render(), HasSubstr("svnet_gates_ended_total{why=\"idle\"} 1"));
+  EXPECT_THAT(metrics_.Render(registry().Measure()),
+              HasSubstr("svnet_gates_ended_total{why=\"idle\"} 1"));
 }
 
 TEST_F(GatesTest, WhoseGateDiesAgainAndAgainWaitsLongerEachTime) {
@@ -495,7 +496,7 @@ TEST_F(GatesTest, AllWhoAreRefusedShareOneAndAreToldWhy) {
   Say(gate, Call(Method::kCreateTap, 1, first, CreateOf("vm1")));
   Turn();
   EXPECT_EQ(Next(gate).status.code, static_cast<int>(absl::StatusCode::kCancelled));
-  EXPECT_EQ(manager().lease_count(), 0u);
+  EXPECT_EQ(registry().lease_count(), 0u);
 }
 
 TEST_F(GatesTest, WhatIsRevokedBeginsNoCallAnyMore) {
@@ -505,7 +506,7 @@ TEST_F(GatesTest, WhatIsRevokedBeginsNoCallAnyMore) {
   gates_->Revoke(connection);
   gates_->Closed(connection);
   Turn();
-  EXPECT_EQ(manager().lease_count(), 0u);
+  EXPECT_EQ(registry().lease_count(), 0u);
   EXPECT_FALSE(IsThere(gate));
   uint64_t again;
   EXPECT_NE(Begin(kAlice, &again), gate);

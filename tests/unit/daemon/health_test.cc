@@ -5,7 +5,7 @@
 #include "daemon/base/error.h"
 #include "daemon/rpc/health_board.h"
 #include "grpc/health/v1/health.pb.h"
-#include "tests/unit/daemon/manager_fixture.h"
+#include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
 namespace {
@@ -101,15 +101,15 @@ TEST_F(HealthBoardTest, WatchesOfAUidAreLimitedAndThoseThatCloseMakeRoom) {
 }
 
 // What the network's manager reports.
-class NetworkHealthTest : public NetworkManagerTest {
+class NetworkHealthTest : public NetworkRegistryTest {
  protected:
   NetworkHealthTest() {
     on_health_ = [this](const NetworkHealth& health) { reported_.push_back(health); };
   }
   // Lets time pass until what failed is tried again.
-  void Attend() {
+  void HandleEvents() {
     now_ += absl::Seconds(2);
-    manager().Attend();
+    registry().HandleEvents();
   }
   std::vector<NetworkHealth> reported_;
 };
@@ -118,7 +118,7 @@ TEST_F(NetworkHealthTest, WithoutLeasesAllIsWell) {
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(reported_, ElementsAre(NetworkHealth{}));
   firewall_.Flush();
-  Attend();
+  HandleEvents();
   faults_.FailNext("EnsureBridge", absl::InternalError("injected"));
   EXPECT_FALSE(Create(kAlice, "vm1").ok());
   EXPECT_THAT(reported_, ElementsAre(NetworkHealth{}));  // nobody lacks anything
@@ -129,9 +129,9 @@ TEST_F(NetworkHealthTest, RulesThatCannotBeMadeAreTheFirewalls) {
   reported_.clear();
   firewall_.Flush();
   faults_.FailNext("Apply", absl::InternalError("injected"));
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.firewall = false}));
-  Attend();
+  HandleEvents();
   EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.firewall = false}, NetworkHealth{}));
 }
 
@@ -140,9 +140,9 @@ TEST_F(NetworkHealthTest, LinksThatCannotBeReadAreTheMonitors) {
   reported_.clear();
   faults_.FailNext("TakeChanges", absl::InternalError("injected"));
   faults_.FailNext("ListLinks", absl::InternalError("injected"));
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.monitor = false}));
-  Attend();
+  HandleEvents();
   EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.monitor = false}, NetworkHealth{}));
 }
 

@@ -6,7 +6,7 @@
 
 #include "daemon/base/error.h"
 #include "daemon/metrics/listen_address.h"
-#include "tests/unit/daemon/manager_fixture.h"
+#include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
 namespace {
@@ -14,22 +14,19 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class MetricsTest : public NetworkManagerTest {
+class MetricsTest : public NetworkRegistryTest {
  protected:
-  MetricsTest() {
-    metrics_.Observe([this] { return manager().Measure(); });
-  }
   Metrics metrics_;
 };
 
 TEST_F(MetricsTest, TheNetworkIsMeasuredWhenSomebodyReads) {
-  EXPECT_THAT(metrics_.Render(), HasSubstr("\nsvnet_leases 0\n"));
+  EXPECT_THAT(metrics_.Render(registry().Measure()), HasSubstr("\nsvnet_leases 0\n"));
   MustCreate(kAlice, "vm1");
   MustCreate(kBob, "vm2");
-  ASSERT_TRUE(manager().RemoveTap(kBob, ByIds("vm2"))->has_value());
+  ASSERT_TRUE(registry().RemoveTap(kBob, ByIds("vm2"))->has_value());
   firewall_.SetDrops({{.cause = "foreign_mac", .packets = 3, .bytes = 180}});
   firewall_.SetConnections({.used = 7, .size = 1000});
-  const std::string text = metrics_.Render();
+  const std::string text = metrics_.Render(registry().Measure());
   for (const char* line :
        {"svnet_network_read_success 1", "svnet_leases 1", "svnet_leases_attached 0",
         "svnet_addresses{state=\"used\"} 1", "svnet_addresses{state=\"reaping\"} 1",
@@ -47,19 +44,20 @@ TEST_F(MetricsTest, ANetworkThatCannotBeReadLeavesTheRest) {
   metrics_.calls().Answered("CreateTap", absl::OkStatus(), absl::Milliseconds(1));
   for (const char* operation : {"ListLinks", "ReadDrops"}) {
     faults_.FailNext(operation, absl::InternalError("injected"));
-    const std::string text = metrics_.Render();
+    const std::string text = metrics_.Render(registry().Measure());
     EXPECT_THAT(text, HasSubstr("svnet_network_read_success 0\n")) << operation;
     EXPECT_THAT(text, Not(HasSubstr("svnet_leases "))) << operation;
     EXPECT_THAT(text, HasSubstr("svnet_calls_total{"));
   }
-  EXPECT_THAT(metrics_.Render(), HasSubstr("svnet_leases 1\n"));
+  EXPECT_THAT(metrics_.Render(registry().Measure()), HasSubstr("svnet_leases 1\n"));
 }
 
 TEST_F(MetricsTest, ConditionsAreCountedByType) {
   MustCreate(kAlice, "vm1");
   faults_.FailNext("Apply", absl::InternalError("injected"));
   firewall_.Flush();
-  EXPECT_THAT(metrics_.Render(), HasSubstr("svnet_conditions{type=\"NAT_MISSING\"} 1\n"));
+  EXPECT_THAT(metrics_.Render(registry().Measure()),
+              HasSubstr("svnet_conditions{type=\"NAT_MISSING\"} 1\n"));
 }
 
 TEST_F(MetricsTest, CallsByMethodCodeAndReason) {
@@ -69,7 +67,7 @@ TEST_F(MetricsTest, CallsByMethodCodeAndReason) {
   calls.Answered("ListTaps", absl::CancelledError(), absl::ZeroDuration());
   calls.Answered("ListTaps", absl::InternalError("x"), absl::ZeroDuration());
   calls.Begun("WatchTaps", absl::UnavailableError("x"));
-  const std::string text = metrics_.Render();
+  const std::string text = metrics_.Render(registry().Measure());
   for (
       const char* line :
       {R"(svnet_calls_total{code="OK",method="CreateTap",reason=""} 2)",
@@ -95,7 +93,7 @@ TEST_F(MetricsTest, ConnectionsByWhatTheCallerIs) {
   connections.Opened(kBob, Error(Reason::kQuotaExceeded, "x"));
   connections.Opened(administrator, absl::OkStatus());
   connections.Closed(kAlice, absl::OkStatus());
-  const std::string text = metrics_.Render();
+  const std::string text = metrics_.Render(registry().Measure());
   for (const char* of : {"root", "user", "refused", "administrator"}) {
     EXPECT_THAT(text, HasSubstr(absl::StrCat("svnet_connections{class=\"", of, "\"} 1\n")));
   }
@@ -107,7 +105,7 @@ TEST_F(MetricsTest, WhatIsDoneUnaskedIsCounted) {
   on_event({.type = TapEvent::Type::kRepaired, .repaired = {"rules"}});
   on_event({.type = TapEvent::Type::kRemoved});
   on_event({.type = TapEvent::Type::kFailed});
-  const std::string text = metrics_.Render();
+  const std::string text = metrics_.Render(registry().Measure());
   for (const char* line :
        {"svnet_repairs_total{of=\"bridge\"} 1", "svnet_repairs_total{of=\"rules\"} 2",
         "svnet_repairs_total{of=\"forwarding\"} 0", "svnet_repairs_total{of=\"tap\"} 0",

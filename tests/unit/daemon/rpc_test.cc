@@ -10,8 +10,7 @@
 #include "daemon/rpc/network_calls.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "tests/fakes/fake_firewall.h"
-#include "tests/fakes/fake_kernel.h"
+#include "tests/fakes/fake_parts.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -165,21 +164,14 @@ TEST(ErrorDetailsTest, CarryTheReasonAndTheAncestorsCode) {
 class NetworkCallsTest : public ::testing::Test {
  protected:
   NetworkCallsTest()
-      : manager_(*NetworkManager::Start({.bridge = Name("svbr0"),
-                                         .prefix = Prefix("172.30.0.0/24"),
-                                         .bridge_mac = Mac("c2:00:00:00:00:01")},
-                                        {.kernel = &kernel_,
-                                         .reaper = &reaper_,
-                                         .firewall = &firewall_,
-                                         .clock = MonotonicNow,
-                                         .on_event = [](const TapEvent&) {}})),
-        calls_({.uid = 1000, .gid = 1000}, manager_.get(), &metrics_) {}
+      : registry_(*NetworkRegistry::Start({.bridge = Name("svbr0"),
+                                           .prefix = Prefix("172.30.0.0/24"),
+                                           .bridge_mac = Mac("c2:00:00:00:00:01")},
+                                          parts_.All())),
+        calls_({.uid = 1000, .gid = 1000}, registry_.get(), &metrics_) {}
 
-  testing::Faults faults_;
-  testing::FakeKernel kernel_{&faults_};
-  testing::FakeReaper reaper_{&kernel_, &faults_};
-  testing::FakeFirewall firewall_{&faults_};
-  std::unique_ptr<NetworkManager> manager_;
+  testing::FakeParts parts_{MonotonicNow};
+  std::unique_ptr<NetworkRegistry> registry_;
   Metrics metrics_;
   NetworkCalls calls_;
 };

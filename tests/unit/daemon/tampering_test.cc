@@ -3,7 +3,8 @@
 
 #include "absl/strings/match.h"
 #include "daemon/base/error.h"
-#include "tests/unit/daemon/manager_fixture.h"
+#include "daemon/network/repair_limit.h"
+#include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
 namespace {
@@ -32,11 +33,11 @@ std::vector<Change> AllChanges() {
   };
 }
 
-class TamperingTest : public NetworkManagerTest {
+class TamperingTest : public NetworkRegistryTest {
  protected:
   Lease MustCreateWithQueues(const Caller& caller, const std::string& vm, int queues) {
     const auto lease =
-        manager().CreateTap(caller, {.vm = Vm(vm), .iface = Iface("eth0"), .queues = queues});
+        registry().CreateTap(caller, {.vm = Vm(vm), .iface = Iface("eth0"), .queues = queues});
     EXPECT_TRUE(lease.ok()) << lease.status();
     return *lease;
   }
@@ -48,7 +49,7 @@ TEST_F(TamperingTest, EndsTheLeaseAtOnceAndSaysWhy) {
   for (const Change& change : AllChanges()) {
     MustCreate(kBob, "bobs");
     const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
-    const std::shared_ptr<Watch> watch = manager().WatchTaps(kAlice, [] {}).value();
+    const std::shared_ptr<Watch> watch = registry().WatchTaps(kAlice, [] {}).value();
     EXPECT_EQ(watch->Take().value()->type, TapEvent::Type::kAdded);
     change.make(kernel_.Find(lease.spec.tap.text()));
     EXPECT_THAT(List(kAlice), IsEmpty()) << change.name;
@@ -61,7 +62,7 @@ TEST_F(TamperingTest, EndsTheLeaseAtOnceAndSaysWhy) {
     EXPECT_EQ(removed.type, TapEvent::Type::kRemoved);
     EXPECT_THAT(removed.message, HasSubstr(change.said));
     EXPECT_THAT(log_, Contains(HasSubstr(change.said)));
-    manager().Reap();
+    registry().Reap();
     EXPECT_EQ(kernel_.Find(lease.spec.tap.text()), nullptr) << change.name;
   }
 }
@@ -69,13 +70,13 @@ TEST_F(TamperingTest, EndsTheLeaseAtOnceAndSaysWhy) {
 TEST_F(TamperingTest, BeforeAStartIsNotAdopted) {
   for (const Change& change : AllChanges()) {
     const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
-    manager_.reset();
+    registry_.reset();
     change.make(kernel_.Find(lease.spec.tap.text()));
     ASSERT_TRUE(Start().ok());
     EXPECT_THAT(List(kRoot), IsEmpty()) << change.name;
     EXPECT_THAT(firewall_.Dump(), Not(HasSubstr(lease.spec.mac.ToString()))) << change.name;
     EXPECT_THAT(log_, Contains(HasSubstr(change.said)));
-    manager().Reap();
+    registry().Reap();
     EXPECT_EQ(kernel_.Find(lease.spec.tap.text()), nullptr) << change.name;
     log_.clear();
   }
@@ -87,7 +88,7 @@ TEST_F(TamperingTest, ThatWasMissedIsFoundByReadingAnew) {
     change.make(kernel_.Find(lease.spec.tap.text()));
     kernel_.LoseChanges();
     EXPECT_THAT(List(kAlice), IsEmpty()) << change.name;
-    manager().Reap();
+    registry().Reap();
   }
 }
 
@@ -102,7 +103,7 @@ TEST_F(TamperingTest, CountsForWhoMadeItUntilItIsGone) {
   Caller bob = kBob;
   bob.tap_limit = 1;
   EXPECT_TRUE(Create(bob, "vm3").ok());
-  manager().Reap();
+  registry().Reap();
   EXPECT_TRUE(Create(alice, "vm2").ok());
 }
 
@@ -131,7 +132,7 @@ TEST_F(TamperingTest, WithAnothersMacNeverCostsTheOtherItsRepairs) {
     kernel_.SetOwnMac(thief.spec.tap.text(), victim.spec.mac);
     Hear();
     ASSERT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.spec.mac.ToString())) << i;
-    manager().Reap();
+    registry().Reap();
   }
   EXPECT_THAT(Conditions(), IsEmpty());
   EXPECT_EQ(List(kBob).size(), 1u);
@@ -140,7 +141,7 @@ TEST_F(TamperingTest, WithAnothersMacNeverCostsTheOtherItsRepairs) {
 TEST_F(TamperingTest, WithAnothersMacWhileSvnetdIsAwayIsRepairedAtItsStart) {
   const Lease victim = MustCreate(kBob, "victim");
   const Lease thief = MustCreate(kAlice, "thief");
-  manager_.reset();
+  registry_.reset();
   kernel_.SetOwnMac(thief.spec.tap.text(), victim.spec.mac);
   kernel_.TakeChanges().IgnoreError();
   ASSERT_TRUE(Start().ok());
@@ -152,7 +153,7 @@ TEST_F(TamperingTest, WithAnothersMacWhileSvnetdIsAwayIsRepairedAtItsStart) {
 TEST_F(TamperingTest, ThatWasTakenBackWhileSvnetdIsAwayIsRepairedAtItsStart) {
   const Lease victim = MustCreate(kBob, "victim");
   const Lease thief = MustCreate(kAlice, "thief");
-  manager_.reset();
+  registry_.reset();
   kernel_.SetOwnMac(thief.spec.tap.text(), victim.spec.mac);
   kernel_.SetOwnMac(thief.spec.tap.text(), kTapMac);
   kernel_.TakeChanges().IgnoreError();
@@ -163,15 +164,15 @@ TEST_F(TamperingTest, ThatWasTakenBackWhileSvnetdIsAwayIsRepairedAtItsStart) {
 
 TEST_F(TamperingTest, NoGuestGetsTheMacOfTaps) {
   const auto lease =
-      manager().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .mac = kTapMac});
+      registry().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .mac = kTapMac});
   EXPECT_EQ(ReasonIn(lease.status()), "ADDRESS_IN_USE");
 }
 
 TEST_F(TamperingTest, ACarrierThatIsTurnedOffEndsNoLease) {
   const auto created =
-      manager().CreateTap(kAlice, {.vm = Vm("vm1"),
-                                   .iface = Iface("eth0"),
-                                   .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
+      registry().CreateTap(kAlice, {.vm = Vm("vm1"),
+                                    .iface = Iface("eth0"),
+                                    .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
   ASSERT_TRUE(created.ok());
   const std::string tap = created->spec.tap.text();
   kernel_.Attach(tap);
@@ -191,10 +192,10 @@ TEST_F(TamperingTest, ACarrierThatIsTurnedOffEndsNoLease) {
 
 TEST_F(TamperingTest, ACarrierThatIsTurnedOffEndsNoLeaseOfManyQueues) {
   const auto created =
-      manager().CreateTap(kAlice, {.vm = Vm("vm1"),
-                                   .iface = Iface("eth0"),
-                                   .queues = 2,
-                                   .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
+      registry().CreateTap(kAlice, {.vm = Vm("vm1"),
+                                    .iface = Iface("eth0"),
+                                    .queues = 2,
+                                    .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
   ASSERT_TRUE(created.ok());
   const std::string tap = created->spec.tap.text();
   kernel_.Attach(tap);
@@ -216,7 +217,7 @@ TEST_F(TamperingTest, ATapThatAnotherProcessOpenedWhileItWasMadeIsNotLeased) {
   EXPECT_NE(lease.spec.tap, Name("svvm1eth0"));
   EXPECT_EQ(kernel_.Find(lease.spec.tap.text())->open_queues, 0u);
   EXPECT_EQ(kernel_.Find("svvm1eth0")->group, RetiredGroupOf(DeriveLinkGroup(Name("svbr0"))));
-  manager().Reap();
+  registry().Reap();
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
 }
 
@@ -224,10 +225,10 @@ TEST_F(TamperingTest, ARacerWhoNeverLosesGetsNoLeaseOpened) {
   const std::string before = Picture();
   kernel_.RaceForNewTaps(1000);
   const auto lease =
-      manager().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .queues = 2});
+      registry().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .queues = 2});
   EXPECT_EQ(ReasonIn(lease.status()), "TAP_CREATE_FAILED");
   EXPECT_THAT(lease.status().message(), HasSubstr("opened by another process"));
-  manager().Reap();
+  registry().Reap();
   EXPECT_EQ(Picture(), before);
 }
 
@@ -235,7 +236,7 @@ TEST_F(TamperingTest, QueuesHaveAQuotaOfTheirOwn) {
   Caller alice = kAlice;
   alice.queue_limit = 4;
   const auto create = [&](const std::string& vm, int queues) {
-    return manager().CreateTap(alice, {.vm = Vm(vm), .iface = Iface("eth0"), .queues = queues});
+    return registry().CreateTap(alice, {.vm = Vm(vm), .iface = Iface("eth0"), .queues = queues});
   };
   EXPECT_TRUE(create("vm1", 3).ok());
   // One that is not multi-queue is only a TAP.

@@ -1,5 +1,5 @@
 // Every decision, over a kernel and a firewall in memory.
-#include "daemon/network/network_manager.h"
+#include "daemon/network/network_registry.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <set>
 
-#include "tests/unit/daemon/manager_fixture.h"
+#include "daemon/base/error.h"
+#include "daemon/network/network_observer.h"
+#include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
 namespace {
@@ -21,13 +23,13 @@ using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
 
-TEST_F(NetworkManagerTest, StartsWithoutTouchingAnything) {
+TEST_F(NetworkRegistryTest, StartsWithoutTouchingAnything) {
   const std::string before = Picture();
   ASSERT_TRUE(Start().ok());
   EXPECT_EQ(Picture(), before);
 }
 
-TEST_F(NetworkManagerTest, TheFirstTapMakesTheNetwork) {
+TEST_F(NetworkRegistryTest, TheFirstTapMakesTheNetwork) {
   const Lease lease = MustCreate(kAlice, "vm1");
   EXPECT_EQ(lease.spec.tap, Name("svvm1eth0"));
   EXPECT_EQ(lease.spec.ip, Ip("172.30.0.2"));
@@ -52,27 +54,29 @@ TEST_F(NetworkManagerTest, TheFirstTapMakesTheNetwork) {
 }
 
 // A daemon killed between any two steps leaves no device: it is made persistent last.
-TEST_F(NetworkManagerTest, TheTapBecomesPersistentLast) {
+TEST_F(NetworkRegistryTest, TheTapBecomesPersistentLast) {
   MustCreate(kAlice, "vm1");
+  faults_.TakeCalls();
+  MustCreate(kAlice, "vm2");
   const std::vector<std::string> calls = faults_.TakeCalls();
   EXPECT_EQ(calls.back(), "Persist");
 }
 
-TEST_F(NetworkManagerTest, ARepeatedRequestIsTheSameLease) {
+TEST_F(NetworkRegistryTest, ARepeatedRequestIsTheSameLease) {
   const Lease lease = MustCreate(kAlice, "vm1");
   const std::string before = Picture();
   EXPECT_EQ(MustCreate(kAlice, "vm1"), lease);
   EXPECT_EQ(Picture(), before);
 }
 
-TEST_F(NetworkManagerTest, ADifferentRequestForTheSameIdsIsAConflict) {
+TEST_F(NetworkRegistryTest, ADifferentRequestForTheSameIdsIsAConflict) {
   const TapRequest made = {.vm = Vm("vm1"), .iface = Iface("eth0"), .group = 44, .queues = 2};
-  ASSERT_TRUE(manager().CreateTap(kAlice, made).ok());
+  ASSERT_TRUE(registry().CreateTap(kAlice, made).ok());
   const std::string before = Picture();
   const auto refused = [&](const std::function<void(TapRequest*)>& change) {
     TapRequest request = made;
     change(&request);
-    return ReasonIn(manager().CreateTap(kAlice, request).status());
+    return ReasonIn(registry().CreateTap(kAlice, request).status());
   };
   EXPECT_EQ(refused([](TapRequest* r) { r->ip = Ip("172.30.0.9"); }), "LEASE_CONFLICT");
   EXPECT_EQ(refused([](TapRequest* r) { r->mac = Mac("02:00:00:00:00:09"); }), "LEASE_CONFLICT");
@@ -84,7 +88,7 @@ TEST_F(NetworkManagerTest, ADifferentRequestForTheSameIdsIsAConflict) {
 }
 
 // Fault 3: each gets its own device.
-TEST_F(NetworkManagerTest, NamesThatCollideAreDifferentDevices) {
+TEST_F(NetworkRegistryTest, NamesThatCollideAreDifferentDevices) {
   kernel_.AddLink({.name = "svforeeth0"});
   EXPECT_EQ(MustCreate(kAlice, "same-vm-1").spec.tap, Name("svsameeth0"));
   EXPECT_EQ(MustCreate(kAlice, "same-vm-2").spec.tap,
@@ -95,7 +99,7 @@ TEST_F(NetworkManagerTest, NamesThatCollideAreDifferentDevices) {
             HashedTapName({1001, Vm("foreign"), Iface("eth0")}, 0));
 }
 
-TEST_F(NetworkManagerTest, AHashedNameThatIsTakenTooIsHashedAgain) {
+TEST_F(NetworkRegistryTest, AHashedNameThatIsTakenTooIsHashedAgain) {
   const LeaseKey key = {1000, Vm("vm1"), Iface("eth0")};
   kernel_.AddLink({.name = "svvm1eth0"});
   for (int i = 0; i < 3; ++i) kernel_.AddLink({.name = HashedTapName(key, i).text()});
@@ -111,16 +115,16 @@ TEST_F(NetworkManagerTest, AHashedNameThatIsTakenTooIsHashedAgain) {
 }
 
 // Fault 9.
-TEST_F(NetworkManagerTest, MacsThatCollideBecomeDifferent) {
+TEST_F(NetworkRegistryTest, MacsThatCollideBecomeDifferent) {
   EXPECT_EQ(MustCreate(kAlice, "vm1").spec.mac, DeriveGuestMac(Vm("vm1"), Iface("eth0"), 0));
   EXPECT_EQ(MustCreate(kBob, "vm1").spec.mac, DeriveGuestMac(Vm("vm1"), Iface("eth0"), 1));
 }
 
-TEST_F(NetworkManagerTest, AParticularAddressAndMacAreChecked) {
+TEST_F(NetworkRegistryTest, AParticularAddressAndMacAreChecked) {
   const auto answer = [&](const std::string& vm, std::optional<Ipv4Address> ip,
                           std::optional<MacAddress> mac) {
     return ReasonIn(
-        manager()
+        registry()
             .CreateTap(kAlice, {.vm = Vm(vm), .iface = Iface("eth0"), .ip = ip, .mac = mac})
             .status());
   };
@@ -135,18 +139,18 @@ TEST_F(NetworkManagerTest, AParticularAddressAndMacAreChecked) {
   EXPECT_EQ(answer("b", {}, Mac("02:00:00:00:00:09")), "ADDRESS_IN_USE");
 }
 
-TEST_F(NetworkManagerTest, ABridgesOtherAddressesAreNotForGuests) {
+TEST_F(NetworkRegistryTest, ABridgesOtherAddressesAreNotForGuests) {
   const Ifindex bridge = kernel_.AddLink(
       {.name = "svbr0", .kind = LinkKind::kBridge, .mac = Mac("02:00:00:00:00:77"), .mtu = 1500});
   kernel_.AddAddress(
       {.ifindex = bridge, .address = Ip("172.30.0.2"), .prefix = Prefix("172.30.0.0/24")});
   EXPECT_EQ(MustCreate(kAlice, "vm1").spec.ip, Ip("172.30.0.3"));
-  EXPECT_EQ(manager().GetNetwork()->addresses_total, 252u);
+  EXPECT_EQ(registry().GetNetwork()->addresses_total, 252u);
 }
 
-class SmallNetworkTest : public NetworkManagerTest {
+class SmallNetworkTest : public NetworkRegistryTest {
  protected:
-  SmallNetworkTest() : NetworkManagerTest("10.9.9.0/29") {}  // .2 to .6
+  SmallNetworkTest() : NetworkRegistryTest("10.9.9.0/29") {}  // .2 to .6
 };
 
 // Faults 1 and 12.
@@ -160,16 +164,16 @@ TEST_F(SmallNetworkTest, AFullPoolRefusesAndOneRemovalMakesRoomForOne) {
   EXPECT_EQ(ReasonIn(Create(kAlice, "still").status()), "ADDRESS_POOL_EXHAUSTED");
 }
 
-TEST_F(SmallNetworkTest, AddressesOfTapsThatSomebodyDeletedComeBack) {
+TEST_F(SmallNetworkTest, AddressesOfDeletedTapsComeBack) {
   for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   kernel_.Delete("svvm2eth0");
   EXPECT_EQ(List(kRoot).size(), 4u);
-  manager().Reap();
+  registry().Reap();
   EXPECT_EQ(MustCreate(kBob, "more").spec.ip, Ip("10.9.9.4"));
   EXPECT_EQ(List(kRoot).size(), 5u);
 }
 
-TEST_F(NetworkManagerTest, AFullBridgeRefusesAndNothingStays) {
+TEST_F(NetworkRegistryTest, AFullBridgeRefusesAndNothingStays) {
   MustCreate(kAlice, "vm1");
   const Ifindex bridge = kernel_.Find("svbr0")->ifindex;
   for (int i = 1; i < kMaxBridgePorts; ++i) {
@@ -180,21 +184,21 @@ TEST_F(NetworkManagerTest, AFullBridgeRefusesAndNothingStays) {
   EXPECT_EQ(Picture(), before);
 }
 
-TEST_F(NetworkManagerTest, OwnersSeeReadAndRemoveOnlyTheirOwn) {
+TEST_F(NetworkRegistryTest, OwnersSeeReadAndRemoveOnlyTheirOwn) {
   const Lease lease = MustCreate(kAlice, "vm1");
   const std::string before = Picture();
   EXPECT_THAT(List(kBob), IsEmpty());
   EXPECT_FALSE(MustRemove(kBob, LeaseSelector(lease.spec.tap)));
   EXPECT_FALSE(MustRemove(kBob, ByIds("vm1")));
   const auto boot_args = [&](const Caller& caller, const LeaseSelector& selector) {
-    return manager().GetBootArgs(caller, {.lease = selector, .guest_interface = Name("eth0")});
+    return registry().GetBootArgs(caller, {.lease = selector, .guest_interface = Name("eth0")});
   };
   // Another's is exactly as an absent one.
   EXPECT_EQ(boot_args(kBob, lease.spec.tap).status(),
             Error(Reason::kTapNotFound, "there is no TAP svvm1eth0"));
   EXPECT_EQ(boot_args(kBob, Name("absent")).status(),
             Error(Reason::kTapNotFound, "there is no TAP absent"));
-  EXPECT_EQ(manager().Cleanup(kBob, CleanupScope::kCaller)->taps_removed, 0u);
+  EXPECT_EQ(registry().Cleanup(kBob, CleanupScope::kCaller)->taps_removed, 0u);
   EXPECT_EQ(Picture(), before);
   EXPECT_EQ(*boot_args(kAlice, lease.spec.tap),
             "ip=172.30.0.2::172.30.0.1:255.255.255.0::eth0:off");
@@ -204,22 +208,22 @@ TEST_F(NetworkManagerTest, OwnersSeeReadAndRemoveOnlyTheirOwn) {
   EXPECT_FALSE(MustRemove(kRoot, LeaseSelector(lease.spec.tap)));
 }
 
-TEST_F(NetworkManagerTest, OnlyAdministratorsSpeakForOthers) {
+TEST_F(NetworkRegistryTest, OnlyAdministratorsSpeakForOthers) {
   const TapRequest request = {.vm = Vm("vm1"), .iface = Iface("eth0"), .owner = 1001};
-  EXPECT_EQ(ReasonIn(manager().CreateTap(kAlice, request).status()), "PERMISSION_DENIED");
-  EXPECT_EQ(manager().CreateTap(kRoot, request)->spec.key.owner, 1001u);
-  EXPECT_EQ(manager().CreateTap(kBob, request)->spec.key.owner, 1001u);
+  EXPECT_EQ(ReasonIn(registry().CreateTap(kAlice, request).status()), "PERMISSION_DENIED");
+  EXPECT_EQ(registry().CreateTap(kRoot, request)->spec.key.owner, 1001u);
+  EXPECT_EQ(registry().CreateTap(kBob, request)->spec.key.owner, 1001u);
   const LeaseSelector bobs = LeaseIds{.owner = 1001, .vm = Vm("vm1"), .iface = Iface("eth0")};
-  EXPECT_EQ(ReasonIn(manager().RemoveTap(kAlice, bobs).status()), "PERMISSION_DENIED");
-  EXPECT_EQ(ReasonIn(manager().Cleanup(kAlice, CleanupScope::kNetwork).status()),
+  EXPECT_EQ(ReasonIn(registry().RemoveTap(kAlice, bobs).status()), "PERMISSION_DENIED");
+  EXPECT_EQ(ReasonIn(registry().Cleanup(kAlice, CleanupScope::kNetwork).status()),
             "PERMISSION_DENIED");
   EXPECT_TRUE(MustRemove(kRoot, bobs));
 }
 
-TEST_F(NetworkManagerTest, AGroupIsOneThatTheCallerIsIn) {
+TEST_F(NetworkRegistryTest, AGroupIsOneThatTheCallerIsIn) {
   const auto create = [&](const Caller& caller, gid_t group) {
     return ReasonIn(
-        manager()
+        registry()
             .CreateTap(caller, {.vm = Vm("vm1"), .iface = Iface("eth0"), .group = group})
             .status());
   };
@@ -229,7 +233,7 @@ TEST_F(NetworkManagerTest, AGroupIsOneThatTheCallerIsIn) {
 }
 
 // Fault 7.
-TEST_F(NetworkManagerTest, ARestartFindsTheSameLeasesAndTouchesNothing) {
+TEST_F(NetworkRegistryTest, ARestartFindsTheSameLeasesAndTouchesNothing) {
   for (int i = 0; i < 5; ++i) MustCreate(i % 2 == 0 ? kAlice : kBob, absl::StrCat("vm", i));
   MustRemove(kAlice, ByIds("vm4"));
   kernel_.Find("svvm0eth0")->carrier = true;
@@ -241,7 +245,7 @@ TEST_F(NetworkManagerTest, ARestartFindsTheSameLeasesAndTouchesNothing) {
   EXPECT_EQ(MustCreate(kAlice, "new").spec.ip, Ip("172.30.0.6"));
 }
 
-TEST_F(NetworkManagerTest, AStartWithLeasesMakesTheirNetworkWhole) {
+TEST_F(NetworkRegistryTest, AStartWithLeasesMakesTheirNetworkWhole) {
   MustCreate(kAlice, "vm1");
   firewall_.Flush();
   kernel_.Find("svbr0")->up = false;
@@ -252,7 +256,7 @@ TEST_F(NetworkManagerTest, AStartWithLeasesMakesTheirNetworkWhole) {
   EXPECT_THAT(Conditions(), IsEmpty());
 }
 
-TEST_F(NetworkManagerTest, ForwardingIsTurnedOnWithTheFirstLeaseAndOffWithTheNetwork) {
+TEST_F(NetworkRegistryTest, ForwardingIsTurnedOnWithTheFirstLeaseAndOffWithTheNetwork) {
   EXPECT_FALSE(*kernel_.IsForwarding());
   MustCreate(kAlice, "vm1");
   EXPECT_TRUE(*kernel_.IsForwarding());
@@ -260,13 +264,13 @@ TEST_F(NetworkManagerTest, ForwardingIsTurnedOnWithTheFirstLeaseAndOffWithTheNet
   EXPECT_THAT(noted_, ElementsAre(HasSubstr("ip_forward was 0 and is 1")));
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(firewall_.Dump(), HasSubstr("for its guests alone"));
-  ASSERT_TRUE(manager().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  ASSERT_TRUE(registry().Cleanup(kRoot, CleanupScope::kNetwork).ok());
   EXPECT_FALSE(*kernel_.IsForwarding());
   EXPECT_THAT(noted_.back(), HasSubstr("ip_forward is 0 again"));
 }
 
 // A network that an earlier svnetd left without leases is no reason for it.
-TEST_F(NetworkManagerTest, AStartWithoutLeasesTurnsNoForwardingOn) {
+TEST_F(NetworkRegistryTest, AStartWithoutLeasesTurnsNoForwardingOn) {
   MustCreate(kAlice, "vm1");
   MustRemove(kAlice, ByIds("vm1"));
   kernel_.TurnForwardingOff();
@@ -276,16 +280,16 @@ TEST_F(NetworkManagerTest, AStartWithoutLeasesTurnsNoForwardingOn) {
   EXPECT_TRUE(*kernel_.IsForwarding());
 }
 
-TEST_F(NetworkManagerTest, ForwardingThatWasOnIsNobodysToClose) {
+TEST_F(NetworkRegistryTest, LeavesForwardingOpenThatWasOnBefore) {
   ASSERT_TRUE(kernel_.EnableForwarding().ok());
   MustCreate(kAlice, "vm1");
   EXPECT_THAT(firewall_.Dump(), Not(HasSubstr("for its guests alone")));
   EXPECT_THAT(noted_, IsEmpty());
-  ASSERT_TRUE(manager().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  ASSERT_TRUE(registry().Cleanup(kRoot, CleanupScope::kNetwork).ok());
   EXPECT_TRUE(*kernel_.IsForwarding());
 }
 
-TEST_F(NetworkManagerTest, ARefusedFirstLeaseLeavesForwardingOff) {
+TEST_F(NetworkRegistryTest, ARefusedFirstLeaseLeavesForwardingOff) {
   for (const char* operation : {"EnableForwarding", "OpenNewTap", "Persist", "SetNeighbour"}) {
     faults_.FailNext(operation, absl::InternalError("no"));
     EXPECT_FALSE(Create(kAlice, "vm1").ok()) << operation;
@@ -293,7 +297,7 @@ TEST_F(NetworkManagerTest, ARefusedFirstLeaseLeavesForwardingOff) {
   }
 }
 
-TEST_F(NetworkManagerTest, AConnectionTableThatIsNearlyFullIsSaid) {
+TEST_F(NetworkRegistryTest, ReportsAConnectionTableThatIsNearlyFull) {
   firewall_.SetConnections({.used = 900, .size = 1000});
   EXPECT_THAT(Conditions(), IsEmpty());
   firewall_.SetConnections({.used = 901, .size = 1000});
@@ -302,7 +306,7 @@ TEST_F(NetworkManagerTest, AConnectionTableThatIsNearlyFullIsSaid) {
   EXPECT_THAT(Conditions(), IsEmpty());
 }
 
-TEST_F(NetworkManagerTest, AStartThatCannotMakeItWholeServesAllTheSame) {
+TEST_F(NetworkRegistryTest, AStartThatCannotMakeItWholeServesAllTheSame) {
   const Lease lease = MustCreate(kAlice, "vm1");
   faults_.FailNext("Apply", absl::InternalError("nftables: no"));
   ASSERT_TRUE(Start().ok());
@@ -312,55 +316,55 @@ TEST_F(NetworkManagerTest, AStartThatCannotMakeItWholeServesAllTheSame) {
 }
 
 // Fault 5.
-TEST_F(NetworkManagerTest, ABridgeThatStoodBeforeIsUsedAndStays) {
+TEST_F(NetworkRegistryTest, ABridgeThatStoodBeforeIsUsedAndStays) {
   kernel_.AddLink(
       {.name = "svbr0", .kind = LinkKind::kBridge, .mac = Mac("02:00:00:00:00:77"), .mtu = 1300});
   const std::string before = Picture();
   EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1300u);
   EXPECT_TRUE(kernel_.Find("svbr0")->up);
-  const CleanupResult result = *manager().Cleanup(kRoot, CleanupScope::kNetwork);
+  const CleanupResult result = *registry().Cleanup(kRoot, CleanupScope::kNetwork);
   EXPECT_EQ(result.taps_removed, 1u);
   EXPECT_FALSE(result.bridge_removed);
   EXPECT_TRUE(result.nat_removed);
   EXPECT_EQ(Picture(), before);
 }
 
-TEST_F(NetworkManagerTest, CleanupTakesAwayWhatItSays) {
+TEST_F(NetworkRegistryTest, CleanupTakesAwayWhatItSays) {
   const std::string before = Picture();
   for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   MustCreate(kBob, "vm0");
-  EXPECT_EQ(manager().Cleanup(kAlice, CleanupScope::kCaller)->taps_removed, 3u);
+  EXPECT_EQ(registry().Cleanup(kAlice, CleanupScope::kCaller)->taps_removed, 3u);
   EXPECT_EQ(List(kRoot).size(), 1u);
-  const CleanupResult result = *manager().Cleanup(kRoot, CleanupScope::kNetwork);
+  const CleanupResult result = *registry().Cleanup(kRoot, CleanupScope::kNetwork);
   EXPECT_EQ(result.taps_removed, 1u);
   EXPECT_TRUE(result.bridge_removed);
   EXPECT_TRUE(result.nat_removed);
   EXPECT_EQ(Picture(), before);
-  EXPECT_FALSE(manager().Cleanup(kRoot, CleanupScope::kNetwork)->bridge_removed);
+  EXPECT_FALSE(registry().Cleanup(kRoot, CleanupScope::kNetwork)->bridge_removed);
   EXPECT_EQ(MustCreate(kAlice, "vm9").spec.tap, Name("svvm9eth0"));
 }
 
-TEST_F(NetworkManagerTest, CleanupAlsoTakesTapsThatCouldNotBeAdopted) {
+TEST_F(NetworkRegistryTest, CleanupAlsoTakesTapsThatCouldNotBeAdopted) {
   MustCreate(kAlice, "vm1");
   kernel_.Find("svvm1eth0")->alias += " spoiled";
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kRoot), IsEmpty());
   EXPECT_THAT(Conditions(), ElementsAre("TAP_NOT_ADOPTED"));
-  EXPECT_EQ(manager().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 1u);
+  EXPECT_EQ(registry().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 1u);
 }
 
-TEST_F(NetworkManagerTest, ACleanupThatFailsMayBeRepeated) {
+TEST_F(NetworkRegistryTest, ACleanupThatFailsMayBeRepeated) {
   const std::string before = Picture();
   for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
-  EXPECT_EQ(ReasonIn(manager().Cleanup(kRoot, CleanupScope::kNetwork).status()),
+  EXPECT_EQ(ReasonIn(registry().Cleanup(kRoot, CleanupScope::kNetwork).status()),
             "BRIDGE_SETUP_FAILED");
   EXPECT_EQ(List(kAlice).size(), 3u);
-  EXPECT_EQ(manager().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 3u);
+  EXPECT_EQ(registry().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 3u);
   EXPECT_EQ(Picture(), before);
 }
 
-TEST_F(NetworkManagerTest, ATapThatSomebodyRenamedHasItsNameAgain) {
+TEST_F(NetworkRegistryTest, GivesARenamedTapItsNameAgain) {
   MustCreate(kAlice, "vm1");
   const std::string before = Picture();
   kernel_.Find("svvm1eth0")->name = "renamed";
@@ -368,7 +372,7 @@ TEST_F(NetworkManagerTest, ATapThatSomebodyRenamedHasItsNameAgain) {
   EXPECT_EQ(Picture(), before);
 }
 
-TEST_F(NetworkManagerTest, ATapThatSomebodyDeletedIsMadeAnew) {
+TEST_F(NetworkRegistryTest, MakesATapAgainThatWasDeleted) {
   MustCreate(kAlice, "vm1");
   kernel_.Delete("svvm1eth0");
   EXPECT_FALSE(MustRemove(kAlice, ByIds("vm1")));
@@ -376,7 +380,7 @@ TEST_F(NetworkManagerTest, ATapThatSomebodyDeletedIsMadeAnew) {
   EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
 }
 
-TEST_F(NetworkManagerTest, AConflictIsRefusedAtStartAndWhenTheBridgeIsFirstMade) {
+TEST_F(NetworkRegistryTest, AConflictIsRefusedAtStartAndWhenTheBridgeIsFirstMade) {
   ASSERT_TRUE(Start().ok());
   kernel_.AddRoute({.destination = Prefix("172.16.0.0/12"),
                     .ifindex = kernel_.Find("eth0")->ifindex,
@@ -390,7 +394,7 @@ TEST_F(NetworkManagerTest, AConflictIsRefusedAtStartAndWhenTheBridgeIsFirstMade)
   EXPECT_EQ(ReasonIn(Start()), "SUBNET_CONFLICT");
 }
 
-TEST_F(NetworkManagerTest, AConflictThatCameLaterDoesNotStopANetworkThatStands) {
+TEST_F(NetworkRegistryTest, AConflictThatCameLaterDoesNotStopANetworkThatStands) {
   const Lease lease = MustCreate(kAlice, "vm1");
   kernel_.AddRoute({.destination = Prefix("172.16.0.0/12"),
                     .ifindex = kernel_.Find("eth0")->ifindex,
@@ -401,7 +405,7 @@ TEST_F(NetworkManagerTest, AConflictThatCameLaterDoesNotStopANetworkThatStands) 
   MustCreate(kAlice, "vm2");
 }
 
-TEST_F(NetworkManagerTest, ALinkOfTheBridgesNameThatIsNoBridge) {
+TEST_F(NetworkRegistryTest, ALinkOfTheBridgesNameThatIsNoBridge) {
   kernel_.AddLink({.name = "svbr0"});
   const std::string before = Picture();
   EXPECT_EQ(ReasonIn(Create(kAlice, "vm1").status()), "NOT_A_BRIDGE");
@@ -409,22 +413,22 @@ TEST_F(NetworkManagerTest, ALinkOfTheBridgesNameThatIsNoBridge) {
   EXPECT_THAT(Conditions(), ElementsAre("NOT_A_BRIDGE"));
 }
 
-TEST_F(NetworkManagerTest, TheMtuIsTheUplinksWhenTheNetworkIsMadeAndKeptThen) {
+TEST_F(NetworkRegistryTest, TheMtuIsTheUplinksWhenTheNetworkIsMadeAndKeptThen) {
   kernel_.Find("eth0")->mtu = 1420;
   EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1420u);
   kernel_.Find("eth0")->mtu = 9000;
   EXPECT_EQ(MustCreate(kAlice, "vm2").state.mtu, 1420u);
-  ASSERT_TRUE(manager().Cleanup(kAlice, CleanupScope::kCaller).ok());
+  ASSERT_TRUE(registry().Cleanup(kAlice, CleanupScope::kCaller).ok());
   EXPECT_EQ(MustCreate(kAlice, "vm3").state.mtu, 9000u);
 }
 
-TEST_F(NetworkManagerTest, PagesAreInOrderAndComplete) {
+TEST_F(NetworkRegistryTest, PagesAreInOrderAndComplete) {
   for (int i = 0; i < 7; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   MustCreate(kBob, "vm7");
   std::vector<LinkName> seen;
   std::optional<LinkName> after;
   for (int page = 0; page < 10; ++page) {
-    const LeasePage taps = *manager().ListTaps(kAlice, after, 3);
+    const LeasePage taps = *registry().ListTaps(kAlice, after, 3);
     for (const Lease& lease : taps.leases) seen.push_back(lease.spec.tap);
     if (!taps.more) break;
     after = taps.leases.back().spec.tap;
@@ -432,10 +436,10 @@ TEST_F(NetworkManagerTest, PagesAreInOrderAndComplete) {
   EXPECT_EQ(seen.size(), 7u);
   EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
   // A page that is just full is the last one.
-  EXPECT_FALSE(manager().ListTaps(kAlice, std::nullopt, 7)->more);
+  EXPECT_FALSE(registry().ListTaps(kAlice, std::nullopt, 7)->more);
 }
 
-TEST_F(NetworkManagerTest, ForeignLinksAreNeverTouched) {
+TEST_F(NetworkRegistryTest, ForeignLinksAreNeverTouched) {
   Link foreign = {.name = "svvm1eth0", .kind = LinkKind::kTap, .owner = 1000, .persistent = true};
   kernel_.AddLink(foreign);
   foreign.name = "tap9";
@@ -448,12 +452,12 @@ TEST_F(NetworkManagerTest, ForeignLinksAreNeverTouched) {
   EXPECT_THAT(List(kRoot), IsEmpty());
   EXPECT_FALSE(MustRemove(kRoot, LeaseSelector(Name("tap9"))));
   MustCreate(kAlice, "vm1");
-  EXPECT_EQ(manager().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 1u);
+  EXPECT_EQ(registry().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 1u);
   EXPECT_EQ(Picture(), before);
 }
 
 // The port is closed until its elements stand, and at once when they go.
-TEST_F(NetworkManagerTest, AGuestIsBoundBeforeItsPortOpensAndCutOffBeforeItGoes) {
+TEST_F(NetworkRegistryTest, AGuestIsBoundBeforeItsPortOpensAndCutOffBeforeItGoes) {
   MustCreate(kAlice, "vm1");
   faults_.TakeCalls();
   MustCreate(kAlice, "vm2");
@@ -470,7 +474,7 @@ TEST_F(NetworkManagerTest, AGuestIsBoundBeforeItsPortOpensAndCutOffBeforeItGoes)
   EXPECT_EQ(firewall_.bindings().size(), 1u);
 }
 
-TEST_F(NetworkManagerTest, ATapThatSomebodyDeletedIsBoundNoMore) {
+TEST_F(NetworkRegistryTest, UnbindsATapThatWasDeleted) {
   MustCreate(kAlice, "vm1");
   const std::string before = Picture();
   MustCreate(kAlice, "vm2");
@@ -479,7 +483,7 @@ TEST_F(NetworkManagerTest, ATapThatSomebodyDeletedIsBoundNoMore) {
   EXPECT_EQ(Picture(), before);
 }
 
-TEST_F(NetworkManagerTest, RulesThatSomebodyFlushedComeBackWithEveryBinding) {
+TEST_F(NetworkRegistryTest, RulesThatWereFlushedComeBackWithEveryBinding) {
   MustCreate(kAlice, "vm1");
   MustCreate(kBob, "vm2");
   const std::string before = Picture();
@@ -489,7 +493,7 @@ TEST_F(NetworkManagerTest, RulesThatSomebodyFlushedComeBackWithEveryBinding) {
   EXPECT_EQ(Picture(), before);
 }
 
-TEST_F(NetworkManagerTest, ARestartForgetsTheNeighboursOfThoseWhoHaveGone) {
+TEST_F(NetworkRegistryTest, ARestartDeletesNeighboursOfLeasesThatAreGone) {
   MustCreate(kAlice, "vm1");
   const Lease gone = MustCreate(kAlice, "vm2");
   kernel_.Delete("svvm2eth0");
@@ -499,7 +503,7 @@ TEST_F(NetworkManagerTest, ARestartForgetsTheNeighboursOfThoseWhoHaveGone) {
   EXPECT_EQ(firewall_.bindings().size(), 1u);
 }
 
-TEST_F(NetworkManagerTest, ABridgeThatWasDownKnowsItsNeighboursAgain) {
+TEST_F(NetworkRegistryTest, ABridgeThatWasDownKnowsItsNeighboursAgain) {
   MustCreate(kAlice, "vm1");
   const std::string before = Picture();
   Link* bridge = kernel_.Find("svbr0");
@@ -510,13 +514,13 @@ TEST_F(NetworkManagerTest, ABridgeThatWasDownKnowsItsNeighboursAgain) {
   EXPECT_EQ(Picture(), before);
 }
 
-TEST_F(NetworkManagerTest, AKernelThatCannotPinIsACondition) {
+TEST_F(NetworkRegistryTest, ReportsPortsThatAreNotPinned) {
   kernel_.ForgetPinning();
   MustCreate(kAlice, "vm1");
   EXPECT_THAT(Conditions(), ElementsAre("PORTS_NOT_PINNED"));
 }
 
-TEST_F(NetworkManagerTest, ZonesAreWhatTheIsolationSays) {
+TEST_F(NetworkRegistryTest, ZonesAreWhatTheIsolationSays) {
   const auto zones = [&](Isolation isolation) {
     settings_.isolation = isolation;
     EXPECT_TRUE(Start().ok());
@@ -533,12 +537,12 @@ TEST_F(NetworkManagerTest, ZonesAreWhatTheIsolationSays) {
   EXPECT_EQ(std::set<uint32_t>(all.begin(), all.end()).size(), 3u);
 }
 
-class QuotaTest : public NetworkManagerTest {
+class QuotaTest : public NetworkRegistryTest {
  protected:
   Caller modest_ = {.uid = 1000, .gid = 1000, .tap_limit = 2};
 };
 
-TEST_F(QuotaTest, IsOneOwnersAlone) {
+TEST_F(QuotaTest, LimitsEachOwnerAlone) {
   MustCreate(modest_, "vm1");
   MustCreate(modest_, "vm2");
   const std::string before = Picture();
@@ -554,7 +558,7 @@ TEST_F(QuotaTest, IsOneOwnersAlone) {
 }
 
 TEST_F(QuotaTest, CountsWhatWasAdoptedAndWhatAnAdministratorMade) {
-  ASSERT_TRUE(manager()
+  ASSERT_TRUE(registry()
                   .CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0"), .owner = modest_.uid})
                   .ok());
   MustCreate(modest_, "vm2");
@@ -565,10 +569,10 @@ TEST_F(QuotaTest, CountsWhatWasAdoptedAndWhatAnAdministratorMade) {
   MustCreate(modest_, "vm3");
 }
 
-TEST_F(QuotaTest, IsNoAdministrators) {
+TEST_F(QuotaTest, DoesNotLimitAdministrators) {
   for (int i = 0; i < 100; ++i) MustCreate(kRoot, absl::StrCat("vm", i));
   for (int i = 0; i < 3; ++i) {
-    EXPECT_TRUE(manager()
+    EXPECT_TRUE(registry()
                     .CreateTap(kRoot, {.vm = Vm(absl::StrCat("vm", i)),
                                        .iface = Iface("eth0"),
                                        .owner = modest_.uid})
@@ -576,22 +580,22 @@ TEST_F(QuotaTest, IsNoAdministrators) {
   }
 }
 
-// Fault 4: no step's failure passes for success. Each call below NetworkManager fails
+// Fault 4: no step's failure passes for success. Each call below NetworkRegistry fails
 // once, one after the other.
-class FailureTest : public NetworkManagerTest, public ::testing::WithParamInterface<int> {};
+class FailureTest : public NetworkRegistryTest, public ::testing::WithParamInterface<int> {};
 // More than CreateTap makes calls; MakesFewerCallsThanAreTried checks that.
 constexpr int kCalls = 30;
 INSTANTIATE_TEST_SUITE_P(Call, FailureTest, ::testing::Range(0, kCalls));
 
 TEST_F(FailureTest, MakesFewerCallsThanAreTried) {
-  manager();
+  registry();
   faults_.TakeCalls();
   MustCreate(kAlice, "vm1");
   EXPECT_LT(faults_.TakeCalls().size(), static_cast<size_t>(kCalls));
 }
 
 TEST_P(FailureTest, TheFirstCreateLeavesNothing) {
-  manager();
+  registry();
   const std::string before = Picture();
   faults_.FailAfter(GetParam());
   const absl::StatusOr<Lease> lease = Create(kAlice, "vm1");
@@ -623,7 +627,7 @@ TEST_P(FailureTest, ALaterCreateLeavesTheOthersAsTheyAre) {
 TEST_P(FailureTest, ARemovalIsWholeOrNone) {
   const Lease lease = MustCreate(kAlice, "vm1");
   faults_.FailAfter(GetParam());
-  const auto removed = manager().RemoveTap(kAlice, ByIds("vm1"));
+  const auto removed = registry().RemoveTap(kAlice, ByIds("vm1"));
   faults_.Heal();
   EXPECT_EQ(List(kAlice).size(), removed.ok() ? 0u : 1u);
   MustRemove(kAlice, ByIds("vm1"));
@@ -631,14 +635,14 @@ TEST_P(FailureTest, ARemovalIsWholeOrNone) {
 }
 
 TEST_P(FailureTest, ACleanupThatFailsIsCompletedByTheNext) {
-  manager();
+  registry();
   const std::string before = Picture();
   MustCreate(kAlice, "vm1");
   MustCreate(kBob, "vm2");
   faults_.FailAfter(GetParam());
-  manager().Cleanup(kRoot, CleanupScope::kNetwork).IgnoreError();
+  registry().Cleanup(kRoot, CleanupScope::kNetwork).IgnoreError();
   faults_.Heal();
-  ASSERT_TRUE(manager().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  ASSERT_TRUE(registry().Cleanup(kRoot, CleanupScope::kNetwork).ok());
   EXPECT_EQ(Picture(), before);
 }
 
@@ -653,7 +657,7 @@ TEST_P(FailureTest, AStartThatFailsTouchesNothing) {
   EXPECT_EQ(List(kAlice).size(), 1u);
 }
 
-TEST_F(NetworkManagerTest, WhenTheUndoFailsTooTheErrorIsThatOfTheStep) {
+TEST_F(NetworkRegistryTest, WhenTheUndoFailsTooTheErrorIsThatOfTheStep) {
   faults_.FailNext("Persist", absl::PermissionDeniedError("TUNSETPERSIST: EPERM"));
   faults_.FailNext("ReleaseBridge", absl::InternalError("cannot delete"));
   faults_.FailNext("Remove", absl::InternalError("cannot remove"));
@@ -666,7 +670,7 @@ TEST_F(NetworkManagerTest, WhenTheUndoFailsTooTheErrorIsThatOfTheStep) {
 }
 
 // What calls cost that everybody may make as often as they like.
-class CheapCallsTest : public NetworkManagerTest {
+class CheapCallsTest : public NetworkRegistryTest {
  protected:
   CheapCallsTest() { MustCreate(kAlice, "vm1"); }
 
@@ -679,14 +683,14 @@ class CheapCallsTest : public NetworkManagerTest {
   }
 };
 
-TEST_F(CheapCallsTest, WhoAsksForTheNetworkAgainAndAgainIsToldWhatWasSeenAMomentAgo) {
-  const auto burst = static_cast<int>(NetworkManager::kLooks.burst);
-  const auto ask = [&] { ASSERT_TRUE(manager().GetNetwork().ok()); };
+TEST_F(CheapCallsTest, GetNetworkIsAnsweredFromMemoryWhenAskedTooOften) {
+  const auto burst = static_cast<int>(NetworkObserver::kLooks.burst);
+  const auto ask = [&] { ASSERT_TRUE(registry().GetNetwork().ok()); };
   for (int i = 0; i < burst; ++i) EXPECT_THAT(AskedBy(ask), Contains("ListLinks"));
   EXPECT_THAT(AskedBy(ask), Not(Contains("ListLinks")));
   // What svnetd itself has done it knows.
   MustCreate(kAlice, "vm2");
-  EXPECT_EQ(manager().GetNetwork()->addresses_used, 2u);
+  EXPECT_EQ(registry().GetNetwork()->addresses_used, 2u);
   kernel_.Find("svbr0")->mtu = 1300;
   now_ += absl::Milliseconds(250);
   EXPECT_THAT(AskedBy(ask), Contains("ListLinks"));
@@ -695,12 +699,12 @@ TEST_F(CheapCallsTest, WhoAsksForTheNetworkAgainAndAgainIsToldWhatWasSeenAMoment
 
 TEST_F(CheapCallsTest, CleanupListAndARepeatedCreateReadNotAllLinks) {
   const auto cheap = Not(Contains("ListLinks"));
-  EXPECT_THAT(AskedBy([&] { manager().Cleanup(kBob, CleanupScope::kCaller).value(); }), cheap);
-  EXPECT_THAT(AskedBy([&] { manager().ListTaps(kAlice, std::nullopt, 10).value(); }), cheap);
+  EXPECT_THAT(AskedBy([&] { registry().Cleanup(kBob, CleanupScope::kCaller).value(); }), cheap);
+  EXPECT_THAT(AskedBy([&] { registry().ListTaps(kAlice, std::nullopt, 10).value(); }), cheap);
   EXPECT_THAT(AskedBy([&] { MustCreate(kAlice, "vm1"); }), cheap);
   EXPECT_THAT(AskedBy([&] { MustRemove(kAlice, ByIds("vm9")); }), cheap);
   EXPECT_THAT(AskedBy([&] {
-                EXPECT_EQ(manager().Cleanup(kAlice, CleanupScope::kCaller)->taps_removed, 1u);
+                EXPECT_EQ(registry().Cleanup(kAlice, CleanupScope::kCaller)->taps_removed, 1u);
               }),
               cheap);
 }

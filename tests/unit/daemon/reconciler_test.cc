@@ -1,9 +1,11 @@
 // What svnetd does unasked: it takes in changes, repairs, reaps, and ends leases.
-#include "daemon/network/lease_keeper.h"
+#include "daemon/network/reconciler.h"
 
 #include <linux/rtnetlink.h>
 
-#include "tests/unit/daemon/manager_fixture.h"
+#include "daemon/base/error.h"
+#include "daemon/network/repair_limit.h"
+#include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
 namespace {
@@ -14,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class RepairTest : public NetworkManagerTest {
+class RepairTest : public NetworkRegistryTest {
  protected:
   RepairTest() {
     MustCreate(kAlice, "vm1");
@@ -26,11 +28,11 @@ class RepairTest : public NetworkManagerTest {
   void ExpectRepaired(const std::string& words) {
     EXPECT_NE(Picture(), before_) << words;
     log_.clear();
-    manager().Attend();
+    registry().HandleEvents();
     EXPECT_EQ(Picture(), before_) << words;
     EXPECT_THAT(log_, ElementsAre(HasSubstr(words)));
     log_.clear();
-    manager().Attend();
+    registry().HandleEvents();
     EXPECT_THAT(log_, IsEmpty());
   }
   Link* Tap() { return kernel_.Find("svvm1eth0"); }
@@ -38,7 +40,7 @@ class RepairTest : public NetworkManagerTest {
   std::string before_;
 };
 
-TEST_F(RepairTest, WhateverIsDoneToATap) {
+TEST_F(RepairTest, RepairsWhateverIsDoneToATap) {
   Tap()->name = "renamed";
   ExpectRepaired("it was renamed to renamed");
   Tap()->master = 0;
@@ -55,7 +57,7 @@ TEST_F(RepairTest, WhateverIsDoneToATap) {
   ExpectRepaired("its port had other settings");
 }
 
-TEST_F(RepairTest, WhateverIsDoneToTheNetwork) {
+TEST_F(RepairTest, RepairsWhateverIsDoneToTheNetwork) {
   firewall_.Flush();
   ExpectRepaired("the nftables rules were changed");
   kernel_.Find("svbr0")->up = false;
@@ -68,22 +70,22 @@ TEST_F(RepairTest, WhateverIsDoneToTheNetwork) {
   ExpectRepaired("the bridge had lost its address");
 }
 
-TEST_F(RepairTest, ForwardingThatIsTurnedOff) {
+TEST_F(RepairTest, TurnsForwardingOnAgain) {
   kernel_.TurnForwardingOff();
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_TRUE(*kernel_.IsForwarding());
   EXPECT_THAT(log_, ElementsAre("net.ipv4.ip_forward was 0"));
 }
 
-TEST_F(RepairTest, NeighboursThatAreForgotten) {
+TEST_F(RepairTest, RestoresNeighboursThatWereDeleted) {
   kernel_.ForgetNeighbour(Ip("172.30.0.2"));
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_EQ(Picture(), before_);
 }
 
 TEST_F(RepairTest, ABridgeThatIsDeletedIsMadeAgainWithAllItsPorts) {
   kernel_.Delete("svbr0");
-  manager().Attend();
+  registry().HandleEvents();
   const Ifindex bridge = kernel_.Find("svbr0")->ifindex;
   EXPECT_EQ(Tap()->master, bridge);
   EXPECT_EQ(kernel_.Find("svvm2eth0")->master, bridge);
@@ -92,22 +94,22 @@ TEST_F(RepairTest, ABridgeThatIsDeletedIsMadeAgainWithAllItsPorts) {
   EXPECT_THAT(Conditions(), IsEmpty());
 }
 
-TEST_F(RepairTest, LostNotificationsLeadToALookAtEverything) {
+TEST_F(RepairTest, ReadsEverythingWhenNotificationsWereLost) {
   Tap()->up = false;
   kernel_.Delete("svvm2eth0");
   kernel_.LoseChanges();
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_TRUE(Tap()->up);
   EXPECT_THAT(List(kRoot), SizeIs(1));
 }
 
 TEST_F(RepairTest, ATapThatIsDeletedEndsItsLease) {
   kernel_.Delete("svvm1eth0");
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_THAT(List(kAlice), IsEmpty());
-  EXPECT_THAT(log_, ElementsAre("somebody has deleted the TAP"));
+  EXPECT_THAT(log_, ElementsAre("another program has deleted the TAP"));
   EXPECT_EQ(firewall_.bindings().size(), 1u);
-  manager().Reap();
+  registry().Reap();
   EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{Ip("172.30.0.2")});
 }
 
@@ -117,41 +119,41 @@ TEST_F(RepairTest, WithoutLeasesThereIsNothingToRepair) {
   kernel_.Delete("svbr0");
   firewall_.Flush();
   const std::string before = Picture();
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_EQ(Picture(), before);
   MustCreate(kAlice, "vm1");
   EXPECT_THAT(Conditions(), IsEmpty());
 }
 
-TEST_F(RepairTest, SomebodyWhoNeverStopsIsLeftAloneForAWhile) {
+TEST_F(RepairTest, PausesRepairsThatAreUndoneAgainAndAgain) {
   for (int i = 0; i < 200; ++i) {
     Tap()->up = false;
-    manager().Attend();
+    registry().HandleEvents();
   }
   EXPECT_FALSE(Tap()->up);
   EXPECT_THAT(Conditions(), ElementsAre("DEGRADED"));
   // Nothing else suffers.
   kernel_.Find("svvm2eth0")->up = false;
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_TRUE(kernel_.Find("svvm2eth0")->up);
   now_ += RepairLimit::kPause;
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_TRUE(Tap()->up);
   EXPECT_THAT(Conditions(), IsEmpty());
 }
 
-TEST_F(RepairTest, ATapOfTheSameNameDoesNotInheritThatItIsLeftAlone) {
+TEST_F(RepairTest, ANewTapOfTheSameNameIsNotPaused) {
   for (int i = 0; i < 200; ++i) {
     Tap()->up = false;
-    manager().Attend();
+    registry().HandleEvents();
   }
   ASSERT_THAT(Conditions(), ElementsAre("DEGRADED"));
   ASSERT_TRUE(MustRemove(kAlice, ByIds("vm1")));
   EXPECT_THAT(Conditions(), IsEmpty());
-  manager().Reap();
+  registry().Reap();
   MustCreate(kAlice, "vm1");
   Tap()->up = false;
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_TRUE(Tap()->up);
 }
 
@@ -160,33 +162,33 @@ TEST_F(RepairTest, ARepairThatFailsIsTriedAgainAndSaidOnce) {
   log_.clear();
   for (int i = 0; i < 3; ++i) {
     faults_.FailNext("RepairTap", absl::InternalError("EPERM"));
-    manager().Attend();
+    registry().HandleEvents();
     now_ += absl::Seconds(1);
   }
   EXPECT_FALSE(Tap()->up);
   EXPECT_THAT(log_, ElementsAre("cannot repair svvm1eth0 (it was down): EPERM"));
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_TRUE(Tap()->up);
 }
 
 // It goes on, and says so once.
-TEST_F(RepairTest, AKernelThatIsNotHeardIsReadAnew) {
+TEST_F(RepairTest, ReadsEverythingWhileNotificationsFail) {
   MustCreate(kAlice, "vm1");
-  EXPECT_TRUE(manager().Attend());
+  EXPECT_TRUE(registry().HandleEvents());
   Tap()->up = false;
   for (int i = 0; i < 2; ++i) {
     faults_.FailNext("TakeChanges", absl::InternalError("EBADF"));
-    EXPECT_FALSE(manager().Attend());
+    EXPECT_FALSE(registry().HandleEvents());
   }
   EXPECT_TRUE(Tap()->up);
   EXPECT_THAT(log_, Contains(HasSubstr("cannot hear what the kernel says")).Times(1));
-  EXPECT_TRUE(manager().Attend());
+  EXPECT_TRUE(registry().HandleEvents());
 }
 
-class ReapTest : public NetworkManagerTest {
+class ReapTest : public NetworkRegistryTest {
  protected:
   // Without the reaping that MustRemove does.
-  void Retire(const std::string& vm) { ASSERT_TRUE(manager().RemoveTap(kAlice, ByIds(vm)).ok()); }
+  void Retire(const std::string& vm) { ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds(vm)).ok()); }
 };
 
 TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
@@ -198,29 +200,29 @@ TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
   EXPECT_EQ(second.spec.tap, first.spec.tap);
   EXPECT_EQ(second.spec.mac, first.spec.mac);
   EXPECT_NE(second.spec.ip, first.spec.ip);
-  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
-  EXPECT_EQ(manager().GetNetwork()->addresses_used, 1u);
-  manager().Reap();
-  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 1u);
+  EXPECT_EQ(registry().GetNetwork()->addresses_used, 1u);
+  registry().Reap();
+  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
   EXPECT_EQ(kernel_.Find(RetiredTapName(first.state.ifindex, 0).text()), nullptr);
   EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
   EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{first.spec.ip});
 }
 
 // Somebody may have made another link of that ifindex meanwhile.
-TEST_F(ReapTest, ATapThatSomebodyHasDeletedIsNotDestroyedAgain) {
+TEST_F(ReapTest, DoesNotDestroyALinkThatReusesTheNumberOfADeletedTap) {
   for (const bool retired_before : {false, true}) {
     const Lease lease = MustCreate(kAlice, "vm1");
     if (retired_before) Retire("vm1");
     kernel_.Delete("svvm1eth0");
-    manager().Attend();
+    registry().HandleEvents();
     kernel_.AddLink({.ifindex = lease.state.ifindex, .name = "another"});
-    manager().Reap();
+    registry().Reap();
     EXPECT_NE(kernel_.Find("another"), nullptr);
     EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{lease.spec.ip});
-    EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+    EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
     kernel_.Delete("another");
-    manager().Attend();
+    registry().HandleEvents();
   }
 }
 
@@ -228,16 +230,16 @@ TEST_F(ReapTest, ACleanupOfTheNetworkLeavesNothingToDestroy) {
   const Lease first = MustCreate(kAlice, "vm1");
   const Lease second = MustCreate(kAlice, "vm2");
   Retire("vm1");
-  ASSERT_TRUE(manager().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  ASSERT_TRUE(registry().Cleanup(kRoot, CleanupScope::kNetwork).ok());
   for (const Lease& lease : {first, second}) {
     kernel_.AddLink({.ifindex = lease.state.ifindex, .name = lease.spec.tap.text()});
   }
-  manager().Reap();
+  registry().Reap();
   EXPECT_NE(kernel_.Find(first.spec.tap.text()), nullptr);
   EXPECT_NE(kernel_.Find(second.spec.tap.text()), nullptr);
 }
 
-TEST_F(ReapTest, ANameThatIsTakenIsNoObstacle) {
+TEST_F(ReapTest, RenamesARetiredTapAlthoughItsNewNameIsTaken) {
   const Lease lease = MustCreate(kAlice, "vm1");
   kernel_.AddLink({.name = RetiredTapName(lease.state.ifindex, 0).text()});
   Retire("vm1");
@@ -245,86 +247,83 @@ TEST_F(ReapTest, ANameThatIsTakenIsNoObstacle) {
   EXPECT_NE(kernel_.Find(RetiredTapName(lease.state.ifindex, 1).text()), nullptr);
 }
 
-TEST_F(ReapTest, WhatWasDyingAtARestartIsReaped) {
+TEST_F(ReapTest, ReapsWhatWasRetiredBeforeARestart) {
   const Lease lease = MustCreate(kAlice, "vm1");
   MustCreate(kAlice, "vm2");
   Retire("vm1");
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kAlice), SizeIs(1));
-  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
+  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 1u);
   EXPECT_EQ(
-      ReasonIn(manager()
+      ReasonIn(registry()
                    .CreateTap(kAlice, {.vm = Vm("a"), .iface = Iface("b"), .ip = lease.spec.ip})
                    .status()),
       "ADDRESS_IN_USE");
-  manager().Reap();
+  registry().Reap();
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
-  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
 }
 
-TEST_F(ReapTest, ALinkOfOthersInTheGroupIsSpared) {
+TEST_F(ReapTest, SparesAForeignLinkInTheLinkGroup) {
   MustCreate(kAlice, "vm1");
   MustCreate(kAlice, "vm2");
   kernel_.AddLink({.name = "foreign", .group = RetiredGroupOf(DeriveLinkGroup(Name("svbr0")))});
   Retire("vm1");
   Retire("vm2");
-  manager().Reap();
+  registry().Reap();
   EXPECT_NE(kernel_.Find("foreign"), nullptr);
-  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
 }
 
-TEST_F(ReapTest, AFailureIsTriedAgain) {
+TEST_F(ReapTest, RetriesAfterAFailure) {
   MustCreate(kAlice, "vm1");
   MustCreate(kAlice, "vm2");
   Retire("vm1");
   faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
-  manager().Reap();
-  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
+  registry().Reap();
+  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 1u);
   EXPECT_THAT(log_, Contains(HasSubstr("cannot destroy TAPs: EBUSY")));
-  manager().Reap();
-  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+  registry().Reap();
+  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
 }
 
-TEST_F(ReapTest, FlowsThatCannotBeForgottenDoNotHoldAddressesForEver) {
+TEST_F(ReapTest, GivesUpForgettingFlowsAfterThreeAttempts) {
   MustCreate(kAlice, "vm1");
   Retire("vm1");
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 1u);
+    EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 1u);
     faults_.FailNext("ForgetFlows", absl::InternalError("EOPNOTSUPP"));
-    manager().Reap();
+    registry().Reap();
   }
-  EXPECT_EQ(manager().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
   EXPECT_THAT(Conditions(), ElementsAre("FLOWS_NOT_FORGOTTEN"));
 }
 
-class SmallReapTest : public NetworkManagerTest {
+class SmallReapTest : public NetworkRegistryTest {
  protected:
-  SmallReapTest() : NetworkManagerTest("10.9.9.0/30") {}
+  SmallReapTest() : NetworkRegistryTest("10.9.9.0/30") {}
 };
 
-TEST_F(SmallReapTest, AnEmptyPoolIsOnlyPassingWhileATapIsDying) {
+TEST_F(SmallReapTest, AnEmptyPoolIsRetryableWhileATapIsRetired) {
   MustCreate(kAlice, "vm1");
   const absl::Status full = Create(kAlice, "vm2").status();
   EXPECT_FALSE(IsPassing(full));
-  ASSERT_TRUE(manager().RemoveTap(kAlice, ByIds("vm1")).ok());
+  ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds("vm1")).ok());
   const absl::Status passing = Create(kAlice, "vm2").status();
   EXPECT_EQ(ReasonIn(passing), "ADDRESS_POOL_EXHAUSTED");
   EXPECT_TRUE(IsPassing(passing));
-  bool told = false;
-  manager().SetOnReaped([&] { told = true; });
-  manager().Reap();
-  EXPECT_TRUE(told);
+  registry().Reap();
   EXPECT_EQ(MustCreate(kAlice, "vm2").spec.ip, Ip("10.9.9.2"));
 }
 
-class LifetimeTest : public NetworkManagerTest {
+class LifetimeTest : public NetworkRegistryTest {
  protected:
   absl::StatusOr<Lease> Create(const Caller& caller, const Lifetime& lifetime) {
-    return manager().CreateTap(caller,
-                               {.vm = Vm("vm1"), .iface = Iface("eth0"), .lifetime = lifetime});
+    return registry().CreateTap(caller,
+                                {.vm = Vm("vm1"), .iface = Iface("eth0"), .lifetime = lifetime});
   }
   bool Lives() {
-    manager().Attend();
+    registry().HandleEvents();
     return !List(kRoot).empty();
   }
 };
@@ -376,7 +375,7 @@ TEST_F(LifetimeTest, ARestartFindsTheSameProcessAndNotALaterOneOfItsNumber) {
   ASSERT_TRUE(Create(kAlice, BoundToProcess{.pid = 7}).ok());
   ASSERT_TRUE(Start().ok());
   EXPECT_TRUE(Lives());
-  manager_.reset();
+  registry_.reset();
   kernel_.EndProcess(7);
   kernel_.StartProcess(7, 1000, 556);
   ASSERT_TRUE(Start().ok());
@@ -432,7 +431,7 @@ TEST_F(LifetimeTest, OneThatCannotBeEndedIsTriedAgain) {
   kernel_.Attach("svvm1eth0");
   kernel_.Detach("svvm1eth0");
   faults_.FailNext("RetireTap", absl::InternalError("EBUSY"));
-  manager().Attend();
+  registry().HandleEvents();
   EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
   EXPECT_EQ(firewall_.bindings().size(), 1u);
   now_ += absl::Seconds(1);
@@ -452,10 +451,10 @@ TEST_F(LifetimeTest, TextIsExact) {
   }
 }
 
-class WatchTest : public NetworkManagerTest {
+class WatchTest : public NetworkRegistryTest {
  protected:
   std::shared_ptr<Watch> MustWatch(const Caller& caller) {
-    auto watch = manager().WatchTaps(caller, [this] { ++wakes_; });
+    auto watch = registry().WatchTaps(caller, [this] { ++wakes_; });
     EXPECT_TRUE(watch.ok()) << watch.status();
     return *watch;
   }
@@ -481,12 +480,12 @@ TEST_F(WatchTest, BeginsWithASnapshotAndGoesOnInOrder) {
   EXPECT_EQ(Take(*watch), "added svvm1eth0\n");
   MustCreate(kAlice, "vm2");
   kernel_.Attach("svvm1eth0");
-  manager().Attend();
+  registry().HandleEvents();
   kernel_.Detach("svvm1eth0");
-  manager().Attend();
+  registry().HandleEvents();
   kernel_.Find("svvm1eth0")->up = false;
   kernel_.Find("svbr0")->up = false;
-  manager().Attend();
+  registry().HandleEvents();
   MustRemove(kAlice, ByIds("vm2"));
   EXPECT_EQ(wakes_, 1);  // once, until it is empty again
   EXPECT_EQ(Take(*watch),
@@ -503,7 +502,7 @@ TEST_F(WatchTest, ShowsOwnersOnlyTheirOwnAndAdministratorsAll) {
   EXPECT_EQ(Take(*roots), "added svvm1eth0\nadded svvm2eth0\n");
 }
 
-TEST_F(WatchTest, AReaderWhoIsTooSlowIsEndedAndHoldsNobodyUp) {
+TEST_F(WatchTest, EndsAReaderThatIsTooSlow) {
   const auto slow = MustWatch(kAlice);
   for (size_t i = 0; i <= Watch::kMaxBehind / 2; ++i) {
     MustCreate(kAlice, "vm1");
@@ -516,7 +515,7 @@ TEST_F(WatchTest, AReaderWhoIsTooSlowIsEndedAndHoldsNobodyUp) {
 TEST_F(WatchTest, IsLimitedForEachUid) {
   std::vector<std::shared_ptr<Watch>> watches;
   for (size_t i = 0; i < Quota::kOfStreams.of_one_uid; ++i) watches.push_back(MustWatch(kAlice));
-  EXPECT_EQ(ReasonIn(manager().WatchTaps(kAlice, [] {}).status()), "QUOTA_EXCEEDED");
+  EXPECT_EQ(ReasonIn(registry().WatchTaps(kAlice, [] {}).status()), "QUOTA_EXCEEDED");
   MustWatch(kBob);
   watches.front()->Close();
   MustWatch(kAlice);
@@ -525,7 +524,7 @@ TEST_F(WatchTest, IsLimitedForEachUid) {
 TEST_F(WatchTest, EndsWithSvnetd) {
   const auto watch = MustWatch(kAlice);
   EXPECT_EQ(Take(*watch), "");
-  manager().EndWatches(Error(Reason::kUnsupported, "over"));
+  registry().EndWatches(Error(Reason::kUnsupported, "over"));
   EXPECT_EQ(wakes_, 1);
   EXPECT_EQ(Take(*watch), "end: UNSUPPORTED");
 }

@@ -1,4 +1,4 @@
-// A NetworkManager over a kernel and a firewall in memory.
+// A NetworkRegistry over a kernel and firewalls in memory.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -11,9 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/lease/names.h"
-#include "daemon/network/network_manager.h"
-#include "tests/fakes/fake_firewall.h"
-#include "tests/fakes/fake_kernel.h"
+#include "daemon/network/network_registry.h"
+#include "tests/fakes/fake_parts.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -30,41 +29,33 @@ const Caller kAlice = {.uid = 1000, .gid = 1000, .groups = {44, 105}, .shares_pi
 const Caller kBob = {.uid = 1001, .gid = 1001, .shares_pids = true};
 const Caller kRoot = {.uid = 0, .gid = 0, .administrator = true, .shares_pids = true};
 
-class NetworkManagerTest : public ::testing::Test {
+class NetworkRegistryTest : public ::testing::Test {
  protected:
-  explicit NetworkManagerTest(const std::string& prefix = "172.30.0.0/24")
+  explicit NetworkRegistryTest(const std::string& prefix = "172.30.0.0/24")
       : settings_({.bridge = Name("svbr0"),
                    .prefix = Prefix(prefix),
                    .bridge_mac = Mac("c2:00:00:00:00:01")}) {}
 
   // A second call is a restart.
   absl::Status Start() {
-    manager_.reset();
-    auto manager = NetworkManager::Start(
-        settings_, {.kernel = &kernel_,
-                    .reaper = &reaper_,
-                    .firewall = &firewall_,
-                    .clock = [this] { return now_; },
-                    .wall_clock = [] { return absl::FromUnixSeconds(1800000000); },
-                    .on_event =
-                        [this](const TapEvent& event) {
-                          const bool noted = event.type == TapEvent::Type::kNoted;
-                          (noted ? noted_ : log_).push_back(event.message);
-                        },
-                    .on_health = on_health_});
-    if (manager.ok()) manager_ = *std::move(manager);
-    return manager.status();
+    registry_.reset();
+    NetworkRegistry::Parts parts = parts_.All();
+    parts.wall_clock = [] { return absl::FromUnixSeconds(1800000000); };
+    parts.on_health = on_health_;
+    auto registry = NetworkRegistry::Start(settings_, parts);
+    if (registry.ok()) registry_ = *std::move(registry);
+    return registry.status();
   }
 
-  NetworkManager& manager() {
-    if (manager_ == nullptr) {
+  NetworkRegistry& registry() {
+    if (registry_ == nullptr) {
       EXPECT_TRUE(Start().ok());
     }
-    return *manager_;
+    return *registry_;
   }
 
   absl::StatusOr<Lease> Create(const Caller& caller, const std::string& vm) {
-    return manager().CreateTap(caller, {.vm = Vm(vm), .iface = Iface("eth0")});
+    return registry().CreateTap(caller, {.vm = Vm(vm), .iface = Iface("eth0")});
   }
   Lease MustCreate(const Caller& caller, const std::string& vm) {
     const absl::StatusOr<Lease> lease = Create(caller, vm);
@@ -75,33 +66,39 @@ class NetworkManagerTest : public ::testing::Test {
     return LeaseIds{.vm = Vm(vm), .iface = Iface("eth0")};
   }
   bool MustRemove(const Caller& caller, const LeaseSelector& selector) {
-    const auto removed = manager().RemoveTap(caller, selector);
+    const auto removed = registry().RemoveTap(caller, selector);
     EXPECT_TRUE(removed.ok()) << removed.status();
-    manager().Reap();
+    registry().Reap();
     return removed->has_value();
   }
   std::vector<Lease> List(const Caller& caller) {
-    return manager().ListTaps(caller, std::nullopt, 1000)->leases;
+    return registry().ListTaps(caller, std::nullopt, 1000)->leases;
   }
   std::vector<std::string> Conditions() {
     std::vector<std::string> types;
-    const NetworkStatus status = manager().GetNetwork().value();
-    for (const Condition& each : status.setup.conditions) types.push_back(each.type);
+    const NetworkStatus status = registry().GetNetwork().value();
+    for (const Condition& each : status.conditions) types.push_back(each.type);
     return types;
   }
 
   std::string Picture() const { return kernel_.Dump() + firewall_.Dump(); }
 
-  NetworkSettings settings_;
-  testing::Faults faults_;
-  testing::FakeKernel kernel_{&faults_};
-  testing::FakeReaper reaper_{&kernel_, &faults_};
-  testing::FakeFirewall firewall_{&faults_};
+  void Note(const TapEvent& event) {
+    (event.type == TapEvent::Type::kNoted ? noted_ : log_).push_back(event.message);
+  }
+
   absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
   std::vector<std::string> log_;    // what it did unasked
   std::vector<std::string> noted_;  // what it did to the whole host
+  testing::FakeParts parts_{[this] { return now_; },
+                            {[this](const TapEvent& event) { Note(event); }}};
+  testing::Faults& faults_ = parts_.faults;
+  testing::FakeKernel& kernel_ = parts_.kernel;
+  testing::FakeReaper& reaper_ = parts_.reaper;
+  testing::FakeFirewall& firewall_ = parts_.firewall;
+  NetworkSettings settings_;
   std::function<void(const NetworkHealth&)> on_health_ = [](const NetworkHealth&) {};
-  std::unique_ptr<NetworkManager> manager_;
+  std::unique_ptr<NetworkRegistry> registry_;
 };
 
 }  // namespace svnet

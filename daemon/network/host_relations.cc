@@ -1,0 +1,43 @@
+#include "daemon/network/host_relations.h"
+
+#include "absl/strings/str_cat.h"
+#include "daemon/network/coexistence.h"
+#include "daemon/network/event_sink.h"
+
+namespace svnet {
+
+void HostRelations::ReportUp(const std::string& uplink) {
+  is_up_ = true;
+  coexistence_.Serve(uplink);
+}
+
+absl::Status HostRelations::ReportDown() {
+  is_up_ = false;
+  return coexistence_.Withdraw();
+}
+
+void HostRelations::NoteForeignChange() { coexistence_.Suspect(); }
+
+void HostRelations::NoteForwardingOn(bool unasked) {
+  if (!unasked) {
+    Log("net.ipv4.ip_forward was 0 and is 1 for guests; what is forwarded between other links is "
+        "dropped until another program filters it");
+  }
+  coexistence_.SetForwardsForAll(false);
+}
+
+void HostRelations::NoteForwardingOff() {
+  Log("net.ipv4.ip_forward is 0 again: svnetd had turned it on, and nothing else needs it");
+}
+
+void HostRelations::NoteForwardingOpened(const std::string& whose) {
+  Log(absl::StrCat("what is forwarded between other links is no longer dropped: ", whose,
+                   " decides about it now"));
+  coexistence_.SetForwardsForAll(true);
+}
+
+void HostRelations::Log(const std::string& what) {
+  events_.Publish({.type = TapEvent::Type::kNoted, .lease = std::nullopt, .message = what});
+}
+
+}  // namespace svnet

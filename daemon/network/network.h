@@ -1,0 +1,129 @@
+// One network: its leases, and everything that keeps them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/base/clock.h"
+#include "daemon/firewall/firewall.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/lease/lease_table.h"
+#include "daemon/network/caller.h"
+#include "daemon/network/network_health.h"
+#include "daemon/network/network_status.h"
+#include "daemon/network/requests.h"
+#include "daemon/network/retired_tap.h"
+#include "daemon/network/tap_destroyer.h"
+#include "daemon/segment/network_settings.h"
+
+namespace svnet {
+
+class Coexistence;
+class EventPoller;
+class EventSink;
+class Expiry;
+class FailureReporter;
+class HostRelations;
+class Infrastructure;
+class LeaseBook;
+class LeaseCreator;
+class LinkObserver;
+class NetworkCleaner;
+class NetworkObserver;
+class NetworkRules;
+class Reconciler;
+class RepairLimit;
+class TapAdopter;
+class TapReaper;
+struct HostEvents;
+
+// Makes the parts of a network and knows the order in which they work. No lock: NetworkRegistry has
+// it. Each call is to come after a CatchUp. Errors have a reason of the contract.
+class Network {
+ public:
+  // What it works with; all must outlive it.
+  struct Parts {
+    Kernel* kernel;
+    Firewall* firewall;
+    Coexistence* coexistence;
+    EventPoller* poller;
+    EventSink* events;
+    Clock clock;
+    std::function<absl::Time()> wall_clock;
+  };
+  Network(const NetworkSettings& settings, const Parts& parts);
+  ~Network();
+
+  // Adopts what an earlier svnetd left, and if there are leases makes sure that their network is
+  // whole. SUBNET_CONFLICT if the prefix overlaps what the host already has.
+  absl::Status Begin();
+  // Takes in what has happened on the host, and does what is to be done about it.
+  absl::Status CatchUp(const HostEvents& events);
+
+  // `held`: what counts against the owner's quotas, in all networks. `made`: the lease is new.
+  absl::StatusOr<Lease> CreateTap(const Caller& caller, const LeaseKey& key,
+                                  const TapRequest& request, const Holdings& held, bool* made);
+  absl::Status RemoveTap(const Lease& lease);
+  std::string BootArgsFor(const Lease& lease, const BootArgsRequest& request) const;
+  absl::StatusOr<CleanupResult> CleanupOf(uid_t owner);
+  // Destroys all TAPs, and takes the network away. No batch may be taken.
+  absl::StatusOr<CleanupResult> CleanupAll(TapDestroyer* destroyer);
+
+  const LeaseTable& leases() const;
+  Holdings HoldingsOf(uid_t owner) const;
+
+  // Its state now, or, if it was asked for very often, a moment ago: sets `looked`.
+  absl::StatusOr<NetworkStatus> Observe(bool* looked);
+  // All but `watchers`.
+  absl::StatusOr<NetworkMeasures> Measure();
+  NetworkHealth Health() const;
+
+  // When CatchUp has something to do, though nothing happens.
+  std::optional<absl::Time> NextDue() const;
+  // Whether it could hear of changes.
+  bool monitor_ok() const;
+
+  // When TakeReapBatch is due; nullopt: there is nothing to reap, or a batch is taken.
+  std::optional<absl::Time> NextReap() const;
+  bool IsReaping() const;
+  ReapBatch TakeReapBatch();
+  void FinishReap(const TapDestroyer::Result& result);
+
+  // Another program filters what the host forwards. True if that changes what svnetd does.
+  bool NoteForwardFilter(const std::string& whose);
+
+  const NetworkSettings& settings() const { return settings_; }
+
+ private:
+  // Says that the network exists, if that was not said.
+  void ReportUp();
+  void NoteUplink(const NetworkStatus& status);
+
+  const NetworkSettings settings_;
+  const Parts parts_;
+  const std::unique_ptr<LeaseBook> book_;
+  const std::unique_ptr<Segment> segment_;
+  const std::unique_ptr<NetworkRules> rules_;
+  const std::unique_ptr<Infrastructure> infrastructure_;
+  const std::unique_ptr<RepairLimit> limit_;
+  const std::unique_ptr<FailureReporter> failures_;
+  const std::unique_ptr<Expiry> expiry_;
+  const std::unique_ptr<TapReaper> reaper_;
+  const std::unique_ptr<LinkObserver> link_observer_;
+  const std::unique_ptr<TapAdopter> adopter_;
+  const std::unique_ptr<Reconciler> reconciler_;
+  const std::unique_ptr<LeaseCreator> creator_;
+  const std::unique_ptr<HostRelations> host_;
+  const std::unique_ptr<NetworkObserver> observer_;
+  const std::unique_ptr<NetworkCleaner> cleaner_;
+};
+
+}  // namespace svnet

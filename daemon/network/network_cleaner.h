@@ -1,0 +1,50 @@
+// Removes all TAPs of an owner, or of the network.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "daemon/base/ifindex.h"
+#include "daemon/network/requests.h"
+
+namespace svnet {
+
+class HostRelations;
+class Infrastructure;
+class LeaseBook;
+class Reconciler;
+class Segment;
+class TapAdopter;
+class TapDestroyer;
+class TapReaper;
+
+// Not thread-safe. Errors have a reason of the contract, and the call may be repeated.
+class NetworkCleaner {
+ public:
+  // All must outlive it.
+  struct Parts {
+    Segment* segment;
+    Infrastructure* infrastructure;
+    LeaseBook* book;
+    TapReaper* reaper;
+    TapAdopter* adopter;
+    Reconciler* reconciler;
+    HostRelations* host;
+  };
+  explicit NetworkCleaner(const Parts& parts) : parts_(parts) {}
+
+  absl::StatusOr<CleanupResult> CleanupOf(uid_t owner);
+  // Destroys all TAPs at once, and takes the network away. No batch may be taken.
+  absl::StatusOr<CleanupResult> CleanupAll(TapDestroyer* destroyer);
+
+ private:
+  // The TAPs of that owner: leases, and those of ours that are not adopted.
+  absl::StatusOr<std::vector<Ifindex>> TapsOf(uid_t owner);
+  absl::StatusOr<CleanupResult> TakeAway(uint32_t taps_removed);
+
+  const Parts parts_;
+};
+
+}  // namespace svnet

@@ -1,0 +1,65 @@
+#include "daemon/network/network_observer.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/network/infrastructure.h"
+#include "daemon/network/lease_book.h"
+#include "daemon/network/network_rules.h"
+#include "daemon/network/reconciler.h"
+#include "daemon/network/tap_reaper.h"
+
+namespace svnet {
+namespace {
+
+// The rules hold guests to their MACs and addresses all the same.
+void AppendUnpinnedPorts(const LeaseTable& leases, std::vector<Condition>* conditions) {
+  const auto count = std::count_if(leases.all().begin(), leases.all().end(),
+                                   [](const auto& each) { return !each.second.state.pinned; });
+  if (count == 0) return;
+  conditions->push_back(
+      {.type = "PORTS_NOT_PINNED",
+       .message = absl::StrCat(count,
+                               " TAPs have no fixed place in the bridge's forwarding database: "
+                               "the kernel could not do it, or another program has changed it"),
+       .remedy =
+           "only the nftables rules hold their guests to their MACs; a newer kernel has both"});
+}
+
+}  // namespace
+
+absl::Status NetworkObserver::Look(bool* looked) {
+  *looked = looks_.Take(parts_.clock()) || !seen_.has_value();
+  if (!*looked) return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, parts_.reconciler->Resync());
+  SVNET_ASSIGN_OR_RETURN(seen_, parts_.infrastructure->Observe(links));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NetworkStatus> NetworkObserver::Observe(bool* looked) {
+  SVNET_RETURN_IF_ERROR(Look(looked));
+  NetworkStatus status = {.infrastructure = *seen_, .conditions = seen_->conditions};
+  parts_.reconciler->AddConditions(&status.conditions);
+  parts_.reaper->AddConditions(&status.conditions);
+  AppendUnpinnedPorts(parts_.book->leases(), &status.conditions);
+  status.addresses_total = parts_.book->pool().total();
+  status.addresses_reaping = static_cast<uint32_t>(parts_.book->retired_addresses());
+  status.addresses_used = static_cast<uint32_t>(parts_.book->leases().size());
+  return status;
+}
+
+absl::StatusOr<NetworkMeasures> NetworkObserver::Measure() {
+  NetworkMeasures measures;
+  bool looked = false;
+  SVNET_ASSIGN_OR_RETURN(measures.status, Observe(&looked));
+  SVNET_ASSIGN_OR_RETURN(measures.drops, parts_.rules->ReadDrops());
+  const auto& leases = parts_.book->leases().all();
+  measures.attached = static_cast<uint32_t>(std::count_if(
+      leases.begin(), leases.end(), [](const auto& each) { return each.second.state.attached; }));
+  measures.retired = static_cast<uint32_t>(parts_.book->retired_taps());
+  return measures;
+}
+
+}  // namespace svnet

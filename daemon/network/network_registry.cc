@@ -1,0 +1,270 @@
+#include "daemon/network/network_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/base/status_macros.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/names.h"
+#include "daemon/network/authorizer.h"
+#include "daemon/network/coexistence.h"
+#include "daemon/network/event_sink.h"
+#include "daemon/network/lease_view.h"
+#include "daemon/network/network.h"
+#include "daemon/network/reconciler.h"
+
+namespace svnet {
+namespace {
+
+// The timer's tag is 0; the tag of a lease's process is the ifindex of its TAP.
+constexpr uint64_t kChangesTag = uint64_t{1} << 32;
+
+// The earlier of two times, of which each may be none.
+std::optional<absl::Time> Earlier(std::optional<absl::Time> a, std::optional<absl::Time> b) {
+  if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
+  return std::min(*a, *b);
+}
+
+}  // namespace
+
+NetworkRegistry::NetworkRegistry(const NetworkSettings& settings, const Parts& parts,
+                                 EventPoller poller)
+    : settings_(settings),
+      parts_(parts),
+      destroyer_(DeriveLinkGroup(settings.bridge), parts.reaper),
+      kernel_(parts.kernel),
+      poller_(std::move(poller)),
+      poller_fd_(poller_.fd()) {}
+
+NetworkRegistry::~NetworkRegistry() = default;
+
+absl::StatusOr<std::unique_ptr<NetworkRegistry>> NetworkRegistry::Start(
+    const NetworkSettings& settings, const Parts& parts) {
+  SVNET_ASSIGN_OR_RETURN(EventPoller poller, EventPoller::Create());
+  SVNET_RETURN_IF_ERROR(poller.Watch(parts.kernel->changes_fd(), kChangesTag));
+  SVNET_RETURN_IF_ERROR(poller.Watch(parts.firewall->changes_fd(), kChangesTag));
+  std::unique_ptr<NetworkRegistry> registry(
+      new NetworkRegistry(settings, parts, std::move(poller)));
+  SVNET_RETURN_IF_ERROR(registry->Begin());
+  return registry;
+}
+
+absl::Status NetworkRegistry::Begin() {
+  MutexLock lock(&mutex_);
+  networks_.emplace(
+      std::string(kDefaultNetwork),
+      std::make_unique<Network>(settings_, Network::Parts{.kernel = parts_.kernel,
+                                                          .firewall = parts_.firewall,
+                                                          .coexistence = parts_.coexistence,
+                                                          .poller = &poller_,
+                                                          .events = parts_.events,
+                                                          .clock = parts_.clock,
+                                                          .wall_clock = parts_.wall_clock}));
+  absl::Status begun = network().Begin();
+  if (begun.ok()) begun = CatchUp();
+  ReportHealth();
+  SVNET_RETURN_IF_ERROR(begun);
+  // There are no threads yet.
+  parts_.coexistence->SetOnFilter([this](const std::string& whose) { NoteForwardFilter(whose); });
+  return absl::OkStatus();
+}
+
+absl::Status NetworkRegistry::BeginCall() {
+  last_call_ = absl::ToUnixNanos(parts_.clock());
+  return CatchUp();
+}
+
+absl::Status NetworkRegistry::CatchUp() {
+  std::vector<uint64_t> ended = poller_.PollNow();
+  const HostEvents events = {.changes = kernel_->TakeChanges(), .ended = std::move(ended)};
+  absl::Status caught_up = absl::OkStatus();
+  std::optional<absl::Time> next;
+  for (const auto& [name, network] : networks_) {
+    caught_up.Update(network->CatchUp(events));
+    next = Earlier(next, network->NextDue());
+  }
+  poller_.ArmTimer(next);
+  EndCall();
+  return caught_up;
+}
+
+void NetworkRegistry::EndCall() {
+  // Whoever waits for a later time, or for nothing, is woken.
+  const std::optional<absl::Time> next = NextReap();
+  const bool is_earlier =
+      next.has_value() && (!awaited_reap_.has_value() || *next < *awaited_reap_);
+  if (is_earlier) changed_.notify_all();
+  ReportHealth();
+}
+
+void NetworkRegistry::ReportHealth() {
+  NetworkHealth health;
+  for (const auto& [name, network] : networks_) {
+    const NetworkHealth each = network->Health();
+    health.network &= each.network;
+    health.firewall &= each.firewall;
+    health.monitor &= each.monitor;
+  }
+  if (reported_ == health) return;
+  reported_ = health;
+  parts_.on_health(health);
+}
+
+void NetworkRegistry::NoteForwardFilter(const std::string& whose) {
+  MutexLock lock(&mutex_);
+  // The rules may have to be made anew for it.
+  if (network().NoteForwardFilter(whose)) CatchUp().IgnoreError();
+}
+
+size_t NetworkRegistry::lease_count() {
+  MutexLock lock(&mutex_);
+  return network().leases().size();
+}
+
+Holdings NetworkRegistry::HoldingsOf(uid_t owner) {
+  Holdings holdings;
+  for (const auto& [name, network] : networks_) holdings += network->HoldingsOf(owner);
+  return holdings;
+}
+
+absl::StatusOr<Lease> NetworkRegistry::CreateTap(const Caller& caller, const TapRequest& request,
+                                                 bool* made) {
+  const Authorizer authorizer(caller);
+  SVNET_ASSIGN_OR_RETURN(
+      const LeaseKey key,
+      authorizer.KeyFor({.owner = request.owner, .vm = request.vm, .iface = request.iface}));
+  SVNET_RETURN_IF_ERROR(authorizer.CheckGroup(request.group));
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  bool is_new = false;
+  absl::StatusOr<Lease> lease =
+      network().CreateTap(caller, key, request, HoldingsOf(key.owner), &is_new);
+  if (made != nullptr) *made = is_new;
+  EndCall();
+  return lease;
+}
+
+absl::StatusOr<std::optional<Lease>> NetworkRegistry::RemoveTap(const Caller& caller,
+                                                                const LeaseSelector& selector) {
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  SVNET_ASSIGN_OR_RETURN(const Lease* found, LeaseView(caller, network().leases()).Find(selector));
+  if (found == nullptr) return std::nullopt;
+  std::optional<Lease> lease = *found;
+  SVNET_RETURN_IF_ERROR(network().RemoveTap(*lease));
+  EndCall();
+  return lease;
+}
+
+absl::StatusOr<std::string> NetworkRegistry::GetBootArgs(const Caller& caller,
+                                                         const BootArgsRequest& request) {
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease,
+                         LeaseView(caller, network().leases()).Get(request.lease));
+  return network().BootArgsFor(*lease, request);
+}
+
+absl::StatusOr<CleanupResult> NetworkRegistry::Cleanup(const Caller& caller, CleanupScope scope) {
+  const bool whole = scope == CleanupScope::kNetwork;
+  if (whole) SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckNetworkCleanup());
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  while (whole && network().IsReaping()) changed_.wait(mutex_);
+  absl::StatusOr<CleanupResult> result =
+      whole ? network().CleanupAll(&destroyer_) : network().CleanupOf(caller.uid);
+  EndCall();
+  return result;
+}
+
+absl::StatusOr<LeasePage> NetworkRegistry::ListTaps(const Caller& caller,
+                                                    const std::optional<LinkName>& after,
+                                                    size_t limit) {
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  return LeaseView(caller, network().leases()).List(after, limit);
+}
+
+absl::StatusOr<NetworkStatus> NetworkRegistry::GetNetwork() {
+  bool looked = false;
+  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, Observe(&looked));
+  // Without the lock: to read other programs' rules takes milliseconds.
+  const std::vector<Condition> others =
+      looked ? parts_.coexistence->Conditions() : parts_.coexistence->KnownConditions();
+  status.conditions.insert(status.conditions.end(), others.begin(), others.end());
+  return status;
+}
+
+absl::StatusOr<NetworkStatus> NetworkRegistry::Observe(bool* looked) {
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  return network().Observe(looked);
+}
+
+absl::StatusOr<NetworkMeasures> NetworkRegistry::Measure() {
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  absl::StatusOr<NetworkMeasures> measures = network().Measure();
+  if (measures.ok()) measures->watchers = static_cast<uint32_t>(parts_.events->watch_count());
+  return measures;
+}
+
+absl::StatusOr<std::shared_ptr<Watch>> NetworkRegistry::WatchTaps(const Caller& caller,
+                                                                  std::function<void()> wake) {
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  return parts_.events->AddWatch(caller, LeaseView(caller, network().leases()).Snapshot(),
+                                 std::move(wake));
+}
+
+void NetworkRegistry::EndWatches(const absl::Status& why) { parts_.events->EndWatches(why); }
+
+absl::Duration NetworkRegistry::TimeUntilIdle() const {
+  return absl::FromUnixNanos(last_call_) + kIdleAfter - parts_.clock();
+}
+
+bool NetworkRegistry::HandleEvents() {
+  MutexLock lock(&mutex_);
+  // What it cannot do now it tries again by itself.
+  CatchUp().IgnoreError();
+  return network().monitor_ok();
+}
+
+std::optional<absl::Time> NetworkRegistry::NextReap() { return network().NextReap(); }
+
+bool NetworkRegistry::WaitForRetired() {
+  MutexLock lock(&mutex_);
+  while (!stopped_) {
+    awaited_reap_ = NextReap();
+    const absl::Duration left =
+        awaited_reap_.has_value() ? *awaited_reap_ - parts_.clock() : absl::InfiniteDuration();
+    if (left <= absl::ZeroDuration()) return true;
+    if (awaited_reap_.has_value()) {
+      changed_.wait_for(mutex_, absl::ToChronoNanoseconds(left));
+    } else {
+      changed_.wait(mutex_);
+    }
+  }
+  return false;
+}
+
+void NetworkRegistry::StopWaiting() {
+  MutexLock lock(&mutex_);
+  stopped_ = true;
+  changed_.notify_all();
+}
+
+void NetworkRegistry::Reap() {
+  ReapBatch batch;
+  {
+    MutexLock lock(&mutex_);
+    if (!NextReap().has_value()) return;
+    batch = network().TakeReapBatch();
+  }
+  const TapDestroyer::Result result = destroyer_.Destroy(batch);
+  MutexLock lock(&mutex_);
+  network().FinishReap(result);
+  changed_.notify_all();
+}
+
+}  // namespace svnet

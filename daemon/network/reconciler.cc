@@ -1,0 +1,225 @@
+#include "daemon/network/reconciler.h"
+
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/lease/tampering.h"
+#include "daemon/network/event_sink.h"
+#include "daemon/network/expiry.h"
+#include "daemon/network/failure_reporter.h"
+#include "daemon/network/infrastructure.h"
+#include "daemon/network/lease_book.h"
+#include "daemon/network/link_observer.h"
+#include "daemon/network/repair_limit.h"
+#include "daemon/network/tap_adopter.h"
+#include "daemon/network/tap_reaper.h"
+
+namespace svnet {
+namespace {
+
+constexpr char kNetwork[] = "the network";  // what is repaired, for the limit
+
+constexpr absl::Duration kRetry = absl::Seconds(1);
+// How often it is asked whether a TAP without a carrier is still held.
+constexpr absl::Duration kHeldRetry = absl::Seconds(5);
+
+Condition Degraded(const std::vector<std::string>& paused) {
+  const auto message = [](absl::string_view what) {
+    return absl::StrCat("svnetd has paused repairing ", what, " for ",
+                        absl::FormatDuration(RepairLimit::kPause),
+                        " because something keeps changing it back");
+  };
+  return {.type = "DEGRADED",
+          .message = message(absl::StrJoin(paused, ", ")),
+          .remedy = "find what it is: another network manager, a firewall's reload, a script",
+          .for_all = message("something")};
+}
+
+}  // namespace
+
+absl::Status Reconciler::Begin() {
+  SVNET_RETURN_IF_ERROR(parts_.infrastructure->CheckPrefix());
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, Resync());
+  const absl::StatusOr<bool> was_left = parts_.infrastructure->WasLeft();
+  if (parts_.book->leases().size() > 0 || (was_left.ok() && *was_left)) {
+    // A network that cannot be made whole is no reason to refuse the owners of its leases:
+    // GetNetwork says what is wrong, and CreateTap why it cannot go on.
+    const auto ensured = parts_.infrastructure->Ensure();
+    if (!ensured.ok()) parts_.failures->Report(std::string(ensured.status().message()));
+  }
+  // Now that it is known which bridge they should be on.
+  parts_.observer->ObserveLeaseLinks(links);
+  return parts_.adopter->ReadStaticMacs();
+}
+
+absl::StatusOr<bool> Reconciler::CatchUp(const HostEvents& events) {
+  const absl::Time now = parts_.clock();
+  parts_.expiry->NoteEnded(events.ended, now);
+  const bool rules_ok = parts_.rules->NoteChanges().ok();
+  monitor_ok_ = events.changes.ok() && rules_ok;
+  if (!monitor_ok_) {
+    parts_.failures->Report(
+        "cannot hear what the kernel says of changes: everything is read again each time");
+  }
+  if (!events.changes.ok() || events.changes->lost) resync_ = true;
+  if (events.changes.ok() && parts_.observer->Note(*events.changes)) resync_ = true;
+  if (parts_.limit->EndPauses(now) || (try_again_.has_value() && *try_again_ <= now)) {
+    resync_ = true;
+  }
+  if (resync_) {
+    TryAgain();  // should it fail
+    SVNET_RETURN_IF_ERROR(Resync().status());
+    if (!adoption_failed_) try_again_.reset();
+  }
+  bool turned_forwarding_on = false;
+  EndTampered();
+  Repair(&turned_forwarding_on);
+  ExpireLeases();
+  return turned_forwarding_on;
+}
+
+absl::StatusOr<std::vector<Link>> Reconciler::Resync() {
+  adoption_failed_ = false;
+  SVNET_ASSIGN_OR_RETURN(std::vector<Link> links, parts_.adopter->ReadAll(&adoption_failed_));
+  resync_ = false;
+  if (adoption_failed_) TryAgain();
+  return links;
+}
+
+void Reconciler::TryAgain() { try_again_ = parts_.clock() + kRetry; }
+
+void Reconciler::EndTampered() {
+  std::vector<std::pair<Ifindex, std::string>> tampered;
+  for (const auto& [tap, notes] : parts_.book->notes()) {
+    if (!notes.tampering.empty()) tampered.emplace_back(tap, notes.tampering);
+  }
+  for (const auto& [tap, what] : tampered) {
+    const Lease lease = *parts_.book->leases().FindByIfindex(tap);
+    const absl::Status retired = parts_.reaper->Retire(lease, ByItsHolder(what));
+    if (retired.ok()) continue;
+    TryAgain();
+    parts_.failures->Report(absl::StrCat("cannot remove ", lease.spec.tap.text(), " (", what,
+                                         "): ", retired.message()));
+  }
+}
+
+// Without leases there is nothing to keep: the next CreateTap makes what it needs.
+void Reconciler::Repair(bool* turned_forwarding_on) {
+  if (parts_.book->leases().size() == 0) return;
+  std::optional<TapEvent> network;
+  if (parts_.infrastructure->IsDirty()) network = RepairNetwork(turned_forwarding_on);
+  if (parts_.infrastructure->IsDirty()) return;  // one after the other
+  if (parts_.book->notes().empty() && !network.has_value()) return;
+  for (const auto& [tap, known] : parts_.book->TakeDirty()) RepairTap(tap, known);
+  // Whoever is told that the network is repaired finds the guests on it.
+  if (network.has_value()) parts_.events->Publish(*network);
+}
+
+std::optional<TapEvent> Reconciler::RepairNetwork(bool* turned_forwarding_on) {
+  if (parts_.limit->IsPaused(kNetwork)) return std::nullopt;
+  const Ifindex bridge = parts_.segment->gateway().ifindex;
+  const auto ensured = parts_.infrastructure->Ensure();
+  if (!ensured.ok()) {
+    parts_.limit->Note(kNetwork, parts_.clock());
+    TryAgain();
+    parts_.failures->Report(std::string(ensured.status().message()));
+    return std::nullopt;
+  }
+  if (parts_.segment->gateway().ifindex != bridge) parts_.book->MarkAllDirty();
+  *turned_forwarding_on |= ensured->rules.turned_forwarding_on;
+  if (ensured->repaired.empty()) return std::nullopt;
+  parts_.limit->Note(kNetwork, parts_.clock());
+  return TapEvent{.type = TapEvent::Type::kRepaired,
+                  .lease = std::nullopt,
+                  .message = ensured->repaired,
+                  .repaired = ensured->repaired_things};
+}
+
+// The notification may be old, so the link is read again.
+void Reconciler::RepairTap(Ifindex tap, const std::string& known) {
+  const Lease* lease = parts_.book->leases().FindByIfindex(tap);
+  if (lease == nullptr) return;
+  const absl::StatusOr<std::optional<Link>> link = parts_.kernel->FindLink(tap);
+  if (!link.ok()) return TryAgain();
+  if (!link->has_value()) return parts_.reaper->EndVanished(*lease);
+  std::string drift = parts_.segment->Compare(*lease, **link);
+  if (drift.empty()) drift = known;
+  if (drift.empty() || !MayRepair(*lease)) return;
+  const absl::StatusOr<TapState> state = parts_.segment->Repair(*lease);
+  if (!state.ok()) {
+    TryAgain();
+    parts_.failures->Report(absl::StrCat("cannot repair ", lease->spec.tap.text(), " (", drift,
+                                         "): ", state.status().message()));
+    return;
+  }
+  parts_.book->SetState(*state);
+  parts_.events->Publish(
+      {.type = TapEvent::Type::kRepaired, .lease = *lease, .message = drift, .repaired = {"tap"}});
+}
+
+bool Reconciler::MayRepair(const Lease& lease) {
+  if (parts_.book->TakeRobbed(lease.state.ifindex)) return true;
+  const std::string name(lease.spec.tap.text());
+  if (parts_.limit->IsPaused(name)) return false;
+  parts_.limit->Note(name, parts_.clock());
+  return true;
+}
+
+void Reconciler::ExpireLeases() {
+  for (const Ifindex tap : parts_.expiry->Due(parts_.clock())) {
+    const Lease* lease = parts_.book->leases().FindByIfindex(tap);
+    if (lease != nullptr) ExpireUnlessHeld(*lease);
+  }
+}
+
+void Reconciler::ExpireUnlessHeld(const Lease& lease) {
+  const Ifindex tap = lease.state.ifindex;
+  const absl::StatusOr<std::optional<Link>> link = parts_.kernel->FindLink(tap);
+  const bool exists = link.ok() && link->has_value();
+  // A process may have opened it in this instant.
+  if (exists && (*link)->carrier) return parts_.observer->ObserveAttachment(**link, lease);
+  UniqueFd hold;
+  if (exists) {
+    const absl::StatusOr<bool> held = parts_.expiry->IsHeld(lease, **link, &hold);
+    // Its holder has turned the carrier off. When it lets go, nothing says so.
+    if (held.ok() && *held) return parts_.expiry->PutOff(tap, parts_.clock() + kHeldRetry);
+  }
+  const LinkName name = lease.spec.tap;
+  const bool bound = std::holds_alternative<BoundToProcess>(lease.spec.lifetime);
+  const absl::Status retired = parts_.reaper->Retire(
+      lease, bound ? "its process has ended" : "its VMM has let go of the TAP");
+  if (retired.ok()) return;
+  TryAgain();
+  parts_.failures->Report(
+      absl::StrCat("cannot end the lease of ", name.text(), ": ", retired.message()));
+}
+
+std::optional<absl::Time> Reconciler::NextDue() const {
+  std::optional<absl::Time> next = try_again_;
+  const absl::Time now = parts_.clock();
+  for (const std::optional<absl::Time>& due : {parts_.expiry->NextDue(), parts_.limit->NextDue()}) {
+    // What is over and could not be ended waits for try_again_.
+    if (due.has_value() && *due > now && (!next.has_value() || *due < *next)) next = due;
+  }
+  return next;
+}
+
+NetworkHealth Reconciler::Health() const {
+  const bool in_use = parts_.book->leases().size() > 0;
+  const bool network_ok = !parts_.segment->IsDirty() && parts_.rules->is_forwarding_clean();
+  return {.network = !in_use || network_ok,
+          .firewall = !in_use || parts_.rules->are_clean(),
+          .monitor = !resync_};  // all was to be read again, and could not be
+}
+
+void Reconciler::AddConditions(std::vector<Condition>* conditions) const {
+  const std::vector<Condition>& left_alone = parts_.adopter->not_adopted();
+  conditions->insert(conditions->end(), left_alone.begin(), left_alone.end());
+  const std::vector<std::string> paused = parts_.limit->Paused();
+  if (!paused.empty()) conditions->push_back(Degraded(paused));
+}
+
+}  // namespace svnet

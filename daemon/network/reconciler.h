@@ -1,0 +1,97 @@
+// Keeps what leases need as it should be, and ends leases that are over.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/condition.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/lease/lease.h"
+#include "daemon/network/network_health.h"
+
+namespace svnet {
+
+class EventSink;
+class Expiry;
+class FailureReporter;
+class Infrastructure;
+class LeaseBook;
+class LinkObserver;
+class NetworkRules;
+class RepairLimit;
+class Segment;
+class TapAdopter;
+class TapReaper;
+struct TapEvent;
+
+// What has happened on the host since the last time.
+struct HostEvents {
+  absl::StatusOr<KernelChanges> changes;
+  std::vector<uint64_t> ended;  // see Expiry::NoteEnded
+};
+
+// Not thread-safe.
+class Reconciler {
+ public:
+  // All must outlive it.
+  struct Parts {
+    Kernel* kernel;
+    Segment* segment;
+    NetworkRules* rules;
+    Infrastructure* infrastructure;
+    LeaseBook* book;
+    Expiry* expiry;
+    TapReaper* reaper;
+    LinkObserver* observer;
+    TapAdopter* adopter;
+    RepairLimit* limit;
+    EventSink* events;
+    FailureReporter* failures;
+    Clock clock;
+  };
+  explicit Reconciler(const Parts& parts) : parts_(parts) {}
+
+  // Adopts what an earlier svnetd left, and if there are leases makes their network whole. To be
+  // followed by CatchUp. SUBNET_CONFLICT if the prefix overlaps what the host already has.
+  absl::Status Begin();
+  // Takes in what has happened, repairs what was changed, and ends what is over. True if it
+  // turned forwarding on. BRIDGE_SETUP_FAILED if the state of the host cannot be read.
+  absl::StatusOr<bool> CatchUp(const HostEvents& events);
+
+  // Reads all from the kernel; returns all links.
+  absl::StatusOr<std::vector<Link>> Resync();
+
+  // When CatchUp has something to do, though nothing happens.
+  std::optional<absl::Time> NextDue() const;
+  // Whether the last CatchUp could hear what the kernel said.
+  bool monitor_ok() const { return monitor_ok_; }
+  NetworkHealth Health() const;
+  // Appends what is wrong.
+  void AddConditions(std::vector<Condition>* conditions) const;
+
+ private:
+  void EndTampered();
+  void Repair(bool* turned_forwarding_on);
+  // What was repaired; nullopt: nothing.
+  std::optional<TapEvent> RepairNetwork(bool* turned_forwarding_on);
+  void RepairTap(Ifindex tap, const std::string& known);
+  // False if too many repairs of that TAP were needed lately.
+  bool MayRepair(const Lease& lease);
+  void ExpireLeases();
+  void ExpireUnlessHeld(const Lease& lease);
+  void TryAgain();
+
+  const Parts parts_;
+  bool monitor_ok_ = true;
+  bool resync_ = false;           // all is to be read again
+  bool adoption_failed_ = false;  // the last time that all was read
+  std::optional<absl::Time> try_again_;
+};
+
+}  // namespace svnet

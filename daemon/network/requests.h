@@ -1,0 +1,58 @@
+// What callers ask of networks, as checked values (proto/svnet/v1/network.proto).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/mac_address.h"
+#include "daemon/lease/boot_args.h"
+#include "daemon/lease/lease.h"
+
+namespace svnet {
+
+struct TapRequest {
+  VmId vm;
+  IfaceId iface;
+  std::optional<Ipv4Address> ip;
+  std::optional<MacAddress> mac;  // unicast
+  std::optional<uid_t> owner;     // nullopt: the caller
+  std::optional<gid_t> group;
+  int queues = 1;     // pairs, 1 to 256
+  Lifetime lifetime;  // BoundToProcess: its pid counts
+};
+
+// A lease by its ids; owner nullopt: the caller's.
+struct LeaseIds {
+  std::optional<uid_t> owner;
+  VmId vm;
+  IfaceId iface;
+};
+using LeaseSelector = std::variant<LinkName, LeaseIds>;
+
+struct BootArgsRequest {
+  LeaseSelector lease;
+  LinkName guest_interface;
+  HostName hostname;
+  std::vector<Ipv4Address> dns_servers;  // at most two
+};
+
+enum class CleanupScope { kCaller, kNetwork };
+
+struct CleanupResult {
+  uint32_t taps_removed = 0;
+  bool bridge_removed = false;
+  bool nat_removed = false;
+};
+
+struct LeasePage {
+  std::vector<Lease> leases;  // by TAP name
+  bool more = false;          // there are others after these
+};
+
+}  // namespace svnet

@@ -1,0 +1,73 @@
+// Ends leases: cuts their guests off and retires their TAPs, which are reaped later.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/condition.h"
+#include "daemon/base/link_name.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/lease/lease.h"
+#include "daemon/network/retired_tap.h"
+#include "daemon/network/tap_destroyer.h"
+
+namespace svnet {
+
+class EventSink;
+class Expiry;
+class FailureReporter;
+class Infrastructure;
+class LeaseBook;
+class RepairLimit;
+class Segment;
+
+// Not thread-safe.
+class TapReaper {
+ public:
+  // All must outlive it.
+  struct Parts {
+    Kernel* kernel;
+    Segment* segment;
+    Infrastructure* infrastructure;
+    LeaseBook* book;
+    Expiry* expiry;
+    RepairLimit* limit;
+    EventSink* events;
+    FailureReporter* failures;
+    Clock clock;
+  };
+  explicit TapReaper(const Parts& parts) : parts_(parts) {}
+
+  // Ends a lease: cuts the guest off, and retires its TAP. An error leaves the lease as it was.
+  absl::Status Retire(const Lease& lease, const std::string& why);
+  // Retires a TAP of ours that is not a lease.
+  absl::Status RetireTap(Ifindex tap, const RetiredTap& what);
+  // A lease whose TAP was deleted by another program is over.
+  void EndVanished(const Lease& lease);
+  // Every TAP of the network was destroyed: every lease is over.
+  void EndAll();
+
+  // Renames the link of that name, if it is a retired TAP. False if another link has the name.
+  absl::StatusOr<bool> FreeName(const LinkName& name);
+
+  // The TAPs that a TapDestroyer is to destroy; until Finish, there are no others.
+  ReapBatch Take();
+  // How that went: the addresses come back, or it is tried again.
+  void Finish(const TapDestroyer::Result& result);
+
+  // Appends what is wrong.
+  void AddConditions(std::vector<Condition>* conditions) const;
+
+ private:
+  absl::Status MoveToRetiredGroup(Ifindex tap, bool* gone);
+  // The lease was retired.
+  void Forget(const Lease& lease, const std::string& why);
+
+  const Parts parts_;
+  int flow_failures_ = 0;  // in a row
+};
+
+}  // namespace svnet

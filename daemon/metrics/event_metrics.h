@@ -5,6 +5,8 @@
 #include <prometheus/family.h>
 #include <prometheus/registry.h>
 
+#include <string>
+
 #include "daemon/network/tap_event.h"
 
 namespace svnet {
@@ -18,6 +20,8 @@ class EventMetrics {
   void Note(const TapEvent& event);
 
  private:
+  prometheus::Counter& RepairsOf(const std::string& of);
+
   prometheus::Family<prometheus::Counter>& repairs_;
   prometheus::Counter& ended_;
   prometheus::Counter& failures_;

@@ -211,7 +211,7 @@ metrics_are_served() {
     printf "%s\n" "$1" >/etc/systemd/system/svnetd.service.d/metrics.conf && systemctl daemon-reload &&
     systemctl reset-failed svnetd.service; systemctl restart svnetd.service' -- "$drop_in" || return 1
   inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/9464 && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 &&
-    grep -a "^svnet_leases 1" <&3'
+    grep -a "^svnet_leases{network=\"default\"} 1" <&3'
   local code=$?
   inside bash -c 'rm -r /etc/systemd/system/svnetd.service.d && systemctl daemon-reload
     sed -i "s/^metrics_listen = .*/#metrics_listen = \"\"/" /etc/svnet/svnetd.toml && systemctl restart svnetd.service'

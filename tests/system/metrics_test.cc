@@ -76,10 +76,10 @@ TEST_F(MetricsTest, MoveWithWhatHappens) {
       1);
   EXPECT_EQ(metrics[R"(svnet_call_duration_seconds_count{method="CreateTap"})"], 4);
   EXPECT_GT(metrics[R"(svnet_call_duration_seconds_sum{method="CreateTap"})"], 0);
-  EXPECT_EQ(metrics["svnet_leases"], 2);
-  EXPECT_EQ(metrics["svnet_leases_attached"], 1);
-  EXPECT_EQ(metrics[R"(svnet_addresses{state="free"})"], 251);
-  EXPECT_EQ(metrics["svnet_bridge_ports"], 2);
+  EXPECT_EQ(metrics[R"(svnet_leases{network="default"})"], 2);
+  EXPECT_EQ(metrics[R"(svnet_leases_attached{network="default"})"], 1);
+  EXPECT_EQ(metrics[R"(svnet_addresses{network="default",state="free"})"], 251);
+  EXPECT_EQ(metrics[R"(svnet_bridge_ports{network="default"})"], 2);
   EXPECT_EQ(metrics["svnet_watchers"], 1);
   EXPECT_EQ(metrics[R"(svnet_connections{class="user"})"], 1);
   EXPECT_EQ(metrics[R"(svnet_connections{class="root"})"], 1);  // svnetctl's own
@@ -91,15 +91,17 @@ TEST_F(MetricsTest, SpoofedPacketsAreCountedByCause) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   const TapGuest guest(alice.MustCreate("vm1"));
-  const std::string packets = "svnet_dropped_packets_total{cause=\"foreign_address\"}";
-  const std::string bytes = "svnet_dropped_bytes_total{cause=\"foreign_address\"}";
+  const std::string packets =
+      "svnet_dropped_packets_total{network=\"default\",cause=\"foreign_address\"}";
+  const std::string bytes =
+      "svnet_dropped_bytes_total{network=\"default\",cause=\"foreign_address\"}";
   const Metrics before = Read(svnetd);
   const Ipv4Address stolen = Ipv4Address::Parse("172.30.0.77").value();
   guest.Send(guest.gateway_mac(), kIpv4Type, Udp({.from = stolen, .to = guest.gateway()}, "x"));
   const Metrics after = Read(svnetd);
   EXPECT_EQ(after[packets], before[packets] + 1);
   EXPECT_GT(after[bytes], before[bytes]);
-  EXPECT_EQ(after["svnet_dropped_packets_total{cause=\"foreign_zone\"}"], 0);
+  EXPECT_EQ(after["svnet_dropped_packets_total{network=\"default\",cause=\"foreign_zone\"}"], 0);
 }
 
 TEST_F(MetricsTest, RepairsAndEndedLeasesAreCounted) {
@@ -107,15 +109,15 @@ TEST_F(MetricsTest, RepairsAndEndedLeasesAreCounted) {
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
   alice.MustCreate("vm2");
-  const std::string rules = "svnet_repairs_total{of=\"rules\"}";
+  const std::string rules = "svnet_repairs_total{network=\"default\",of=\"rules\"}";
   EXPECT_EQ(Read(svnetd)[rules], 0);
   Shell("nft flush ruleset; ip link set svvm1eth0 down; ip link delete svvm2eth0");
   const Metrics after = Read(svnetd);  // a call first takes in what the kernel has said
   EXPECT_GE(after[rules], 1);
-  EXPECT_GE(after["svnet_repairs_total{of=\"tap\"}"], 1);
-  EXPECT_EQ(after["svnet_repairs_total{of=\"bridge\"}"], 0);
-  EXPECT_EQ(after["svnet_leases_ended_total"], 1);
-  EXPECT_EQ(after["svnet_leases"], 1);
+  EXPECT_GE(after["svnet_repairs_total{network=\"default\",of=\"tap\"}"], 1);
+  EXPECT_EQ(after["svnet_repairs_total{network=\"default\",of=\"bridge\"}"], 0);
+  EXPECT_EQ(after[R"(svnet_leases_ended_total{network="default"})"], 1);
+  EXPECT_EQ(after[R"(svnet_leases{network="default"})"], 1);
 }
 
 TEST_F(MetricsTest, AreForAdministrators) {
@@ -163,7 +165,7 @@ TEST_F(MetricsTest, AreServedToThisHostWhereItIsWanted) {
   const std::string answer = Get(9464, "/metrics");
   EXPECT_THAT(answer, HasSubstr("200 OK"));
   EXPECT_THAT(answer, HasSubstr("Content-Type: text/plain"));
-  EXPECT_THAT(answer, HasSubstr("\nsvnet_leases 1\n"));
+  EXPECT_THAT(answer, HasSubstr("\nsvnet_leases{network=\"default\"} 1\n"));
   EXPECT_THAT(Get(9464, "/"), HasSubstr("404"));
   EXPECT_THAT(Get(9464, "/../../etc/passwd"), Not(HasSubstr("root:")));
   EXPECT_EQ(Shell("ss -Htln | awk '{ print $4 }'"), "127.0.0.1:9464\n");
@@ -179,7 +181,7 @@ TEST_F(MetricsTest, ReadersWhoSayNothingHoldUpNoCalls) {
   for (int i = 0; i < 50; ++i) silent.emplace_back(ConnectTo(9464));
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
-  EXPECT_EQ(Read(svnetd)["svnet_leases"], 1);
+  EXPECT_EQ(Read(svnetd)[R"(svnet_leases{network="default"})"], 1);
   EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
 }
 

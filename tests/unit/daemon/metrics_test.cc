@@ -20,7 +20,8 @@ class MetricsTest : public NetworkRegistryTest {
 };
 
 TEST_F(MetricsTest, TheNetworkIsMeasuredWhenSomebodyReads) {
-  EXPECT_THAT(metrics_.Render(registry().Measure()), HasSubstr("\nsvnet_leases 0\n"));
+  EXPECT_THAT(metrics_.Render(registry().Measure()),
+              HasSubstr("\nsvnet_leases{network=\"default\"} 0\n"));
   MustCreate(kAlice, "vm1");
   MustCreate(kBob, "vm2");
   ASSERT_TRUE(registry().RemoveTap(kBob, ByIds("vm2"))->has_value());
@@ -28,12 +29,17 @@ TEST_F(MetricsTest, TheNetworkIsMeasuredWhenSomebodyReads) {
   firewall_.SetConnections({.used = 7, .size = 1000});
   const std::string text = metrics_.Render(registry().Measure());
   for (const char* line :
-       {"svnet_network_read_success 1", "svnet_leases 1", "svnet_leases_attached 0",
-        "svnet_addresses{state=\"used\"} 1", "svnet_addresses{state=\"reaping\"} 1",
-        "svnet_addresses{state=\"free\"} 251", "svnet_bridge_up 1", "svnet_bridge_ports_limit 1023",
-        "svnet_tracked_connections 7", "svnet_tracked_connections_limit 1000", "svnet_dying_taps 1",
-        "svnet_watchers 0", "svnet_dropped_packets_total{cause=\"foreign_mac\"} 3",
-        "svnet_dropped_bytes_total{cause=\"foreign_mac\"} 180",
+       {"svnet_network_read_success{network=\"default\"} 1", "svnet_leases{network=\"default\"} 1",
+        "svnet_leases_attached{network=\"default\"} 0",
+        "svnet_addresses{network=\"default\",state=\"used\"} 1",
+        "svnet_addresses{network=\"default\",state=\"reaping\"} 1",
+        "svnet_addresses{network=\"default\",state=\"free\"} 251",
+        "svnet_bridge_up{network=\"default\"} 1",
+        "svnet_bridge_ports_limit{network=\"default\"} 1023", "svnet_tracked_connections 7",
+        "svnet_tracked_connections_limit 1000", "svnet_reaping_taps{network=\"default\"} 1",
+        "svnet_watchers 0",
+        "svnet_dropped_packets_total{network=\"default\",cause=\"foreign_mac\"} 3",
+        "svnet_dropped_bytes_total{network=\"default\",cause=\"foreign_mac\"} 180",
         "svnet_build_info{version=\"" SVNET_VERSION "\"} 1"}) {
     EXPECT_THAT(text, HasSubstr(std::string("\n") + line + "\n"));
   }
@@ -45,11 +51,13 @@ TEST_F(MetricsTest, ANetworkThatCannotBeReadLeavesTheRest) {
   for (const char* operation : {"ListLinks", "ReadDrops"}) {
     faults_.FailNext(operation, absl::InternalError("injected"));
     const std::string text = metrics_.Render(registry().Measure());
-    EXPECT_THAT(text, HasSubstr("svnet_network_read_success 0\n")) << operation;
-    EXPECT_THAT(text, Not(HasSubstr("svnet_leases "))) << operation;
+    EXPECT_THAT(text, HasSubstr("svnet_network_read_success{network=\"default\"} 0\n"))
+        << operation;
+    EXPECT_THAT(text, Not(HasSubstr("svnet_leases{"))) << operation;
     EXPECT_THAT(text, HasSubstr("svnet_calls_total{"));
   }
-  EXPECT_THAT(metrics_.Render(registry().Measure()), HasSubstr("svnet_leases 1\n"));
+  EXPECT_THAT(metrics_.Render(registry().Measure()),
+              HasSubstr("svnet_leases{network=\"default\"} 1\n"));
 }
 
 TEST_F(MetricsTest, ConditionsAreCountedByType) {
@@ -57,7 +65,7 @@ TEST_F(MetricsTest, ConditionsAreCountedByType) {
   faults_.FailNext("Apply", absl::InternalError("injected"));
   firewall_.Flush();
   EXPECT_THAT(metrics_.Render(registry().Measure()),
-              HasSubstr("svnet_conditions{type=\"NAT_MISSING\"} 1\n"));
+              HasSubstr("svnet_conditions{network=\"default\",type=\"NAT_MISSING\"} 1\n"));
 }
 
 TEST_F(MetricsTest, CallsByMethodCodeAndReason) {
@@ -106,10 +114,12 @@ TEST_F(MetricsTest, WhatIsDoneUnaskedIsCounted) {
   on_event({.type = TapEvent::Type::kRemoved});
   on_event({.type = TapEvent::Type::kFailed});
   const std::string text = metrics_.Render(registry().Measure());
-  for (const char* line :
-       {"svnet_repairs_total{of=\"bridge\"} 1", "svnet_repairs_total{of=\"rules\"} 2",
-        "svnet_repairs_total{of=\"forwarding\"} 0", "svnet_repairs_total{of=\"tap\"} 0",
-        "svnet_leases_ended_total 1", "svnet_failures_total 1"}) {
+  for (const char* line : {"svnet_repairs_total{network=\"default\",of=\"bridge\"} 1",
+                           "svnet_repairs_total{network=\"default\",of=\"rules\"} 2",
+                           "svnet_repairs_total{network=\"default\",of=\"forwarding\"} 0",
+                           "svnet_repairs_total{network=\"default\",of=\"tap\"} 0",
+                           "svnet_leases_ended_total{network=\"default\"} 1",
+                           "svnet_failures_total{network=\"default\"} 1"}) {
     EXPECT_THAT(text, HasSubstr(std::string(line) + "\n"));
   }
 }

@@ -1,7 +1,6 @@
 #include "daemon/segment/bridge_segment.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -36,7 +35,7 @@ std::vector<absl::string_view> CausesOf(const Bridge& bridge, bool renamed) {
 }  // namespace
 
 BridgeSegment::BridgeSegment(const NetworkSettings& settings, Kernel* kernel)
-    : settings_(settings), kernel_(kernel) {}
+    : settings_(settings), kernel_(kernel), neighbours_(kernel) {}
 
 absl::Status BridgeSegment::CheckPrefix() {
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> bridge, kernel_->FindLink(settings_.bridge));
@@ -79,20 +78,13 @@ void BridgeSegment::Remember(const Bridge& bridge) {
   mtu_in_use_ = bridge.mtu;
   bridge_clean_ = true;
   // Such a bridge has no neighbours yet.
-  if (bridge.made || bridge.brought_up) neighbours_clean_ = false;
+  if (bridge.made || bridge.brought_up) neighbours_.MarkDirty();
 }
 
 void BridgeSegment::Undo(const SegmentChange& change) {
   MarkDirty();
   MarkEntriesDirty();
   if (change.can_be_undone) kernel_->ReleaseBridge(SpecWith(0)).IgnoreError();
-}
-
-absl::Status BridgeSegment::EnsureEntries(const LeaseTable& leases) {
-  if (neighbours_clean_) return absl::OkStatus();
-  SVNET_RETURN_IF_ERROR(EnsureNeighbours(gateway_.ifindex, leases));
-  neighbours_clean_ = true;
-  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> BridgeSegment::EnsureName() {
@@ -112,23 +104,6 @@ absl::StatusOr<uint32_t> BridgeSegment::PlanMtu(const std::optional<Link>& bridg
   return FindUplinkMtu(host).value_or(kDefaultMtu);
 }
 
-absl::Status BridgeSegment::EnsureNeighbours(Ifindex bridge, const LeaseTable& leases) {
-  SVNET_ASSIGN_OR_RETURN(const std::vector<Neighbour> neighbours, kernel_->ListNeighbours(bridge));
-  std::map<Ipv4Address, MacAddress> found;
-  for (const Neighbour& neighbour : neighbours) {
-    found.emplace(neighbour.address, neighbour.mac);
-    if (leases.HasIp(neighbour.address)) continue;
-    SVNET_RETURN_IF_ERROR(kernel_->DeleteNeighbour(bridge, neighbour.address));
-  }
-  for (const auto& [tap, lease] : leases.all()) {
-    const auto known = found.find(lease.spec.ip);
-    if (known != found.end() && known->second == lease.spec.mac) continue;
-    SVNET_RETURN_IF_ERROR(
-        kernel_->SetNeighbour(bridge, {.address = lease.spec.ip, .mac = lease.spec.mac}));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<bool> BridgeSegment::Release() {
   MarkDirty();
   MarkEntriesDirty();
@@ -136,13 +111,10 @@ absl::StatusOr<bool> BridgeSegment::Release() {
   mtu_in_use_.reset();
   ports_.clear();
   SVNET_ASSIGN_OR_RETURN(const bool removed, kernel_->ReleaseBridge(SpecWith(0)));
-  if (!removed) SVNET_RETURN_IF_ERROR(ForgetNeighbours());
-  return removed;
-}
-
-absl::Status BridgeSegment::ForgetNeighbours() {
+  if (removed) return true;
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> bridge, kernel_->FindLink(settings_.bridge));
-  return bridge.has_value() ? EnsureNeighbours(bridge->ifindex, LeaseTable()) : absl::OkStatus();
+  if (bridge.has_value()) SVNET_RETURN_IF_ERROR(neighbours_.DeleteAll(bridge->ifindex));
+  return false;
 }
 
 absl::Status BridgeSegment::CheckCapacity() const {
@@ -164,21 +136,14 @@ absl::StatusOr<TapState> BridgeSegment::Attach(OpenTap* tap, const LeaseSpec& sp
 }
 
 absl::Status BridgeSegment::Reattach(const Lease& lease) {
-  const absl::Status status =
-      kernel_->SetNeighbour(lease.state.bridge, {.address = lease.spec.ip, .mac = lease.spec.mac});
-  if (status.ok()) return status;
-  // The bridge may be gone, or part of it done.
-  MarkDirty();
-  MarkEntriesDirty();
-  kernel_->DeleteNeighbour(lease.state.bridge, lease.spec.ip).IgnoreError();
+  const absl::Status status = neighbours_.Set(lease);
+  if (!status.ok()) MarkDirty();  // the bridge may be gone
   return status;
 }
 
 absl::Status BridgeSegment::Detach(const Lease& lease) {
-  const absl::Status status = kernel_->DeleteNeighbour(lease.state.bridge, lease.spec.ip);
-  if (status.ok()) return status;
-  MarkDirty();
-  MarkEntriesDirty();
+  const absl::Status status = neighbours_.Delete(lease);
+  if (!status.ok()) MarkDirty();
   return status;
 }
 
@@ -203,7 +168,7 @@ void BridgeSegment::Note(const KernelChanges& changes, const LeaseTable& leases)
   for (const Ifindex gone : changes.gone) ports_.erase(gone);
   const Ifindex bridge = gateway_.ifindex;
   if (changes.gone.contains(bridge) || changes.addresses.contains(bridge)) MarkDirty();
-  NoteNeighbours(changes, leases);
+  neighbours_.Note(changes, bridge, leases);
 }
 
 void BridgeSegment::NotePort(const Link& link) {
@@ -212,14 +177,6 @@ void BridgeSegment::NotePort(const Link& link) {
     ports_.insert(link.ifindex);
   } else {
     ports_.erase(link.ifindex);
-  }
-}
-
-void BridgeSegment::NoteNeighbours(const KernelChanges& changes, const LeaseTable& leases) {
-  for (const auto& [at, mac] : changes.neighbours) {
-    if (at.first != gateway_.ifindex) continue;
-    const Lease* lease = leases.FindByIp(at.second);
-    if (lease != nullptr && mac != lease->spec.mac) MarkEntriesDirty();
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/segment/bridge_neighbours.h"
 #include "daemon/segment/network_settings.h"
 #include "daemon/segment/segment.h"
 
@@ -20,7 +21,9 @@ class BridgeSegment final : public Segment {
   absl::StatusOr<Found> Find() override;
   absl::StatusOr<SegmentChange> Ensure(bool in_use) override;
   void Undo(const SegmentChange& change) override;
-  absl::Status EnsureEntries(const LeaseTable& leases) override;
+  absl::Status EnsureEntries(const LeaseTable& leases) override {
+    return neighbours_.Ensure(gateway_.ifindex, leases);
+  }
   absl::StatusOr<bool> Release() override;
 
   absl::Status CheckCapacity() const override;
@@ -35,8 +38,8 @@ class BridgeSegment final : public Segment {
   void NoteLinks(const std::vector<Link>& links) override;
   void NoteDestroyed(Ifindex tap) override { ports_.erase(tap); }
   void MarkDirty() override { bridge_clean_ = false; }
-  void MarkEntriesDirty() override { neighbours_clean_ = false; }
-  bool IsDirty() const override { return !bridge_clean_ || !neighbours_clean_; }
+  void MarkEntriesDirty() override { neighbours_.MarkDirty(); }
+  bool IsDirty() const override { return !bridge_clean_ || neighbours_.IsDirty(); }
 
   const Gateway& gateway() const override { return gateway_; }
   PortPlan plan() const override;
@@ -48,15 +51,11 @@ class BridgeSegment final : public Segment {
   // True if the bridge, which svnetd made, had another name.
   absl::StatusOr<bool> EnsureName();
   absl::StatusOr<uint32_t> PlanMtu(const std::optional<Link>& bridge, bool in_use);
-  // The bridge's neighbours are those of `leases`, whatever an earlier svnetd left.
-  absl::Status EnsureNeighbours(Ifindex bridge, const LeaseTable& leases);
-  absl::Status ForgetNeighbours();
   void Remember(const Bridge& bridge);
   bool IsKnown() const { return gateway_.ifindex != 0; }
   // Whether a link is the bridge, or has its name, and is not as the bridge was.
   bool HasDrifted(const Link& link) const;
   void NotePort(const Link& link);
-  void NoteNeighbours(const KernelChanges& changes, const LeaseTable& leases);
   BridgeSpec SpecWith(uint32_t mtu) const;
   // `bridge` is nullptr if there is none.
   absl::Status ObserveHost(const Link* bridge, SegmentStatus* status);
@@ -66,7 +65,7 @@ class BridgeSegment final : public Segment {
   Gateway gateway_;    // the bridge, as it was last found or made
   bool ours_ = false;  // svnetd made it, now or earlier
   bool bridge_clean_ = false;
-  bool neighbours_clean_ = false;
+  BridgeNeighbours neighbours_;
   std::optional<uint32_t> mtu_in_use_;  // of the bridge, while there are leases
   std::set<Ifindex> ports_;             // all links on the bridge, whoever put them there
 };

@@ -126,7 +126,7 @@ absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
   return *std::move(systemds);
 }
 
-// Nothing if nobody wants it.
+// nullptr if the configuration does not ask for it.
 absl::StatusOr<std::unique_ptr<MetricsListener>> OpenMetricsListener(const Config& config,
                                                                      const MetricsPage& page) {
   if (!config.metrics_listen.has_value()) return nullptr;

@@ -22,13 +22,13 @@ std::optional<Ipv4Address> AddressPool::PickNext() const {
 
 absl::Status AddressPool::Check(Ipv4Address address) const {
   if (address < first_ || OffsetOf(address) >= size_) {
-    return Error(
-        Reason::kInvalidAddress,
-        absl::StrCat(address.ToString(), " is no guest's address: those are ", first_.ToString(),
-                     " to ", Ipv4Address(first_.value() + size_ - 1).ToString()));
+    return Error(Reason::kInvalidAddress,
+                 absl::StrCat(address.ToString(), " is outside the guest range ", first_.ToString(),
+                              " to ", Ipv4Address(first_.value() + size_ - 1).ToString()));
   }
   if (reserved_.contains(address)) {
-    return Error(Reason::kAddressInUse, absl::StrCat(address.ToString(), " is the host's own"));
+    return Error(Reason::kAddressInUse,
+                 absl::StrCat(address.ToString(), " is an address of the host"));
   }
   if (leased_.contains(address)) {
     return Error(Reason::kAddressInUse, absl::StrCat(address.ToString(), " is leased already"));

@@ -27,8 +27,8 @@ class AddressPool {
   // upwards from the last one; then the freed, the longest unused first.
   std::optional<Ipv4Address> PickNext() const;
 
-  // Leases that one. INVALID_ADDRESS if it is none of the pool's, ADDRESS_IN_USE if
-  // somebody has it.
+  // Leases that one. INVALID_ADDRESS if it is not one of the pool, ADDRESS_IN_USE if it is
+  // taken.
   absl::Status Take(Ipv4Address address);
 
   // As Take, for what an earlier svnetd leased: PickNext goes on after the highest.

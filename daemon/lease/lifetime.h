@@ -13,12 +13,12 @@
 
 namespace svnet {
 
-// Until somebody removes it.
+// Until it is removed.
 struct Persistent {
   friend bool operator==(const Persistent&, const Persistent&) = default;
 };
 
-// Until that process has ended, and nobody holds the TAP open any more.
+// Until that process has ended, and no process holds the TAP open.
 struct BoundToProcess {
   pid_t pid;
   uint64_t start_time = 0;  // see Process: what tells it from a later one of that number
@@ -26,7 +26,7 @@ struct BoundToProcess {
   friend bool operator==(const BoundToProcess&, const BoundToProcess&) = default;
 };
 
-// Until, after somebody held the TAP open for the first time, nobody has for `grace`.
+// Until, after a process has held the TAP open for the first time, none has for `grace`.
 struct UntilDetached {
   absl::Duration grace;  // whole milliseconds, 0 to kMaxGrace
 

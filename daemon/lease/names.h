@@ -38,10 +38,10 @@ MacAddress DeriveBridgeMac(const MachineId& machine, const LinkName& bridge);
 
 // The link group (IFLA_GROUP) of a network's TAPs. Even, never the default group 0.
 uint32_t DeriveLinkGroup(const LinkName& bridge);
-// That of the same network's TAPs that are cut off and wait to be destroyed.
+// The link group of the same network's retired TAPs.
 inline uint32_t RetiredGroupOf(uint32_t link_group) { return link_group + 1; }
-// What such a TAP is called when somebody needs its name: no lease's TAP has a name like
-// that. `attempt` 1 to 9 if that is taken.
+// The name of a retired TAP whose own name is needed: no lease's TAP has a name like that.
+// `attempt` 1 to 9 if that is taken.
 LinkName RetiredTapName(Ifindex tap, int attempt);
 
 }  // namespace svnet

@@ -89,7 +89,7 @@ absl::Status NetworkRegistry::CatchUp() {
 }
 
 void NetworkRegistry::EndCall() {
-  // Whoever waits for a later time, or for nothing, is woken.
+  // Wakes a thread that waits for a later time, or without one.
   const std::optional<absl::Time> next = NextReap();
   const bool is_earlier =
       next.has_value() && (!awaited_reap_.has_value() || *next < *awaited_reap_);

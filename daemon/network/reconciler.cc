@@ -114,7 +114,7 @@ void Reconciler::Repair(bool* turned_forwarding_on) {
   if (parts_.infrastructure->IsDirty()) return;  // one after the other
   if (parts_.book->notes().empty() && !network.has_value()) return;
   for (const auto& [tap, known] : parts_.book->TakeDirty()) RepairTap(tap, known);
-  // Whoever is told that the network is repaired finds the guests on it.
+  // Last: a reader of this event finds the guests on the network.
   if (network.has_value()) parts_.events->Publish(*network);
 }
 

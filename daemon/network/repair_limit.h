@@ -1,4 +1,4 @@
-// When to stop fighting somebody who undoes every repair.
+// When to pause repairs that are undone again and again.
 #pragma once
 
 #include <cstddef>

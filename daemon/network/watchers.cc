@@ -34,7 +34,7 @@ bool Watch::IsClosed() {
   return wake_ == nullptr || end_.has_value();
 }
 
-// What is about the network is everybody's business.
+// Events about the network are for all.
 bool Watch::MaySee(const TapEvent& event) const {
   return !event.lease.has_value() || Authorizer(caller_).CanActFor(event.lease->spec.key.owner);
 }

@@ -1,4 +1,4 @@
-// Who wants to know what happens to leases.
+// Readers of what happens to leases.
 #pragma once
 
 #include <sys/types.h>
@@ -69,8 +69,8 @@ class Watchers {
   absl::StatusOr<std::shared_ptr<Watch>> Add(const Caller& caller, std::deque<TapEvent> snapshot,
                                              std::function<void()> wake);
 
-  // To everybody who may see it. Whoever is too far behind is ended, with RESOURCE_EXHAUSTED;
-  // nobody is waited for.
+  // To all readers who may see it. A reader that is too far behind is ended, with
+  // RESOURCE_EXHAUSTED; the call waits for none.
   void Publish(const TapEvent& event);
 
   // Ends all.

@@ -113,9 +113,10 @@ absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
 absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
     const v1::GetMetricsRequest& /*request*/, LogLine* /*log*/) {
   if (!caller_.administrator) {
-    return Error(Reason::kPermissionDenied,
-                 "metrics tell of everybody's calls and leases, and are for administrators: root, "
-                 "and the members of `admin_groups`");
+    return Error(
+        Reason::kPermissionDenied,
+        "metrics show the calls and leases of all callers, and are for administrators: root, "
+        "and the members of `admin_groups`");
   }
   v1::GetMetricsResponse response;
   // Measured first: what svnetd repairs on the way is counted.

@@ -67,7 +67,7 @@ class BridgeSegment final : public Segment {
   bool bridge_clean_ = false;
   BridgeNeighbours neighbours_;
   std::optional<uint32_t> mtu_in_use_;  // of the bridge, while there are leases
-  std::set<Ifindex> ports_;             // all links on the bridge, whoever put them there
+  std::set<Ifindex> ports_;             // all links on the bridge, foreign ones too
 };
 
 }  // namespace svnet

@@ -37,7 +37,7 @@ struct SegmentStatus {
   bool up = false;
   uint32_t mtu = 0;         // bytes
   std::string uplink;       // the link by which guests get out; empty: there is none
-  uint32_t ports_used = 0;  // links on the bridge, whoever put them there
+  uint32_t ports_used = 0;  // links on the bridge, foreign ones too
   std::vector<Condition> conditions;
 };
 

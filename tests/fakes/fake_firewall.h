@@ -88,7 +88,7 @@ class FakeFirewall final : public Firewall {
   }
   bool OthersWereChanged() override { return std::exchange(others_changed_, false); }
 
-  // What somebody else does: `nft flush ruleset`.
+  // What another program does: `nft flush ruleset`.
   void Flush() {
     stands_ = false;
     bindings_.clear();
@@ -123,7 +123,7 @@ class FakeFirewall final : public Firewall {
   bool others_changed_ = false;
   std::vector<DropCount> drops_;
   ConnectionTable connections_;
-  bool changed_ = false;  // by somebody else, and nobody has been told
+  bool changed_ = false;  // by another program, and WereChanged has not said so
   UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
   GuestBridge bridge_ = {.ifindex = 0, .mac = MacAddress({})};
   std::map<int, Binding> bindings_;  // by ifindex

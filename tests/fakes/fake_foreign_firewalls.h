@@ -92,11 +92,11 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
     return text;
   }
 
-  // Somebody else's doing; Read gives it.
+  // What other programs did; Read returns it.
   std::vector<FilterChain> chains;
   bool legacy_changed = false;
   bool legacy_is_hidden = false;
-  // What somebody else does right after the next Replace.
+  // What another program does right after the next Replace.
   std::function<void()> after_replace;
 
  private:

@@ -45,7 +45,7 @@ class FakeKernel final : public Kernel {
   int changes_fd() const override { return never_readable_.get(); }
   absl::StatusOr<KernelChanges> TakeChanges() override;
 
-  // What somebody else does on the host. An ifindex of 0 is given.
+  // What another program does on the host. With ifindex 0, one is chosen.
   Ifindex AddLink(Link link);
   void AddAddress(LinkAddress address) { addresses_.push_back(address); }
   void AddRoute(Route route) { routes_.push_back(route); }
@@ -118,8 +118,8 @@ class FakeKernel final : public Kernel {
   std::set<std::pair<Ifindex, Ipv4Address>> touched_neighbours_;
   std::map<std::pair<Ifindex, MacAddress>, bool> touched_macs_;
   std::vector<Link> earlier_taps_;
-  // Somebody has had a link in hand, and may have changed it: all are compared. Nobody has
-  // in a benchmark, where that would cost more than all that is counted.
+  // Find has given a link out, which a test may have changed: all are compared. Benchmarks do not
+  // call Find, because the comparison would cost more than all that they count.
   bool seen_ = false;
   std::set<Ifindex> gone_;
   bool forwarding_changed_ = false;

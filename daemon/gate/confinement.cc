@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "daemon/base/status_macros.h"
+#include "daemon/gate/priority.h"
 
 namespace svnet {
 namespace {
@@ -99,6 +100,10 @@ absl::Status AddConditions(const Filter& filter) {
   SVNET_RETURN_IF_ERROR(allow(SCMP_SYS(tgkill), {itself}));
   // Limits can be read, and no more: its threads ask for their stacks'.
   SVNET_RETURN_IF_ERROR(allow(SCMP_SYS(prlimit64), {SCMP_A2_64(SCMP_CMP_EQ, 0)}));
+  // The lowest priority, for itself.
+  SVNET_RETURN_IF_ERROR(
+      allow(SCMP_SYS(setpriority), {SCMP_A0_64(SCMP_CMP_EQ, PRIO_PGRP), SCMP_A1_64(SCMP_CMP_EQ, 0),
+                                    SCMP_A2_64(SCMP_CMP_EQ, kLowestNice)}));
   SVNET_RETURN_IF_ERROR(allow(SCMP_SYS(prctl), {SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NAME)}));
   for (const int command : {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC}) {
     const scmp_arg_cmp that = SCMP_A1_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command));

@@ -12,7 +12,7 @@
 namespace svnet {
 
 // Descriptors of a gate besides its connections: gRPC's own, the channel and standard streams
-// (8), and some to spare.
+// (9 with the ticks of its priority), and some to spare.
 inline constexpr int kOwnDescriptors = 32;
 
 // Builds with sanitizers need more: they keep their system calls and their memory.

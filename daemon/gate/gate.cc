@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "daemon/gate/connections.h"
 #include "daemon/gate/core_calls.h"
 #include "daemon/gate/outbox.h"
+#include "daemon/gate/priority.h"
 #include "daemon/gate/reflection_service.h"
 
 namespace svnet {
@@ -58,8 +60,9 @@ void DiscardLibraryLogs() {
 
 class Gate {
  public:
-  Gate(Channel core, bool is_shared)
+  Gate(Channel core, Priority priority, bool is_shared)
       : is_shared_(is_shared),
+        priority_(std::move(priority)),
         core_(std::move(core)),
         outbox_(&core_),
         calls_(&outbox_),
@@ -77,8 +80,9 @@ class Gate {
   // False: there is no server.
   bool Start();
   // Until a message comes. When none has come for a while, gives unused memory back, and again
-  // after twice the time: what callers send that is not a call is not seen here.
-  void Wait() const;
+  // after twice the time: what callers send that is not a call is not seen here, but for the
+  // time that it takes.
+  void Wait();
   absl::Status Handle(Message message, UniqueFd descriptor);
   absl::Status Serve(Message message, UniqueFd connection);
   // A number for its descriptor that no connection has had before: by that a call is known, and
@@ -87,6 +91,8 @@ class Gate {
 
   const bool is_shared_;  // by several callers
   int next_number_ = kOwnDescriptors;
+  Priority priority_;
+  uint64_t messages_ = 0;  // that have come
   const Channel core_;
   Outbox outbox_;
   CoreCalls calls_;
@@ -113,10 +119,16 @@ bool Gate::Start() {
   return server_ != nullptr;
 }
 
-void Gate::Wait() const {
-  pollfd ready = {.fd = core_.fd(), .events = POLLIN};
-  for (int idle = kIdle; poll(&ready, 1, idle) == 0; idle = std::min(2 * idle, kLongestIdle)) {
+void Gate::Wait() {
+  std::array<pollfd, 2> ready = {pollfd{.fd = core_.fd(), .events = POLLIN},
+                                 pollfd{.fd = priority_.fd(), .events = POLLIN}};
+  for (int idle = kIdle;;) {
+    const int count = poll(ready.data(), ready.size(), idle);
+    if (ready[1].revents != 0) priority_.Update(messages_);
+    if (count < 0 || ready[0].revents != 0) return;
+    if (count > 0) continue;
     malloc_trim(0);
+    idle = std::min(2 * idle, kLongestIdle);
   }
 }
 
@@ -129,6 +141,7 @@ absl::Status Gate::Run() {
     if (!packet.ok()) return packet.status();
     absl::StatusOr<Message> message = Decode(packet->bytes);
     if (!message.ok()) return message.status();
+    ++messages_;
     const absl::Status handled = Handle(*std::move(message), std::move(packet->descriptor));
     if (!handled.ok()) return handled;
   }
@@ -172,10 +185,12 @@ absl::Status Gate::MoveToFreshNumber(UniqueFd* connection) {
 
 void RunGate(Channel core, size_t connections) {
   SaveMemory();
-  if (!Confine(connections).ok()) _exit(1);
+  absl::StatusOr<Priority> priority = Priority::Start();
+  if (!priority.ok() || !Confine(connections).ok()) _exit(1);
   DiscardLibraryLogs();
+  const bool is_shared = connections > kDefaultConnections;
   // Never destroyed: gRPC's threads end with the process.
-  const absl::Status end = (new Gate(std::move(core), connections > kDefaultConnections))->Run();
+  const absl::Status end = (new Gate(std::move(core), *std::move(priority), is_shared))->Run();
   _exit(absl::IsAborted(end) ? 0 : 1);
 }
 

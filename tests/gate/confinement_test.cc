@@ -106,6 +106,10 @@ TEST_F(ConfinementTest, ForbiddenCallsEndAGate) {
       {"prctl DUMPABLE", Call(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0)},
       {"fcntl SETOWN", Call(SYS_fcntl, 0, F_SETOWN, 1)},
       {"fcntl SETLK", Call(SYS_fcntl, 0, F_SETLK, nullptr)},
+      {"setpriority to another", Call(SYS_setpriority, PRIO_PGRP, 0, 0)},
+      {"setpriority of a process", Call(SYS_setpriority, PRIO_PROCESS, 0, 19)},
+      {"setpriority of another group", Call(SYS_setpriority, PRIO_PGRP, 1, 19)},
+      {"setpriority of a user", Call(SYS_setpriority, PRIO_USER, 0, 19)},
       {"setrlimit", Call(SYS_setrlimit, RLIMIT_DATA, nullptr)},
       {"prlimit64",
        [] {

@@ -137,8 +137,8 @@ TEST_F(GateProcessTest, SignalsToTheGroupAreSvnetds) {
   parent().Make();
 }
 
-// Standard streams, the channel, and gRPC's: an epoll and its wake-ups.
-constexpr size_t kOwn = 8;
+// Standard streams, the channel, ticks, and gRPC's: an epoll and its wake-ups.
+constexpr size_t kOwn = 9;
 
 TEST_F(GateProcessTest, DescriptorsAreOnePerConnectionAndComeBack) {
   const auto call = [&](const std::shared_ptr<grpc::Channel>& channel) {

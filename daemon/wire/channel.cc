@@ -55,7 +55,9 @@ absl::Status Channel::Send(const std::string& packet, int descriptor, bool wait)
     if (errno == EINTR) continue;
     // The kernel is short of memory, or a descriptor too many is under way: not for ever.
     const bool full = errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS;
-    return full ? absl::UnavailableError("full") : absl::ErrnoToStatus(errno, "sendmsg");
+    if (full) return absl::UnavailableError("full");
+    // Not by errno alone: ECONNRESET would be UNAVAILABLE.
+    return absl::AbortedError(absl::ErrnoToStatus(errno, "sendmsg").message());
   }
   return absl::OkStatus();
 }

@@ -18,7 +18,7 @@ class Channel {
   static absl::StatusOr<std::pair<Channel, Channel>> Pair();
 
   // UNAVAILABLE: the other end's buffer is full, try again when it is writable (never, if
-  // `wait`). Any other error: the other end is gone. `descriptor` (-1: none) is only lent.
+  // `wait`). ABORTED: the other end is gone. `descriptor` (-1: none) is only lent.
   absl::Status Send(const std::string& packet, int descriptor = -1, bool wait = false) const;
 
   struct Packet {

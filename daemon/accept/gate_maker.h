@@ -26,8 +26,9 @@ class GateMaker {
   // Has a process made that serves `end`. Does not wait for it; what is sent to the other end
   // meanwhile waits in the kernel. `number`: none comes twice.
   virtual absl::Status Make(Role role, uint64_t number, Channel end) = 0;
-  // Ends that process at once. Nothing if it has ended.
-  virtual void Kill(uint64_t number) = 0;
+  // Ends that process at once. Nothing if it has ended. False: it could not be asked for now, so
+  // try again; a gate that is stopped does not end by itself.
+  virtual bool Kill(uint64_t number) = 0;
 };
 
 }  // namespace svnet

@@ -34,9 +34,10 @@ absl::Status GateParentLink::Make(Role role, uint64_t number, Channel end) {
       absl::StrCat("the parent of the gates makes none: ", status.message()));
 }
 
-void GateParentLink::Kill(uint64_t number) {
-  // If its buffer is full, the gate sees that the core has closed its end, as all do.
-  parent_.Send(BytesOf({.kind = GateRequest::Kind::kKill, .number = number})).IgnoreError();
+bool GateParentLink::Kill(uint64_t number) {
+  const GateRequest request = {.kind = GateRequest::Kind::kKill, .number = number};
+  // Full. Any other error: the parent has ended, and all gates with it.
+  return !absl::IsUnavailable(parent_.Send(BytesOf(request)));
 }
 
 }  // namespace svnet

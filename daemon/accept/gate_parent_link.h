@@ -14,7 +14,7 @@ class GateParentLink final : public GateMaker {
   explicit GateParentLink(UniqueFd parent) : parent_(std::move(parent)) {}
 
   absl::Status Make(Role role, uint64_t number, Channel end) override;
-  void Kill(uint64_t number) override;
+  bool Kill(uint64_t number) override;
 
   // Readable only when the parent has ended.
   int fd() const { return parent_.fd(); }

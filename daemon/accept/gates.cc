@@ -67,7 +67,7 @@ absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMakeOwn(const Caller& 
 absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMakeCommon(Kind kind, absl::Time* until) {
   for (const auto& [number, gate] : gates_) {
     const bool full = kind == Kind::kShared && gate.taken == GateMaker::kMostOfShared;
-    if (gate.kind == kind && !full) return number;
+    if (gate.kind == kind && !full && !gate.is_ending) return number;
   }
   const absl::Time now = parts_.clock();
   if ((*until = delays_.NotBefore(DelayedAs(kind), now)) > now) return std::nullopt;
@@ -76,10 +76,11 @@ absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMakeCommon(Kind kind, 
 
 bool Gates::MakeRoomFor(const Caller& caller) {
   const auto is_of_uid = [&](const Gate& gate) {
-    return gate.kind == Kind::kOwn && gate.caller->uid == caller.uid;
+    return gate.kind == Kind::kOwn && !gate.is_ending && gate.caller->uid == caller.uid;
   };
   const auto is_of_kind = [&](const Gate& gate) {
-    return gate.kind == Kind::kOwn && gate.caller->administrator == caller.administrator;
+    return gate.kind == Kind::kOwn && !gate.is_ending &&
+           gate.caller->administrator == caller.administrator;
   };
   const auto make_room = [&](const std::function<bool(const Gate&)>& which, size_t most) {
     const auto count = std::count_if(gates_.begin(), gates_.end(),
@@ -106,7 +107,7 @@ std::optional<Gates::Number> Gates::LongestIdle(
 
 absl::StatusOr<Gates::Number> Gates::TakeSpareOrMakeOwn() {
   for (auto& [number, gate] : gates_) {
-    if (gate.kind != Kind::kSpare || gate.revoked) continue;
+    if (gate.kind != Kind::kSpare || gate.is_ending) continue;
     gate.kind = Kind::kOwn;
     spare_due_ = parts_.clock() + kSpareAfter;
     return number;
@@ -133,7 +134,7 @@ absl::StatusOr<Gates::Number> Gates::Make(Kind kind) {
   SVNET_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
   const Number number = ++last_number_;
   const auto on_end = [this, number](GateLink::End end) {
-    ending_.push_back({number, end == GateLink::End::kDied ? Why::kDied : Why::kProtocol});
+    End(number, end == GateLink::End::kDied ? Why::kDied : Why::kProtocol);
   };
   auto link = std::make_unique<GateLink>(number, kind == Kind::kMetrics, std::move(ends.first),
                                          &parts_.services, on_end);
@@ -171,10 +172,9 @@ void Gates::Revoke(uint64_t connection) {
   if (found == by_connection_.end()) return;
   Gate& gate = gates_.at(found->second);
   gate.link->Forget(connection);
-  if (gate.kind != Kind::kOwn || std::exchange(gate.revoked, true)) return;
+  if (gate.kind != Kind::kOwn) return;
   gate.link->Stop();
-  own_.erase(*gate.caller);
-  ending_.push_back({found->second, Why::kRevoked});
+  End(found->second, Why::kRevoked);
 }
 
 void Gates::OnNews() {
@@ -211,7 +211,7 @@ absl::Time Gates::last_heard() const {
 }
 
 absl::Time Gates::NextDue() const {
-  absl::Time due = draining_ ? absl::InfiniteFuture() : spare_due_;
+  absl::Time due = std::min(kill_due_, draining_ ? absl::InfiniteFuture() : spare_due_);
   for (const auto& [number, gate] : gates_) {
     if (IsChecked(gate)) due = std::min(due, gate.link->CheckDue());
     if (gate.IsIdle()) due = std::min(due, gate.idle_since + kIdle);
@@ -225,12 +225,13 @@ void Gates::Tick() {
   EndWhatIsDue(now);
   AssignWhatIsDue(now);
   KeepASpare(now);
+  KillAgain(now);
 }
 
 void Gates::EndWhatIsDue(absl::Time now) {
   for (const auto& [number, gate] : gates_) {
-    if (IsChecked(gate) && gate.link->IsStuck(now)) ending_.push_back({number, Why::kStuck});
-    if (gate.IsIdle() && gate.idle_since + kIdle <= now) ending_.push_back({number, Why::kIdle});
+    if (IsChecked(gate) && gate.link->IsStuck(now)) End(number, Why::kStuck);
+    if (gate.IsIdle() && gate.idle_since + kIdle <= now) End(number, Why::kIdle);
   }
   // To end one may find another of no use.
   while (!ending_.empty()) {
@@ -262,25 +263,49 @@ void Gates::KeepASpare(absl::Time now) {
   spare_due_ = Make(Kind::kSpare).ok() ? absl::InfiniteFuture() : now + kSpareAgain;
 }
 
+void Gates::End(Number number, Why why) {
+  Gate& gate = gates_.at(number);
+  if (gate.is_ending) return;
+  Retire(gate, why);
+  ending_.push_back({number, why});
+}
+
+void Gates::Retire(Gate& gate, Why why) {
+  gate.is_ending = true;
+  if (gate.kind == Kind::kOwn) own_.erase(*gate.caller);
+  if (gate.kind == Kind::kSpare) spare_due_ = parts_.clock() + kSpareAgain;
+  if (why != Why::kDied && why != Why::kProtocol && why != Why::kStuck) return;
+  // At once, so that who comes in the same turn waits, too.
+  if (gate.kind != Kind::kSpare) {
+    delays_.Died(gate.kind == Kind::kOwn ? gate.caller->uid : DelayedAs(gate.kind), parts_.clock());
+  }
+  LogEnd(gate, why);
+}
+
 void Gates::EndNow(Number number, Why why) {
   const auto found = gates_.find(number);
   if (found == gates_.end()) return;
+  if (!found->second.is_ending) Retire(found->second, why);
   const Gate gate = std::move(found->second);
   gates_.erase(found);
-  parts_.maker->Kill(number);
+  Kill(number);
   parts_.metrics->Ended(why);
-  if (gate.kind == Kind::kOwn && !gate.revoked) own_.erase(*gate.caller);
-  if (gate.kind == Kind::kSpare) spare_due_ = parts_.clock() + kSpareAgain;
-  if (why == Why::kDied || why == Why::kProtocol || why == Why::kStuck) {
-    if (gate.kind != Kind::kSpare)
-      delays_.Died(gate.kind == Kind::kOwn ? gate.caller->uid : DelayedAs(gate.kind),
-                   parts_.clock());
-    LogEnd(gate, why);
-  }
   for (const uint64_t connection : gate.connections) {
     by_connection_.erase(connection);
     parts_.on_lost(connection);
   }
+}
+
+void Gates::Kill(Number number) {
+  if (parts_.maker->Kill(number)) return;
+  unkilled_.push_back(number);
+  kill_due_ = parts_.clock() + kKillAgain;
+}
+
+void Gates::KillAgain(absl::Time now) {
+  if (now < kill_due_) return;
+  kill_due_ = absl::InfiniteFuture();
+  for (const Number number : std::exchange(unkilled_, {})) Kill(number);
 }
 
 uid_t Gates::DelayedAs(Kind kind) {

@@ -84,6 +84,8 @@ class Gates {
   static constexpr absl::Duration kIdle = absl::Seconds(30);
   // A spare one is made so long after the last was taken: not while its caller waits.
   static constexpr absl::Duration kSpareAfter = absl::Milliseconds(50);
+  // A gate that could not be killed is tried again so much later.
+  static constexpr absl::Duration kKillAgain = absl::Milliseconds(100);
 
  private:
   enum class Kind { kSpare, kOwn, kShared, kRefused, kMetrics };
@@ -93,9 +95,9 @@ class Gates {
     std::unique_ptr<GateLink> link;
     std::shared_ptr<const Caller> caller;  // kOwn
     std::set<uint64_t> connections;
-    uint32_t taken = 0;     // connections that it has had in its life
-    absl::Time idle_since;  // if it has none
-    bool revoked = false;
+    uint32_t taken = 0;      // connections that it has had in its life
+    absl::Time idle_since;   // if it has none
+    bool is_ending = false;  // is in ending_: no connection comes to it any more
 
     bool IsIdle() const { return kind != Kind::kSpare && connections.empty(); }
   };
@@ -127,7 +129,11 @@ class Gates {
   absl::StatusOr<Number> Make(Kind kind);
   absl::StatusOr<Number> TakeSpareOrMakeOwn();
   static GateMaker::Role RoleOf(Kind kind);
+  // It is of no use from now on. Tick ends it.
+  void End(Number number, Why why);
   void EndNow(Number number, Why why);
+  // Nobody finds it any more.
+  void Retire(Gate& gate, Why why);
   void LogEnd(const Gate& gate, Why why);
   // For RestartDelays, those that are nobody's own.
   static uid_t DelayedAs(Kind kind);
@@ -136,13 +142,17 @@ class Gates {
   static bool IsChecked(const Gate& gate);
   void AssignWhatIsDue(absl::Time now);
   void KeepASpare(absl::Time now);
+  void Kill(Number number);
+  void KillAgain(absl::Time now);
 
   Parts parts_;
   std::map<Number, Gate> gates_;
-  std::map<Caller, Number> own_;  // those that are not revoked
+  std::map<Caller, Number> own_;  // those that are not ending
   std::map<uint64_t, Number> by_connection_;
   std::list<Waiting> waiting_;
-  std::vector<Ending> ending_;  // found of no use in the middle of something
+  std::vector<Number> unkilled_;  // the maker could not be asked
+  absl::Time kill_due_ = absl::InfiniteFuture();
+  std::vector<Ending> ending_;  // Tick does it: what found it may still use it
   RestartDelays delays_;
   absl::Time spare_due_;
   bool draining_ = false;

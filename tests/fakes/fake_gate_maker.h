@@ -19,9 +19,10 @@ class FakeGateMaker final : public GateMaker {
     last = number;
     return absl::OkStatus();
   }
-  void Kill(uint64_t number) override {
+  bool Kill(uint64_t number) override {
     ends.erase(number);
-    killed.insert(number);
+    if (!is_full) killed.insert(number);
+    return !is_full;
   }
 
   std::map<uint64_t, Channel> ends;  // of those that are not killed
@@ -29,6 +30,7 @@ class FakeGateMaker final : public GateMaker {
   std::set<uint64_t> killed;
   uint64_t last = 0;
   bool fails = false;
+  bool is_full = false;  // takes no Kill
 };
 
 }  // namespace svnet::testing

@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/accept/gate_parent_link.h"
 #include "daemon/accept/gates.h"
 #include "daemon/base/clock.h"
+#include "daemon/wire/gate_request.h"
 #include "svnet/v1/network.pb.h"
 #include "tests/fakes/fake_gate_maker.h"
 #include "tests/unit/daemon/registry_fixture.h"
@@ -425,6 +427,56 @@ TEST_F(GatesTest, WhoseGateDiesAgainAndAgainWaitsLongerEachTime) {
   Begin(kAlice, &alices);
 }
 
+TEST_F(GatesTest, WhoComesWhenAGateHasJustBeenFoundDeadGetsAnother) {
+  uint64_t alices;
+  const uint64_t first = Begin(kAlice, &alices);
+  Turn();
+  Pass(Gates::kSpareAfter);
+  const uint64_t spare = maker_.last;
+  maker_.ends.erase(first);
+  maker_.ends.erase(spare);
+  // One turn finds both, before Tick.
+  EXPECT_TRUE(poller_->Wait(absl::ZeroDuration()).ok());
+  const uint64_t again = Connect(kAlice);
+  const uint64_t third = maker_.last;
+  EXPECT_NE(third, spare);
+  EXPECT_EQ(Next(third).connection, again);
+  gates_->Tick();
+  EXPECT_THAT(lost_, ElementsAre(alices));
+  EXPECT_FALSE(IsThere(first));
+  EXPECT_FALSE(IsThere(spare));
+  EXPECT_TRUE(IsThere(third));
+}
+
+TEST_F(GatesTest, WhoComesWhenASharedGateHasJustBeenFoundDeadGetsAnother) {
+  const absl::Status no = absl::PermissionDeniedError("no");
+  const uint64_t before = Connect(kAlice, no);
+  const uint64_t first = maker_.last;
+  maker_.ends.erase(first);
+  EXPECT_TRUE(poller_->Wait(absl::ZeroDuration()).ok());
+  const uint64_t after = Connect(kBob, no);
+  EXPECT_EQ(Next(maker_.last).connection, after);
+  gates_->Tick();
+  EXPECT_THAT(lost_, ElementsAre(before));
+}
+
+TEST_F(GatesTest, GateThatCannotBeKilledNowIsKilledLater) {
+  uint64_t connection;
+  const uint64_t gate = Begin(kAlice, &connection);
+  Turn();
+  Pass(Gates::kSpareAfter);  // so that no other thing is due soon
+  maker_.is_full = true;
+  gates_->Revoke(connection);
+  gates_->Tick();
+  EXPECT_EQ(gates_->NextDue(), time_ + Gates::kKillAgain);
+  Pass(Gates::kKillAgain);
+  EXPECT_TRUE(IsThere(gate));
+  EXPECT_EQ(gates_->NextDue(), time_ + Gates::kKillAgain);
+  maker_.is_full = false;
+  Pass(Gates::kKillAgain);
+  EXPECT_FALSE(IsThere(gate));
+}
+
 TEST_F(GatesTest, ThereAreNoMoreThanMayBeAndOthersShareOne) {
   std::set<uint64_t> gates;
   uint64_t connection;
@@ -566,6 +618,21 @@ TEST_F(GatesTest, ALargeAnswerComesInParts) {
     more = part.more;
   }
   EXPECT_EQ(body, page);
+}
+
+TEST(GateParentLinkTest, SaysThatItCannotKillWhileItsParentIsBusy) {
+  auto ends = *Channel::Pair();
+  GateParentLink link(std::move(ends.first).Release());
+  int sent = 0;
+  while (sent < 100'000 && link.Kill(1)) ++sent;
+  EXPECT_LT(sent, 100'000);
+  EXPECT_TRUE(ends.second.Receive(sizeof(GateRequest), false).ok());
+  while (ends.second.Receive(sizeof(GateRequest), false).ok()) {
+  }
+  EXPECT_TRUE(link.Kill(1));
+  // One that has ended has no gates.
+  ends.second = Channel(UniqueFd());
+  EXPECT_TRUE(link.Kill(1));
 }
 
 TEST(RestartDelaysTest, KnowsNobodyForLong) {

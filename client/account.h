@@ -9,11 +9,11 @@
 
 namespace svnet::client {
 
-// "1000" or "alice". Digits are a uid, whether or not anybody has it. NotFound if
-// no user has that name, OutOfRange if no uid can be that number.
+// "1000" or "alice". Digits are a uid, whether or not a user has it. NotFound if no user has that
+// name, OutOfRange if no uid can be that number.
 absl::StatusOr<uid_t> ParseUser(const std::string& text);
 
-// "988" or "kvm", in the same way.
+// "988" or "kvm", parsed in the same way.
 absl::StatusOr<gid_t> ParseGroup(const std::string& text);
 
 // The name, or the number if it has none.

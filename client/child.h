@@ -14,17 +14,17 @@ namespace svnet::client {
 // child is to get, and SIGCHLD.
 void BlockForwardedSignals();
 
-// The number of a forwarded signal that came before there was a child; 0 if none did.
+// The number of a forwarded signal that arrived before the child existed; 0: none.
 int PendingSignal();
 
-// Starts `command`, found by PATH, with the signals as svnetctl's own caller would have
-// had them. In the same process group, so that the terminal is the child's too. The
-// error has the errno's code: NotFound if there is no such program.
+// Starts `command`, found in PATH, with the signal dispositions that svnetctl inherited. It stays
+// in the same process group, so that it can use the terminal. The error has the errno's code:
+// NotFound if there is no such program.
 absl::StatusOr<pid_t> StartProgram(const std::vector<std::string>& command);
 
-// Waits for the child's end, and meanwhile hands the blocked signals on. What the
-// kernel sends for a terminal (Ctrl-C) the child has had already. The exit code, or
-// 128 and the signal's number.
+// Waits until the child ends, and forwards the blocked signals to it. It does not forward signals
+// from a terminal (Ctrl-C), because the kernel has sent them to the child too. Returns the exit
+// code, or 128 plus the signal's number.
 int WaitAndForwardSignals(pid_t child);
 
 }  // namespace svnet::client

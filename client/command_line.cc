@@ -16,6 +16,7 @@
 #include "client/nearest.h"
 #include "client/subcommands.h"
 #include "client/text.h"
+#include "daemon/config/config.h"
 
 namespace svnet::client {
 namespace {
@@ -32,16 +33,16 @@ constexpr char kFooter[] =
     "  svnetctl remove vm1\n"
     "  svnetctl status\n"
     "\n"
-    "svnetctl help COMMAND says more about a command. After -- nothing is an option.\n"
+    "svnetctl help COMMAND explains a command. Arguments after -- are not options.\n"
     "\n"
-    "Exit codes: 0 done, 1 refused (standard error says why), 2 usage, 3 no svnetd;\n"
-    "of run: its program's.";
+    "Exit codes: 0 done, 1 refused (standard error says why), 2 usage, 3 no svnetd.\n"
+    "run exits with its program's code.";
 
 constexpr char kRunUsage[] =
     "run needs a program, after --: svnetctl run VM -- PROGRAM ARGUMENT ...";
 
 struct GlobalOptions {
-  std::string socket = "/run/svnet/svnetd.sock";
+  std::string socket = Config().socket;
   int timeout_seconds = 30;
   bool json = false;
 };
@@ -51,7 +52,7 @@ std::string RefuseUnfitSocket(const std::string& path) {
   constexpr size_t kMaxLength = sizeof(sockaddr_un::sun_path) - 1;
   if (path.empty()) return "the socket's path is empty";
   if (path.size() <= kMaxLength) return "";
-  return absl::StrCat("the socket's path has ", path.size(), " bytes, and at most ", kMaxLength,
+  return absl::StrCat("the socket's path has ", path.size(), " bytes; the limit is ", kMaxLength,
                       " are possible: ", path);
 }
 
@@ -66,7 +67,7 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
                  absl::StrCat("How long to wait (default: ", options.timeout_seconds, ")"))
       ->type_name("SECONDS")
       ->check(CLI::Range(1, 86400).description(""));
-  app.add_flag("--json", options.json, "Answer in JSON, as proto3 has it; errors too");
+  app.add_flag("--json", options.json, "Answer in proto3 JSON, errors too");
 }
 
 using Arguments = std::vector<std::string>;
@@ -83,7 +84,7 @@ std::string FindOptionWithoutValue(const Arguments& arguments) {
   return "";
 }
 
-// Where the command stands, before or after global options.
+// The position of the command, before or after global options.
 Arguments::iterator FindCommand(Arguments& arguments) {
   for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
     if (*argument == "--socket" || *argument == "--timeout") {
@@ -103,8 +104,8 @@ void ReplaceHelp(Arguments& arguments) {
   arguments.push_back("--help");
 }
 
-// Takes off what stands after the "--" of a `run`: CLI11 would look for the command's
-// own arguments there.
+// Removes the arguments after the "--" of a `run`: CLI11 would look for the command's own arguments
+// there.
 Arguments TakeProgram(Arguments& arguments) {
   const auto command = FindCommand(arguments);
   if (command == arguments.end() || *command != "run") return {};

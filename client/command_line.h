@@ -13,7 +13,7 @@ namespace svnet::client {
 struct Invocation {
   // Fits sockaddr_un.
   std::string socket;
-  // For the whole command; whole seconds, at least one.
+  // The timeout of the whole command, in whole seconds, at least one.
   absl::Duration timeout;
   Format format = Format::kPeople;
   Command command;

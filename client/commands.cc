@@ -24,9 +24,7 @@ Failure BadAnswer(std::string message) {
   return {.exit_code = ExitCode::kRefused,
           .code = "INTERNAL",
           .reason = "",
-          .message = std::move(message),
-          .hint = "",
-          .metadata = {}};
+          .message = std::move(message)};
 }
 
 Outcome ShowJson(const google::protobuf::Message& response) {
@@ -51,27 +49,34 @@ Outcome ShowTap(const v1::Tap& tap, LeaseFormat lease_format, Format format) {
   return Failure{.exit_code = ExitCode::kRefused,
                  .code = "FAILED_PRECONDITION",
                  .reason = "",
-                 .message = std::string(text.status().message()),
-                 .hint = "",
-                 .metadata = {}};
+                 .message = std::string(text.status().message())};
 }
 
-bool IsMeant(const v1::Tap& tap, const v1::GetBootArgsRequest& which) {
+bool IsMeant(const v1::Tap& tap, const v1::GetTapRequest& which) {
   if (!which.tap_name().empty()) return tap.tap_name() == which.tap_name();
   const uid_t owner = which.has_owner_uid() ? which.owner_uid() : geteuid();
   return tap.vm_id() == which.vm_id() && tap.iface_id() == which.iface_id() &&
          tap.owner_uid() == owner;
 }
 
-Failure NoSuchLease(const v1::GetBootArgsRequest& which) {
+Failure NoSuchLease(const v1::GetTapRequest& which) {
   return {.exit_code = ExitCode::kRefused,
           .code = "NOT_FOUND",
           .reason = "TAP_NOT_FOUND",
           .message = which.tap_name().empty() ? absl::StrCat("there is no TAP for ", which.vm_id(),
                                                              " ", which.iface_id())
                                               : absl::StrCat("there is no TAP ", which.tap_name()),
-          .hint = "svnetctl list shows those that you have",
-          .metadata = {}};
+          .hint = "svnetctl list shows your TAPs"};
+}
+
+// From a svnetd that does not know GetTap yet.
+Outcome ShowOneOfAll(Connection& svnetd, const ShowLease& show, Format format) {
+  const auto answer = ListAllPages(svnetd, v1::ListTapsRequest());
+  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+  for (const v1::Tap& tap : std::get<v1::ListTapsResponse>(answer).taps()) {
+    if (IsMeant(tap, show.which)) return ShowTap(tap, show.format, format);
+  }
+  return NoSuchLease(show.which);
 }
 
 }  // namespace
@@ -97,12 +102,19 @@ Outcome Create(Connection& svnetd, const CreateLease& create, Format format) {
 }
 
 Outcome Show(Connection& svnetd, const ShowLease& show, Format format) {
-  const auto answer = ListAllPages(svnetd, v1::ListTapsRequest());
-  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
-  for (const v1::Tap& tap : std::get<v1::ListTapsResponse>(answer).taps()) {
-    if (IsMeant(tap, show.which)) return ShowTap(tap, show.format, format);
+  const auto answer = svnetd.Call(&Stub::GetTap, show.which);
+  if (const auto* response = std::get_if<v1::GetTapResponse>(&answer)) {
+    return ShowTap(response->tap(), show.format, format);
   }
-  return NoSuchLease(show.which);
+  const Failure& failure = std::get<Failure>(answer);
+  if (failure.code == "UNIMPLEMENTED") return ShowOneOfAll(svnetd, show, format);
+  return failure.reason == "TAP_NOT_FOUND" ? NoSuchLease(show.which) : failure;
+}
+
+Outcome Update(Connection& svnetd, const v1::UpdateTapRequest& request, Format format) {
+  const auto answer = svnetd.Call(&Stub::UpdateTap, request);
+  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+  return ShowTap(std::get<v1::UpdateTapResponse>(answer).tap(), LeaseFormat::kTable, format);
 }
 
 Outcome Remove(Connection& svnetd, const v1::RemoveTapRequest& request, Format format) {
@@ -135,6 +147,7 @@ Outcome RunCommand(Connection& svnetd, const Request& request, Format format) {
     Format format;
     Outcome operator()(const CreateLease& c) { return Create(svnetd, c, format); }
     Outcome operator()(const ShowLease& s) { return Show(svnetd, s, format); }
+    Outcome operator()(const v1::UpdateTapRequest& r) { return Update(svnetd, r, format); }
     Outcome operator()(const v1::RemoveTapRequest& r) { return Remove(svnetd, r, format); }
     Outcome operator()(const v1::ListTapsRequest& r) { return List(svnetd, r, format); }
     Outcome operator()(const v1::GetBootArgsRequest& r) { return BootArgs(svnetd, r, format); }

@@ -1,5 +1,4 @@
-// What svnetctl's commands are, and what those do that ask svnetd once (`list`: as
-// often as there are pages) and show the answer.
+// svnetctl's commands. Most ask svnetd once (`list`: once per page) and show the answer.
 #pragma once
 
 #include <string>
@@ -19,15 +18,14 @@ struct CreateLease {
 };
 
 struct ShowLease {
-  // Which lease: the fields that say so, and no others.
-  v1::GetBootArgsRequest which;
+  v1::GetTapRequest which;
   LeaseFormat format = LeaseFormat::kTable;
 };
 
 // Commands that ask once.
-using Request = std::variant<CreateLease, ShowLease, v1::RemoveTapRequest, v1::ListTapsRequest,
-                             v1::GetBootArgsRequest, v1::CleanupRequest, v1::GetNetworkRequest,
-                             v1::GetMetricsRequest>;
+using Request = std::variant<CreateLease, ShowLease, v1::UpdateTapRequest, v1::RemoveTapRequest,
+                             v1::ListTapsRequest, v1::GetBootArgsRequest, v1::CleanupRequest,
+                             v1::GetNetworkRequest, v1::GetMetricsRequest>;
 
 // `svnetctl run`: see run.h.
 struct ProgramRun {
@@ -38,7 +36,7 @@ struct ProgramRun {
 
 // `svnetctl doctor`: see doctor/session.h.
 struct DoctorRun {
-  // Names of checks; none: all.
+  // The names of the checks to run; empty: all.
   std::vector<std::string> checks;
   bool list = false;
   bool packet_test = false;
@@ -53,6 +51,7 @@ Outcome RunCommand(Connection& svnetd, const Request& request, Format format);
 Outcome Create(Connection& svnetd, const CreateLease& create, Format format);
 // TAP_NOT_FOUND if the caller has no such lease.
 Outcome Show(Connection& svnetd, const ShowLease& show, Format format);
+Outcome Update(Connection& svnetd, const v1::UpdateTapRequest& request, Format format);
 Outcome Remove(Connection& svnetd, const v1::RemoveTapRequest& request, Format format);
 // Shows all pages as one.
 Outcome List(Connection& svnetd, const v1::ListTapsRequest& request, Format format);

@@ -35,7 +35,7 @@ struct Explanation {
 Explanation ExplainBarrier(const std::string& socket, const Barrier& barrier) {
   const std::string refusal = absl::StrCat("not allowed to open ", socket);
   if (barrier.is_roots) {
-    return {absl::StrCat(refusal, ": it is for root alone"),
+    return {absl::StrCat(refusal, ": only root may open it"),
             "run svnetctl as root, or let svnetd give the socket to a group (socket_group in "
             "/etc/svnet/svnetd.toml)"};
   }
@@ -45,7 +45,7 @@ Explanation ExplainBarrier(const std::string& socket, const Barrier& barrier) {
               absl::StrCat("look at its mode: ls -l ", socket)};
     case Barrier::Membership::kAfterLogin:
       return {absl::StrCat(refusal, ": you are in group ", barrier.group,
-                           ", but this session is older than that"),
+                           ", but this session started before that"),
               "log out and in again"};
     case Barrier::Membership::kNone:
       break;
@@ -63,12 +63,12 @@ Explanation Explain(const std::string& socket, int error, const Barrier& barrier
               ""};
     case ECONNREFUSED:
       return {
-          absl::StrCat("no svnetd at ", socket, ": the file is there, but nobody listens on it"),
+          absl::StrCat("no svnetd at ", socket, ": the file exists, but no process listens on it"),
           "start the service: systemctl start svnetd"};
     case EACCES:
       return ExplainBarrier(socket, barrier);
     case EAGAIN:  // the listener's queue stayed full until SO_SNDTIMEO
-      return {absl::StrCat("svnetd at ", socket, " takes no connections"),
+      return {absl::StrCat("svnetd at ", socket, " accepts no connections"),
               "it is stopped or overloaded: systemctl status svnetd"};
     default:
       return {absl::StrCat("cannot connect to ", socket, ": ", std::strerror(error)), ""};
@@ -92,8 +92,7 @@ Failure ExplainConnectFailure(const std::string& socket, int error, const Barrie
           .code = "UNAVAILABLE",
           .reason = "",
           .message = std::move(explanation.message),
-          .hint = std::move(explanation.hint),
-          .metadata = {}};
+          .hint = std::move(explanation.hint)};
 }
 
 }  // namespace svnet::client

@@ -1,4 +1,4 @@
-// What connect(2) on the daemon's socket says, as a Failure.
+// Turns an error of connect(2) on the daemon's socket into a Failure.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace svnet::client {
 
-// What stands in the way of a caller who may not open the socket.
+// Why a caller may not open the socket.
 struct Barrier {
   enum class Membership {
     kNone,
-    // The account database has it, this process does not: it was logged in before.
+    // The account database has the caller in the group, but this session started before that.
     kAfterLogin,
     kNow,
   };
@@ -19,7 +19,7 @@ struct Barrier {
   // The group of the socket, or of the first folder on the way to it that is
   // closed to the caller.
   std::string group;
-  // That group is root's own, which nobody should join.
+  // The group is root's own: callers should not join it.
   bool is_roots = false;
   Membership membership = Membership::kNone;
   // The caller.

@@ -15,16 +15,16 @@
 
 namespace svnet::client {
 
-// Not thread-safe. Never reconnects: who is gone is gone, and errno said why.
+// Not thread-safe. Never reconnects.
 class Connection {
  public:
   using Stub = v1::NetworkService::Stub;
 
-  // connect(2)s itself, so that a failure has an errno, and leaves the rest to
-  // gRPC. What it takes counts against `timeout` too. `socket` must fit sun_path.
+  // Calls connect(2) itself, so that a failure has an errno, and leaves the rest to gRPC. The time
+  // it takes counts against `timeout`. `socket` must fit sun_path.
   static Result<Connection> Open(const std::string& socket, absl::Duration timeout);
 
-  // Over a socket that is connected already. `socket` is for messages.
+  // Uses a socket that is already connected. `socket` is for messages.
   Connection(UniqueFd fd, const std::string& socket, absl::Duration timeout);
 
   // Calls `method`. `timeout` is for all calls together.

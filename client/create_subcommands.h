@@ -1,4 +1,4 @@
-// The subcommands that make a lease, or show one in a format.
+// The subcommands that make, show or change a lease.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -10,7 +10,8 @@ namespace svnet::client {
 
 void AddCreate(CLI::App& app, std::optional<Command>& chosen);
 void AddShow(CLI::App& app, std::optional<Command>& chosen);
-// What stands after its "--" is not seen by CLI11: see command_line.cc.
+void AddUpdate(CLI::App& app, std::optional<Command>& chosen);
+// What follows its "--" is not seen by CLI11: see command_line.cc.
 void AddRun(CLI::App& app, std::optional<Command>& chosen);
 
 }  // namespace svnet::client

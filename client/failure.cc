@@ -22,8 +22,7 @@ std::string Member(absl::string_view key, absl::string_view value) {
   return absl::StrCat(JsonString(key), ": ", JsonString(value));
 }
 
-// Put together by hand, because the members of a google.protobuf.Struct come out
-// in another order each time.
+// Written by hand, because google.protobuf.Struct prints its members in a random order.
 std::string RenderJson(const Failure& failure) {
   std::vector<std::string> metadata;
   for (const auto& [key, value] : failure.metadata) metadata.push_back(Member(key, value));

@@ -1,4 +1,4 @@
-// Why a command did not do what it was asked, and how that is shown.
+// The reason why a command failed, and how it is shown.
 #pragma once
 
 #include <map>
@@ -8,10 +8,10 @@
 
 namespace svnet::client {
 
-// What svnetctl exits with.
+// svnetctl's exit codes.
 enum class ExitCode {
   kDone = 0,
-  // The daemon answered with an error, or what it answered could not be printed.
+  // The daemon answered with an error, or the answer could not be printed.
   kRefused = 1,
   kUsage = 2,
   kNoDaemon = 3,
@@ -33,7 +33,7 @@ struct Failure {
   std::map<std::string, std::string> metadata;
 };
 
-// A T, or why there is none.
+// A T, or the reason why there is none.
 template <typename T>
 using Result = std::variant<T, Failure>;
 
@@ -43,10 +43,10 @@ std::optional<Failure> FailureOf(const Result<T>& result) {
   return failure == nullptr ? std::nullopt : std::make_optional(*failure);
 }
 
-// What belongs on standard output, or why there is nothing.
+// The text for standard output, or the reason why there is none.
 using Outcome = Result<std::string>;
 
-// All that a run of svnetctl leaves behind.
+// The result of a run of svnetctl.
 struct Report {
   ExitCode exit_code = ExitCode::kDone;
   std::string standard_output;

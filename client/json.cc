@@ -20,7 +20,7 @@ absl::StatusOr<std::string> Render(const google::protobuf::Message& message,
   auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   if (!status.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the answer cannot be said in JSON: ", View(status.message())));
+        absl::StrCat("cannot convert the answer to JSON: ", View(status.message())));
   }
   return json;
 }

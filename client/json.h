@@ -10,16 +10,16 @@
 
 namespace svnet::client {
 
-// `message` on several lines with a newline at the end. Fields that hold their
-// default are there too, so that a script need not know the defaults.
-// InvalidArgument if JSON has no way to say it (a duration of a million years).
+// `message` on several lines with a newline at the end. Fields with default values are included, so
+// that scripts need not know the defaults. InvalidArgument if JSON cannot represent it (a duration
+// of a million years).
 absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message);
 
 // The same on one line.
 absl::StatusOr<std::string> ToJsonLine(const google::protobuf::Message& message);
 
-// `text` with its quotes. JSON holds Unicode only: text that is not UTF-8 is
-// shown as Printable() has it.
+// `text` with its quotes. JSON holds Unicode only: text that is not UTF-8 is shown as Printable()
+// shows it.
 std::string JsonString(absl::string_view text);
 
 }  // namespace svnet::client

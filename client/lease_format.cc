@@ -14,7 +14,7 @@
 namespace svnet::client {
 namespace {
 
-// What virtio-net guests have without being told.
+// The MTU that virtio-net guests use by default.
 constexpr uint32_t kUsualMtu = 1500;
 
 constexpr char kPlainBytes[] =
@@ -120,7 +120,7 @@ absl::StatusOr<LeaseFormat> ParseLeaseFormat(const std::string& name) {
     if (name == each.text) return each.format;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("there is no format '", name, "': it is one of ", LeaseFormatNames()));
+      absl::StrCat("there is no format '", name, "'; choose one of ", LeaseFormatNames()));
 }
 
 absl::StatusOr<std::string> RenderLease(const v1::Tap& tap, LeaseFormat format) {
@@ -139,7 +139,7 @@ absl::StatusOr<std::string> RenderLease(const v1::Tap& tap, LeaseFormat format) 
     case LeaseFormat::kJson:
       break;
   }
-  return absl::InternalError("that format is not of this file");
+  return absl::InternalError("unexpected format");
 }
 
 }  // namespace svnet::client

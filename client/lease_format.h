@@ -1,4 +1,4 @@
-// A lease in the words of the program that is to use it.
+// A lease in the format of the program that will use it.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace svnet::client {
 
-// What --format names.
+// The values of --format.
 enum class LeaseFormat {
   kTable,
   // proto3 JSON, as --json.

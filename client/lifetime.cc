@@ -18,11 +18,11 @@ constexpr absl::string_view kUntilDetached = "until-detached";
 absl::Status NotALifetime(absl::string_view text) {
   return absl::InvalidArgumentError(
       absl::StrCat("'", text,
-                   "' is no lifetime: it is persistent, process:PID, until-detached or "
+                   "' is not a lifetime; use persistent, process:PID, until-detached or "
                    "until-detached:GRACE (10, 10s, 1m)"));
 }
 
-// nullopt if it is no duration, or one that no protobuf has.
+// nullopt if it is not a duration, or too long for a protobuf Duration.
 absl::optional<absl::Duration> ParseGrace(absl::string_view text) {
   int32_t seconds;
   if (absl::SimpleAtoi(text, &seconds)) return absl::Seconds(seconds);

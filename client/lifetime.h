@@ -1,4 +1,4 @@
-// A lease's lifetime, as --lifetime says it.
+// The grammar of --lifetime.
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@
 
 namespace svnet::client {
 
-// "persistent", "process:PID", "until-detached" or "until-detached:GRACE", where GRACE
-// is a number of seconds or has a unit: 10, 10s, 1m30s. InvalidArgument otherwise.
-// Which process and how long a grace are allowed is the daemon's business.
+// "persistent", "process:PID", "until-detached" or "until-detached:GRACE", where GRACE is a number
+// of seconds or has a unit: 10, 10s, 1m30s. InvalidArgument otherwise. The daemon decides which
+// process and which grace period it accepts.
 absl::StatusOr<v1::Lifetime> ParseLifetime(const std::string& text);
 
-// As ParseLifetime has it.
+// In the same grammar.
 std::string FormatLifetime(const v1::Lifetime& lifetime);
 
 }  // namespace svnet::client

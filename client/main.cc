@@ -21,8 +21,7 @@
 namespace svnet::client {
 namespace {
 
-// The exit code. What could not be printed was not done, for all that the caller
-// knows.
+// The exit code. A command whose result cannot be printed has failed for its caller.
 ExitCode Print(const Report& report) {
   const absl::Status printed = WriteFully(STDOUT_FILENO, report.standard_output);
   WriteFully(STDERR_FILENO, report.standard_error).IgnoreError();
@@ -33,7 +32,7 @@ ExitCode Print(const Report& report) {
   return report.exit_code == ExitCode::kDone ? ExitCode::kRefused : report.exit_code;
 }
 
-// Commands, each to its exit code.
+// Runs each kind of command and returns its exit code.
 struct Executor {
   const Invocation& invocation;
 

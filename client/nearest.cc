@@ -24,7 +24,7 @@ size_t EditDistance(absl::string_view a, absl::string_view b) {
 
 std::optional<std::string> FindNearest(absl::string_view word,
                                        const std::vector<std::string>& candidates) {
-  constexpr size_t kLongest = 64;  // bytes; nobody's slip is longer
+  constexpr size_t kLongest = 64;  // bytes; longer words are not typing errors
   if (word.size() > kLongest) return std::nullopt;
   std::optional<std::string> nearest;
   size_t best = word.size() / 3 + 1;

@@ -13,8 +13,8 @@ namespace svnet::client {
 // turns one text into the other.
 size_t EditDistance(absl::string_view a, absl::string_view b);
 
-// The one that `word` was probably meant to be: at most a third of its bytes differ.
-// nullopt if there is none.
+// The candidate that the user probably meant by `word`: at most a third of its bytes differ.
+// nullopt: none.
 std::optional<std::string> FindNearest(absl::string_view word,
                                        const std::vector<std::string>& candidates);
 

@@ -7,7 +7,8 @@ namespace {
 
 constexpr char kExamples[] = "Examples:\n  ";
 // See FALLTHROUGH in command_line.cc.
-constexpr char kGlobalOptions[] = "\n\n--json, --socket and --timeout go here too: svnetctl --help";
+constexpr char kGlobalOptions[] =
+    "\n\n--json, --socket and --timeout work here, too: svnetctl --help";
 
 }  // namespace
 

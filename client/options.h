@@ -1,8 +1,8 @@
-// The pieces that svnetctl's subcommands are put together of.
+// Building blocks of svnetctl's subcommands.
 //
-// A request is filled in by the options themselves while CLI11 parses; the
-// subcommand's callback then chooses it. What the ids and addresses look like is
-// the daemon's business: only what a request cannot hold is refused here.
+// A request is filled in by the options themselves while CLI11 parses; the subcommand's callback
+// then chooses it. The daemon checks ids and addresses; these options only refuse what a request
+// cannot contain.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -46,7 +46,7 @@ CLI::Validator ToNumber(Parse parse) {
       "");
 }
 
-// A validator that refuses what `parse` does.
+// A validator that refuses what `parse` refuses.
 template <typename Parse>
 CLI::Validator ParsedBy(Parse parse) {
   return CLI::Validator(
@@ -59,24 +59,25 @@ CLI::Validator ParsedBy(Parse parse) {
 
 template <typename C>
 void ChooseWhenParsed(CLI::App* subcommand, std::optional<Command>& chosen,
-                      std::shared_ptr<C> command) {
+                      const std::shared_ptr<C>& command) {
   subcommand->callback([&chosen, command] { chosen = Command(*command); });
 }
 
 template <typename R>
-CLI::Option* AddVm(CLI::App* subcommand, std::shared_ptr<R> request) {
+CLI::Option* AddVm(CLI::App* subcommand, const std::shared_ptr<R>& request) {
   return AddText(subcommand, "VM", "", "The VM's id",
                  [request](const std::string& vm) { request->set_vm_id(vm); });
 }
 
 template <typename R>
-CLI::Option* AddIface(CLI::App* subcommand, std::shared_ptr<R> request) {
+CLI::Option* AddIface(CLI::App* subcommand, const std::shared_ptr<R>& request) {
   return AddText(subcommand, "IFACE", "", "The id of the VM's network interface (default: eth0)",
                  [request](const std::string& iface) { request->set_iface_id(iface); });
 }
 
 template <typename R>
-void AddOwner(CLI::App* subcommand, std::shared_ptr<R> request, const std::string& description) {
+void AddOwner(CLI::App* subcommand, const std::shared_ptr<R>& request,
+              const std::string& description) {
   subcommand
       ->add_option_function<uint32_t>(
           "--owner", [request](uint32_t uid) { request->set_owner_uid(uid); }, description)
@@ -86,7 +87,7 @@ void AddOwner(CLI::App* subcommand, std::shared_ptr<R> request, const std::strin
 
 // VM [IFACE], or --tap NAME; and --owner.
 template <typename R>
-void AddLease(CLI::App* subcommand, std::shared_ptr<R> request) {
+void AddLease(CLI::App* subcommand, const std::shared_ptr<R>& request) {
   CLI::Option* vm = AddVm(subcommand, request);
   CLI::Option* iface = AddIface(subcommand, request);
   CLI::Option* tap = AddText(subcommand, "--tap", "NAME", "The TAP's name, instead of VM and IFACE",

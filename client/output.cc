@@ -29,8 +29,9 @@ Row TapRow(const v1::Tap& tap) {
 }
 
 std::string Bridge(const v1::GetNetworkResponse& network) {
-  return absl::StrCat(network.bridge(),
-                      network.bridge_up() ? ", up" : ", not there: made with the first TAP");
+  return absl::StrCat(
+      network.bridge(),
+      network.bridge_up() ? ", up" : ", does not exist yet: svnetd creates it with the first TAP");
 }
 
 std::string Addresses(const v1::GetNetworkResponse::Addresses& addresses) {
@@ -59,7 +60,7 @@ std::string RenderConditions(const v1::GetNetworkResponse& network) {
   return text;
 }
 
-// What a VMM and its guest need to know.
+// The facts that a VMM and its guest need.
 std::vector<Row> FactsOfUse(const v1::Tap& tap) {
   std::vector<Row> facts = {{"tap", tap.tap_name()},
                             {"guest address", GuestAddress(tap)},
@@ -79,6 +80,15 @@ std::string EventName(v1::TapEventType type) {
   return std::string(absl::StripPrefix(name, "TAP_EVENT_TYPE_"));
 }
 
+std::string FormatSeconds(int64_t unix_seconds) {
+  return absl::FormatTime(absl::RFC3339_sec, absl::FromUnixSeconds(unix_seconds),
+                          absl::LocalTimeZone());
+}
+
+std::string Quota(uint32_t used, bool has_limit, uint32_t limit) {
+  return has_limit ? absl::StrCat(used, " of ", limit) : absl::StrCat(used, ", without a limit");
+}
+
 std::string CountTaps(uint32_t count) { return absl::StrCat(count, count == 1 ? " TAP" : " TAPs"); }
 
 }  // namespace
@@ -96,6 +106,11 @@ std::string RenderTap(const v1::Tap& tap) {
   facts.push_back({"owner", absl::StrCat(tap.owner_uid())});
   facts.push_back({"lifetime", FormatLifetime(tap.lifetime())});
   facts.push_back({"attached", tap.attached() ? "yes" : "no"});
+  // A svnetd of before there were any has not set these.
+  if (tap.generation() > 0) {
+    facts.push_back({"generation", absl::StrCat(tap.generation())});
+    facts.push_back({"created", FormatSeconds(tap.create_time().seconds())});
+  }
   return RenderTable(facts);
 }
 
@@ -148,6 +163,10 @@ std::string RenderNetwork(const v1::GetNetworkResponse& response) {
                             {"mtu", absl::StrCat(response.mtu())},
                             {"addresses", Addresses(response.addresses())},
                             {"ports", Ports(response.ports())}};
+  if (response.has_quota()) {
+    const auto& quota = response.quota();
+    facts.push_back({"your TAPs", Quota(quota.taps(), quota.has_taps_limit(), quota.taps_limit())});
+  }
   // An svnetd that answers has at least one, unless it is of an earlier version.
   if (response.gates() > 0) facts.push_back({"gates", absl::StrCat(response.gates())});
   facts.push_back({"svnetd", response.daemon_version()});

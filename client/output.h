@@ -1,5 +1,5 @@
-// Answers of the daemon, as people read them. All pure; every text ends with a
-// newline, and holds nothing that would move a terminal's cursor.
+// The daemon's answers, formatted for people. All pure; every text ends with a newline, and holds
+// nothing that would move a terminal's cursor.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace svnet::client {
 
 std::string RenderCreated(const v1::CreateTapResponse& response);
 
-// All that there is to know of a lease, a line each.
+// All facts about a lease, one per line.
 std::string RenderTap(const v1::Tap& tap);
 
 std::string RenderRemoved(const v1::RemoveTapResponse& response);
@@ -19,12 +19,12 @@ std::string RenderRemoved(const v1::RemoveTapResponse& response);
 // A heading and a line for each TAP.
 std::string RenderTaps(const v1::ListTapsResponse& response);
 
-// The text and nothing else, for $(svnetctl boot-args vm1).
+// Only the text, for $(svnetctl boot-args vm1).
 std::string RenderBootArgs(const v1::GetBootArgsResponse& response);
 
 std::string RenderCleanup(const v1::CleanupResponse& response);
 
-// A line: the time as RFC 3339 has it, what happened, and the lease.
+// One line: the time (RFC 3339), the event, and the lease.
 std::string RenderEvent(const v1::TapEvent& event, absl::Time when);
 
 // As svnetd has it.

@@ -26,7 +26,7 @@ absl::string_view WordInBraces(absl::string_view text) {
   return end < text.size() && text[end] == '}' ? text.substr(1, end - 1) : "";
 }
 
-// Short words are too near to each other: {id} is not meant to be {ip}.
+// Short words are too similar to each other: {id} does not mean {ip}.
 constexpr size_t kShortestSlip = 5;
 
 absl::Status CheckIsNoSlip(absl::string_view word,
@@ -36,7 +36,7 @@ absl::Status CheckIsNoSlip(absl::string_view word,
     const size_t allowed = name.size() < kShortestSlip ? 0 : 1;
     if (EditDistance(plain, name) > allowed) continue;
     return absl::InvalidArgumentError(absl::StrCat("there is no {", word, "}: did you mean {", name,
-                                                   "}? ({{", name, "}} is {", name, "} itself)"));
+                                                   "}? ({{", name, "}} becomes {", name, "})"));
   }
   return absl::OkStatus();
 }

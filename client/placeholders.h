@@ -8,9 +8,9 @@
 
 namespace svnet::client {
 
-// `argument` with each {name} of `values` replaced by its value, and each {{name}} by
-// {name}. All other braces stay as they are: JSON and a shell's ${tap} pass unharmed.
-// InvalidArgument for a {word} that is one of the names but for a slip: {boot-args}, {gatway}.
+// `argument` with each {name} of `values` replaced by its value, and each {{name}} by {name}. All
+// other braces stay as they are: JSON and a shell's ${tap} pass unharmed. InvalidArgument for a
+// {word} that is probably a misspelt name: {boot-args}, {gatway}.
 absl::StatusOr<std::string> Substitute(const std::string& argument,
                                        const std::map<std::string, std::string>& values);
 

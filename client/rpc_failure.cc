@@ -30,7 +30,6 @@ Failure Refused(const grpc::Status& status, const google::rpc::ErrorInfo& info) 
           .code = CodeName(status.error_code()),
           .reason = info.reason(),
           .message = status.error_message(),
-          .hint = "",
           .metadata = {info.metadata().begin(), info.metadata().end()}};
 }
 
@@ -42,8 +41,7 @@ Failure TooLate(const CallContext& context) {
                                   absl::ToInt64Seconds(context.timeout), " s"),
           .hint =
               "it may still do what was asked; the same command again is safe (--timeout SECONDS "
-              "waits longer)",
-          .metadata = {}};
+              "waits longer)"};
 }
 
 Failure ConnectionBroke(const grpc::Status& status, const CallContext& context) {
@@ -55,8 +53,7 @@ Failure ConnectionBroke(const grpc::Status& status, const CallContext& context) 
                                   status.error_message(), ")"),
           .hint =
               "it is stopping, or it does not serve this user: journalctl -u svnetd says which; "
-              "the same command again is safe",
-          .metadata = {}};
+              "the same command again is safe"};
 }
 
 Failure Unexplained(const grpc::Status& status) {
@@ -67,8 +64,7 @@ Failure Unexplained(const grpc::Status& status) {
           .message = absl::StrCat("svnetd answered ", code, ": ", status.error_message()),
           .hint = status.error_code() == grpc::StatusCode::UNIMPLEMENTED
                       ? "this svnetd may be older than svnetctl " SVNET_VERSION
-                      : "",
-          .metadata = {}};
+                      : ""};
 }
 
 }  // namespace

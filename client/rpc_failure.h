@@ -1,4 +1,4 @@
-// What gRPC says of a call that failed, as a Failure.
+// Turns the gRPC status of a failed call into a Failure.
 #pragma once
 
 #include <grpcpp/support/status.h>

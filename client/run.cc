@@ -20,11 +20,11 @@ namespace {
 
 using Stub = Connection::Stub;
 
-// As shells have it.
+// The exit codes that shells use.
 constexpr int kCannotRun = 126;
 constexpr int kNoSuchProgram = 127;
 
-// What the placeholders stand for.
+// The values of the placeholders.
 struct Placed {
   std::string tap_name;
   std::map<std::string, std::string> values;
@@ -34,12 +34,10 @@ Failure UsageFailure(absl::string_view message) {
   return {.exit_code = ExitCode::kUsage,
           .code = "INVALID_ARGUMENT",
           .reason = "",
-          .message = std::string(message),
-          .hint = "",
-          .metadata = {}};
+          .message = std::string(message)};
 }
 
-// The names alone, to try the arguments before anything is made.
+// Only the names, to check the arguments before a lease is created.
 std::map<std::string, std::string> Names() {
   std::map<std::string, std::string> names;
   for (const char* name : {"tap", "mac", "ip", "gateway", "netmask", "prefix_length", "mtu", "vm",
@@ -68,17 +66,17 @@ Result<std::vector<std::string>> SubstituteAll(const std::vector<std::string>& p
   return command;
 }
 
-// A svnetd that knows no bound lifetimes must not be left with a TAP that nobody
-// removes: the caller says that this is meant.
+// On an svnetd without process lifetimes nothing would remove the TAP, so the caller must ask for
+// that explicitly.
 Failure WithHint(Failure failure) {
   if (failure.reason == "UNSUPPORTED") {
     failure.hint =
-        "run --lifetime persistent does without; then the TAP stays if svnetctl is killed";
+        "run --lifetime persistent works without it; then the TAP stays if svnetctl is killed";
   }
   return failure;
 }
 
-// If it cannot, it says on standard error why.
+// Prints an error to standard error if it cannot.
 void RemoveLease(const std::string& socket, absl::Duration timeout, const std::string& tap_name) {
   Result<Connection> svnetd = Connection::Open(socket, timeout);
   const Failure* failure = std::get_if<Failure>(&svnetd);
@@ -92,7 +90,7 @@ void RemoveLease(const std::string& socket, absl::Duration timeout, const std::s
   if (failure == nullptr) return;
   WriteFully(STDERR_FILENO, MakeReport(*failure, Format::kPeople).standard_error).IgnoreError();
   WriteFully(STDERR_FILENO,
-             absl::StrCat("the lease stands: svnetctl remove --tap ", tap_name, "\n"))
+             absl::StrCat("the lease still exists: svnetctl remove --tap ", tap_name, "\n"))
       .IgnoreError();
 }
 

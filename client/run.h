@@ -17,8 +17,8 @@ namespace svnet::client {
 // The program's exit code, or 128 and the number of the signal that ended it; 126 or
 // 127, as in a shell, if it could not be started.
 //
-// Killed with SIGKILL, svnetctl takes nobody along: the VMM runs on, and keeps its TAP
-// until it lets go, by the lease's lifetime.
+// If svnetctl is killed with SIGKILL, the VMM runs on and keeps its TAP until it lets go, by the
+// lease's lifetime.
 //
 // Call it in a process with no threads yet: it blocks those signals, and gRPC's threads
 // must have them blocked as well.

@@ -37,7 +37,7 @@ bool IsScalarValue(uint32_t code_point) {
   return code_point <= 0x10ffff && (code_point < 0xd800 || code_point > 0xdfff);
 }
 
-// The length in bytes of the sequence that `text` starts with; 0 if it is none.
+// The length in bytes of the UTF-8 sequence that `text` starts with; 0: not a sequence.
 size_t SequenceLength(absl::string_view text) {
   const auto lead = static_cast<uint8_t>(text[0]);
   for (const SequenceKind& kind : kSequenceKinds) {

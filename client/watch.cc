@@ -14,7 +14,10 @@ namespace {
 
 absl::Status PrintEvent(const v1::TapEvent& event, Format format,
                         absl::FunctionRef<absl::Status(const std::string&)> print) {
-  if (format == Format::kPeople) return print(RenderEvent(event, absl::Now()));
+  if (format == Format::kPeople) {
+    if (event.type() == v1::TAP_EVENT_TYPE_SNAPSHOT_END) return absl::OkStatus();
+    return print(RenderEvent(event, absl::Now()));
+  }
   SVNET_ASSIGN_OR_RETURN(const std::string line, ToJsonLine(event));
   return print(line);
 }
@@ -23,9 +26,7 @@ Failure CannotPrint(const absl::Status& status) {
   return {.exit_code = ExitCode::kRefused,
           .code = "INTERNAL",
           .reason = "",
-          .message = absl::StrCat("cannot print an event: ", status.message()),
-          .hint = "",
-          .metadata = {}};
+          .message = absl::StrCat("cannot print an event: ", status.message())};
 }
 
 Failure StreamEnded() {
@@ -33,8 +34,7 @@ Failure StreamEnded() {
           .code = "UNAVAILABLE",
           .reason = "",
           .message = "svnetd has ended the stream of events: it is stopping or restarting",
-          .hint = "the same command again starts with the leases that stand then",
-          .metadata = {}};
+          .hint = "the same command again starts with the leases that stand then"};
 }
 
 }  // namespace

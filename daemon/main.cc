@@ -1,8 +1,8 @@
-// svnetd: wiring only. What is declared first is made first, and goes last:
+// svnetd: wiring only. Objects are created in this order and destroyed in reverse:
 //
 //   Config -> the gates' parent -> LimitedLog, Metrics, HealthBoard -> EventSink -> Kernel, Reaper,
-//   Firewall, ForeignFirewalls -> Coexistence -> NetworkRegistry -> CallRunner, MetricsListener ->
-//   Server -> Housekeeping, Watchdog
+//   Firewall, ForeignFirewalls -> ForeignFirewallReconciler -> NetworkRegistry -> CallRunner,
+//   MetricsListener -> Server -> Housekeeping, Watchdog
 #include <grp.h>
 #include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -28,39 +28,39 @@
 #include "daemon/accept/watchdog.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/config.h"
-#include "daemon/firewall/host_firewalls.h"
+#include "daemon/config/load_config.h"
 #include "daemon/firewall/instance_lock.h"
 #include "daemon/firewall/nft_firewall.h"
+#include "daemon/foreign/foreign_firewall_reconciler.h"
+#include "daemon/foreign/nft_foreign_firewalls.h"
 #include "daemon/gate/gate_parent.h"
-#include "daemon/journal_sink.h"
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
 #include "daemon/kernel/netlink_reaper.h"
 #include "daemon/lease/names.h"
+#include "daemon/log/event_log.h"
+#include "daemon/log/journal_sink.h"
+#include "daemon/log/library_logs.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/metrics/metrics_listener.h"
 #include "daemon/metrics/metrics_page.h"
-#include "daemon/network/coexistence.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/housekeeping.h"
 #include "daemon/network/network_registry.h"
 #include "daemon/rpc/call_runner.h"
-#include "daemon/rpc/event_log.h"
 #include "daemon/rpc/health_board.h"
-#include "daemon/rpc/library_logs.h"
 #include "daemon/service_manager.h"
 
 namespace svnet {
 namespace {
 
-// How long calls that run may go on after SIGTERM; systemd's patience is 90 s.
+// How long running calls may go on after SIGTERM; systemd waits for 90 s.
 constexpr absl::Duration kDrainTime = absl::Seconds(10);
-// How long svnetd may take to answer its own question whether it is alive; the watchdog waits
+// How long svnetd may take to answer its own health check; the watchdog waits
 // for 30 s.
 constexpr absl::Duration kProbeTime = absl::Seconds(10);
 
-spdlog::level::level_enum Spdlogs(LogLevel level) {
+spdlog::level::level_enum ToSpdlogLevel(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:
       return spdlog::level::debug;
@@ -75,16 +75,16 @@ spdlog::level::level_enum Spdlogs(LogLevel level) {
 }
 
 void StartLog(LogLevel level) {
-  // The journal has fields, and the time, of its own.
-  const bool to_journal = IsStandardErrorTheJournals();
+  // The journal adds fields and the time itself.
+  const bool to_journal = IsStderrJournal();
   auto logger =
       to_journal ? spdlog::create<JournalSink>("svnetd") : spdlog::stderr_logger_mt("svnetd");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
-  logger->set_level(Spdlogs(level));
+  logger->set_level(ToSpdlogLevel(level));
   spdlog::set_default_logger(std::move(logger));
 }
 
-// As many descriptors as may be.
+// Raises the limit of descriptors to its maximum, and returns it.
 size_t RaiseDescriptorLimit() {
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
@@ -100,7 +100,7 @@ ConnectionLimits LimitsOf(const Config& config) {
 std::optional<gid_t> FindSocketGroup(const std::string& name) {
   if (name.empty()) return std::nullopt;
   if (const group* entry = getgrnam(name.c_str())) return entry->gr_gid;
-  spdlog::warn("there is no group {}: only root may connect (groupadd --system {} mends that)",
+  spdlog::warn("there is no group {}: only root may connect (to fix this: groupadd --system {})",
                name, name);
   return std::nullopt;
 }
@@ -109,7 +109,7 @@ void Warn(const absl::Status& status) {
   if (!status.ok()) spdlog::warn("{}", std::string(status.message()));
 }
 
-// systemd's, or one of our own.
+// The socket of systemd, or one that svnetd opens.
 absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
                                                     const AdmissionRules& callers) {
   SVNET_ASSIGN_OR_RETURN(std::optional<ListeningSocket> systemds,
@@ -119,65 +119,68 @@ absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
                                    callers.ReachBeyondSocketGroup());
   }
   if (systemds->path() != config.socket) {
-    spdlog::warn("systemd listens at {}, not at {}: `socket` does not hold, svnetd.socket does",
-                 systemds->path(), config.socket);
+    spdlog::warn(
+        "socket-activated on {}; the setting socket = {} is ignored (change svnetd.socket instead)",
+        systemds->path(), config.socket);
   }
   Warn(systemds->SetOpen(callers.ReachBeyondSocketGroup()));
   return *std::move(systemds);
 }
 
-// nullptr if the configuration does not ask for it.
+// nullptr if the configuration has no metrics_listen.
 absl::StatusOr<std::unique_ptr<MetricsListener>> OpenMetricsListener(const Config& config,
                                                                      const MetricsPage& page) {
   if (!config.metrics_listen.has_value()) return nullptr;
   return MetricsListener::Listen(*config.metrics_listen, &page, MonotonicNow);
 }
 
-using LoadedConfig = std::variant<Config, Exit>;
+using LoadedConfig = std::variant<Config, EarlyExit>;
 
-// What a reload is for.
-struct Service {
+// The objects that a reload changes.
+struct ReloadTargets {
   const Config& running;
   const ListeningSocket& listening;
   std::optional<gid_t> socket_group;
   Server* server;
-  Coexistence* coexistence;
+  ForeignFirewallReconciler* foreign;
 };
 
-// Brings into force what can change while svnetd runs; all of it, or nothing.
-void Reload(const LoadedConfig& loaded, const Service& service) {
-  if (const auto* exit = std::get_if<Exit>(&loaded)) {
-    spdlog::error("not reloaded, the settings stay as they were: {}",
+// Applies all settings that can change while svnetd runs, or none of them.
+void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
+  if (const auto* exit = std::get_if<EarlyExit>(&loaded)) {
+    spdlog::error("reload failed, the old settings stay in force: {}",
                   std::string(absl::StripAsciiWhitespace(exit->text)));
     return;
   }
   const Config& next = std::get<Config>(loaded);
   AdmissionRules callers = next.callers;
-  callers.socket_group = service.socket_group;
-  const size_t ended = service.server->ChangeRules(callers, LimitsOf(next));
+  callers.socket_group = targets.socket_group;
+  const size_t ended = targets.server->ChangeRules(callers, LimitsOf(next));
   if (ended > 0) {
-    spdlog::info("{} connections are ended: what their callers may has changed", ended);
+    spdlog::info(
+        "{} connections ended, because the permissions or limits of their callers have changed",
+        ended);
   }
-  Warn(service.listening.SetOpen(callers.ReachBeyondSocketGroup()));
-  spdlog::default_logger()->set_level(Spdlogs(next.log_level));
-  service.coexistence->SetManage(next.manage_foreign_firewalls);
+  Warn(targets.listening.SetOpen(callers.ReachBeyondSocketGroup()));
+  spdlog::default_logger()->set_level(ToSpdlogLevel(next.log_level));
+  targets.foreign->SetManage(next.manage_foreign_firewalls);
   spdlog::info("reloaded: log_level, manage_foreign_firewalls, [callers], [limits]");
-  const std::vector<absl::string_view> left = KeysThatNeedRestart(service.running, next);
+  const std::vector<absl::string_view> left = KeysThatNeedRestart(targets.running, next);
   if (!left.empty())
-    spdlog::warn("changed, and holds only after a restart: {}", absl::StrJoin(left, ", "));
+    spdlog::warn("changed, but needs a restart to take effect: {}", absl::StrJoin(left, ", "));
 }
 
-// Until svnetd is told to end.
-absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const Service& service,
+// Runs until svnetd is told to stop.
+absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const ReloadTargets& targets,
                         Watchdog* watchdog, ServiceManager* manager) {
   while (true) {
-    SVNET_RETURN_IF_ERROR(service.server->Run());
+    SVNET_RETURN_IF_ERROR(targets.server->Run());
     switch (manager->Next()) {
       case ServiceManager::Request::kStop:
         return absl::OkStatus();
       case ServiceManager::Request::kReload:
         manager->Reloading();
-        Reload(load(), service);
+        Reload(load(), targets);
         manager->Ready();
         break;
       case ServiceManager::Request::kPing:
@@ -201,8 +204,8 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance, LockInstance(config.bridge));
   if (!instance.has_value()) {
     spdlog::warn(
-        "this kernel has no nftables tables with an owner (Linux 5.12 has): svnetd cannot tell "
-        "whether another svnetd has bridge {}",
+        "this kernel has no nftables tables with an owner (Linux 5.12 has them): svnetd cannot "
+        "tell whether another svnetd uses bridge {}",
         config.bridge.text());
   }
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, NetlinkKernel::Open());
@@ -220,10 +223,9 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                             .admin_gids = {config.callers.admin_groups.begin(),
                                                            config.callers.admin_groups.end()}}));
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<ForeignFirewalls> foreign,
-                         HostFirewalls::Open(config.bridge));
-  Coexistence coexistence(config.bridge, config.manage_foreign_firewalls, foreign.get(),
-                          MonotonicNow);
-  coexistence.SetPublish([&](const TapEvent& event) { events.Publish(event); });
+                         NftForeignFirewalls::Open(config.bridge));
+  ForeignFirewallReconciler foreign_reconciler(config.bridge, config.manage_foreign_firewalls,
+                                               foreign.get(), MonotonicNow);
   const NetworkSettings settings = {.bridge = config.bridge,
                                     .prefix = config.subnet,
                                     .mtu = config.mtu,
@@ -237,7 +239,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                          NetworkRegistry::Start(settings, {.kernel = kernel.get(),
                                                            .reaper = reaper.get(),
                                                            .firewall = firewall.get(),
-                                                           .coexistence = &coexistence,
+                                                           .foreign = &foreign_reconciler,
                                                            .events = &events,
                                                            .clock = MonotonicNow,
                                                            .on_health = on_health}));
@@ -259,30 +261,30 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                      callers, LimitsOf(config)));
   SVNET_ASSIGN_OR_RETURN(
       const std::unique_ptr<Housekeeping> housekeeping,
-      Housekeeping::Start(registry.get(), &coexistence, [&] { server->Resume(); }));
+      Housekeeping::Start(registry.get(), &foreign_reconciler, [&] { server->Resume(); }));
   SVNET_ASSIGN_OR_RETURN(
       const std::unique_ptr<Watchdog> watchdog,
       Watchdog::Start(listening.path(), kProbeTime, [&] { service_manager.Alive(); }));
   if (!KnowsNetworkNamespaces()) {
     spdlog::warn(
-        "this kernel does not tell network namespaces apart (Linux 5.14 does): root of every one "
-        "is an administrator");
+        "this kernel does not tell svnetd a caller's network namespace (Linux 5.14 does): root of "
+        "every namespace is an administrator");
   }
   spdlog::info("svnetd {} serves {} on bridge {} at {}, {} leases adopted", SVNET_VERSION,
                config.subnet.ToString(), config.bridge.text(), listening.path(),
                registry->lease_count());
   service_manager.Ready();
   malloc_trim(0);  // adoption reads all links and keeps little
-  const Service service = {.running = config,
-                           .listening = listening,
-                           .socket_group = callers.socket_group,
-                           .server = server.get(),
-                           .coexistence = &coexistence};
-  SVNET_RETURN_IF_ERROR(ServeCalls(load, service, watchdog.get(), &service_manager));
+  const ReloadTargets targets = {.running = config,
+                                 .listening = listening,
+                                 .socket_group = callers.socket_group,
+                                 .server = server.get(),
+                                 .foreign = &foreign_reconciler};
+  SVNET_RETURN_IF_ERROR(ServeCalls(load, targets, watchdog.get(), &service_manager));
   health.StopServing();
   service_manager.Stopping();
-  spdlog::info("svnetd ends; TAPs, bridge and NAT stay");
-  if (listening.is_systemds()) SVNET_RETURN_IF_ERROR(server->Settle());
+  spdlog::info("svnetd stops; TAPs, bridge and NAT stay");
+  if (listening.is_socket_activated()) SVNET_RETURN_IF_ERROR(server->Settle());
   SVNET_RETURN_IF_ERROR(server->FinishCalls(kDrainTime));
   server->Disconnect();
   return absl::OkStatus();
@@ -291,13 +293,13 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
 int Main(int argc, const char* const* argv) {
   const auto load = [&] { return LoadConfig(argc, argv); };
   const LoadedConfig config = load();
-  if (const auto* exit = std::get_if<Exit>(&config)) {
+  if (const auto* exit = std::get_if<EarlyExit>(&config)) {
     std::fputs(exit->text.c_str(), exit->code == 0 ? stdout : stderr);
     return exit->code;
   }
   const Config& given = std::get<Config>(config);
   if (given.serve_gates) return ServeGateParent();
-  // Before there is anything that a gate must not have: threads, descriptors, secrets.
+  // First, while there are no threads, descriptors or secrets that a gate must not have.
   absl::StatusOr<UniqueFd> parent =
       given.gates_socket.has_value() ? ConnectGateParent(*given.gates_socket) : ForkGateParent();
   StartLog(given.log_level);
@@ -307,7 +309,7 @@ int Main(int argc, const char* const* argv) {
     status = Serve(given, load, &link);
   }
   if (status.ok()) return 0;
-  spdlog::critical("svnetd cannot go on: {}", std::string(status.message()));
+  spdlog::critical("svnetd failed: {}", std::string(status.message()));
   return 1;
 }
 

@@ -18,30 +18,37 @@ forbid() {
 
 none='^$'
 forbid daemon/base 'daemon/|client/|svnet/' 'daemon/base/'
-forbid daemon/kernel 'daemon/|client/|svnet/' 'daemon/(base|kernel)/'
-forbid daemon/filter 'daemon/|client/|svnet/' 'daemon/(base|filter)/'
-forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|filter|firewall)/'
+forbid daemon/config 'daemon/|client/|svnet/' 'daemon/(base|config)/'
+forbid daemon/netlink 'daemon/|client/|svnet/' 'daemon/(base|netlink)/'
+forbid daemon/kernel 'daemon/|client/|svnet/' 'daemon/(base|netlink|kernel)/'
+forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|netlink|firewall)/'
+forbid daemon/foreign 'daemon/|client/|svnet/' \
+  'daemon/(base|foreign)/|daemon/firewall/nft_commands.h'
 forbid daemon/address 'daemon/|client/|svnet/' 'daemon/(base|address)/|daemon/kernel/kernel.h'
 forbid daemon/lease 'daemon/|client/|svnet/' \
   'daemon/(base|address|lease)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'
 forbid daemon/segment 'daemon/|client/|svnet/' \
   'daemon/(base|address|lease|segment)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'
-# Of packet filters it knows the values, not where they come from.
+# It works with interfaces, not with what implements them.
 forbid daemon/network 'daemon/|client/|svnet/' \
-  'daemon/(base|address|lease|segment|network)/|daemon/kernel/kernel.h|daemon/firewall/(foreign_firewalls|firewall).h|daemon/filter/(blockers|rules).h'
+  'daemon/(base|address|foreign|lease|segment|network)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'
 forbid daemon/metrics 'daemon/|client/|svnet/' 'daemon/(base|lease|segment|network|metrics)/'
+forbid daemon/log 'daemon/|client/|svnet/' 'daemon/(base|lease|log)/|daemon/network/(caller|tap_event).h'
 forbid daemon/wire 'daemon/|client/|svnet/' 'daemon/(base|wire)/'
-forbid daemon/rpc 'daemon/|client/' 'daemon/(base|address|lease|segment|network|metrics|rpc|wire)/'
-forbid daemon/accept 'daemon/|client/' 'daemon/(base|address|lease|segment|network|metrics|rpc|wire|accept)/'
+forbid daemon/store 'daemon/|client/|svnet/' 'daemon/(base|store)/'
+forbid daemon/rpc 'daemon/|client/' 'daemon/(base|address|lease|segment|log|network|metrics|rpc|wire)/'
+forbid daemon/accept 'daemon/|client/' \
+  'daemon/(base|address|lease|segment|log|network|metrics|rpc|wire|accept)/|daemon/config/admission_rules.h'
 # What a gate may know of svnetd: how to talk to it, and the words of errors.
 forbid daemon/gate 'daemon/|client/' 'daemon/(base|wire|gate)/|daemon/rpc/error_details.h'
-forbid client 'daemon/' 'daemon/(base|filter)/'
+forbid client 'daemon/' \
+  'daemon/(base|netlink|address|lease)/|daemon/config/config.h|daemon/foreign/(blocking_chains|filter_chain|iptables_legacy_table|nft_json|remedy).h'
 
 # gRPC and HTTP are parsed in gates, and nowhere else.
 for folder in daemon/*/; do
   [[ $folder == daemon/gate/ ]] || forbid "$folder" 'grpcpp/|grpc/(grpc|impl|support)|.*grpc\.pb\.h' "$none"
 done
-for folder in daemon/wire daemon/filter daemon/base daemon/kernel daemon/firewall daemon/address \
+for folder in daemon/wire daemon/store daemon/base daemon/netlink daemon/kernel daemon/firewall daemon/foreign daemon/address \
   daemon/lease daemon/segment daemon/network daemon/metrics; do
   forbid "$folder" 'grpc|google/|spdlog|CLI/|toml\+\+' "$none"
 done
@@ -49,11 +56,11 @@ for folder in daemon/base daemon/address daemon/lease daemon/segment daemon/netw
   daemon/rpc daemon/accept daemon/wire; do
   forbid "$folder" 'netlink/|linux/' 'linux/(rtnetlink|sockios).h' # constants: RT_TABLE_MAIN, SIOCOUTQ
 done
-for folder in daemon/filter daemon/firewall; do
+for folder in daemon/firewall daemon/foreign; do
   forbid "$folder" 'netlink/|linux/' 'linux/(netfilter|netlink.h)'
 done
-for folder in daemon/filter daemon/base daemon/kernel daemon/address daemon/lease daemon/segment \
-  daemon/network daemon/metrics daemon/rpc; do
+for folder in daemon/base daemon/netlink daemon/foreign daemon/kernel daemon/address daemon/lease daemon/segment daemon/network \
+  daemon/metrics daemon/rpc; do
   forbid "$folder" 'nftables/' "$none"
 done
 for folder in daemon/base daemon/kernel daemon/firewall daemon/address daemon/lease daemon/segment \
@@ -62,7 +69,7 @@ for folder in daemon/base daemon/kernel daemon/firewall daemon/address daemon/le
 done
 # The doctor reads the kernel itself; the rest of the client asks svnetd, or the doctor.
 for file in client/*.cc client/*.h; do
-  forbid "$file" 'netlink/|linux/|nftables/|daemon/filter/|client/doctor/' 'client/doctor/session.h'
+  forbid "$file" 'netlink/|linux/|nftables/|daemon/(address|foreign|lease|netlink)/|client/doctor/' 'client/doctor/session.h'
 done
 
 # Nothing runs a program, and nothing asks a shell; but `svnetctl run` runs its user's.

@@ -7,13 +7,13 @@ BUILD_PACKAGES=(
   cmake ninja-build g++ pkg-config
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
   libnl-3-dev libnftables-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libsystemd-dev
-  libseccomp-dev libjansson-dev prometheus-cpp-dev)
+  libseccomp-dev libssl-dev libjansson-dev prometheus-cpp-dev)
 
 # A guest, and the namespaces around it.
 GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-ping procps)
 
 TEST_PACKAGES=(
-  clang clang-format git libgmock-dev libgtest-dev shellcheck
+  clang clang-format clang-tidy-19 git libgmock-dev libgtest-dev shellcheck
   iptables ufw qemu-system-x86 xz-utils kmod
   python3-grpcio python3-jsonschema python3-prometheus-client python3-protobuf
   fish zsh

@@ -6,7 +6,8 @@
 #   kernel      the tests of what talks to the kernel
 #   system      the tests of svnetd and svnetctl as processes, with guests
 #   sanitizers  the unit, kernel and system tests with sanitizers; clang's thread-safety
-#               analysis; the fuzzers; the number of instructions
+#               analysis; clang-tidy on what has changed (tests/tidy.sh); the fuzzers; the
+#               number of instructions
 #   packages    the Debian packages, on a systemd in a container
 #   docs        the example clients, and the commands in README.md and docs
 #   all         everything (the default)
@@ -165,6 +166,8 @@ run_system() {
 check_thread_safety() {
   step "build: clang, with its thread-safety analysis"
   configure_and_build clang svnetd svnetctl
+  step "clang-tidy"
+  tests/tidy.sh ${SVNET_SOAK:+--all}
 }
 
 run_address_sanitizer() {
@@ -188,7 +191,7 @@ run_thread_sanitizer() {
 
 run_fuzzers() {
   step "build: fuzzers"
-  configure_and_build fuzz alias_fuzz calls_fuzz config_fuzz gate_fuzz http_fuzz probe_fuzz \
+  configure_and_build fuzz alias_fuzz calls_fuzz config_fuzz gate_fuzz http_fuzz netlink_fuzz probe_fuzz \
     requests_fuzz text_fuzz
   step "tests: each fuzzer for a while"
   run_tests fuzz -L '^fuzz$'

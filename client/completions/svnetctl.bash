@@ -6,7 +6,7 @@ _svnetctl() {
     case $each in
       # What follows is another program's.
       --) return ;;
-      create | show | run | remove | list | boot-args | cleanup | status | watch | metrics | doctor | help) command=$each ;;
+      create | show | update | run | remove | list | boot-args | cleanup | status | watch | metrics | doctor | help) command=$each ;;
     esac
   done
   case ${COMP_WORDS[COMP_CWORD - 1]} in
@@ -26,12 +26,14 @@ _svnetctl() {
       ;;
   esac
   case $command in
-    '') each="create show run remove list boot-args cleanup status watch metrics doctor help $global" ;;
+    '') each="create show update run remove list boot-args cleanup status watch metrics doctor help $global" ;;
     create) each="--ip --mac --owner --group --queues --lifetime --format $global" ;;
     run) each="--ip --mac --owner --group --queues --lifetime $global" ;;
+    update) each="--tap --owner --lifetime --if-generation $global" ;;
+    list) each="--vm $global" ;;
     show) each="--tap --owner --format $global" ;;
     doctor) each="$(svnetctl doctor --list 2>/dev/null | awk '{ print $1 }') --list --packet-test --target $global" ;;
-    help) each='create show run remove list boot-args cleanup status watch metrics doctor' ;;
+    help) each='create show update run remove list boot-args cleanup status watch metrics doctor' ;;
     remove) each="--tap --owner $global" ;;
     boot-args) each="--tap --owner --guest-interface --hostname --dns $global" ;;
     cleanup) each="--network $global" ;;

@@ -17,22 +17,23 @@ _svnetctl() {
     '--version[print the version]')
   local -a commands=(
     'create:lease a TAP, an address and a MAC to a VM'
-    'show:show a lease that stands'
+    'show:show a lease'
+    'update:change a lease while its guest runs'
     'run:run a VMM with a lease that ends when it does'
     'remove:end a lease'
-    'list:show your TAPs'
+    'list:list your TAPs'
     'boot-args:print the ip= text for the kernel command line'
     'cleanup:remove all your TAPs'
     'status:show the network'
-    'watch:print what happens to your TAPs'
-    'metrics:print what svnetd counts, for Prometheus'
+    'watch:print events of your TAPs'
+    'metrics:print metrics in Prometheus format'
     'doctor:find out why guests have no network'
     'help:say more about a command')
+  local lifetime='--lifetime[when the lease ends by itself]:lifetime:(persistent process\: until-detached)'
   local -a wish=(
     '--ip[this guest address]:address:' '--mac[this guest MAC]:MAC:'
     '--owner[who may open the TAP]:user:_users' '--group[demand this group]:group:_groups'
-    '--queues[queue pairs]:number:'
-    '--lifetime[when the lease ends by itself]:lifetime:(persistent process\: until-detached)')
+    '--queues[queue pairs]:number:' "$lifetime")
   local format='--format[what to print]:format:(table json env firecracker cloud-hypervisor qemu cloud-init)'
   local -a lease=('--tap[the name of the TAP]:tap:_svnetctl_taps' '--owner[whose VM it is]:user:_users')
   local state line
@@ -44,16 +45,20 @@ _svnetctl() {
   case $line[1] in
     create) _arguments $global $wish $format '1:VM:' '2:IFACE:' ;;
     run) _arguments $global $wish '1:VM:' '2:IFACE:' '*::program:_normal' ;;
+    update)
+      _arguments $global $lease $lifetime '--if-generation[only if the lease has this one]:number:' \
+        '1:VM:' '2:IFACE:' ;;
+    list) _arguments $global '--vm[only the TAPs of this VM]:VM:' ;;
     show) _arguments $global $lease $format '1:VM:' '2:IFACE:' ;;
     doctor)
-      _arguments $global '--list[say what is checked]' '--packet-test[send real packets]' \
-        '--target[whom to ping]:address:' '*:check:_svnetctl_checks' ;;
+      _arguments $global '--list[list the checks]' '--packet-test[send real packets]' \
+        '--target[address to ping]:address:' '*:check:_svnetctl_checks' ;;
     remove) _arguments $global $lease '1:VM:' '2:IFACE:' ;;
     boot-args)
       _arguments $global $lease '--guest-interface[the name in the guest]:name:' \
         '--hostname[the host name of the guest]:name:' '*--dns[a DNS server]:address:' \
         '1:VM:' '2:IFACE:' ;;
-    cleanup) _arguments $global '--network[everybody'\''s, and the network]' ;;
+    cleanup) _arguments $global '--network[all users'\'' TAPs and the network]' ;;
     help) _describe command commands ;;
     *) _arguments $global ;;
   esac

@@ -1,4 +1,4 @@
-// Who asks, and what they may open.
+// The user who runs the doctor, and what they may open.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -11,12 +11,13 @@ namespace {
 
 constexpr char kTun[] = "/dev/net/tun";
 
-// udev makes the device when the module comes; not if that is there already, or built in.
+// udev creates the device when the module is loaded, but not if the module already is or is built
+// in.
 constexpr char kMakeTun[] =
     "modprobe tun; [ -c /dev/net/tun ] || "
     "{ mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200; }";
 
-// The kernel's numbers of the namespaces that it starts with
+// The kernel's numbers of its initial namespaces
 // (include/linux/proc_ns.h).
 constexpr char kFirstUserNamespace[] = "user:[4026531837]";
 constexpr char kFirstPidNamespace[] = "pid:[4026531836]";
@@ -25,9 +26,9 @@ constexpr char kFirstPidNamespace[] = "pid:[4026531836]";
 
 Findings CheckTunDevice(const Observed& observed) {
   const absl::StatusOr<FileFacts> tun = observed.host.Stat(kTun);
-  if (tun.ok() && S_ISCHR(tun->mode)) return Ok("/dev/net/tun is there");
+  if (tun.ok() && S_ISCHR(tun->mode)) return Ok("/dev/net/tun exists");
   if (tun.ok())
-    return Problem("/dev/net/tun is no device", absl::StrCat("rm /dev/net/tun; ", kMakeTun));
+    return Problem("/dev/net/tun is not a device", absl::StrCat("rm /dev/net/tun; ", kMakeTun));
   return Problem("there is no /dev/net/tun: no VMM can open a TAP", kMakeTun);
 }
 
@@ -46,7 +47,7 @@ Findings CheckTunAccess(const Observed& observed) {
 Findings CheckSocketGroup(const Observed& observed) {
   const CallerFacts caller = observed.host.Caller();
   const absl::StatusOr<FileFacts> socket = observed.host.Stat(observed.svnetd.socket);
-  if (!socket.ok()) return NotChecked("the socket is not to be seen");
+  if (!socket.ok()) return NotChecked("the socket cannot be seen");
   if (caller.uid == 0 || caller.uid == socket->uid || (socket->mode & 0002) != 0) {
     return Ok(absl::StrCat(caller.user, " needs no group to open the socket"));
   }
@@ -57,7 +58,7 @@ Findings CheckSocketGroup(const Observed& observed) {
   }
   if (observed.host.IsMember(caller.user, socket->gid)) {
     return Warning(absl::StrCat(caller.user, " is in group ", group,
-                                ", but this session is older than that: log out and in again"),
+                                ", but this session started before that: log out and in again"),
                    absl::StrCat("newgrp ", group));
   }
   return Problem(
@@ -67,21 +68,21 @@ Findings CheckSocketGroup(const Observed& observed) {
 
 Findings CheckUserNamespace(const Observed& observed) {
   const absl::StatusOr<std::string> name = observed.host.ReadLink("/proc/self/ns/user");
-  if (!name.ok()) return NotChecked("/proc is not to be read");
+  if (!name.ok()) return NotChecked("/proc cannot be read");
   if (*name == kFirstUserNamespace) return Ok("this is the host's user namespace");
   return Warning(
-      "this is a user namespace of its own: svnetd sees the host's uid, and the TAP "
-      "belongs to that",
+      "this is a separate user namespace: svnetd sees the host's uid, and the TAP belongs to that "
+      "uid",
       "");
 }
 
 Findings CheckPidNamespace(const Observed& observed) {
   const absl::StatusOr<std::string> name = observed.host.ReadLink("/proc/self/ns/pid");
-  if (!name.ok()) return NotChecked("/proc is not to be read");
+  if (!name.ok()) return NotChecked("/proc cannot be read");
   if (*name == kFirstPidNamespace) return Ok("this is the host's pid namespace");
   return Warning(
-      "this is a pid namespace of its own: its numbers are not the host's, as "
-      "--lifetime process:PID needs them to be understood",
+      "this is a separate pid namespace: its pids are not the host's pids, which --lifetime "
+      "process:PID needs",
       "");
 }
 

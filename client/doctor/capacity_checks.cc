@@ -1,4 +1,4 @@
-// How full things are.
+// Whether tables and pools are nearly full.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -7,7 +7,7 @@
 namespace svnet::client {
 namespace {
 
-// From here on it is time to do something.
+// The share from which on a table counts as nearly full.
 constexpr double kNearlyFull = 0.9;
 
 constexpr char kConntrack[] = "/proc/sys/net/netfilter/nf_conntrack_";
@@ -21,7 +21,7 @@ std::string Used(int64_t used, int64_t total, const std::string& what) {
   return absl::StrCat(used, " of ", total, " ", what);
 }
 
-// A lease that nobody uses now.
+// The command that removes a lease no VMM uses now.
 std::string RemoveOneUnattached(const Observed& observed) {
   for (const v1::Tap& tap : observed.svnetd.taps) {
     if (!tap.attached()) return absl::StrCat("svnetctl remove --tap ", tap.tap_name());
@@ -50,8 +50,8 @@ Findings CheckPorts(const Observed& observed) {
   return Judge(observed, ports.used(), ports.limit(), "ports of the bridge are used");
 }
 
-// A guest that talks is an entry. The kernel counts all network namespaces together, so
-// that this is the least there are.
+// Each guest that talks is an entry. The kernel's limit is for all network namespaces together, so
+// there may be more entries than this.
 Findings CheckNeighbours(const Observed& observed) {
   const absl::StatusOr<int64_t> limit = ReadNumber(observed.host, kNeighbourLimit);
   const absl::StatusOr<std::string> table = observed.host.ReadFile("/proc/net/arp");
@@ -60,7 +60,7 @@ Findings CheckNeighbours(const Observed& observed) {
       std::max<int64_t>(std::count(table->begin(), table->end(), '\n') - 1, 0);  // a heading
   const std::string message = Used(entries, *limit, "neighbour entries are used");
   if (!IsNearlyFull(entries, *limit)) return Ok(message);
-  return Warning(absl::StrCat(message, ": when they are all, guests lose each other"),
+  return Warning(absl::StrCat(message, ": when the table is full, guests stop reaching each other"),
                  absl::StrCat("sysctl -w net.ipv4.neigh.default.gc_thresh3=", 4 * *limit,
                               " net.ipv4.neigh.default.gc_thresh2=", 2 * *limit));
 }
@@ -71,7 +71,7 @@ Findings CheckConntrack(const Observed& observed) {
   if (!used.ok() || !limit.ok()) return NotChecked("the kernel tracks no connections yet");
   const std::string message = Used(*used, *limit, "connections are tracked");
   if (!IsNearlyFull(*used, *limit)) return Ok(message);
-  return Warning(absl::StrCat(message, ": when they are all, new ones are dropped"),
+  return Warning(absl::StrCat(message, ": when the table is full, new connections are dropped"),
                  absl::StrCat("sysctl -w net.netfilter.nf_conntrack_max=", 2 * *limit));
 }
 

@@ -1,4 +1,4 @@
-// The checks of `svnetctl doctor`. Each is a pure function of what was observed.
+// The checks of `svnetctl doctor`: pure functions of what was observed.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct Check {
   Findings (*examine)(const Observed& observed);
 };
 
-// In the order in which a cause comes before its consequences.
+// Causes come before their consequences.
 const std::vector<Check>& AllChecks();
 
 // caller_checks.cc

@@ -11,13 +11,13 @@ namespace {
 
 constexpr char kUnit[] = "svnetd.service";
 
-// Of a unit that runs systemd has a link of this name, whatever the cgroups are called.
+// systemd has a link of this name for a running unit, whatever its cgroup is called.
 constexpr char kRunning[] = "/run/systemd/units/invocation:svnetd.service";
 
-// The socket is systemd's, and is made with its own unit only.
+// systemd owns the socket; only the socket's unit creates it.
 constexpr char kMakeSocket[] = "systemctl restart svnetd.socket svnetd";
 
-// After too many in a minute systemd starts it for nobody.
+// After too many failures in a minute systemd no longer starts it.
 constexpr char kForgetFailures[] = "systemctl reset-failed svnetd.socket svnetd; ";
 
 constexpr char kEnterItsNamespace[] = "nsenter --net=/proc/$(pidof svnetd)/ns/net svnetctl doctor";
@@ -50,8 +50,8 @@ bool IsEnabled(const Observed& observed) {
   return false;
 }
 
-// A remedy is for people: what is a command in it stands between backquotes, and is
-// systemctl's. Empty if there is none.
+// The command in a remedy, which is text for people: between backquotes, and systemctl's. Empty
+// if there is none.
 std::string CommandIn(const std::string& remedy) {
   const std::vector<std::string> parts = absl::StrSplit(remedy, '`');
   const bool has_command = parts.size() >= 3 && absl::StartsWith(parts[1], "systemctl ");
@@ -60,16 +60,18 @@ std::string CommandIn(const std::string& remedy) {
 
 }  // namespace
 
-// By systemd's own files, because nothing here runs a program.
+// Reads systemd's own files, because nothing here runs a program.
 Findings CheckSystemdUnit(const Observed& observed) {
-  if (!Exists(observed, "/run/systemd/system")) return NotChecked("systemd does not run here");
+  if (!Exists(observed, "/run/systemd/system")) return NotChecked("systemd is not running here");
   if (!IsInstalled(observed)) return NotChecked("svnetd is not installed as a service");
   if (!observed.host.ReadLink(kRunning).ok()) {
-    return Problem("svnetd.service does not run: if it will not, journalctl -u svnetd says why",
-                   absl::StrCat(kForgetFailures, "systemctl enable --now svnetd"));
+    return Problem(
+        "svnetd.service is not running (if it fails to start, journalctl -u svnetd says why)",
+        absl::StrCat(kForgetFailures, "systemctl enable --now svnetd"));
   }
   if (!IsEnabled(observed)) {
-    return Warning("svnetd.service runs, but will not after a reboot", "systemctl enable svnetd");
+    return Warning("svnetd.service is running, but will not start after a reboot",
+                   "systemctl enable svnetd");
   }
   return Ok("svnetd.service is enabled and runs");
 }
@@ -77,13 +79,13 @@ Findings CheckSystemdUnit(const Observed& observed) {
 Findings CheckSocket(const Observed& observed) {
   const std::string& path = observed.svnetd.socket;
   const absl::StatusOr<FileFacts> socket = observed.host.Stat(path);
-  if (socket.ok() && S_ISSOCK(socket->mode)) return Ok(absl::StrCat(path, " is there"));
+  if (socket.ok() && S_ISSOCK(socket->mode)) return Ok(absl::StrCat(path, " exists"));
   if (socket.ok()) {
-    return Problem(absl::StrCat(path, " is no socket"),
+    return Problem(absl::StrCat(path, " is not a socket"),
                    absl::StrCat("rm ", path, " && ", kMakeSocket));
   }
   if (absl::IsPermissionDenied(socket.status())) {
-    return NotChecked(absl::StrCat("the way to ", path, " is closed to this user"));
+    return NotChecked(absl::StrCat("this user cannot reach ", path));
   }
   return Problem(absl::StrCat("there is no ", path), kMakeSocket);
 }
@@ -134,7 +136,7 @@ Findings CheckConditions(const Observed& observed) {
     }
     findings.push_back({Level::kProblem, message, command});
   }
-  return findings.empty() ? Ok("svnetd knows of no problem") : findings;
+  return findings.empty() ? Ok("svnetd reports no problem") : findings;
 }
 
 }  // namespace svnet::client

@@ -72,7 +72,7 @@ std::string Summary(const Diagnosis& diagnosis) {
                       Plural(diagnosis.Count(Level::kProblem), "problem"), "\n");
 }
 
-// Many checks are not made, and what it takes stands beside each: once more, for all.
+// Each check that needs root says so; this says it once for all of them.
 std::string HintOf(const Diagnosis& diagnosis) {
   const auto needs_root = [](const NamedFinding& named) {
     return named.finding.level == Level::kNotChecked &&
@@ -81,7 +81,7 @@ std::string HintOf(const Diagnosis& diagnosis) {
   const auto count =
       std::count_if(diagnosis.findings.begin(), diagnosis.findings.end(), needs_root);
   if (count == 0) return "";
-  return absl::StrCat("sudo svnetctl doctor makes ", count, " more\n");
+  return absl::StrCat("sudo svnetctl doctor runs ", count, " more\n");
 }
 
 std::string RenderFindingJson(const NamedFinding& named) {
@@ -101,7 +101,7 @@ absl::StatusOr<Check> FindCheck(const std::string& id) {
   return absl::InvalidArgumentError(
       absl::StrCat("there is no check '", id, "'",
                    nearest.has_value() ? absl::StrCat(": did you mean ", *nearest, "?") : "",
-                   " (svnetctl doctor --list has all)"));
+                   " (svnetctl doctor --list shows all)"));
 }
 
 }  // namespace

@@ -22,8 +22,7 @@ struct Diagnosis {
   int Count(Level level) const;
 };
 
-// The checks of those names; all, if there are none. InvalidArgument for a name that no
-// check has.
+// The checks with these names; all if `ids` is empty. InvalidArgument for an unknown name.
 absl::StatusOr<std::vector<Check>> SelectChecks(const std::vector<std::string>& ids);
 
 // Calls `progress` with a check's name before it is made.

@@ -1,4 +1,4 @@
-// What a check of `svnetctl doctor` found.
+// Findings of `svnetctl doctor`.
 #pragma once
 
 #include <string>
@@ -10,17 +10,17 @@ namespace svnet::client {
 // From good to bad.
 enum class Level {
   kOk,
-  // It could not be: the message says what it needs.
+  // The check could not be made: the message says what it needs.
   kNotChecked,
-  // Guests have their network, but not for certain, or not for long.
+  // Guests have network now, but may lose it.
   kWarning,
-  // Somebody does not have what svnet promises.
+  // Guests or callers lack something that svnet promises.
   kProblem,
 };
 
 struct Finding {
   Level level = Level::kOk;
-  // What was seen. No full stop, no line ends.
+  // What was found. No full stop, no line ends.
   std::string message;
   // A command, for root unless it names svnetctl or newgrp; empty if there is none.
   std::string fix;

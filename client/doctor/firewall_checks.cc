@@ -1,11 +1,13 @@
-// Whether the packet filters on the way let guests out and their answers in. A packet
-// must pass all base chains of its hook, whoever made them.
+// Whether firewalls let guest traffic out and the answers in. A packet must pass all base chains
+// of its hook, also those of other programs.
 #include <algorithm>
 #include <functional>
 
 #include "absl/strings/str_cat.h"
 #include "client/doctor/checks.h"
-#include "daemon/filter/blockers.h"
+#include "daemon/base/table_name.h"
+#include "daemon/foreign/blocking_chains.h"
+#include "daemon/foreign/remedy.h"
 
 namespace svnet::client {
 namespace {
@@ -17,35 +19,36 @@ GuestNetwork NetworkOf(const Observed& observed) {
   return {.bridge = observed.bridge, .uplink = uplinks.empty() ? "" : uplinks.front()->name};
 }
 
-// The words of svnetd's key stand behind the command, as a remark of the shell's.
+// svnetd's key follows the command as a shell comment.
 Findings FindingsOf(const Observed& observed, const std::vector<FilterChain>& chains,
-                    const std::function<bool(const Blocker&)>& is_meant) {
+                    const std::function<bool(const BlockingChain&)>& is_meant) {
   Findings findings;
-  for (const Blocker& blocker : FindBlockers(chains, NetworkOf(observed))) {
-    if (!is_meant(blocker)) continue;
-    std::string fix = FixOf(chains, blocker, observed.bridge);
-    if (IsManageable(blocker.maker)) {
+  for (const BlockingChain& blocking : FindBlockingChains(chains, NetworkOf(observed))) {
+    if (!is_meant(blocking)) continue;
+    std::string fix = RemedyFor(chains, blocking, observed.bridge);
+    if (IsManageable(blocking.kind)) {
       fix += "  # or manage_foreign_firewalls = true in svnetd.toml";
     }
-    findings.push_back({Level::kProblem, blocker.Describe(), fix});
+    findings.push_back({Level::kProblem, blocking.Describe(), fix});
   }
   return findings;
 }
 
-Findings CheckMadeBy(const Observed& observed, Maker maker) {
+Findings CheckMadeBy(const Observed& observed, FirewallKind kind) {
   if (!observed.nft.ok()) {
     return NotChecked(absl::IsPermissionDenied(observed.nft.status())
                           ? kNeedsRoot
                           : std::string(observed.nft.status().message()));
   }
-  Findings findings = FindingsOf(observed, *observed.nft,
-                                 [&](const Blocker& blocker) { return blocker.maker == maker; });
+  Findings findings = FindingsOf(observed, *observed.nft, [&](const BlockingChain& blocking) {
+    return blocking.kind == kind;
+  });
   if (!findings.empty()) return findings;
   const bool is_there =
       std::any_of(observed.nft->begin(), observed.nft->end(), [&](const FilterChain& chain) {
-        return SeesForwarded(chain) && MakerOf(*observed.nft, chain, observed.bridge) == maker;
+        return SeesForwarded(chain) && KindOf(*observed.nft, chain, observed.bridge) == kind;
       });
-  return Ok(absl::StrCat(NameOf(maker), is_there ? " lets guests out" : " is not there"));
+  return Ok(absl::StrCat(NameOf(kind), is_there ? " lets guests out" : " is not there"));
 }
 
 }  // namespace
@@ -53,35 +56,42 @@ Findings CheckMadeBy(const Observed& observed, Maker maker) {
 Findings CheckOwnRules(const Observed& observed) {
   if (!observed.nft.ok()) return NotChecked(kNeedsRoot);
   if (FindLink(observed, observed.bridge) == nullptr) return NotChecked("there is no bridge yet");
-  // The table of the family `bridge` has such a chain, too, and masquerades nothing.
+  // The table of the family `bridge` also has such a chain, which masquerades nothing.
   const bool masquerades =
       std::any_of(observed.nft->begin(), observed.nft->end(), [&](const FilterChain& chain) {
-        return MakerOf(*observed.nft, chain, observed.bridge) == Maker::kOurs &&
+        return KindOf(*observed.nft, chain, observed.bridge) == FirewallKind::kOurs &&
                chain.family == "inet" && chain.hook == "postrouting" && !chain.rules.empty();
       });
-  if (masquerades) return Ok(absl::StrCat("table svnet-", observed.bridge, " stands"));
+  if (masquerades) return Ok(absl::StrCat("table ", TableName(observed.bridge), " exists"));
   return Problem(
-      absl::StrCat("table inet svnet-", observed.bridge, " is gone: guests do not get out"),
+      absl::StrCat("table inet ", TableName(observed.bridge), " is missing: guests cannot get out"),
       "systemctl restart svnetd");
 }
 
-Findings CheckDocker(const Observed& observed) { return CheckMadeBy(observed, Maker::kDocker); }
-
-Findings CheckUfw(const Observed& observed) { return CheckMadeBy(observed, Maker::kUfw); }
-
-Findings CheckFirewalld(const Observed& observed) {
-  return CheckMadeBy(observed, Maker::kFirewalld);
+Findings CheckDocker(const Observed& observed) {
+  return CheckMadeBy(observed, FirewallKind::kDocker);
 }
 
-Findings CheckIptables(const Observed& observed) { return CheckMadeBy(observed, Maker::kIptables); }
+Findings CheckUfw(const Observed& observed) { return CheckMadeBy(observed, FirewallKind::kUfw); }
 
-Findings CheckOtherRules(const Observed& observed) { return CheckMadeBy(observed, Maker::kOther); }
+Findings CheckFirewalld(const Observed& observed) {
+  return CheckMadeBy(observed, FirewallKind::kFirewalld);
+}
+
+Findings CheckIptables(const Observed& observed) {
+  return CheckMadeBy(observed, FirewallKind::kIptables);
+}
+
+Findings CheckOtherRules(const Observed& observed) {
+  return CheckMadeBy(observed, FirewallKind::kOther);
+}
 
 Findings CheckLegacyIptables(const Observed& observed) {
   if (!observed.legacy.ok()) return NotChecked(kNeedsRoot);
-  Findings findings = FindingsOf(observed, *observed.legacy, [](const Blocker&) { return true; });
+  Findings findings =
+      FindingsOf(observed, *observed.legacy, [](const BlockingChain&) { return true; });
   if (!findings.empty()) return findings;
-  return Ok("iptables-legacy drops nothing of guests");
+  return Ok("iptables-legacy drops no guest traffic");
 }
 
 }  // namespace svnet::client

@@ -19,7 +19,7 @@ std::string SettingOf(const std::string& link, const std::string& name) {
   return absl::StrCat("/proc/sys/net/ipv4/conf/", link, "/", name);
 }
 
-// A link's name may have dots, which sysctl(8) takes for slashes unless they are.
+// With slashes, because a link's name may have dots, which sysctl(8) would read as slashes.
 std::string SetSetting(const std::string& link, const std::string& name, int value) {
   return absl::StrCat("sysctl -w net/ipv4/conf/", link, "/", name, "=", value);
 }
@@ -52,7 +52,7 @@ void TakeForwarding(const std::string& file, const std::string& text, SavedSetti
   }
 }
 
-// Strict filtering is what the greater of the two says (ip-sysctl.rst).
+// The greater of the two values is in force (ip-sysctl.rst).
 bool FiltersStrictly(const Host& host, const std::string& link) {
   const int64_t all = ReadNumber(host, SettingOf("all", "rp_filter")).value_or(0);
   return std::max(all, ReadNumber(host, SettingOf(link, "rp_filter")).value_or(0)) == 1;
@@ -62,12 +62,12 @@ bool FiltersStrictly(const Host& host, const std::string& link) {
 
 Findings CheckForwarding(const Observed& observed) {
   const absl::StatusOr<int64_t> forwarding = ReadNumber(observed.host, kIpForward);
-  if (!forwarding.ok()) return NotChecked("net.ipv4.ip_forward is not to be read");
+  if (!forwarding.ok()) return NotChecked("net.ipv4.ip_forward cannot be read");
   if (*forwarding == 1) return Ok("net.ipv4.ip_forward is 1");
   if (FindLink(observed, observed.bridge) == nullptr) {
     return Ok("net.ipv4.ip_forward is 0: svnetd sets it with the first TAP");
   }
-  return Problem("net.ipv4.ip_forward is 0: guests do not get out",
+  return Problem("net.ipv4.ip_forward is 0: guests cannot get out",
                  "sysctl -w net.ipv4.ip_forward=1");
 }
 
@@ -91,7 +91,7 @@ Findings CheckLinkForwarding(const Observed& observed) {
   for (const HostLink* uplink : Uplinks(observed)) names.push_back(uplink->name);
   Findings findings;
   if (ReadNumber(observed.host, kIpForward).value_or(1) == 0) {
-    return NotChecked("the host forwards for no link");
+    return NotChecked("forwarding is off for the whole host");
   }
   for (const std::string& name : names) {
     if (ReadNumber(observed.host, SettingOf(name, "forwarding")).value_or(1) != 0) continue;
@@ -104,16 +104,17 @@ Findings CheckLinkForwarding(const Observed& observed) {
 Findings CheckReversePath(const Observed& observed) {
   const std::vector<const HostLink*> uplinks = Uplinks(observed);
   Findings findings;
-  // With one uplink every answer comes in where its question went out.
+  // With one uplink every answer comes in through the link that the request left by.
   for (size_t i = 0; uplinks.size() > 1 && i < uplinks.size(); ++i) {
     const std::string& name = uplinks[i]->name;
     if (!FiltersStrictly(observed.host, name)) continue;
-    findings.push_back({Level::kWarning,
-                        absl::StrCat("there are ", uplinks.size(), " uplinks, and ", name,
-                                     " drops what would not be answered by itself (rp_filter 1)"),
-                        SetSetting(name, "rp_filter", 2)});
+    findings.push_back(
+        {Level::kWarning,
+         absl::StrCat("there are ", uplinks.size(), " uplinks, and ", name,
+                      " drops packets whose answer would leave by another uplink (rp_filter 1)"),
+         SetSetting(name, "rp_filter", 2)});
   }
-  return findings.empty() ? Ok("answers come in where they are expected") : findings;
+  return findings.empty() ? Ok("no uplink drops answers (rp_filter)") : findings;
 }
 
 Findings CheckBridgeNetfilter(const Observed& observed) {
@@ -121,8 +122,8 @@ Findings CheckBridgeNetfilter(const Observed& observed) {
   if (!calls.ok()) return Ok("br_netfilter is not loaded");
   if (*calls == 0) return Ok("bridge-nf-call-iptables is 0");
   return Warning(
-      "bridge-nf-call-iptables is 1: iptables' FORWARD rules decide over frames "
-      "between guests of one owner, too",
+      "bridge-nf-call-iptables is 1: iptables' FORWARD rules also filter frames between guests of "
+      "the same owner",
       "sysctl -w net.bridge.bridge-nf-call-iptables=0");
 }
 

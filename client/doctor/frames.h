@@ -1,5 +1,5 @@
-// Ethernet frames as bytes: what the packet test sends, and the answers to it. What a test
-// needs of wrong ones it makes of these, too.
+// Ethernet frames as bytes: what the packet test sends and receives. Tests also build wrong frames
+// with these functions.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ inline constexpr MacAddress kBroadcast = MacAddress({0xff, 0xff, 0xff, 0xff, 0xf
 inline constexpr uint16_t kIpv4Type = 0x0800;
 inline constexpr uint16_t kArpType = 0x0806;
 
-// Padded to the 60 bytes that a frame has at least.
+// Padded to the minimum of 60 bytes.
 Frame Ethernet(const MacAddress& to, const MacAddress& from, uint16_t type,
                absl::string_view payload);
 
@@ -40,7 +40,8 @@ std::string Ipv4Packet(uint8_t protocol, Ipv4Address from, Ipv4Address to,
 // An ICMP echo request (RFC 792), as a packet.
 std::string PingRequest(Ipv4Address from, Ipv4Address to);
 
-// Whose MAC an ARP reply of `ip` tells; one that is no unicast address if it is none.
+// The sender's MAC in an ARP reply from `ip`; an address that is not unicast if `frame` is not such
+// a reply.
 MacAddress MacInArpReply(absl::string_view frame, Ipv4Address ip);
 
 // Whether `from` answers a PingRequest.

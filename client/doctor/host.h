@@ -1,6 +1,7 @@
-// All that `svnetctl doctor` reads of the host. Nothing here changes anything.
+// Everything that `svnetctl doctor` reads from the host. It never changes the host.
 #pragma once
 
+#include <linux/rtnetlink.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/base/ipv4.h"
-#include "daemon/filter/rules.h"
+#include "daemon/foreign/filter_chain.h"
 
 namespace svnet::client {
 
@@ -35,8 +36,8 @@ struct HostAddress {
 struct HostRoute {
   Ipv4Prefix destination;
   int ifindex;
-  bool is_local;  // of the host's own addresses: the kernel made it
-  uint32_t metric;
+  uint32_t table = RT_TABLE_MAIN;
+  uint32_t metric = 0;  // less is preferred
   std::optional<Ipv4Address> gateway;
 };
 
@@ -49,7 +50,7 @@ struct FileFacts {
 struct CallerFacts {
   std::string user;
   uid_t uid;
-  // The process's own, its primary one too.
+  // The process's groups, including its primary group.
   std::vector<gid_t> groups;
 };
 
@@ -71,7 +72,7 @@ class Host {
   virtual bool IsMember(const std::string& user, gid_t group) const = 0;
   virtual std::string GroupName(gid_t group) const = 0;
 
-  // Of the caller's network namespace. IPv4 only.
+  // In the caller's network namespace. IPv4 only.
   virtual absl::StatusOr<std::vector<HostLink>> Links() const = 0;
   virtual absl::StatusOr<std::vector<HostAddress>> Addresses() const = 0;
   virtual absl::StatusOr<std::vector<HostRoute>> Routes() const = 0;
@@ -81,7 +82,7 @@ class Host {
   // How many packets a counter has seen. PermissionDenied unless the caller is root.
   virtual absl::StatusOr<int64_t> NftCounter(const std::string& family, const std::string& table,
                                              const std::string& name) const = 0;
-  // The filter table of iptables-legacy, as chains of table "filter", family "legacy";
+  // The filter table of iptables-legacy, as chains of table "filter", family "iptables-legacy";
   // none if the kernel has no such table.
   virtual absl::StatusOr<std::vector<FilterChain>> LegacyChains() const = 0;
 };

@@ -1,10 +1,11 @@
-// What the kernel can do.
+// The kernel's version and modules.
 #include <cstdio>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/doctor/checks.h"
+#include "daemon/base/table_name.h"
 
 namespace svnet::client {
 namespace {
@@ -28,7 +29,7 @@ Presence FindModule(const Host& host, const std::string& name) {
   return built_in.ok() && loadable.ok() ? Presence::kAbsent : Presence::kUnknown;
 }
 
-// `in_use`: what of svnetd's shows that the kernel has it.
+// `in_use`: svnetd uses it, so the kernel has it.
 Findings CheckModule(const Observed& observed, const std::string& name, bool in_use) {
   if (in_use) return Ok(absl::StrCat("the kernel has ", name, ": svnetd uses it"));
   switch (FindModule(observed.host, name)) {
@@ -46,10 +47,10 @@ Findings CheckModule(const Observed& observed, const std::string& name, bool in_
                  absl::StrCat("apt-get install --reinstall linux-image-", Release(observed.host)));
 }
 
-bool RulesStand(const Observed& observed) {
+bool RulesExist(const Observed& observed) {
   if (!observed.nft.ok()) return false;
   for (const FilterChain& chain : *observed.nft) {
-    if (chain.table == absl::StrCat("svnet-", observed.bridge)) return true;
+    if (chain.table == TableName(observed.bridge)) return true;
   }
   return false;
 }
@@ -65,8 +66,8 @@ Findings CheckKernelVersion(const Observed& observed) {
   }
   if (major > 6 || (major == 6 && minor >= 2)) return Ok(absl::StrCat("kernel ", release));
   return Warning(absl::StrCat("kernel ", release,
-                              " is older than 6.2: a TAP goes down for a moment when it is "
-                              "removed, as it cannot be renamed while it is up"),
+                              " is older than 6.2: removing a TAP sets it down for a moment, "
+                              "because this kernel cannot rename a link that is up"),
                  "");
 }
 
@@ -76,11 +77,11 @@ Findings CheckBridgeModule(const Observed& observed) {
 }
 
 Findings CheckNftModule(const Observed& observed) {
-  return CheckModule(observed, "nf_tables", RulesStand(observed));
+  return CheckModule(observed, "nf_tables", RulesExist(observed));
 }
 
 Findings CheckMasqueradeModule(const Observed& observed) {
-  return CheckModule(observed, "nft_masq", RulesStand(observed));
+  return CheckModule(observed, "nft_masq", RulesExist(observed));
 }
 
 }  // namespace svnet::client

@@ -1,11 +1,13 @@
-// TAPs that nobody uses or knows, and who else wants to manage them.
+// TAPs that no VMM uses or svnetd does not know, and other programs that manage them.
 #include <algorithm>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "client/doctor/checks.h"
+#include "daemon/base/link_name.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/alias_v1.h"
 
 namespace svnet::client {
 namespace {
@@ -20,15 +22,13 @@ std::string NameSome(const std::vector<std::string>& names) {
   return text;
 }
 
-// Whether its alias says that a svnetd made it: "svnet2 n=default ...", or an earlier
-// version's "svnet1 bridge=svbr0 ...".
+// Whether its alias says that a svnetd made it, of this version or of an earlier one.
 bool HasAlias(const Observed& observed, const HostLink& link) {
-  const std::vector<absl::string_view> words = absl::StrSplit(link.alias, absl::MaxSplits(' ', 2));
-  return words.size() > 1 && absl::StartsWith(words[0], "svnet") &&
-         (words[1] == "n=default" || words[1] == absl::StrCat("bridge=", observed.bridge));
+  const absl::StatusOr<LinkName> bridge = LinkName::Parse(observed.bridge);
+  return IsAlias(link.alias) || (bridge.ok() && IsAliasV1(link.alias, *bridge));
 }
 
-// A port of another bridge is another svnetd's.
+// A port of another bridge belongs to another svnetd.
 bool IsOurs(const Observed& observed, const HostLink& link) {
   if (link.name == observed.bridge) return true;
   if (!HasAlias(observed, link)) return false;
@@ -64,32 +64,33 @@ Findings CheckUnattached(const Observed& observed) {
   for (const v1::Tap& tap : observed.svnetd.taps) {
     if (!tap.attached() && !tap.lifetime().has_process()) names.push_back(tap.tap_name());
   }
-  if (names.empty()) return Ok("every lasting TAP is in use");
-  return Warning(absl::StrCat("no VMM holds ", NameSome(names),
-                              " now: boot one on it, or remove it, which nobody does by itself"),
+  if (names.empty()) return Ok("every persistent TAP is in use");
+  return Warning(absl::StrCat("no VMM has ", NameSome(names),
+                              " open: boot a VM on it or remove it; a persistent TAP is never "
+                              "removed automatically"),
                  absl::StrCat("svnetctl remove --tap ", names.front()));
 }
 
 Findings CheckNotAdopted(const Observed& observed) {
   if (observed.svnetd.failure.has_value()) return NotChecked("svnetd does not answer");
-  if (observed.host.Caller().uid != 0) return NotChecked("needs root, who sees everybody's");
+  if (observed.host.Caller().uid != 0) return NotChecked("needs root, who sees all leases");
   Findings findings;
   for (const HostLink& link : observed.links) {
     if (link.name == observed.bridge || !IsOurs(observed, link)) continue;
     if (IsLease(observed, link.name)) continue;
     findings.push_back({Level::kWarning,
-                        absl::StrCat("link ", link.name, " says that it is svnet's (\"", link.alias,
-                                     "\"), and svnetd does not know it"),
+                        absl::StrCat("link ", link.name, " has an alias of svnet (\"", link.alias,
+                                     "\"), but svnetd does not know it"),
                         absl::StrCat("ip link delete ", link.name)});
   }
-  return findings.empty() ? Ok("svnetd knows every TAP of its own") : findings;
+  return findings.empty() ? Ok("svnetd knows all of its TAPs") : findings;
 }
 
 Findings CheckNetworkd(const Observed& observed) {
   const auto managed = FindManaged(observed, "/run/systemd/netif/links/", "\nNETWORK_FILE=");
   if (managed.empty()) return Ok("systemd-networkd leaves svnet's links alone");
   return Warning(absl::StrCat("systemd-networkd manages ", NameSome(managed),
-                              ": it may take their addresses and settings away"),
+                              ": it may remove their addresses and settings"),
                  absl::StrCat("printf '[Match]\\nKind=bridge tun\\nName=", observed.bridge,
                               " sv*\\n[Link]\\nUnmanaged=yes\\n' > "
                               "/etc/systemd/network/05-svnet.network && networkctl reload"));
@@ -100,7 +101,7 @@ Findings CheckNetworkManager(const Observed& observed) {
   if (managed.empty()) return Ok("NetworkManager leaves svnet's links alone");
   return Warning(
       absl::StrCat("NetworkManager manages ", NameSome(managed),
-                   ": it may take their addresses and settings away"),
+                   ": it may remove their addresses and settings"),
       absl::StrCat("printf '[keyfile]\\nunmanaged-devices=interface-name:", observed.bridge,
                    ";interface-name:sv*;"
                    "except:type:ethernet;except:type:wifi;except:type:veth;except:type:vlan\\n' > "

@@ -15,13 +15,13 @@
 #include "client/doctor/netlink_dump.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/filter/legacy_table.h"
-#include "daemon/filter/nft_list.h"
+#include "daemon/foreign/iptables_legacy_table.h"
+#include "daemon/foreign/nft_json.h"
 
 namespace svnet::client {
 namespace {
 
-// Enough for all that is read; /proc/net/arp of a full table has some 100 KiB.
+// Large enough for every file that is read: /proc/net/arp of a full table has about 100 KiB.
 constexpr size_t kLongestFile = 4 << 20;  // bytes
 
 struct FreeContext {
@@ -118,7 +118,7 @@ absl::StatusOr<int64_t> LiveHost::NftCounter(const std::string& family, const st
 }
 
 absl::StatusOr<std::vector<FilterChain>> LiveHost::LegacyChains() const {
-  return ReadLegacyFilter();
+  return ReadIptablesLegacyFilter();
 }
 
 }  // namespace svnet::client

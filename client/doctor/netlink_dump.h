@@ -11,7 +11,7 @@ namespace svnet::client {
 
 absl::StatusOr<std::vector<HostLink>> DumpLinks();
 absl::StatusOr<std::vector<HostAddress>> DumpAddresses();
-// Of all tables; only those that lead to a link.
+// From all tables; only routes that lead to a link.
 absl::StatusOr<std::vector<HostRoute>> DumpRoutes();
 
 }  // namespace svnet::client

@@ -1,6 +1,5 @@
 #include "client/doctor/observed.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -8,21 +7,36 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/config/config.h"
 
 namespace svnet::client {
 namespace {
 
-constexpr char kDefaultBridge[] = "svbr0";
-// 172.30.0.0/24
-constexpr Ipv4Address kDefaultNetwork(0xac1e0000);
-constexpr int kDefaultLength = 24;
-
 Ipv4Prefix PrefixOf(const v1::GetNetworkResponse& network) {
-  return Ipv4Prefix::Parse(network.prefix())
-      .value_or(Ipv4Prefix::Containing(kDefaultNetwork, kDefaultLength));
+  return Ipv4Prefix::Parse(network.prefix()).value_or(Config().subnet);
 }
 
-// Into `list`, or into `status` if it is an error.
+HostNetwork AsHostNetwork(const Observed& observed) {
+  HostNetwork host;
+  for (const HostLink& link : observed.links) {
+    host.links.push_back({.ifindex = link.ifindex, .name = link.name});
+  }
+  for (const HostAddress& address : observed.addresses) {
+    host.addresses.push_back(
+        {.ifindex = address.ifindex,
+         .address = address.address,
+         .prefix = Ipv4Prefix::Containing(address.address, address.prefix_length)});
+  }
+  for (const HostRoute& route : observed.routes) {
+    host.routes.push_back({.destination = route.destination,
+                           .ifindex = route.ifindex,
+                           .table = route.table,
+                           .metric = route.metric});
+  }
+  return host;
+}
+
+// Stores the value in `list`, or the error in `status`.
 template <typename T>
 void Take(absl::StatusOr<T> read, T& list, absl::Status& status) {
   if (read.ok()) {
@@ -42,14 +56,16 @@ Observed Observe(const Host& host, Answers svnetd) {
                        .links = {},
                        .addresses = {},
                        .routes = {},
+                       .network = {},
                        .netlink = absl::OkStatus(),
                        .nft = host.NftChains(),
                        .legacy = host.LegacyChains(),
-                       .bridge = bridge.empty() ? kDefaultBridge : bridge,
+                       .bridge = bridge.empty() ? Config().bridge.text() : bridge,
                        .prefix = prefix};
   Take(host.Links(), observed.links, observed.netlink);
   Take(host.Addresses(), observed.addresses, observed.netlink);
   Take(host.Routes(), observed.routes, observed.netlink);
+  observed.network = AsHostNetwork(observed);
   return observed;
 }
 
@@ -68,17 +84,9 @@ const HostLink* FindLink(const Observed& observed, int ifindex) {
 }
 
 std::vector<const HostLink*> Uplinks(const Observed& observed) {
-  std::vector<HostRoute> defaults;
-  for (const HostRoute& route : observed.routes) {
-    if (route.destination.length() == 0 && !route.is_local) defaults.push_back(route);
-  }
-  std::stable_sort(defaults.begin(), defaults.end(),
-                   [](const HostRoute& a, const HostRoute& b) { return a.metric < b.metric; });
   std::vector<const HostLink*> uplinks;
-  for (const HostRoute& route : defaults) {
-    const HostLink* link = FindLink(observed, route.ifindex);
-    const bool known = std::find(uplinks.begin(), uplinks.end(), link) != uplinks.end();
-    if (link != nullptr && !known) uplinks.push_back(link);
+  for (const Link* link : FindUplinks(observed.network)) {
+    uplinks.push_back(FindLink(observed, link->ifindex));
   }
   return uplinks;
 }
@@ -87,7 +95,7 @@ absl::StatusOr<int64_t> ReadNumber(const Host& host, const std::string& path) {
   SVNET_ASSIGN_OR_RETURN(const std::string text, host.ReadFile(path));
   int64_t number;
   if (absl::SimpleAtoi(absl::StripAsciiWhitespace(text), &number)) return number;
-  return absl::InvalidArgumentError(absl::StrCat(path, " holds no number"));
+  return absl::InvalidArgumentError(absl::StrCat(path, " does not contain a number"));
 }
 
 }  // namespace svnet::client

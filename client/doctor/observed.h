@@ -1,4 +1,4 @@
-// What the checks go by: gathered once, so that they all speak of the same moment.
+// The input of the checks, read once, so that all checks describe the same moment.
 #pragma once
 
 #include <optional>
@@ -8,18 +8,19 @@
 #include "absl/status/statusor.h"
 #include "client/doctor/host.h"
 #include "client/failure.h"
+#include "daemon/address/host_network.h"
 #include "daemon/base/ipv4.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet::client {
 
-// What svnetd says.
+// svnetd's answers.
 struct Answers {
   std::string socket;
-  // Why it says nothing.
+  // Why svnetd did not answer.
   std::optional<Failure> failure;
   v1::GetNetworkResponse network;
-  // The caller's leases; everybody's, if the caller administers.
+  // The caller's leases; all leases for administrators.
   std::vector<v1::Tap> taps;
 };
 
@@ -29,25 +30,27 @@ struct Observed {
   std::vector<HostLink> links;
   std::vector<HostAddress> addresses;
   std::vector<HostRoute> routes;
-  // Why there are none, if they could not be read.
+  // The same facts in svnetd's own types.
+  HostNetwork network;
+  // The error, if they could not be read.
   absl::Status netlink;
   absl::StatusOr<std::vector<FilterChain>> nft;
   absl::StatusOr<std::vector<FilterChain>> legacy;
-  // svnetd's, or its defaults if it does not answer.
+  // As svnetd says, or its defaults if it does not answer.
   std::string bridge;
   Ipv4Prefix prefix;
 };
 
 Observed Observe(const Host& host, Answers svnetd);
 
-// nullptr if there is none.
+// nullptr: none.
 const HostLink* FindLink(const Observed& observed, const std::string& name);
 const HostLink* FindLink(const Observed& observed, int ifindex);
 
-// The links that default routes lead to, the preferred one first; each once.
+// The links of FindUplinks.
 std::vector<const HostLink*> Uplinks(const Observed& observed);
 
-// A setting that is a number; an error if there is no such file or it holds none.
+// A setting that is a number; an error if the file does not exist or does not contain one.
 absl::StatusOr<int64_t> ReadNumber(const Host& host, const std::string& path);
 
 }  // namespace svnet::client

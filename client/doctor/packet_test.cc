@@ -18,6 +18,7 @@
 #include "client/connection.h"
 #include "client/doctor/frames.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/base/table_name.h"
 #include "daemon/base/unique_fd.h"
 
 namespace svnet::client {
@@ -25,11 +26,11 @@ namespace {
 
 using Stub = Connection::Stub;
 
-constexpr absl::Duration kPatience = absl::Seconds(3);
+constexpr absl::Duration kAnswerTimeout = absl::Seconds(3);
 // A port passes frames a moment after the TAP is open; until then they are lost.
 constexpr absl::Duration kAgain = absl::Milliseconds(100);
 
-// A station as it says that it is.
+// The MAC and address that a station claims.
 struct Station {
   MacAddress mac;
   Ipv4Address ip;
@@ -60,15 +61,15 @@ absl::StatusOr<Guest> PlugIn(const v1::Tap& tap) {
 }
 
 void Send(const Guest& guest, const std::string& frame) {
-  // What is refused is lost, as on any wire.
+  // A frame that is refused is lost, as on a wire.
   (void)!write(guest.tap.get(), frame.data(), frame.size());
 }
 
-// Sends `frame` again and again, until one comes for which `is_answer`, or patience ends.
+// Repeats `frame` until a frame arrives for which `is_answer` is true, or the time is over.
 bool Ask(const Guest& guest, const std::string& frame,
          absl::FunctionRef<bool(absl::string_view)> is_answer) {
   char buffer[65536];
-  for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end;) {
+  for (const absl::Time end = absl::Now() + kAnswerTimeout; absl::Now() < end;) {
     Send(guest, frame);
     for (const absl::Time again = absl::Now() + kAgain; absl::Now() < again;) {
       pollfd wait = {.fd = guest.tap.get(), .events = POLLIN, .revents = 0};
@@ -80,7 +81,7 @@ bool Ask(const Guest& guest, const std::string& frame,
   return false;
 }
 
-// "Who has `target`?", to all.
+// A broadcast "who has `target`?".
 Frame ArpRequest(const Station& from, Ipv4Address target) {
   return Ethernet(kBroadcast, from.mac, kArpType,
                   Arp({.operation = ArpOperation::kRequest,
@@ -89,12 +90,12 @@ Frame ArpRequest(const Station& from, Ipv4Address target) {
                        .target_ip = target}));
 }
 
-// A ping, by way of `next_hop`.
+// A ping through `next_hop`.
 Frame PingBy(const MacAddress& next_hop, const Station& from, Ipv4Address target) {
   return Ethernet(next_hop, from.mac, kIpv4Type, PingRequest(from.ip, target));
 }
 
-// The gateway's MAC; one that is no unicast address if it does not answer.
+// The gateway's MAC; an address that is not unicast if it does not answer.
 MacAddress ResolveGateway(const Guest& guest) {
   MacAddress mac({});
   Ask(guest, ArpRequest(guest.station, guest.gateway), [&](absl::string_view frame) {
@@ -118,34 +119,34 @@ std::optional<Ipv4Address> TargetOf(const std::string& target, const Observed& o
 Findings Ping(const Guest& guest, const MacAddress& gateway, const std::string& target,
               const Observed& observed) {
   const std::optional<Ipv4Address> address = TargetOf(target, observed);
-  if (!address.has_value()) return NotChecked("there is no default route: name a --target");
+  if (!address.has_value()) return NotChecked("there is no default route: give a --target");
   const Frame frame = PingBy(gateway, guest.station, *address);
   const bool answered =
       Ask(guest, frame, [&](absl::string_view reply) { return IsPingReply(reply, *address); });
   if (answered) return Ok(absl::StrCat("a guest's ping to ", address->ToString(), " is answered"));
   return Problem(absl::StrCat("a guest's ping to ", address->ToString(),
-                              " is not answered: the other checks say why, unless that host "
-                              "answers nobody (--target ADDRESS takes another)"),
+                              " is not answered: the other checks say why, unless that host never "
+                              "answers pings (try another --target)"),
                  "");
 }
 
 absl::StatusOr<int64_t> Counter(const Observed& observed, const std::string& name) {
-  return observed.host.NftCounter("bridge", absl::StrCat("svnet-", observed.bridge), name);
+  return observed.host.NftCounter("bridge", TableName(observed.bridge), name);
 }
 
 // Sends a frame that svnetd's rules must count under `counter` and drop.
 Findings Spoof(const Guest& guest, const Observed& observed, const std::string& what,
                const std::string& frame, const std::string& counter) {
   const absl::StatusOr<int64_t> before = Counter(observed, counter);
-  if (!before.ok()) return NotChecked("needs root, who may read svnetd's counters");
+  if (!before.ok()) return NotChecked("needs root to read svnetd's counters");
   Send(guest, frame);
   const absl::StatusOr<int64_t> after = Counter(observed, counter);
   if (after.ok() && *after > *before) return Ok(absl::StrCat(what, " is stopped"));
-  return Problem(absl::StrCat(what, " was not stopped: svnetd's rules are not what they were"),
+  return Problem(absl::StrCat(what, " was not dropped: svnetd's rules have been changed"),
                  "systemctl restart svnetd");
 }
 
-// As the guest, but for the last bit of the MAC or of the address.
+// The guest's MAC and address, with the last bit of one of them changed.
 Station WithForeignMac(const Station& station) {
   MacAddress::Octets octets = station.mac.octets();
   octets[5] ^= 1;
@@ -188,7 +189,7 @@ std::vector<NamedFinding> Speak(const Guest& guest, const std::string& target,
   return findings;
 }
 
-// Bound to this process; persistent, where svnetd cannot do that.
+// Bound to this process; persistent if svnetd cannot do that.
 Result<v1::CreateTapResponse> CreateLeaseOfOurOwn(const std::string& socket,
                                                   absl::Duration timeout) {
   Result<Connection> svnetd = Connection::Open(socket, timeout);
@@ -204,7 +205,7 @@ Result<v1::CreateTapResponse> CreateLeaseOfOurOwn(const std::string& socket,
   return std::get<Connection>(svnetd).Call(&Stub::CreateTap, request);
 }
 
-// Empty, or what to say.
+// Empty, or a finding if that failed.
 Findings RemoveTap(const std::string& socket, absl::Duration timeout, const std::string& name) {
   v1::RemoveTapRequest request;
   request.set_tap_name(name);
@@ -216,7 +217,7 @@ Findings RemoveTap(const std::string& socket, absl::Duration timeout, const std:
     failure = std::get_if<Failure>(&answer);
   }
   if (failure == nullptr) return {};
-  return Warning(absl::StrCat("the test's own TAP is left: ", failure->message),
+  return Warning(absl::StrCat("the test's own TAP could not be removed: ", failure->message),
                  absl::StrCat("svnetctl remove --tap ", name));
 }
 

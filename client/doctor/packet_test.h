@@ -1,4 +1,4 @@
-// `svnetctl doctor --packet-test`: a guest that speaks by hand.
+// `svnetctl doctor --packet-test`: acts as a guest.
 #pragma once
 
 #include <string>
@@ -9,13 +9,12 @@
 
 namespace svnet::client {
 
-// Leases a TAP, opens it as a VMM would, and finds out with real frames: does the gateway
-// answer ARP, does a ping get through the NAT to `target` ("": the default route's
-// router) and back, and is a foreign MAC or address stopped. The last needs root, who may
-// read svnetd's counters. The lease is removed in any case; it is bound to this process
-// if svnetd can do that.
+// Leases a TAP, opens it as a VMM would, and checks with real frames: does the gateway answer ARP,
+// does a ping get through the NAT to `target` ("": the default route's router) and back, and does
+// svnetd drop a foreign MAC or address. The last needs root to read svnetd's counters. The lease is
+// always removed; if svnetd supports it, it is bound to this process.
 //
-// `timeout` is for each conversation with svnetd. Takes some 10 seconds at most beside.
+// `timeout` applies to each call to svnetd. The test itself takes at most about 10 seconds.
 std::vector<NamedFinding> RunPacketTest(const std::string& socket, absl::Duration timeout,
                                         const std::string& target, const Observed& observed);
 

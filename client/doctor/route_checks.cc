@@ -1,4 +1,4 @@
-// The bridge, the uplinks, and who else has the prefix's addresses.
+// The bridge, the uplinks, and other links and routes that have the prefix's addresses.
 #include <jansson.h>
 
 #include <algorithm>
@@ -9,50 +9,27 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/doctor/checks.h"
+#include "daemon/address/address_pool.h"
+#include "daemon/address/host_network.h"
+#include "daemon/config/config.h"
 
 namespace svnet::client {
 namespace {
 
-constexpr char kConfig[] = "/etc/svnet/svnetd.toml";
 constexpr char kDockerConfig[] = "/etc/docker/daemon.json";
 
-// What Docker takes without a configuration (its network-overview documentation).
+// Docker's default address pools (its network-overview documentation).
 constexpr const char* kDockerPools[] = {"172.17.0.0/16", "172.18.0.0/16", "172.19.0.0/16",
                                         "172.20.0.0/14", "172.24.0.0/14", "172.28.0.0/14",
                                         "192.168.0.0/16"};
 
-std::string NameOf(const Observed& observed, int ifindex) {
-  const HostLink* link = FindLink(observed, ifindex);
-  return link == nullptr ? absl::StrCat("number ", ifindex) : link->name;
-}
-
-Ipv4Address GatewayOf(const Ipv4Prefix& prefix) {
-  return Ipv4Address(prefix.network().value() + 1);
-}
-
-// 0.0.0.0/1 and 128.0.0.0/1 say "everywhere", as a default route does: VPNs have them.
-constexpr int kShortestPlace = 2;
-
-// What of others has addresses of `prefix`.
+// What has addresses of `prefix`, other than the bridge.
 std::optional<std::string> FindOverlap(const Observed& observed, const Ipv4Prefix& prefix) {
   const HostLink* bridge = FindLink(observed, observed.bridge);
-  const int ours = bridge == nullptr ? 0 : bridge->ifindex;
-  for (const HostAddress& address : observed.addresses) {
-    const auto place = Ipv4Prefix::Containing(address.address, address.prefix_length);
-    if (address.ifindex == ours || !place.Overlaps(prefix)) continue;
-    return absl::StrCat("the address ", address.address.ToString(), "/", address.prefix_length,
-                        " of ", NameOf(observed, address.ifindex));
-  }
-  for (const HostRoute& route : observed.routes) {
-    if (route.ifindex == ours || route.destination.length() < kShortestPlace) continue;
-    if (!route.destination.Overlaps(prefix)) continue;
-    return absl::StrCat("the route ", route.destination.ToString(), " by ",
-                        NameOf(observed, route.ifindex));
-  }
-  return std::nullopt;
+  return FindConflict(observed.network, prefix, bridge == nullptr ? 0 : bridge->ifindex);
 }
 
-// A /24 between 172.30.0.0 and 172.31.255.0, or of 10.213.0.0/16, that nobody has.
+// A /24 between 172.30.0.0 and 172.31.255.0, or of 10.213.0.0/16, that nothing on the host has.
 std::string SuggestPrefix(const Observed& observed) {
   for (const uint32_t base : {0xac1e0000u, 0xac1f0000u, 0x0ad50000u}) {
     for (uint32_t third = 0; third < 256; ++third) {
@@ -75,7 +52,7 @@ struct FreeJson {
   void operator()(json_t* json) const { json_decref(json); }
 };
 
-// nullopt: the file names none.
+// nullopt: the file does not name any.
 std::optional<std::vector<Ipv4Prefix>> ConfiguredPools(const std::string& json) {
   const std::unique_ptr<json_t, FreeJson> config(json_loads(json.c_str(), 0, nullptr));
   const json_t* pools = json_object_get(config.get(), "default-address-pools");
@@ -88,21 +65,21 @@ std::optional<std::vector<Ipv4Prefix>> ConfiguredPools(const std::string& json) 
   return ParseAll(bases);
 }
 
-// Sets a key of svnetd's, not of one of its tables. The file may be absent, or set the key
-// already: twice is no TOML.
+// Sets a top-level key in svnetd.toml. The file may be absent, or set the key already: TOML does
+// not allow a key twice.
 std::string SetKey(const Observed& observed, const std::string& key, const std::string& value) {
   const std::string line = absl::StrCat(key, " = ", value);
-  const absl::StatusOr<std::string> config = observed.host.ReadFile(kConfig);
+  const absl::StatusOr<std::string> config = observed.host.ReadFile(kConfigFile);
   if (config.value_or("").empty()) {
-    return absl::StrCat("mkdir -p /etc/svnet && echo '", line, "' > ", kConfig);
+    return absl::StrCat("mkdir -p /etc/svnet && echo '", line, "' > ", kConfigFile);
   }
   if (absl::StrContains("\n" + *config, absl::StrCat("\n", key, " "))) {
-    return absl::StrCat("sed -i 's|^", key, " .*|", line, "|' ", kConfig);
+    return absl::StrCat("sed -i 's|^", key, " .*|", line, "|' ", kConfigFile);
   }
-  return absl::StrCat("sed -i '1i ", line, "' ", kConfig);
+  return absl::StrCat("sed -i '1i ", line, "' ", kConfigFile);
 }
 
-// What the bridge has of the old one would stand in the way.
+// The bridge still has the old prefix's address, so it is removed first.
 std::string ChangeSubnet(const Observed& observed) {
   const std::string quoted = absl::StrCat("\"", SuggestPrefix(observed), "\"");
   const bool in_use = observed.svnetd.network.bridge_up();
@@ -124,7 +101,7 @@ Findings CheckDefaultRoute(const Observed& observed) {
   if (!uplinks.empty()) {
     return Ok(absl::StrCat("the default route leads to ", uplinks.front()->name));
   }
-  return Warning("there is no default route: guests reach only the host and its neighbours",
+  return Warning("there is no default route: guests reach only the host and its local networks",
                  "ip route add default via ROUTER");
 }
 
@@ -136,7 +113,7 @@ Findings CheckUplinkUp(const Observed& observed) {
     findings.push_back(
         uplink->up
             ? Finding{Level::kProblem,
-                      name + " has no carrier: plug it in, or see to what is at its other end", ""}
+                      name + " has no carrier: check the cable and the device at its other end", ""}
             : Finding{Level::kProblem, name + " is down",
                       absl::StrCat("ip link set ", uplink->name, " up")});
   }
@@ -148,10 +125,10 @@ Findings CheckBridgeUp(const Observed& observed) {
   const HostLink* bridge = FindLink(observed, observed.bridge);
   if (bridge == nullptr) {
     return NotChecked(
-        absl::StrCat("there is no ", observed.bridge, ": svnetd makes it with the first TAP"));
+        absl::StrCat("there is no ", observed.bridge, ": svnetd creates it with the first TAP"));
   }
   if (bridge->kind != "bridge") {
-    return Problem(absl::StrCat("link ", observed.bridge, " is no bridge"),
+    return Problem(absl::StrCat("link ", observed.bridge, " is not a bridge"),
                    absl::StrCat("ip link delete ", observed.bridge));
   }
   if (bridge->up) return Ok(absl::StrCat(observed.bridge, " is up"));
@@ -173,7 +150,7 @@ Findings CheckBridgeAddress(const Observed& observed) {
                               " dev ", observed.bridge));
 }
 
-// svnetd keeps the MTU that guests were told, whatever becomes of the uplink's.
+// svnetd keeps the MTU that guests were told, even if the uplink's changes.
 Findings CheckMtu(const Observed& observed) {
   const HostLink* bridge = FindLink(observed, observed.bridge);
   const std::vector<const HostLink*> uplinks = Uplinks(observed);
@@ -184,9 +161,9 @@ Findings CheckMtu(const Observed& observed) {
                            uplink.name));
   }
   return Warning(
-      absl::StrCat(bridge->name, " takes packets of ", bridge->mtu, " bytes and ", uplink.name,
-                   " only of ", uplink.mtu,
-                   ": large ones are cut up or lost; guests need the new value, too"),
+      absl::StrCat(bridge->name, " has an MTU of ", bridge->mtu, " bytes and ", uplink.name,
+                   " only ", uplink.mtu,
+                   ": large packets are fragmented or lost; guests need the new value, too"),
       SetKey(observed, "mtu", absl::StrCat(uplink.mtu)) + " && systemctl restart svnetd");
 }
 
@@ -198,14 +175,13 @@ Findings CheckPrefix(const Observed& observed) {
         absl::StrCat("only ", observed.bridge, " has addresses of ", observed.prefix.ToString()));
   }
   return Problem(absl::StrCat(observed.prefix.ToString(), " overlaps ", *overlap,
-                              ": guests need new addresses, and to be started again"),
+                              ": guests need new addresses and a restart"),
                  ChangeSubnet(observed));
 }
 
-// Docker looks for addresses in use before it takes some; what it can take is what
-// svnetd has not taken yet.
+// Docker does not choose addresses that are in use; so only a prefix without a bridge is at risk.
 Findings CheckDockerPools(const Observed& observed) {
-  if (!HasDocker(observed)) return Ok("there is no Docker");
+  if (!HasDocker(observed)) return Ok("Docker is not installed");
   const auto json = observed.host.ReadFile(kDockerConfig);
   const auto configured = ConfiguredPools(json.value_or(""));
   const std::vector<Ipv4Prefix> pools =
@@ -213,16 +189,16 @@ Findings CheckDockerPools(const Observed& observed) {
   const bool overlaps = std::any_of(pools.begin(), pools.end(), [&](const Ipv4Prefix& pool) {
     return pool.Overlaps(observed.prefix);
   });
-  if (!overlaps) return Ok("Docker's address pools are elsewhere");
+  if (!overlaps) return Ok("Docker's address pools do not overlap the prefix");
   if (FindLink(observed, observed.bridge) != nullptr) {
-    return Ok(absl::StrCat("Docker's address pools hold ", observed.prefix.ToString(),
-                           ", but Docker leaves alone what ", observed.bridge, " has"));
+    return Ok(absl::StrCat("Docker's address pools contain ", observed.prefix.ToString(),
+                           ", but Docker does not use the addresses of ", observed.bridge));
   }
   const std::string pool = R"("default-address-pools": [{"base": "10.215.0.0/16", "size": 24}])";
   return Warning(
       absl::StrCat("Docker may take ", observed.prefix.ToString(),
                    " for a network of its own before the first TAP is made",
-                   json.ok() ? absl::StrCat("; into ", kDockerConfig, " belongs ", pool) : ""),
+                   json.ok() ? absl::StrCat("; add to ", kDockerConfig, ": ", pool) : ""),
       json.ok() ? absl::StrCat("editor ", kDockerConfig)
                 : absl::StrCat("mkdir -p /etc/docker && echo '{", pool, "}' > ", kDockerConfig,
                                " && systemctl restart docker"));

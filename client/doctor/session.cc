@@ -14,7 +14,7 @@
 namespace svnet::client {
 namespace {
 
-// Overwrites itself on the terminal's line; nothing of it stays.
+// Each message overwrites the last one on the terminal.
 void ShowProgress(bool terminal, const std::string& what) {
   if (!terminal) return;
   WriteFully(STDERR_FILENO, absl::StrCat("\r\x1b[K", what)).IgnoreError();
@@ -23,13 +23,16 @@ void ShowProgress(bool terminal, const std::string& what) {
 Answers AskSvnetd(const std::string& socket, absl::Duration timeout) {
   Answers answers = {.socket = socket, .failure = std::nullopt, .network = {}, .taps = {}};
   Result<Connection> svnetd = Connection::Open(socket, timeout);
-  if ((answers.failure = FailureOf(svnetd)).has_value()) return answers;
+  answers.failure = FailureOf(svnetd);
+  if (answers.failure.has_value()) return answers;
   auto& connection = std::get<Connection>(svnetd);
   const auto network = connection.Call(&Connection::Stub::GetNetwork, v1::GetNetworkRequest());
-  if ((answers.failure = FailureOf(network)).has_value()) return answers;
+  answers.failure = FailureOf(network);
+  if (answers.failure.has_value()) return answers;
   answers.network = std::get<v1::GetNetworkResponse>(network);
   const auto taps = ListAllPages(connection, v1::ListTapsRequest());
-  if ((answers.failure = FailureOf(taps)).has_value()) return answers;
+  answers.failure = FailureOf(taps);
+  if (answers.failure.has_value()) return answers;
   const auto& list = std::get<v1::ListTapsResponse>(taps).taps();
   answers.taps.assign(list.begin(), list.end());
   return answers;

@@ -1,4 +1,4 @@
-// A run of `svnetctl doctor`, from the question to the answer.
+// Runs `svnetctl doctor`.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace svnet::client {
 
-// kRefused if there is a problem. Whether or not svnetd answers. `timeout` is for each
-// conversation with it. With `terminal`, in colours, and standard error says
-// what is under way.
+// kRefused if there is a problem. Works with and without a svnetd that answers. `timeout` applies
+// to each call to it. With `terminal` the output has colours, and standard error shows the
+// progress.
 Report RunDoctor(const std::string& socket, absl::Duration timeout, const DoctorRun& run,
                  Format format, bool terminal);
 

@@ -18,9 +18,9 @@
 #include "daemon/accept/poller.h"
 #include "daemon/base/token_bucket.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/log/limited_log.h"
 #include "daemon/metrics/connection_metrics.h"
 #include "daemon/network/caller.h"
-#include "daemon/rpc/limited_log.h"
 
 namespace svnet {
 

@@ -35,7 +35,7 @@ std::string ExplainRefusal(const Caller& peer) {
 }
 
 bool IsAdmitted(const Caller& peer, const AdmissionRules& rules) {
-  return peer.administrator || rules.everybody || rules.users.contains(peer.uid) ||
+  return peer.administrator || rules.all_users || rules.users.contains(peer.uid) ||
          IsInOneOf(peer, rules.groups) ||
          (rules.socket_group.has_value() && peer.IsInGroup(*rules.socket_group));
 }

@@ -22,9 +22,9 @@
 #include "daemon/accept/gate_maker.h"
 #include "daemon/accept/restart_delays.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/log/limited_log.h"
 #include "daemon/metrics/gate_metrics.h"
 #include "daemon/network/caller.h"
-#include "daemon/rpc/limited_log.h"
 
 namespace svnet {
 

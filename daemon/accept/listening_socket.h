@@ -37,7 +37,7 @@ class ListeningSocket {
   int fd() const { return fd_.get(); }
   const std::string& path() const { return path_; }
   // Then callers who connect after svnetd has ended wait for the next one.
-  bool is_systemds() const { return !file_.has_value(); }
+  bool is_socket_activated() const { return !file_.has_value(); }
 
   // Whether everybody may connect, or only root and the group. FailedPrecondition if
   // the mode is systemd's to say, and closes out who `open` is for.

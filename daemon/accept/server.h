@@ -15,9 +15,9 @@
 #include "daemon/accept/gates.h"
 #include "daemon/accept/poller.h"
 #include "daemon/accept/wake_list.h"
+#include "daemon/log/limited_log.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/rpc/call_runner.h"
-#include "daemon/rpc/limited_log.h"
 
 namespace svnet {
 

@@ -45,13 +45,25 @@ std::optional<std::string> FindConflict(const HostNetwork& host, const Ipv4Prefi
   return std::nullopt;
 }
 
-const Link* FindUplink(const HostNetwork& host) {
-  const Route* best = nullptr;
+std::vector<const Link*> FindUplinks(const HostNetwork& host) {
+  std::vector<Route> defaults;
   for (const Route& route : host.routes) {
-    if (route.table != RT_TABLE_MAIN || route.destination.length() != 0) continue;
-    if (best == nullptr || route.metric < best->metric) best = &route;
+    if (route.table == RT_TABLE_MAIN && route.destination.length() == 0) defaults.push_back(route);
   }
-  return best == nullptr ? nullptr : FindByIndex(host.links, best->ifindex);
+  std::stable_sort(defaults.begin(), defaults.end(),
+                   [](const Route& a, const Route& b) { return a.metric < b.metric; });
+  std::vector<const Link*> uplinks;
+  for (const Route& route : defaults) {
+    const Link* link = FindByIndex(host.links, route.ifindex);
+    const bool known = std::find(uplinks.begin(), uplinks.end(), link) != uplinks.end();
+    if (link != nullptr && !known) uplinks.push_back(link);
+  }
+  return uplinks;
+}
+
+const Link* FindUplink(const HostNetwork& host) {
+  const std::vector<const Link*> uplinks = FindUplinks(host);
+  return uplinks.empty() ? nullptr : uplinks.front();
 }
 
 std::optional<uint32_t> FindUplinkMtu(const HostNetwork& host) {

@@ -29,7 +29,10 @@ std::optional<std::string> FindConflict(const HostNetwork& host, const Ipv4Prefi
 // the lowest metric, which is the one that the kernel takes.
 const Link* FindUplink(const HostNetwork& host);
 
-// Its MTU.
+// The links that default routes of the main table lead to, the preferred one first; each once.
+std::vector<const Link*> FindUplinks(const HostNetwork& host);
+
+// The MTU of FindUplink.
 std::optional<uint32_t> FindUplinkMtu(const HostNetwork& host);
 
 }  // namespace svnet

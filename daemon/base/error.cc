@@ -40,6 +40,8 @@ constexpr std::array kReasons = {
                 "BRIDGE_SETUP_FAILED"},
     ReasonFacts{Reason::kInvalidRequest, "INVALID_REQUEST", absl::StatusCode::kInvalidArgument, ""},
     ReasonFacts{Reason::kUnsupported, "UNSUPPORTED", absl::StatusCode::kUnimplemented, ""},
+    ReasonFacts{Reason::kNetworkNotFound, "NETWORK_NOT_FOUND", absl::StatusCode::kNotFound, ""},
+    ReasonFacts{Reason::kStaleGeneration, "STALE_GENERATION", absl::StatusCode::kAborted, ""},
 };
 
 const ReasonFacts& FactsOf(Reason reason) { return kReasons[static_cast<size_t>(reason)]; }

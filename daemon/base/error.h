@@ -25,6 +25,8 @@ enum class Reason {
   kNotABridge,
   kInvalidRequest,
   kUnsupported,
+  kNetworkNotFound,
+  kStaleGeneration,
 };
 
 // "TAP_NOT_FOUND": the name in the contract.

@@ -26,9 +26,13 @@ struct Fault {
   bool die = false;
 };
 
-Fault ReadFault() {
+std::string Setting() {
   const char* text = std::getenv("SVNET_FAULT");
-  const std::vector<std::string> parts = absl::StrSplit(text == nullptr ? "" : text, ':');
+  return text == nullptr ? "" : text;
+}
+
+Fault ReadFault(const std::string& setting) {
+  const std::vector<std::string> parts = absl::StrSplit(setting, ':');
   Fault fault;
   if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &fault.countdown)) return {};
   fault.name = parts[0];
@@ -48,8 +52,11 @@ void Trace(absl::string_view name) {
 
 absl::Status FaultPoint(absl::string_view name) {
   static std::mutex mutex;
-  static Fault fault = ReadFault();
+  static std::string setting;
+  static Fault fault;
   const std::lock_guard<std::mutex> lock(mutex);
+  // A child of a test has another one.
+  if (setting != Setting()) fault = ReadFault(setting = Setting());
   Trace(name);
   if (name != fault.name || --fault.countdown != 0) return absl::OkStatus();
   if (fault.die) kill(getpid(), SIGKILL);

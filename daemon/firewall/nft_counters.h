@@ -7,9 +7,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "daemon/base/unique_fd.h"
 #include "daemon/firewall/firewall.h"
+#include "daemon/netlink/netlink_socket.h"
 
 namespace svnet {
 
@@ -25,13 +24,9 @@ class NftCounters {
   absl::StatusOr<std::vector<DropCount>> Read(const std::string& table);
 
  private:
-  explicit NftCounters(UniqueFd socket) : socket_(std::move(socket)) {}
+  explicit NftCounters(NetlinkSocket socket) : socket_(std::move(socket)) {}
 
-  // Aborted if somebody changed the rules meanwhile.
-  absl::StatusOr<std::vector<DropCount>> ReadOnce(const std::string& table);
-
-  UniqueFd socket_;
-  uint32_t last_ = 0;  // number of the last request
+  NetlinkSocket socket_;
 };
 
 }  // namespace svnet

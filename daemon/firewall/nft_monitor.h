@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "daemon/base/unique_fd.h"
+#include "daemon/netlink/netlink_listener.h"
 
 namespace svnet {
 
@@ -34,17 +33,17 @@ class NftMonitor {
   // Of the network namespace that the calling thread is in now.
   static absl::StatusOr<NftMonitor> Open(std::string table);
 
-  int fd() const { return socket_.get(); }
+  int fd() const { return listener_.fd(); }
   // Since the last call, or since Open. Does not wait.
   absl::StatusOr<NftChanges> Take();
 
  private:
-  NftMonitor(UniqueFd socket, std::string table)
-      : socket_(std::move(socket)), table_(std::move(table)) {}
+  NftMonitor(NetlinkListener listener, std::string table)
+      : listener_(std::move(listener)), table_(std::move(table)) {}
 
-  void Add(absl::string_view messages, NftChanges* changes);
+  void Add(const NetlinkReader& message, NftChanges* changes);
 
-  UniqueFd socket_;
+  NetlinkListener listener_;
   std::string table_;
   // Of the transaction whose messages are being read: its end comes last.
   bool touched_ = false;

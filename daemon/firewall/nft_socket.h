@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "daemon/base/unique_fd.h"
+#include "daemon/netlink/netlink_socket.h"
 
 namespace svnet {
 
@@ -34,7 +34,7 @@ class NftSocket {
   static absl::StatusOr<NftSocket> Open();
 
   // What the kernel names as the sender of this socket's transactions.
-  uint32_t port() const { return port_; }
+  uint32_t port() const { return socket_.port(); }
 
   // The kernel's count of transactions, of whatever process, on all nftables rules of
   // the namespace (net/netfilter/nf_tables_api.c, nft_base_seq).
@@ -58,23 +58,16 @@ class NftSocket {
   absl::Status AddOwnedTable(const std::string& table);
 
  private:
-  NftSocket(UniqueFd socket, uint32_t port) : socket_(std::move(socket)), port_(port) {}
+  explicit NftSocket(NetlinkSocket socket) : socket_(std::move(socket)) {}
 
-  // One batch: a message of each type (NFT_MSG_...SETELEM) for each of the elements. The
-  // first error, if there is one.
-  absl::Status Transact(const std::string& table, const std::vector<int>& types,
-                        const std::vector<NftElement>& elements);
-  // A table of the family `inet`. `types`: NFT_MSG_...TABLE, in order.
-  absl::Status TransactTable(const std::vector<int>& types, const std::string& table);
-  // Sends a batch whose messages have the numbers `begin` to last_, and of which the last is
-  // to be acknowledged. The first error, if there is one.
-  absl::Status SendBatch(const std::string& batch, uint32_t begin);
+  // A batch with a message of each type (NFT_MSG_...SETELEM) for each of the elements.
+  absl::Status ChangeElements(const std::string& table, const std::vector<int>& types,
+                              const std::vector<NftElement>& elements);
+  // A batch about a table of the family `inet`. `types`: NFT_MSG_...TABLE, in order.
+  absl::Status ChangeTable(const std::vector<int>& types, const std::string& table);
+  absl::Status ChangeAll(std::vector<NetlinkMessage> requests);
 
-  UniqueFd socket_;
-  uint32_t port_;
-  // The number of the last message. None comes twice, so that an answer that comes too
-  // late is not taken for another's.
-  uint32_t last_ = 0;
+  NetlinkSocket socket_;
 };
 
 }  // namespace svnet

@@ -339,8 +339,6 @@ std::string HostOrder(uint32_t value) {
 
 }  // namespace
 
-std::string TableName(const LinkName& bridge) { return absl::StrCat("svnet-", bridge.text()); }
-
 const std::vector<std::string>& TableFamilies() {
   static const auto* const families = new std::vector<std::string>{"inet", "bridge", "arp"};
   return *families;

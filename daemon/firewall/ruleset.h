@@ -7,26 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/guest_access.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
+#include "daemon/base/table_name.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/firewall/nft_socket.h"
 
 namespace svnet {
-
-// A port of the host's that guests may reach.
-struct HostPort {
-  enum class Protocol { kTcp, kUdp };
-  Protocol protocol;
-  uint16_t port;
-
-  friend auto operator<=>(const HostPort&, const HostPort&) = default;
-};
-
-// Which local users reach guests through the host's stack: all, or root, administrators and
-// the lease's owner.
-enum class LocalAccess { kAll, kOwner };
 
 struct RulesetSpec {
   LinkName bridge;
@@ -50,10 +39,7 @@ struct RulesetSpec {
   std::vector<uint32_t> admin_gids;  // whose processes are administrators' for kOwner
 };
 
-// What svnetd's own tables are called, in each of the families: `svnet-<bridge>`.
-std::string TableName(const LinkName& bridge);
-
-// `inet`, `bridge`, `arp`.
+// The families of svnetd's tables (TableName): `inet`, `bridge`, `arp`.
 const std::vector<std::string>& TableFamilies();
 
 // Replaces those tables, whole.

@@ -19,7 +19,10 @@ using RawNetworkService = v1::NetworkService::WithRawCallbackMethod_CreateTap<
                     v1::NetworkService::WithRawCallbackMethod_GetNetwork<
                         v1::NetworkService::WithRawCallbackMethod_WatchTaps<
                             v1::NetworkService::WithRawCallbackMethod_GetMetrics<
-                                v1::NetworkService::Service>>>>>>>>;
+                                v1::NetworkService::WithRawCallbackMethod_GetTap<
+                                    v1::NetworkService::WithRawCallbackMethod_UpdateTap<
+                                        v1::NetworkService::WithRawCallbackMethod_ListNetworks<
+                                            v1::NetworkService::Service>>>>>>>>>>>;
 using RawHealthService = grpc::health::v1::Health::WithRawCallbackMethod_Check<
     grpc::health::v1::Health::WithRawCallbackMethod_Watch<grpc::health::v1::Health::Service>>;
 
@@ -53,6 +56,15 @@ class CallService final : public RawNetworkService {
   }
   Unary* GetMetrics(Context* context, const Bytes* request, Bytes* response) override {
     return calls_->Call(context, Method::kGetMetrics, request, response);
+  }
+  Unary* GetTap(Context* context, const Bytes* request, Bytes* response) override {
+    return calls_->Call(context, Method::kGetTap, request, response);
+  }
+  Unary* UpdateTap(Context* context, const Bytes* request, Bytes* response) override {
+    return calls_->Call(context, Method::kUpdateTap, request, response);
+  }
+  Unary* ListNetworks(Context* context, const Bytes* request, Bytes* response) override {
+    return calls_->Call(context, Method::kListNetworks, request, response);
   }
   grpc::ServerWriteReactor<Bytes>* WatchTaps(Context* context, const Bytes* request) override {
     return calls_->Watch(context, Method::kWatchTaps, request);

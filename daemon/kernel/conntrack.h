@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "daemon/base/ipv4.h"
-#include "daemon/kernel/netlink_socket.h"
+#include "daemon/netlink/netlink_socket.h"
 
 namespace svnet {
 

@@ -227,6 +227,8 @@ class Kernel {
   // Makes a TAP, and its port, what they were when it joined. True as OpenTap::Join.
   virtual absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name,
                                          const PortSpec& port) = 0;
+  // Another alias for a TAP: all of it, or an error and the old one. NotFound if it is gone.
+  virtual absl::Status SetAlias(Ifindex tap, const std::string& alias) = 0;
   // Another link group for a TAP. NotFound if it is gone.
   virtual absl::Status RetireTap(Ifindex tap, uint32_t group) = 0;
 

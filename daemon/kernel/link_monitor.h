@@ -1,13 +1,11 @@
 // The kernel's notifications of changes to links, addresses, neighbours and forwarding.
 #pragma once
 
-#include <linux/netlink.h>
-
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "daemon/base/unique_fd.h"
 #include "daemon/kernel/kernel.h"
+#include "daemon/netlink/netlink_listener.h"
 
 namespace svnet {
 
@@ -18,7 +16,7 @@ class LinkMonitor {
   // `receive_buffer` bytes; what finds no room is lost, and that is said.
   static absl::StatusOr<LinkMonitor> Open(int receive_buffer = kReceiveBuffer);
 
-  int fd() const { return socket_.get(); }
+  int fd() const { return listener_.fd(); }
   // See Kernel::TakeChanges.
   absl::StatusOr<KernelChanges> Take();
 
@@ -26,12 +24,12 @@ class LinkMonitor {
   static constexpr int kReceiveBuffer = 16 << 20;
 
  private:
-  explicit LinkMonitor(UniqueFd socket) : socket_(std::move(socket)) {}
+  explicit LinkMonitor(NetlinkListener listener) : listener_(std::move(listener)) {}
 
-  UniqueFd socket_;
+  NetlinkListener listener_;
 };
 
 // Adds what one notification says. Pure.
-void AddChange(nlmsghdr* message, KernelChanges* changes);
+void AddChange(const NetlinkReader& message, KernelChanges* changes);
 
 }  // namespace svnet

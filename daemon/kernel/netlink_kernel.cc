@@ -38,15 +38,6 @@ constexpr uint8_t kAddressAddedAndBroughtUp = 0x74;
 // NDA_PROTOCOL of neighbours that svnetd has set: the operator's are left alone.
 constexpr uint8_t kNeighbourSet = 0x73;
 
-template <typename Value>
-void Put(nl_msg* message, int type, const Value& value) {
-  nla_put(message, type, sizeof(value), &value);
-}
-
-void PutText(nl_msg* message, int type, const std::string& text) {
-  nla_put_string(message, type, text.c_str());
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open() {
@@ -63,9 +54,9 @@ absl::StatusOr<std::vector<Link>> NetlinkKernel::ListLinks() { return DumpLinks(
 absl::StatusOr<std::vector<LinkAddress>> NetlinkKernel::ListAddresses() {
   std::vector<LinkAddress> addresses;
   SVNET_RETURN_IF_ERROR(socket_.Dump(
-      [] { return NewMessage(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{.ifa_family = AF_INET}); },
+      [] { return NetlinkMessage(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{.ifa_family = AF_INET}); },
       [&] { addresses.clear(); },
-      [&](nlmsghdr* message) {
+      [&](const NetlinkReader& message) {
         if (std::optional<LinkAddress> address = ParseAddress(message)) {
           addresses.push_back(*address);
         }
@@ -76,29 +67,29 @@ absl::StatusOr<std::vector<LinkAddress>> NetlinkKernel::ListAddresses() {
 absl::StatusOr<std::vector<Route>> NetlinkKernel::ListRoutes() {
   std::vector<Route> routes;
   SVNET_RETURN_IF_ERROR(socket_.Dump(
-      [] { return NewMessage(RTM_GETROUTE, NLM_F_DUMP, rtmsg{.rtm_family = AF_INET}); },
+      [] { return NetlinkMessage(RTM_GETROUTE, NLM_F_DUMP, rtmsg{.rtm_family = AF_INET}); },
       [&] { routes.clear(); },
-      [&](nlmsghdr* message) {
+      [&](const NetlinkReader& message) {
         if (std::optional<Route> route = ParseRoute(message)) routes.push_back(*route);
       }));
   return routes;
 }
 
 absl::StatusOr<std::optional<Link>> NetlinkKernel::FindLink(const LinkName& name) {
-  NetlinkMessage request = NewMessage(RTM_GETLINK, 0, ifinfomsg{});
-  PutText(request.get(), IFLA_IFNAME, name.text());
+  NetlinkMessage request = NetlinkMessage(RTM_GETLINK, 0, ifinfomsg{});
+  request.PutText(IFLA_IFNAME, name.text());
   return GetLink(std::move(request));
 }
 
 absl::StatusOr<std::optional<Link>> NetlinkKernel::FindLink(Ifindex ifindex) {
-  return GetLink(NewMessage(RTM_GETLINK, 0, ifinfomsg{.ifi_index = ifindex}));
+  return GetLink(NetlinkMessage(RTM_GETLINK, 0, ifinfomsg{.ifi_index = ifindex}));
 }
 
 absl::StatusOr<std::optional<Link>> NetlinkKernel::GetLink(NetlinkMessage request) {
-  Put(request.get(), IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
+  request.Put(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
   std::optional<Link> link;
-  const absl::Status status =
-      socket_.Get(std::move(request), [&](nlmsghdr* message) { link = ParseLink(message); });
+  const absl::Status status = socket_.Get(
+      std::move(request), [&](const NetlinkReader& message) { link = ParseLink(message); });
   if (ErrnoOf(status) == ENODEV) return std::nullopt;
   SVNET_RETURN_IF_ERROR(status);
   return link;
@@ -158,26 +149,25 @@ absl::StatusOr<Link> NetlinkKernel::FindOrCreateBridge(const BridgeSpec& spec, b
 }
 
 absl::Status NetlinkKernel::CreateBridge(const BridgeSpec& spec) {
-  NetlinkMessage request = NewMessage(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
-  nl_msg* message = request.get();
-  PutText(message, IFLA_IFNAME, spec.name.text());
+  NetlinkMessage request = NetlinkMessage(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  request.PutText(IFLA_IFNAME, spec.name.text());
   // Without an explicit MAC a bridge takes its lowest port's, which comes and goes.
   // It is also the mark, set in the same instant, that svnetd made this bridge.
-  Put(message, IFLA_ADDRESS, spec.mac.octets());
+  request.Put(IFLA_ADDRESS, spec.mac.octets());
   // Not yet the right one. A bridge's MTU follows its ports' until somebody sets it,
   // and to set what it is already does not count (net/core/dev.c, dev_set_mtu).
-  Put(message, IFLA_MTU, spec.mtu + 1);
+  request.Put(IFLA_MTU, spec.mtu + 1);
   {
-    const Nest info(message, IFLA_LINKINFO);
-    PutText(message, IFLA_INFO_KIND, "bridge");
-    const Nest data(message, IFLA_INFO_DATA);
-    Put(message, IFLA_BR_STP_STATE, uint32_t{0});
+    const Nest info(&request, IFLA_LINKINFO);
+    request.PutText(IFLA_INFO_KIND, "bridge");
+    const Nest data(&request, IFLA_INFO_DATA);
+    request.Put(IFLA_BR_STP_STATE, uint32_t{0});
     // The default of 15 s would hold back a port's first packets if someone turned
     // STP on.
-    Put(message, IFLA_BR_FORWARD_DELAY, uint32_t{0});
+    request.Put(IFLA_BR_FORWARD_DELAY, uint32_t{0});
     // Snooping needs a querier, and there is none: without it multicast reaches all
     // ports, as broadcast does.
-    Put(message, IFLA_BR_MCAST_SNOOPING, uint8_t{0});
+    request.Put(IFLA_BR_MCAST_SNOOPING, uint8_t{0});
   }
   SVNET_RETURN_IF_ERROR(FaultPoint("bridge.make"));
   const absl::Status status = socket_.Transact(std::move(request));
@@ -193,13 +183,13 @@ absl::Status NetlinkKernel::PutRight(const Link& link, const BridgeSpec& spec, B
     SVNET_RETURN_IF_ERROR(DisableIpv6(spec.name));
   }
   if (bridge->ours && link.up && link.mtu == spec.mtu) return absl::OkStatus();
-  NetlinkMessage request =
-      NewMessage(RTM_SETLINK, 0,
-                 ifinfomsg{.ifi_index = link.ifindex, .ifi_flags = IFF_UP, .ifi_change = IFF_UP});
+  NetlinkMessage request = NetlinkMessage(
+      RTM_SETLINK, 0,
+      ifinfomsg{.ifi_index = link.ifindex, .ifi_flags = IFF_UP, .ifi_change = IFF_UP});
   if (bridge->ours) {
-    Put(request.get(), IFLA_MTU, spec.mtu);
+    request.Put(IFLA_MTU, spec.mtu);
   } else {
-    Put(request.get(), IFLA_ADDRESS, link.mac.octets());  // to itself: that pins it
+    request.Put(IFLA_ADDRESS, link.mac.octets());  // to itself: that pins it
   }
   SVNET_RETURN_IF_ERROR(FaultPoint("bridge.up"));
   SVNET_RETURN_IF_ERROR(socket_.Transact(std::move(request)));
@@ -213,12 +203,12 @@ absl::StatusOr<std::vector<NetlinkKernel::BridgeAddress>> NetlinkKernel::ListBri
   std::vector<BridgeAddress> addresses;
   SVNET_RETURN_IF_ERROR(socket_.Dump(
       [&] {
-        return NewMessage(
+        return NetlinkMessage(
             RTM_GETADDR, NLM_F_DUMP,
             ifaddrmsg{.ifa_family = AF_INET, .ifa_index = static_cast<uint32_t>(bridge)});
       },
       [&] { addresses.clear(); },
-      [&](nlmsghdr* message) {
+      [&](const NetlinkReader& message) {
         const std::optional<LinkAddress> address = ParseAddress(message);
         if (!address.has_value() || address->ifindex != bridge) return;
         addresses.push_back({.at = *address, .protocol = ParseAddressProtocol(message)});
@@ -229,15 +219,15 @@ absl::StatusOr<std::vector<NetlinkKernel::BridgeAddress>> NetlinkKernel::ListBri
 absl::Status NetlinkKernel::ChangeAddress(int type, int flags, Ifindex bridge,
                                           const BridgeSpec& spec, uint8_t protocol) {
   NetlinkMessage request =
-      NewMessage(type, flags,
-                 ifaddrmsg{.ifa_family = AF_INET,
-                           .ifa_prefixlen = static_cast<uint8_t>(spec.prefix.length()),
-                           .ifa_index = static_cast<uint32_t>(bridge)});
-  Put(request.get(), IFA_LOCAL, htonl(spec.gateway.value()));
-  Put(request.get(), IFA_ADDRESS, htonl(spec.gateway.value()));
+      NetlinkMessage(type, flags,
+                     ifaddrmsg{.ifa_family = AF_INET,
+                               .ifa_prefixlen = static_cast<uint8_t>(spec.prefix.length()),
+                               .ifa_index = static_cast<uint32_t>(bridge)});
+  request.Put(IFA_LOCAL, htonl(spec.gateway.value()));
+  request.Put(IFA_ADDRESS, htonl(spec.gateway.value()));
   if (type == RTM_NEWADDR) {
-    Put(request.get(), IFA_BROADCAST, htonl(spec.prefix.broadcast().value()));
-    Put(request.get(), IFA_PROTO, protocol);
+    request.Put(IFA_BROADCAST, htonl(spec.prefix.broadcast().value()));
+    request.Put(IFA_PROTO, protocol);
   }
   SVNET_RETURN_IF_ERROR(FaultPoint(type == RTM_NEWADDR ? "bridge.address" : "bridge.address.take"));
   return Prepend(absl::StrCat("address ", spec.gateway.ToString(), "/", spec.prefix.length()),
@@ -272,7 +262,7 @@ absl::Status NetlinkKernel::ReleaseForeignBridge(const Link& bridge, const Bridg
 }
 
 absl::Status NetlinkKernel::SetUp(Ifindex link, bool up) {
-  return socket_.Transact(NewMessage(
+  return socket_.Transact(NetlinkMessage(
       RTM_SETLINK, 0,
       ifinfomsg{.ifi_index = link, .ifi_flags = up ? unsigned{IFF_UP} : 0u, .ifi_change = IFF_UP}));
 }
@@ -296,9 +286,9 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkKernel::OpenNewTap(const TapSpec
 absl::StatusOr<std::vector<Neighbour>> NetlinkKernel::ListNeighbours(Ifindex link) {
   std::vector<Neighbour> neighbours;
   SVNET_RETURN_IF_ERROR(socket_.Dump(
-      [] { return NewMessage(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_INET}); },
+      [] { return NetlinkMessage(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_INET}); },
       [&] { neighbours.clear(); },
-      [&](nlmsghdr* message) {
+      [&](const NetlinkReader& message) {
         const auto each = ParsePermanentNeighbour(message, link, kNeighbourSet);
         if (each.has_value()) neighbours.push_back(*each);
       }));
@@ -311,12 +301,12 @@ absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> NetlinkKernel::ListStat
   SVNET_RETURN_IF_ERROR(socket_.Dump(
       [bridge] {
         NetlinkMessage request =
-            NewMessage(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_BRIDGE});
-        Put(request.get(), NDA_MASTER, bridge);
+            NetlinkMessage(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_BRIDGE});
+        request.Put(NDA_MASTER, bridge);
         return request;
       },
       [&] { macs.clear(); },
-      [&](nlmsghdr* message) {
+      [&](const NetlinkReader& message) {
         KernelChanges entry;
         ParseNeighbourChange(message, &entry);
         for (const auto& [at, is_static] : entry.static_macs) {
@@ -328,11 +318,11 @@ absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> NetlinkKernel::ListStat
 
 absl::Status NetlinkKernel::SetNeighbour(Ifindex link, const Neighbour& neighbour) {
   NetlinkMessage request =
-      NewMessage(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
-                 ndmsg{.ndm_family = AF_INET, .ndm_ifindex = link, .ndm_state = NUD_PERMANENT});
-  Put(request.get(), NDA_DST, htonl(neighbour.address.value()));
-  Put(request.get(), NDA_LLADDR, neighbour.mac.octets());
-  Put(request.get(), NDA_PROTOCOL, kNeighbourSet);
+      NetlinkMessage(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+                     ndmsg{.ndm_family = AF_INET, .ndm_ifindex = link, .ndm_state = NUD_PERMANENT});
+  request.Put(NDA_DST, htonl(neighbour.address.value()));
+  request.Put(NDA_LLADDR, neighbour.mac.octets());
+  request.Put(NDA_PROTOCOL, kNeighbourSet);
   SVNET_RETURN_IF_ERROR(FaultPoint("neighbour.set"));
   return Prepend(absl::StrCat("neighbour ", neighbour.address.ToString()),
                  socket_.Transact(std::move(request)));
@@ -340,8 +330,8 @@ absl::Status NetlinkKernel::SetNeighbour(Ifindex link, const Neighbour& neighbou
 
 absl::Status NetlinkKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
   NetlinkMessage request =
-      NewMessage(RTM_DELNEIGH, 0, ndmsg{.ndm_family = AF_INET, .ndm_ifindex = link});
-  Put(request.get(), NDA_DST, htonl(address.value()));
+      NetlinkMessage(RTM_DELNEIGH, 0, ndmsg{.ndm_family = AF_INET, .ndm_ifindex = link});
+  request.Put(NDA_DST, htonl(address.value()));
   SVNET_RETURN_IF_ERROR(FaultPoint("neighbour.delete"));
   const absl::Status status = socket_.Transact(std::move(request));
   const int error = ErrnoOf(status);
@@ -359,10 +349,17 @@ absl::StatusOr<bool> NetlinkKernel::RepairTap(Ifindex tap, const LinkName& name,
   return JoinBridge(socket_, tap, port);
 }
 
+absl::Status NetlinkKernel::SetAlias(Ifindex tap, const std::string& alias) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("tap.alias"));
+  NetlinkMessage request(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
+  request.PutText(IFLA_IFALIAS, alias);
+  return socket_.Transact(std::move(request));
+}
+
 absl::Status NetlinkKernel::RetireTap(Ifindex tap, uint32_t group) {
   SVNET_RETURN_IF_ERROR(FaultPoint("tap.retire"));
-  NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
-  Put(request.get(), IFLA_GROUP, group);
+  NetlinkMessage request = NetlinkMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
+  request.Put(IFLA_GROUP, group);
   return socket_.Transact(std::move(request));
 }
 
@@ -372,8 +369,8 @@ absl::Status NetlinkKernel::RenameLink(Ifindex link, const LinkName& name) {
 
 absl::Status NetlinkKernel::Rename(Ifindex link, const LinkName& name) {
   if (!renames_links_that_are_up_) SVNET_RETURN_IF_ERROR(SetUp(link, false));
-  NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = link});
-  PutText(request.get(), IFLA_IFNAME, name.text());
+  NetlinkMessage request = NetlinkMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = link});
+  request.PutText(IFLA_IFNAME, name.text());
   const absl::Status status = socket_.Transact(std::move(request));
   if (ErrnoOf(status) != EBUSY || !renames_links_that_are_up_) return status;
   renames_links_that_are_up_ = false;
@@ -392,7 +389,7 @@ absl::StatusOr<Process> NetlinkKernel::OpenProcess(pid_t pid) { return OpenProce
 absl::Status NetlinkKernel::DeleteBridge(Ifindex bridge) {
   SVNET_RETURN_IF_ERROR(FaultPoint("bridge.delete"));
   const absl::Status status =
-      socket_.Transact(NewMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = bridge}));
+      socket_.Transact(NetlinkMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = bridge}));
   return ErrnoOf(status) == ENODEV ? absl::OkStatus() : status;
 }
 

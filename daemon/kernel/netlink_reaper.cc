@@ -32,7 +32,8 @@ absl::StatusOr<std::unique_ptr<NetlinkReaper>> NetlinkReaper::Open() {
 
 absl::Status NetlinkReaper::DeleteLink(Ifindex ifindex) {
   SVNET_RETURN_IF_ERROR(FaultPoint("reap.link"));
-  return IgnoreAbsent(route_.Transact(NewMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = ifindex})));
+  return IgnoreAbsent(
+      route_.Transact(NetlinkMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = ifindex})));
 }
 
 absl::Status NetlinkReaper::DeleteGroup(uint32_t group, const std::set<Ifindex>& members) {
@@ -40,8 +41,8 @@ absl::Status NetlinkReaper::DeleteGroup(uint32_t group, const std::set<Ifindex>&
   if (members.empty()) return absl::OkStatus();
   if (members.size() == 1) return DeleteLink(*members.begin());
   SVNET_RETURN_IF_ERROR(CheckGroup(group, members));
-  NetlinkMessage request = NewMessage(RTM_DELLINK, 0, ifinfomsg{});
-  nla_put_u32(request.get(), IFLA_GROUP, group);
+  NetlinkMessage request = NetlinkMessage(RTM_DELLINK, 0, ifinfomsg{});
+  request.Put(IFLA_GROUP, group);
   SVNET_RETURN_IF_ERROR(FaultPoint("reap.group"));
   return IgnoreAbsent(route_.Transact(std::move(request)));
 }

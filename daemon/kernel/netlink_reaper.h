@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "daemon/kernel/kernel.h"
-#include "daemon/kernel/netlink_socket.h"
+#include "daemon/netlink/netlink_socket.h"
 
 namespace svnet {
 

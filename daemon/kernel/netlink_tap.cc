@@ -23,53 +23,56 @@ namespace {
 // IFLA_AF_SPEC after IFF_UP (net/core/rtnetlink.c, do_setlink), when the link-local
 // address is already made.
 NetlinkMessage DescribeRequest(Ifindex tap, const PortSpec& port, bool has_ipv6) {
-  NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
-  nl_msg* message = request.get();
-  nla_put_string(message, IFLA_IFALIAS, port.alias.c_str());
-  nla_put(message, IFLA_ADDRESS, sizeof(port.mac.octets()), port.mac.octets().data());
-  nla_put_u32(message, IFLA_GROUP, port.group);
-  nla_put_u32(message, IFLA_MTU, port.mtu);
-  nla_put_u32(message, IFLA_MASTER, static_cast<uint32_t>(port.bridge));
+  NetlinkMessage request = NetlinkMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
+  request.PutText(IFLA_IFALIAS, port.alias);
+  request.Put(IFLA_ADDRESS, port.mac.octets());
+  request.Put(IFLA_GROUP, port.group);
+  request.Put(IFLA_MTU, port.mtu);
+  request.Put(IFLA_MASTER, port.bridge);
   if (!has_ipv6) return request;
   // The host has nothing to say in IPv6 on a port: no address, no solicitations.
-  const Nest families(message, IFLA_AF_SPEC);
-  const Nest ipv6(message, AF_INET6);
-  nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  {
+    const Nest families(&request, IFLA_AF_SPEC);
+    const Nest ipv6(&request, AF_INET6);
+    request.Put(IFLA_INET6_ADDR_GEN_MODE, uint8_t{IN6_ADDR_GEN_MODE_NONE});
+  }
   return request;
 }
 
 // A static entry of the bridge's forwarding database, which no port takes over by
 // sending from that MAC (bridge(8): static, sticky).
 NetlinkMessage PinRequest(Ifindex tap, const MacAddress& guest) {
-  NetlinkMessage request = NewMessage(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
-                                      ndmsg{.ndm_family = AF_BRIDGE,
-                                            .ndm_ifindex = tap,
-                                            .ndm_state = NUD_NOARP,
-                                            .ndm_flags = NTF_MASTER | NTF_STICKY});
-  nla_put(request.get(), NDA_LLADDR, sizeof(guest.octets()), guest.octets().data());
+  NetlinkMessage request = NetlinkMessage(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+                                          ndmsg{.ndm_family = AF_BRIDGE,
+                                                .ndm_ifindex = tap,
+                                                .ndm_state = NUD_NOARP,
+                                                .ndm_flags = NTF_MASTER | NTF_STICKY});
+  request.Put(NDA_LLADDR, guest.octets());
   return request;
 }
 
 ifinfomsg Up(Ifindex tap) { return {.ifi_index = tap, .ifi_flags = IFF_UP, .ifi_change = IFF_UP}; }
 
 NetlinkMessage HardenAndUpRequest(Ifindex tap, bool isolated) {
-  NetlinkMessage request = NewMessage(RTM_NEWLINK, 0, Up(tap));
-  nl_msg* message = request.get();
-  const Nest info(message, IFLA_LINKINFO);
-  nla_put_string(message, IFLA_INFO_SLAVE_KIND, "bridge");
-  const Nest port(message, IFLA_INFO_SLAVE_DATA);
-  nla_put_u8(message, IFLA_BRPORT_LEARNING, 0);
-  nla_put_u8(message, IFLA_BRPORT_UNICAST_FLOOD, 0);
-  nla_put_u8(message, IFLA_BRPORT_ISOLATED, isolated ? 1 : 0);
-  nla_put_u16(message, IFLA_BRPORT_GROUP_FWD_MASK, kForwardedGroups);
+  NetlinkMessage request = NetlinkMessage(RTM_NEWLINK, 0, Up(tap));
+  {
+    const Nest info(&request, IFLA_LINKINFO);
+    request.PutText(IFLA_INFO_SLAVE_KIND, "bridge");
+    const Nest port(&request, IFLA_INFO_SLAVE_DATA);
+    request.Put(IFLA_BRPORT_LEARNING, uint8_t{0});
+    request.Put(IFLA_BRPORT_UNICAST_FLOOD, uint8_t{0});
+    request.Put(IFLA_BRPORT_ISOLATED, static_cast<uint8_t>(isolated ? 1 : 0));
+    request.Put(IFLA_BRPORT_GROUP_FWD_MASK, kForwardedGroups);
+  }
   return request;
 }
 
 // Whether another process holds a queue: svnetd's own is one of those that are open.
 absl::StatusOr<bool> IsShared(NetlinkSocket& socket, Ifindex tap) {
   std::optional<Link> link;
-  SVNET_RETURN_IF_ERROR(socket.Get(NewMessage(RTM_GETLINK, 0, ifinfomsg{.ifi_index = tap}),
-                                   [&](nlmsghdr* message) { link = ParseLink(message); }));
+  SVNET_RETURN_IF_ERROR(
+      socket.Get(NetlinkMessage(RTM_GETLINK, 0, ifinfomsg{.ifi_index = tap}),
+                 [&](const NetlinkReader& message) { link = ParseLink(message); }));
   return link.has_value() && link->open_queues.value_or(1) > 1;
 }
 
@@ -85,8 +88,8 @@ absl::StatusOr<LinkName> MakeUnguessableName() {
 
 absl::Status GiveName(NetlinkSocket& socket, Ifindex tap, const LinkName& name) {
   SVNET_RETURN_IF_ERROR(FaultPoint("tap.name"));
-  NetlinkMessage request = NewMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
-  nla_put_string(request.get(), IFLA_IFNAME, name.text().c_str());
+  NetlinkMessage request = NetlinkMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
+  request.PutText(IFLA_IFNAME, name.text());
   const absl::Status status = socket.Transact(std::move(request));
   if (ErrnoOf(status) != EEXIST) return Prepend("name the TAP", status);
   return absl::AlreadyExistsError(absl::StrCat("there is a link ", name.text()));
@@ -161,7 +164,7 @@ absl::StatusOr<bool> JoinBridge(NetlinkSocket& socket, Ifindex tap, const PortSp
   SVNET_ASSIGN_OR_RETURN(const bool pinned, PinAndBringUp(socket, tap, port));
   if (pinned) return true;
   SVNET_RETURN_IF_ERROR(
-      Prepend("bring the TAP up", socket.Transact(NewMessage(RTM_SETLINK, 0, Up(tap)))));
+      Prepend("bring the TAP up", socket.Transact(NetlinkMessage(RTM_SETLINK, 0, Up(tap)))));
   return false;
 }
 

@@ -6,7 +6,7 @@
 
 #include "daemon/base/unique_fd.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/kernel/netlink_socket.h"
+#include "daemon/netlink/netlink_socket.h"
 
 namespace svnet {
 

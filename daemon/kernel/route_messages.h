@@ -1,13 +1,11 @@
 // rtnetlink messages as values (rtnetlink(7)): what a dump says.
 #pragma once
 
-#include <linux/netlink.h>
-
 #include <optional>
 #include <vector>
 
 #include "daemon/kernel/kernel.h"
-#include "daemon/kernel/netlink_socket.h"
+#include "daemon/netlink/netlink_socket.h"
 
 namespace svnet {
 
@@ -17,30 +15,31 @@ namespace svnet {
 inline constexpr uint16_t kForwardedGroups = 0xfffd;
 
 // RTM_NEWLINK.
-Link ParseLink(nlmsghdr* message);
+Link ParseLink(const NetlinkReader& message);
 // All of them.
 absl::StatusOr<std::vector<Link>> DumpLinks(NetlinkSocket& socket);
 
 // RTM_NEWLINK of the family AF_BRIDGE, which a bridge sends of a port: see Link::pinned.
-bool ParsePortPinned(nlmsghdr* message);
+bool ParsePortPinned(const NetlinkReader& message);
 
 // RTM_NEWADDR and RTM_DELADDR. nullopt: not IPv4.
-std::optional<LinkAddress> ParseAddress(nlmsghdr* message);
+std::optional<LinkAddress> ParseAddress(const NetlinkReader& message);
 // IFA_PROTO: who says that it put the address there; 0 where the kernel (before
 // 5.18) or the address has none.
-uint8_t ParseAddressProtocol(nlmsghdr* message);
+uint8_t ParseAddressProtocol(const NetlinkReader& message);
 
 // RTM_NEWNEIGH. nullopt: not IPv4, not permanent, of another link, or of another
 // NDA_PROTOCOL.
-std::optional<Neighbour> ParsePermanentNeighbour(nlmsghdr* message, Ifindex link, uint8_t protocol);
+std::optional<Neighbour> ParsePermanentNeighbour(const NetlinkReader& message, Ifindex link,
+                                                 uint8_t protocol);
 
 // RTM_NEWNEIGH and RTM_DELNEIGH, of IPv4 and of bridges.
-void ParseNeighbourChange(nlmsghdr* message, KernelChanges* changes);
+void ParseNeighbourChange(const NetlinkReader& message, KernelChanges* changes);
 
 // RTM_NEWNETCONF: whether it is about net.ipv4.ip_forward.
-bool IsForwardingChange(nlmsghdr* message);
+bool IsForwardingChange(const NetlinkReader& message);
 
 // RTM_NEWROUTE. nullopt: not IPv4, or it leads nowhere.
-std::optional<Route> ParseRoute(nlmsghdr* message);
+std::optional<Route> ParseRoute(const NetlinkReader& message);
 
 }  // namespace svnet

@@ -31,6 +31,14 @@ void LeaseTable::Erase(const LinkName& tap) {
   by_tap_.erase(at);
 }
 
+void LeaseTable::SetSpec(const LeaseSpec& spec) {
+  const auto found = by_tap_.find(spec.tap);
+  if (found == by_tap_.end()) return;
+  LeaseSpec& kept = found->second.spec;
+  kept.lifetime = spec.lifetime;
+  kept.generation = spec.generation;
+}
+
 void LeaseTable::SetState(const TapState& state) {
   const auto at = by_ifindex_.find(state.ifindex);
   if (at != by_ifindex_.end()) by_tap_.find(at->second)->second.state = state;

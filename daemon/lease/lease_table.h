@@ -36,6 +36,9 @@ class LeaseTable {
   void Erase(const LinkName& tap);
   // Of the lease with the TAP `state.ifindex`; nothing if there is none.
   void SetState(const TapState& state);
+  // Replaces what was granted to the lease of that TAP name, but for what leases are found by;
+  // nothing if there is none.
+  void SetSpec(const LeaseSpec& spec);
 
   // nullptr if there is none.
   const Lease* Find(const LeaseKey& key) const;

@@ -49,4 +49,9 @@ absl::StatusOr<Lifetime> ParseLifetime(absl::string_view text) {
   return absl::InvalidArgumentError("no such lifetime");
 }
 
+Lifetime WithStartTime(Lifetime lifetime, uint64_t start_time) {
+  if (auto* bound = std::get_if<BoundToProcess>(&lifetime)) bound->start_time = start_time;
+  return lifetime;
+}
+
 }  // namespace svnet

@@ -42,4 +42,7 @@ std::string FormatLifetime(const Lifetime& lifetime);
 // InvalidArgument if it is none of these.
 absl::StatusOr<Lifetime> ParseLifetime(absl::string_view text);
 
+// The same lifetime, with the start time if it is bound to a process.
+Lifetime WithStartTime(Lifetime lifetime, uint64_t start_time);
+
 }  // namespace svnet

@@ -9,9 +9,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/base/listen_address.h"
 #include "daemon/base/mutex.h"
 #include "daemon/base/unique_fd.h"
-#include "daemon/metrics/listen_address.h"
 
 namespace prometheus {
 class Collectable;

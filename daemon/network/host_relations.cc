@@ -1,29 +1,29 @@
 #include "daemon/network/host_relations.h"
 
 #include "absl/strings/str_cat.h"
-#include "daemon/network/coexistence.h"
+#include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/network/event_sink.h"
 
 namespace svnet {
 
 void HostRelations::ReportUp(const std::string& uplink) {
   is_up_ = true;
-  coexistence_.Serve(uplink);
+  foreign_.NetworkUp(uplink);
 }
 
 absl::Status HostRelations::ReportDown() {
   is_up_ = false;
-  return coexistence_.Withdraw();
+  return foreign_.Withdraw();
 }
 
-void HostRelations::NoteForeignChange() { coexistence_.Suspect(); }
+void HostRelations::NoteForeignChange() { foreign_.MarkDirty(); }
 
 void HostRelations::NoteForwardingOn(bool unasked) {
   if (!unasked) {
     Log("net.ipv4.ip_forward was 0 and is 1 for guests; what is forwarded between other links is "
         "dropped until another program filters it");
   }
-  coexistence_.SetForwardsForAll(false);
+  foreign_.SetForwardsForAll(false);
 }
 
 void HostRelations::NoteForwardingOff() {
@@ -33,7 +33,7 @@ void HostRelations::NoteForwardingOff() {
 void HostRelations::NoteForwardingOpened(const std::string& whose) {
   Log(absl::StrCat("what is forwarded between other links is no longer dropped: ", whose,
                    " decides about it now"));
-  coexistence_.SetForwardsForAll(true);
+  foreign_.SetForwardsForAll(true);
 }
 
 void HostRelations::Log(const std::string& what) {

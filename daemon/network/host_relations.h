@@ -8,15 +8,15 @@
 
 namespace svnet {
 
-class Coexistence;
+class ForeignFirewallReconciler;
 class EventSink;
 
-// The only place of a network that calls Coexistence. Not thread-safe.
+// The only place of a network that calls ForeignFirewallReconciler. Not thread-safe.
 class HostRelations {
  public:
   // Both must outlive it.
-  HostRelations(Coexistence* coexistence, EventSink* events)
-      : coexistence_(*coexistence), events_(*events) {}
+  HostRelations(ForeignFirewallReconciler* foreign, EventSink* events)
+      : foreign_(*foreign), events_(*events) {}
 
   // Whether the network is known to exist.
   bool is_up() const { return is_up_; }
@@ -39,7 +39,7 @@ class HostRelations {
   // Says in the log what svnetd has changed for the whole host.
   void Log(const std::string& what);
 
-  Coexistence& coexistence_;
+  ForeignFirewallReconciler& foreign_;
   EventSink& events_;
   bool is_up_ = false;
 };

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "daemon/network/coexistence.h"
+#include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/network/network_registry.h"
 
 namespace svnet {
@@ -20,19 +20,19 @@ constexpr absl::Duration kMonitorRetry = absl::Seconds(1);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(NetworkRegistry* registry,
-                                                                  Coexistence* coexistence,
-                                                                  std::function<void()> on_reaped) {
+absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(
+    NetworkRegistry* registry, ForeignFirewallReconciler* foreign,
+    std::function<void()> on_reaped) {
   UniqueFd stop(eventfd(0, EFD_CLOEXEC));
   if (!stop.valid()) return absl::ErrnoToStatus(errno, "eventfd");
   return std::unique_ptr<Housekeeping>(
-      new Housekeeping(registry, coexistence, std::move(on_reaped), std::move(stop)));
+      new Housekeeping(registry, foreign, std::move(on_reaped), std::move(stop)));
 }
 
-Housekeeping::Housekeeping(NetworkRegistry* registry, Coexistence* coexistence,
+Housekeeping::Housekeeping(NetworkRegistry* registry, ForeignFirewallReconciler* foreign,
                            std::function<void()> on_reaped, UniqueFd stop)
     : registry_(registry),
-      coexistence_(coexistence),
+      foreign_(foreign),
       on_reaped_(std::move(on_reaped)),
       stop_(std::move(stop)),
       handling_([this] { HandleEvents(); }),
@@ -42,7 +42,7 @@ Housekeeping::Housekeeping(NetworkRegistry* registry, Coexistence* coexistence,
 Housekeeping::~Housekeeping() {
   eventfd_write(stop_.get(), 1);
   registry_->StopWaiting();
-  coexistence_->StopWaiting();
+  foreign_->StopWaiting();
   handling_.join();
   reaping_.join();
   coexisting_.join();
@@ -84,7 +84,7 @@ void Housekeeping::Reap() {
 }
 
 void Housekeeping::Coexist() {
-  while (coexistence_->WaitForWork()) coexistence_->Work();
+  while (foreign_->WaitForWork()) registry_->NoteForeignFirewalls(foreign_->RunOnce());
 }
 
 }  // namespace svnet

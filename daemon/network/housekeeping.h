@@ -11,7 +11,7 @@
 
 namespace svnet {
 
-class Coexistence;
+class ForeignFirewallReconciler;
 class NetworkRegistry;
 
 // One handles what the kernel says and leases that end, one destroys retired TAPs, one looks after
@@ -21,14 +21,14 @@ class Housekeeping {
   // All must outlive it. `on_reaped` is called without locks after each Reap: calls that wait for
   // addresses or ports may try again.
   static absl::StatusOr<std::unique_ptr<Housekeeping>> Start(NetworkRegistry* registry,
-                                                             Coexistence* coexistence,
+                                                             ForeignFirewallReconciler* foreign,
                                                              std::function<void()> on_reaped);
   // Waits for what is being done: that takes the kernel up to a second.
   ~Housekeeping();
 
  private:
-  Housekeeping(NetworkRegistry* registry, Coexistence* coexistence, std::function<void()> on_reaped,
-               UniqueFd stop);
+  Housekeeping(NetworkRegistry* registry, ForeignFirewallReconciler* foreign,
+               std::function<void()> on_reaped, UniqueFd stop);
 
   void HandleEvents();
   void Reap();
@@ -38,7 +38,7 @@ class Housekeeping {
   bool StopsWithin(absl::Duration time) const;
 
   NetworkRegistry* const registry_;
-  Coexistence* const coexistence_;
+  ForeignFirewallReconciler* const foreign_;
   const std::function<void()> on_reaped_;
   const UniqueFd stop_;  // readable: they end
   std::thread handling_;

@@ -49,6 +49,8 @@ class LeaseBook {
   bool Adopt(const Lease& lease);
   // What the kernel now says of a lease's TAP; nothing if there is no such lease.
   void SetState(const TapState& state);
+  // What is now granted to the lease of that TAP name: see LeaseTable.
+  void SetSpec(const LeaseSpec& spec) { leases_.SetSpec(spec); }
   // The host has that address: it is not for guests; nothing if it is leased.
   void Reserve(Ipv4Address address) { pool_.Reserve(address); }
 

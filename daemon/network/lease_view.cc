@@ -36,13 +36,14 @@ absl::StatusOr<const Lease*> LeaseView::Get(const LeaseSelector& selector) const
   return lease;
 }
 
-LeasePage LeaseView::List(const std::optional<LinkName>& after, size_t limit) const {
+LeasePage LeaseView::List(const ListRequest& request) const {
   LeasePage page;
   const auto& all = leases_.all();
-  for (auto each = after.has_value() ? all.upper_bound(*after) : all.begin(); each != all.end();
-       ++each) {
-    if (!authorizer_.CanActFor(each->second.spec.key.owner)) continue;
-    if (page.leases.size() == limit) {
+  for (auto each = request.after.has_value() ? all.upper_bound(*request.after) : all.begin();
+       each != all.end(); ++each) {
+    const LeaseKey& key = each->second.spec.key;
+    if (!authorizer_.CanActFor(key.owner) || request.vm.value_or(key.vm) != key.vm) continue;
+    if (page.leases.size() == request.limit) {
       page.more = true;
       break;
     }

@@ -1,13 +1,10 @@
 // What a caller sees of the leases of a network. Pure.
 #pragma once
 
-#include <cstddef>
 #include <deque>
-#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "daemon/base/link_name.h"
 #include "daemon/lease/lease_table.h"
 #include "daemon/network/authorizer.h"
 #include "daemon/network/caller.h"
@@ -28,8 +25,8 @@ class LeaseView {
   absl::StatusOr<const Lease*> Find(const LeaseSelector& selector) const;
   // The same; TAP_NOT_FOUND if there is none.
   absl::StatusOr<const Lease*> Get(const LeaseSelector& selector) const;
-  // Those whose TAP name comes after `after` (nullopt: all), at most `limit`.
-  LeasePage List(const std::optional<LinkName>& after, size_t limit) const;
+  // Those that `request` asks for, whatever network it names.
+  LeasePage List(const ListRequest& request) const;
   // All, as events: what WatchTaps begins with.
   std::deque<TapEvent> Snapshot() const;
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
+#include "daemon/base/repair_limit.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/authorizer.h"
 #include "daemon/network/event_poller.h"
@@ -14,12 +15,12 @@
 #include "daemon/network/infrastructure.h"
 #include "daemon/network/lease_book.h"
 #include "daemon/network/lease_creator.h"
+#include "daemon/network/lease_updater.h"
 #include "daemon/network/link_observer.h"
 #include "daemon/network/network_cleaner.h"
 #include "daemon/network/network_observer.h"
 #include "daemon/network/network_rules.h"
 #include "daemon/network/reconciler.h"
-#include "daemon/network/repair_limit.h"
 #include "daemon/network/repeated_request.h"
 #include "daemon/network/tap_adopter.h"
 #include "daemon/network/tap_reaper.h"
@@ -88,7 +89,12 @@ Network::Network(const NetworkSettings& settings, const Parts& parts)
                                         .book = book_.get(),
                                         .reaper = reaper_.get(),
                                         .wall_clock = parts.wall_clock})),
-      host_(std::make_unique<HostRelations>(parts.coexistence, parts.events)),
+      updater_(std::make_unique<LeaseUpdater>(LeaseUpdater::Parts{.kernel = parts.kernel,
+                                                                  .book = book_.get(),
+                                                                  .expiry = expiry_.get(),
+                                                                  .events = parts.events,
+                                                                  .clock = parts.clock})),
+      host_(std::make_unique<HostRelations>(parts.foreign, parts.events)),
       observer_(std::make_unique<NetworkObserver>(NetworkObserver::Parts{
           .rules = rules_.get(),
           .infrastructure = infrastructure_.get(),
@@ -132,9 +138,7 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
                                          bool* made) {
   SVNET_ASSIGN_OR_RETURN(Process process, expiry_->OpenProcessFor(caller, request.lifetime));
   TapRequest exact = request;
-  if (process.pidfd.valid()) {
-    std::get<BoundToProcess>(exact.lifetime).start_time = process.start_time;
-  }
+  exact.lifetime = WithStartTime(exact.lifetime, process.start_time);
   if (const Lease* lease = leases().Find(key)) {
     SVNET_RETURN_IF_ERROR(CheckRepeated(lease->spec, exact));
     link_observer_->RefreshAttachment(lease->state.ifindex);
@@ -150,6 +154,11 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
   parts_.events->Publish({.type = TapEvent::Type::kAdded, .lease = created.lease, .message = {}});
   *made = true;
   return std::move(created.lease);
+}
+
+absl::StatusOr<Lease> Network::UpdateTap(const Caller& caller, const Lease& lease,
+                                         const UpdateRequest& request) {
+  return updater_->Update(caller, lease, request);
 }
 
 absl::Status Network::RemoveTap(const Lease& lease) {

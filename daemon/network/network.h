@@ -26,7 +26,7 @@
 
 namespace svnet {
 
-class Coexistence;
+class ForeignFirewallReconciler;
 class EventPoller;
 class EventSink;
 class Expiry;
@@ -35,6 +35,7 @@ class HostRelations;
 class Infrastructure;
 class LeaseBook;
 class LeaseCreator;
+class LeaseUpdater;
 class LinkObserver;
 class NetworkCleaner;
 class NetworkObserver;
@@ -53,7 +54,7 @@ class Network {
   struct Parts {
     Kernel* kernel;
     Firewall* firewall;
-    Coexistence* coexistence;
+    ForeignFirewallReconciler* foreign;
     EventPoller* poller;
     EventSink* events;
     Clock clock;
@@ -71,6 +72,8 @@ class Network {
   // `held`: what counts against the owner's quotas, in all networks. `made`: the lease is new.
   absl::StatusOr<Lease> CreateTap(const Caller& caller, const LeaseKey& key,
                                   const TapRequest& request, const Holdings& held, bool* made);
+  absl::StatusOr<Lease> UpdateTap(const Caller& caller, const Lease& lease,
+                                  const UpdateRequest& request);
   absl::Status RemoveTap(const Lease& lease);
   std::string BootArgsFor(const Lease& lease, const BootArgsRequest& request) const;
   absl::StatusOr<CleanupResult> CleanupOf(uid_t owner);
@@ -121,6 +124,7 @@ class Network {
   const std::unique_ptr<TapAdopter> adopter_;
   const std::unique_ptr<Reconciler> reconciler_;
   const std::unique_ptr<LeaseCreator> creator_;
+  const std::unique_ptr<LeaseUpdater> updater_;
   const std::unique_ptr<HostRelations> host_;
   const std::unique_ptr<NetworkObserver> observer_;
   const std::unique_ptr<NetworkCleaner> cleaner_;

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/lease/alias.h"
 #include "daemon/lease/names.h"
 #include "daemon/network/authorizer.h"
-#include "daemon/network/coexistence.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/lease_view.h"
 #include "daemon/network/network.h"
@@ -51,21 +53,18 @@ absl::StatusOr<std::unique_ptr<NetworkRegistry>> NetworkRegistry::Start(
 
 absl::Status NetworkRegistry::Begin() {
   MutexLock lock(&mutex_);
-  networks_.emplace(
-      std::string(kDefaultNetwork),
-      std::make_unique<Network>(settings_, Network::Parts{.kernel = parts_.kernel,
-                                                          .firewall = parts_.firewall,
-                                                          .coexistence = parts_.coexistence,
-                                                          .poller = &poller_,
-                                                          .events = parts_.events,
-                                                          .clock = parts_.clock,
-                                                          .wall_clock = parts_.wall_clock}));
+  networks_.emplace(NetworkName(), std::make_unique<Network>(
+                                       settings_, Network::Parts{.kernel = parts_.kernel,
+                                                                 .firewall = parts_.firewall,
+                                                                 .foreign = parts_.foreign,
+                                                                 .poller = &poller_,
+                                                                 .events = parts_.events,
+                                                                 .clock = parts_.clock,
+                                                                 .wall_clock = parts_.wall_clock}));
   absl::Status begun = network().Begin();
   if (begun.ok()) begun = CatchUp();
   ReportHealth();
   SVNET_RETURN_IF_ERROR(begun);
-  // There are no threads yet.
-  parts_.coexistence->SetOnFilter([this](const std::string& whose) { NoteForwardFilter(whose); });
   return absl::OkStatus();
 }
 
@@ -110,6 +109,16 @@ void NetworkRegistry::ReportHealth() {
   parts_.on_health(health);
 }
 
+void NetworkRegistry::NoteForeignFirewalls(const ForeignFirewallReport& report) {
+  if (report.forward_filter.has_value()) NoteForwardFilter(*report.forward_filter);
+  for (const auto& [kind, text] : report.entries) {
+    const bool repaired = kind == ForeignFirewallReport::Entry::Kind::kRepaired;
+    parts_.events->Publish({.type = repaired ? TapEvent::Type::kRepaired : TapEvent::Type::kFailed,
+                            .lease = std::nullopt,
+                            .message = text});
+  }
+}
+
 void NetworkRegistry::NoteForwardFilter(const std::string& whose) {
   MutexLock lock(&mutex_);
   // The rules may have to be made anew for it.
@@ -135,6 +144,7 @@ absl::StatusOr<Lease> NetworkRegistry::CreateTap(const Caller& caller, const Tap
       authorizer.KeyFor({.owner = request.owner, .vm = request.vm, .iface = request.iface}));
   SVNET_RETURN_IF_ERROR(authorizer.CheckGroup(request.group));
   MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(CheckNetwork(request.network));
   SVNET_RETURN_IF_ERROR(BeginCall());
   bool is_new = false;
   absl::StatusOr<Lease> lease =
@@ -165,10 +175,44 @@ absl::StatusOr<std::string> NetworkRegistry::GetBootArgs(const Caller& caller,
   return network().BootArgsFor(*lease, request);
 }
 
-absl::StatusOr<CleanupResult> NetworkRegistry::Cleanup(const Caller& caller, CleanupScope scope) {
-  const bool whole = scope == CleanupScope::kNetwork;
+absl::StatusOr<Lease> NetworkRegistry::GetTap(const Caller& caller, const LeaseSelector& selector) {
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, LeaseView(caller, network().leases()).Get(selector));
+  return *lease;
+}
+
+absl::StatusOr<Lease> NetworkRegistry::UpdateTap(const Caller& caller,
+                                                 const UpdateRequest& request) {
+  MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(BeginCall());
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease,
+                         LeaseView(caller, network().leases()).Get(request.lease));
+  absl::StatusOr<Lease> updated = network().UpdateTap(caller, *lease, request);
+  EndCall();
+  return updated;
+}
+
+absl::Status NetworkRegistry::CheckNetwork(const std::optional<NetworkName>& name) {
+  if (!name.has_value() || networks_.contains(*name)) return absl::OkStatus();
+  return Error(Reason::kNetworkNotFound,
+               absl::StrCat("there is no network \"", name->text(),
+                            "\" that you may use: ListNetworks lists those that there are"));
+}
+
+std::vector<NetworkName> NetworkRegistry::ListNetworks(const Caller& /*caller*/) {
+  MutexLock lock(&mutex_);
+  std::vector<NetworkName> names;
+  for (const auto& [name, network] : networks_) names.push_back(name);
+  return names;
+}
+
+absl::StatusOr<CleanupResult> NetworkRegistry::Cleanup(const Caller& caller,
+                                                       const CleanupRequest& request) {
+  const bool whole = request.scope == CleanupScope::kNetwork;
   if (whole) SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckNetworkCleanup());
   MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(CheckNetwork(request.network));
   SVNET_RETURN_IF_ERROR(BeginCall());
   while (whole && network().IsReaping()) changed_.wait(mutex_);
   absl::StatusOr<CleanupResult> result =
@@ -178,27 +222,32 @@ absl::StatusOr<CleanupResult> NetworkRegistry::Cleanup(const Caller& caller, Cle
 }
 
 absl::StatusOr<LeasePage> NetworkRegistry::ListTaps(const Caller& caller,
-                                                    const std::optional<LinkName>& after,
-                                                    size_t limit) {
+                                                    const ListRequest& request) {
   MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(CheckNetwork(request.network));
   SVNET_RETURN_IF_ERROR(BeginCall());
-  return LeaseView(caller, network().leases()).List(after, limit);
+  return LeaseView(caller, network().leases()).List(request);
 }
 
-absl::StatusOr<NetworkStatus> NetworkRegistry::GetNetwork() {
+absl::StatusOr<NetworkStatus> NetworkRegistry::GetNetwork(const Caller& caller,
+                                                          const NetworkName& name) {
   bool looked = false;
-  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, Observe(&looked));
+  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, Observe(caller, name, &looked));
   // Without the lock: to read other programs' rules takes milliseconds.
   const std::vector<Condition> others =
-      looked ? parts_.coexistence->Conditions() : parts_.coexistence->KnownConditions();
+      looked ? parts_.foreign->Conditions() : parts_.foreign->KnownConditions();
   status.conditions.insert(status.conditions.end(), others.begin(), others.end());
   return status;
 }
 
-absl::StatusOr<NetworkStatus> NetworkRegistry::Observe(bool* looked) {
+absl::StatusOr<NetworkStatus> NetworkRegistry::Observe(const Caller& caller,
+                                                       const NetworkName& name, bool* looked) {
   MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(CheckNetwork(name));
   SVNET_RETURN_IF_ERROR(BeginCall());
-  return network().Observe(looked);
+  absl::StatusOr<NetworkStatus> status = network().Observe(looked);
+  if (status.ok()) status->held = HoldingsOf(caller.uid);
+  return status;
 }
 
 absl::StatusOr<NetworkMeasures> NetworkRegistry::Measure() {
@@ -209,9 +258,11 @@ absl::StatusOr<NetworkMeasures> NetworkRegistry::Measure() {
   return measures;
 }
 
-absl::StatusOr<std::shared_ptr<Watch>> NetworkRegistry::WatchTaps(const Caller& caller,
-                                                                  std::function<void()> wake) {
+absl::StatusOr<std::shared_ptr<Watch>> NetworkRegistry::WatchTaps(
+    const Caller& caller, const std::optional<NetworkName>& network_name,
+    std::function<void()> wake) {
   MutexLock lock(&mutex_);
+  SVNET_RETURN_IF_ERROR(CheckNetwork(network_name));
   SVNET_RETURN_IF_ERROR(BeginCall());
   return parts_.events->AddWatch(caller, LeaseView(caller, network().leases()).Snapshot(),
                                  std::move(wake));

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -33,7 +34,8 @@
 
 namespace svnet {
 
-class Coexistence;
+class ForeignFirewallReconciler;
+struct ForeignFirewallReport;
 class EventSink;
 class Network;
 
@@ -53,7 +55,7 @@ class NetworkRegistry {
     Kernel* kernel;
     Reaper* reaper;
     Firewall* firewall;
-    Coexistence* coexistence;
+    ForeignFirewallReconciler* foreign;
     EventSink* events;
     Clock clock;  // MonotonicNow
     std::function<absl::Time()> wall_clock = absl::Now;
@@ -78,20 +80,32 @@ class NetworkRegistry {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<std::string> GetBootArgs(const Caller& caller, const BootArgsRequest& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<CleanupResult> Cleanup(const Caller& caller, CleanupScope scope)
+  absl::StatusOr<Lease> GetTap(const Caller& caller, const LeaseSelector& selector)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Those whose TAP name comes after `after` (nullopt: all), at most `limit`.
-  absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const std::optional<LinkName>& after,
-                                     size_t limit) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Lease> UpdateTap(const Caller& caller, const UpdateRequest& request)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<CleanupResult> Cleanup(const Caller& caller, const CleanupRequest& request)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const ListRequest& request)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The networks that the caller may use.
+  std::vector<NetworkName> ListNetworks(const Caller& caller) ABSL_LOCKS_EXCLUDED(mutex_);
   // The state now, or, if others have asked very often, a moment ago: looking takes as long as many
   // calls, and the looks of all callers together are limited (NetworkObserver::kLooks).
-  absl::StatusOr<NetworkStatus> GetNetwork() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<NetworkStatus> GetNetwork(const Caller& caller, const NetworkName& name)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<NetworkMeasures> Measure() ABSL_LOCKS_EXCLUDED(mutex_);
   // The leases that exist now, and then what happens. `wake`: see Watch.
-  absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const Caller& caller, std::function<void()> wake)
+  // `network_name` nullopt: of all networks.
+  absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const Caller& caller,
+                                                   const std::optional<NetworkName>& network_name,
+                                                   std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends all watches.
   void EndWatches(const absl::Status& why);
+
+  // Publishes what was done to other programs' rules, and takes in what was found there.
+  void NoteForeignFirewalls(const ForeignFirewallReport& report) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Readable when HandleEvents has something to do.
   int event_fd() const { return poller_fd_; }
@@ -128,9 +142,13 @@ class NetworkRegistry {
   void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Holdings HoldingsOf(uid_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<NetworkStatus> Observe(bool* looked) ABSL_LOCKS_EXCLUDED(mutex_);
+  // NETWORK_NOT_FOUND if there is none of that name; nullopt means all.
+  absl::Status CheckNetwork(const std::optional<NetworkName>& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<NetworkStatus> Observe(const Caller& caller, const NetworkName& name, bool* looked)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<absl::Time> NextReap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Another program filters what is forwarded; in the thread of those who look at its rules.
+  // Another program filters what is forwarded.
   void NoteForwardFilter(const std::string& whose) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Calls follow each other at least so fast.
@@ -146,7 +164,7 @@ class NetworkRegistry {
   Kernel* const kernel_ ABSL_PT_GUARDED_BY(mutex_);
   EventPoller poller_ ABSL_GUARDED_BY(mutex_);
   const int poller_fd_;
-  std::map<std::string, std::unique_ptr<Network>> networks_ ABSL_GUARDED_BY(mutex_);  // by name
+  std::map<NetworkName, std::unique_ptr<Network>> networks_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // see WaitForRetired
   std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -6,6 +6,7 @@
 
 #include "daemon/base/condition.h"
 #include "daemon/firewall/firewall.h"
+#include "daemon/lease/lease_table.h"
 #include "daemon/segment/segment.h"
 
 namespace svnet {
@@ -22,6 +23,7 @@ struct NetworkStatus {
   uint32_t addresses_total = 0;
   uint32_t addresses_used = 0;     // by leases
   uint32_t addresses_reaping = 0;  // of retired TAPs
+  Holdings held;                   // by the caller, in all networks
 };
 
 // What there is to count: GetNetwork's, and more.

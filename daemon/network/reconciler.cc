@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "daemon/base/repair_limit.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/tampering.h"
 #include "daemon/network/event_sink.h"
@@ -13,7 +14,6 @@
 #include "daemon/network/infrastructure.h"
 #include "daemon/network/lease_book.h"
 #include "daemon/network/link_observer.h"
-#include "daemon/network/repair_limit.h"
 #include "daemon/network/tap_adopter.h"
 #include "daemon/network/tap_reaper.h"
 

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <variant>
@@ -17,6 +18,7 @@
 namespace svnet {
 
 struct TapRequest {
+  NetworkName network = {};
   VmId vm;
   IfaceId iface;
   std::optional<Ipv4Address> ip;
@@ -42,7 +44,26 @@ struct BootArgsRequest {
   std::vector<Ipv4Address> dns_servers;  // at most two
 };
 
+// What UpdateTap changes; what is unset stays.
+struct UpdateRequest {
+  LeaseSelector lease;
+  std::optional<Lifetime> lifetime = {};  // BoundToProcess: its pid counts
+  std::optional<uint64_t> if_generation = {};
+};
+
+struct ListRequest {
+  size_t limit;                             // of leases
+  std::optional<LinkName> after = {};       // only TAPs whose name comes after this one
+  std::optional<NetworkName> network = {};  // only leases on it
+  std::optional<VmId> vm = {};              // only leases of it
+};
+
 enum class CleanupScope { kCaller, kNetwork };
+
+struct CleanupRequest {
+  CleanupScope scope = CleanupScope::kCaller;
+  std::optional<NetworkName> network = {};  // nullopt: all networks
+};
 
 struct CleanupResult {
   uint32_t taps_removed = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 #include "daemon/lease/lease.h"
 
@@ -18,8 +19,10 @@ struct TapEvent {
     kAttached,
     kDetached,
     kRepaired,
-    kNoted,   // svnetd has changed what is the whole host's; only the log is told
-    kFailed,  // svnetd could not do what it should; only the log is told
+    kUpdated,
+    kSnapshotEnd,  // of a watch: all leases that existed were sent
+    kNoted,        // svnetd has changed what is the whole host's; only the log is told
+    kFailed,       // svnetd could not do what it should; only the log is told
   };
 
   Type type;
@@ -27,6 +30,9 @@ struct TapEvent {
   std::string message;         // what and why; empty where a caller asked for it
   // kRepaired: of what, of a closed set: "bridge", "forwarding", "rules", "tap".
   std::vector<absl::string_view> repaired;
+  // Of a watch.
+  absl::Time time = absl::InfinitePast();
+  uint64_t sequence = 0;  // from 1
 };
 
 }  // namespace svnet

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/repair_limit.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/names.h"
 #include "daemon/network/event_sink.h"
@@ -10,7 +11,6 @@
 #include "daemon/network/failure_reporter.h"
 #include "daemon/network/infrastructure.h"
 #include "daemon/network/lease_book.h"
-#include "daemon/network/repair_limit.h"
 
 namespace svnet {
 namespace {

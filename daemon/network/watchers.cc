@@ -4,17 +4,30 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/authorizer.h"
 
 namespace svnet {
 
+Watch::Watch(const Caller& caller, Quota::Place place, std::deque<TapEvent> snapshot,
+             std::function<void()> wake)
+    : caller_(caller),
+      limit_(snapshot.size() + 1 + kMaxBehind),
+      place_(std::move(place)),
+      wake_(std::move(wake)),
+      events_(std::move(snapshot)) {
+  events_.push_back({.type = TapEvent::Type::kSnapshotEnd, .lease = std::nullopt, .message = {}});
+  for (TapEvent& event : events_) event.time = absl::Now();
+}
+
 std::optional<absl::StatusOr<TapEvent>> Watch::Take() {
   MutexLock lock(&mutex_);
   if (!events_.empty()) {
     TapEvent event = std::move(events_.front());
     events_.pop_front();
+    event.sequence = ++sequence_;
     return event;
   }
   if (end_.has_value()) return absl::StatusOr<TapEvent>(*end_);
@@ -44,6 +57,7 @@ void Watch::Push(const TapEvent& event) {
   if (wake_ == nullptr || end_.has_value()) return;
   if (events_.size() < limit_) {
     events_.push_back(event);
+    events_.back().time = absl::Now();
   } else {
     events_.clear();
     end_ = Error(Reason::kQuotaExceeded, absl::StrCat("more than ", kMaxBehind,

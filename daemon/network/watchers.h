@@ -26,14 +26,10 @@ class Watch {
   // `wake` is called when there is something to take after Take found nothing: in any
   // thread, and with locks held, so it must not call Take itself.
   Watch(const Caller& caller, Quota::Place place, std::deque<TapEvent> snapshot,
-        std::function<void()> wake)
-      : caller_(caller),
-        limit_(snapshot.size() + kMaxBehind),
-        place_(std::move(place)),
-        wake_(std::move(wake)),
-        events_(std::move(snapshot)) {}
+        std::function<void()> wake);
 
-  // The next event; or why there will be none any more; nullopt: not yet.
+  // The next event, the snapshot's first, then kSnapshotEnd; or why there will be none any more;
+  // nullopt: not yet.
   std::optional<absl::StatusOr<TapEvent>> Take() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The reader takes no more.
@@ -58,7 +54,8 @@ class Watch {
   std::function<void()> wake_ ABSL_GUARDED_BY(mutex_);  // null: closed
   std::deque<TapEvent> events_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
-  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // the reader found nothing
+  uint64_t sequence_ ABSL_GUARDED_BY(mutex_) = 0;  // of the event that was taken last
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;   // the reader found nothing
 };
 
 // Not thread-safe.

@@ -9,7 +9,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/rpc/call_log.h"
+#include "daemon/log/call_log.h"
 #include "daemon/rpc/network_calls.h"
 #include "daemon/rpc/tap_events.h"
 #include "grpc/health/v1/health.pb.h"
@@ -59,6 +59,12 @@ absl::StatusOr<std::string> Dispatch(NetworkCalls& calls, const CallRunner::Call
       return Answer(calls, call.request, line, &NetworkCalls::GetNetwork);
     case Method::kGetMetrics:
       return Answer(calls, call.request, line, &NetworkCalls::GetMetrics);
+    case Method::kGetTap:
+      return Answer(calls, call.request, line, &NetworkCalls::GetTap);
+    case Method::kUpdateTap:
+      return Answer(calls, call.request, line, &NetworkCalls::UpdateTap);
+    case Method::kListNetworks:
+      return Answer(calls, call.request, line, &NetworkCalls::ListNetworks);
     case Method::kWatchTaps:
     case Method::kHealthCheck:
     case Method::kHealthWatch:
@@ -120,7 +126,8 @@ absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::WatchTaps(const Calle
   v1::WatchTapsRequest request;
   if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
   NetworkCalls calls(caller, registry_, metrics_);
-  SVNET_ASSIGN_OR_RETURN(std::shared_ptr<svnet::Watch> watch, calls.WatchTaps(std::move(wake)));
+  SVNET_ASSIGN_OR_RETURN(std::shared_ptr<svnet::Watch> watch,
+                         calls.WatchTaps(request, std::move(wake)));
   return std::make_shared<TapEvents>(std::move(watch), calls.prefix());
 }
 

@@ -10,11 +10,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "daemon/log/limited_log.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_registry.h"
 #include "daemon/rpc/health_board.h"
-#include "daemon/rpc/limited_log.h"
 #include "daemon/rpc/message_source.h"
 #include "daemon/wire/message.h"
 

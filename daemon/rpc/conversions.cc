@@ -14,6 +14,7 @@ namespace svnet {
 namespace {
 
 constexpr uint32_t kMaxPageSize = 1000;
+constexpr size_t kMaxPageBytes = 1 << 20;
 constexpr int kMaxDnsServers = 2;
 constexpr uint32_t kNoId = UINT32_MAX;  // (uid_t)-1 is nobody
 
@@ -93,6 +94,10 @@ v1::TapEventType ToProto(TapEvent::Type type) {
       return v1::TAP_EVENT_TYPE_DETACHED;
     case TapEvent::Type::kRepaired:
       return v1::TAP_EVENT_TYPE_REPAIRED;
+    case TapEvent::Type::kSnapshotEnd:
+      return v1::TAP_EVENT_TYPE_SNAPSHOT_END;
+    case TapEvent::Type::kUpdated:
+      return v1::TAP_EVENT_TYPE_UPDATED;
     case TapEvent::Type::kNoted:
     case TapEvent::Type::kFailed:
       break;  // never published
@@ -100,7 +105,19 @@ v1::TapEventType ToProto(TapEvent::Type type) {
   return v1::TAP_EVENT_TYPE_UNSPECIFIED;
 }
 
-// RemoveTapRequest and GetBootArgsRequest name a lease in the same way.
+v1::Isolation ToProto(Isolation isolation) {
+  switch (isolation) {
+    case Isolation::kNone:
+      return v1::ISOLATION_NONE;
+    case Isolation::kOwner:
+      return v1::ISOLATION_OWNER;
+    case Isolation::kAll:
+      return v1::ISOLATION_ALL;
+  }
+  return v1::ISOLATION_UNSPECIFIED;
+}
+
+// The requests about one lease name it in the same way.
 template <typename Request>
 absl::StatusOr<LeaseSelector> ParseSelector(const Request& request) {
   SVNET_RETURN_IF_ERROR(CheckId("owner_uid", request.has_owner_uid(), request.owner_uid()));
@@ -157,7 +174,38 @@ absl::StatusOr<TapRequest> FromProto(const v1::CreateTapRequest& request) {
   }
   tap.queues = std::max(1, static_cast<int>(request.queues()));
   SVNET_ASSIGN_OR_RETURN(tap.lifetime, ParseLifetime(request.lifetime()));
+  SVNET_ASSIGN_OR_RETURN(tap.network, ParseNetwork(request.network()));
   return tap;
+}
+
+absl::StatusOr<NetworkName> ParseNetwork(absl::string_view name) {
+  return name.empty() ? NetworkName() : NetworkName::Parse(name);
+}
+
+absl::StatusOr<std::optional<NetworkName>> ParseNetworkFilter(absl::string_view name) {
+  if (name.empty()) return std::nullopt;
+  return NetworkName::Parse(name);
+}
+
+absl::StatusOr<LeaseSelector> FromProto(const v1::GetTapRequest& request) {
+  return ParseSelector(request);
+}
+
+absl::StatusOr<UpdateRequest> FromProto(const v1::UpdateTapRequest& request) {
+  SVNET_ASSIGN_OR_RETURN(LeaseSelector lease, ParseSelector(request));
+  UpdateRequest update = {.lease = std::move(lease)};
+  for (const std::string& path : request.update_mask().paths()) {
+    if (path != "lifetime") {
+      return Error(Reason::kInvalidRequest,
+                   "update_mask: it names a field that cannot be changed; \"lifetime\" can");
+    }
+    SVNET_ASSIGN_OR_RETURN(update.lifetime, ParseLifetime(request.tap().lifetime()));
+  }
+  if (!update.lifetime.has_value()) {
+    return Error(Reason::kInvalidRequest, "update_mask must name what to change: \"lifetime\"");
+  }
+  if (request.has_if_generation()) update.if_generation = request.if_generation();
+  return update;
 }
 
 absl::StatusOr<LeaseSelector> FromProto(const v1::RemoveTapRequest& request) {
@@ -178,25 +226,39 @@ absl::StatusOr<BootArgsRequest> FromProto(const v1::GetBootArgsRequest& request)
                          .dns_servers = std::move(dns_servers)};
 }
 
-absl::StatusOr<CleanupScope> FromProto(const v1::CleanupRequest& request) {
+absl::StatusOr<CleanupRequest> FromProto(const v1::CleanupRequest& request) {
+  CleanupRequest cleanup;
   switch (request.scope()) {
     case v1::CLEANUP_SCOPE_UNSPECIFIED:
     case v1::CLEANUP_SCOPE_CALLER:
-      return CleanupScope::kCaller;
+      cleanup.scope = CleanupScope::kCaller;
+      break;
     case v1::CLEANUP_SCOPE_NETWORK:
-      return CleanupScope::kNetwork;
+      cleanup.scope = CleanupScope::kNetwork;
+      cleanup.network = NetworkName();
+      break;
     default:
       return Error(Reason::kInvalidRequest, absl::StrCat("scope: there is no ", request.scope()));
   }
+  if (request.network() == "*") {
+    cleanup.network.reset();
+  } else if (!request.network().empty()) {
+    SVNET_ASSIGN_OR_RETURN(cleanup.network, NetworkName::Parse(request.network()));
+  }
+  return cleanup;
 }
 
 absl::StatusOr<ListRequest> FromProto(const v1::ListTapsRequest& request) {
-  ListRequest list = {.limit = std::min(request.page_size(), kMaxPageSize), .after = {}};
+  ListRequest list = {.limit = std::min(request.page_size(), kMaxPageSize)};
   if (list.limit == 0) list.limit = kMaxPageSize;
+  SVNET_ASSIGN_OR_RETURN(list.network, ParseNetworkFilter(request.network()));
+  if (!request.vm_id().empty()) {
+    SVNET_ASSIGN_OR_RETURN(list.vm, VmId::Parse(request.vm_id()));
+  }
   if (request.page_token().empty()) return list;
   absl::StatusOr<LinkName> after = LinkName::Parse(request.page_token());
   if (!after.ok()) {
-    return Error(Reason::kInvalidRequest, "page_token: it is no next_page_token of ListTaps");
+    return Error(Reason::kInvalidRequest, "page_token: it is not a next_page_token of ListTaps");
   }
   list.after = *std::move(after);
   return list;
@@ -217,8 +279,11 @@ v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix) {
   tap.set_attached(lease.state.attached);
   std::visit([&](const auto& each) { SetLifetime(each, tap.mutable_lifetime()); },
              lease.spec.lifetime);
-  tap.set_queues(lease.spec.queues);
+  tap.set_queues(static_cast<uint32_t>(lease.spec.queues));
   if (lease.spec.group.has_value()) tap.set_group_gid(*lease.spec.group);
+  tap.set_network(NetworkName().text());
+  tap.set_generation(lease.spec.generation);
+  tap.mutable_create_time()->set_seconds(lease.spec.create_time);
   return tap;
 }
 
@@ -232,8 +297,16 @@ v1::CleanupResponse ToProto(const CleanupResult& result) {
 
 v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix) {
   v1::ListTapsResponse response;
-  for (const Lease& lease : page.leases) *response.add_taps() = ToProto(lease, prefix);
-  if (page.more) response.set_next_page_token(page.leases.back().spec.tap.text());
+  size_t bytes = 0;
+  bool more = page.more;
+  for (const Lease& lease : page.leases) {
+    v1::Tap tap = ToProto(lease, prefix);
+    bytes += tap.ByteSizeLong();
+    more = more || bytes > kMaxPageBytes;
+    if (bytes > kMaxPageBytes) break;
+    *response.add_taps() = std::move(tap);
+  }
+  if (more) response.set_next_page_token(response.taps().rbegin()->tap_name());
   return response;
 }
 
@@ -256,7 +329,20 @@ v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSetting
   }
   response.set_daemon_version(SVNET_VERSION);
   response.set_bridge_up(status.infrastructure.segment.up);
+  response.set_name(NetworkName().text());
+  response.set_kind(v1::NETWORK_KIND_BRIDGE);
+  response.set_isolation(ToProto(settings.isolation));
   return response;
+}
+
+v1::GetNetworkResponse::Quota ToProto(const Holdings& holdings, const Caller& caller) {
+  v1::GetNetworkResponse::Quota quota;
+  quota.set_taps(holdings.taps);
+  quota.set_queues(holdings.queues);
+  if (caller.administrator) return quota;
+  quota.set_taps_limit(caller.tap_limit);
+  quota.set_queues_limit(caller.queue_limit);
+  return quota;
 }
 
 v1::TapEvent ToProto(const TapEvent& event, const Ipv4Prefix& prefix) {
@@ -264,6 +350,10 @@ v1::TapEvent ToProto(const TapEvent& event, const Ipv4Prefix& prefix) {
   message.set_type(ToProto(event.type));
   if (event.lease.has_value()) *message.mutable_tap() = ToProto(*event.lease, prefix);
   message.set_message(event.message);
+  const int64_t nanoseconds = absl::ToUnixNanos(event.time);
+  message.mutable_time()->set_seconds(nanoseconds / 1'000'000'000);
+  message.mutable_time()->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
+  message.set_sequence(event.sequence);
   return message;
 }
 

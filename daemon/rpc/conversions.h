@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "daemon/network/caller.h"
 #include "daemon/network/network_status.h"
 #include "daemon/network/requests.h"
 #include "daemon/network/tap_event.h"
@@ -16,18 +18,22 @@ namespace svnet {
 absl::StatusOr<TapRequest> FromProto(const v1::CreateTapRequest& request);
 absl::StatusOr<LeaseSelector> FromProto(const v1::RemoveTapRequest& request);
 absl::StatusOr<BootArgsRequest> FromProto(const v1::GetBootArgsRequest& request);
-absl::StatusOr<CleanupScope> FromProto(const v1::CleanupRequest& request);
+absl::StatusOr<LeaseSelector> FromProto(const v1::GetTapRequest& request);
+absl::StatusOr<UpdateRequest> FromProto(const v1::UpdateTapRequest& request);
+absl::StatusOr<CleanupRequest> FromProto(const v1::CleanupRequest& request);
+// The network "default" if `name` is empty.
+absl::StatusOr<NetworkName> ParseNetwork(absl::string_view name);
+// nullopt, for all networks, if `name` is empty.
+absl::StatusOr<std::optional<NetworkName>> ParseNetworkFilter(absl::string_view name);
 
-struct ListRequest {
-  size_t limit;
-  std::optional<LinkName> after;
-};
 absl::StatusOr<ListRequest> FromProto(const v1::ListTapsRequest& request);
 
 v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix);
+// Ends a page at kMaxPageBytes.
 v1::CleanupResponse ToProto(const CleanupResult& result);
 v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix);
 v1::TapEvent ToProto(const TapEvent& event, const Ipv4Prefix& prefix);
 v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSettings& settings);
+v1::GetNetworkResponse::Quota ToProto(const Holdings& holdings, const Caller& caller);
 
 }  // namespace svnet

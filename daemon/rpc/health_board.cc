@@ -64,7 +64,8 @@ std::optional<size_t> HealthBoard::IndexOf(absl::string_view component) {
 bool HealthBoard::IsServing(size_t component) const {
   if (stopped_) return false;
   const std::array<bool, kComponents.size() - 1> parts = {true, network_.network, network_.firewall,
-                                                          network_.monitor};
+                                                          network_.monitor,
+                                                          network_.network && network_.firewall};
   if (component > 0) return parts[component - 1];
   return std::all_of(parts.begin(), parts.end(), [](bool serves) { return serves; });
 }

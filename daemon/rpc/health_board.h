@@ -28,12 +28,13 @@ class HealthWatch;
 class HealthBoard {
  public:
   // The components, by the names that callers ask for.
-  static constexpr std::array<absl::string_view, 5> kComponents = {
+  static constexpr std::array<absl::string_view, 6> kComponents = {
       "",                         // all that follow
       "svnet.v1.NetworkService",  // calls are taken
       "network",                  // see NetworkHealth
       "firewall",
       "monitor",
+      "network/default",  // that network, and its firewall
   };
 
   // May be called with locks held: wakes, and waits for nobody.

@@ -53,6 +53,32 @@ absl::StatusOr<v1::CreateTapResponse> NetworkCalls::CreateTap(const v1::CreateTa
                   " mac=", lease.spec.mac.ToString(), " owner=", lease.spec.key.owner);
   v1::CreateTapResponse response;
   *response.mutable_tap() = ToProto(lease, registry_->settings().prefix);
+  response.set_created(log->changed);
+  return response;
+}
+
+absl::StatusOr<v1::GetTapResponse> NetworkCalls::GetTap(const v1::GetTapRequest& request,
+                                                        LogLine* log) {
+  LogSelector(log, request);
+  SVNET_ASSIGN_OR_RETURN(const LeaseSelector selector, FromProto(request));
+  SVNET_ASSIGN_OR_RETURN(const Lease lease, registry_->GetTap(caller_, selector));
+  v1::GetTapResponse response;
+  *response.mutable_tap() = ToProto(lease, registry_->settings().prefix);
+  return response;
+}
+
+absl::StatusOr<v1::UpdateTapResponse> NetworkCalls::UpdateTap(const v1::UpdateTapRequest& request,
+                                                              LogLine* log) {
+  LogSelector(log, request);
+  SVNET_ASSIGN_OR_RETURN(const UpdateRequest update, FromProto(request));
+  SVNET_ASSIGN_OR_RETURN(const Lease lease, registry_->UpdateTap(caller_, update));
+  log->changed = true;
+  log->fields = FieldsOf(lease);
+  absl::StrAppend(&log->text, " updated=", lease.spec.tap.text(), " owner=", lease.spec.key.owner,
+                  " generation=", lease.spec.generation,
+                  " lifetime=", FormatLifetime(lease.spec.lifetime));
+  v1::UpdateTapResponse response;
+  *response.mutable_tap() = ToProto(lease, registry_->settings().prefix);
   return response;
 }
 
@@ -85,9 +111,10 @@ absl::StatusOr<v1::GetBootArgsResponse> NetworkCalls::GetBootArgs(
 
 absl::StatusOr<v1::CleanupResponse> NetworkCalls::Cleanup(const v1::CleanupRequest& request,
                                                           LogLine* log) {
-  SVNET_ASSIGN_OR_RETURN(const CleanupScope scope, FromProto(request));
-  absl::StrAppend(&log->text, " scope=", scope == CleanupScope::kNetwork ? "network" : "caller");
-  SVNET_ASSIGN_OR_RETURN(const CleanupResult result, registry_->Cleanup(caller_, scope));
+  SVNET_ASSIGN_OR_RETURN(const CleanupRequest cleanup, FromProto(request));
+  absl::StrAppend(&log->text,
+                  " scope=", cleanup.scope == CleanupScope::kNetwork ? "network" : "caller");
+  SVNET_ASSIGN_OR_RETURN(const CleanupResult result, registry_->Cleanup(caller_, cleanup));
   log->changed = result.taps_removed > 0 || result.bridge_removed || result.nat_removed;
   absl::StrAppend(&log->text, " taps_removed=", result.taps_removed);
   return ToProto(result);
@@ -96,16 +123,30 @@ absl::StatusOr<v1::CleanupResponse> NetworkCalls::Cleanup(const v1::CleanupReque
 absl::StatusOr<v1::ListTapsResponse> NetworkCalls::ListTaps(const v1::ListTapsRequest& request,
                                                             LogLine* /*log*/) {
   SVNET_ASSIGN_OR_RETURN(const ListRequest list, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const LeasePage page,
-                         registry_->ListTaps(caller_, list.after, list.limit));
+  SVNET_ASSIGN_OR_RETURN(const LeasePage page, registry_->ListTaps(caller_, list));
   return ToProto(page, registry_->settings().prefix);
 }
 
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
-    const v1::GetNetworkRequest& /*request*/, LogLine* /*log*/) {
-  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, registry_->GetNetwork());
+    const v1::GetNetworkRequest& request, LogLine* /*log*/) {
+  SVNET_ASSIGN_OR_RETURN(const NetworkName network, ParseNetwork(request.network()));
+  return Describe(network);
+}
+
+absl::StatusOr<v1::ListNetworksResponse> NetworkCalls::ListNetworks(
+    const v1::ListNetworksRequest& /*request*/, LogLine* /*log*/) {
+  v1::ListNetworksResponse response;
+  for (const NetworkName& network : registry_->ListNetworks(caller_)) {
+    SVNET_ASSIGN_OR_RETURN(*response.add_networks(), Describe(network));
+  }
+  return response;
+}
+
+absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::Describe(const NetworkName& network) {
+  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, registry_->GetNetwork(caller_, network));
   status.conditions = Authorizer(caller_).Filter(status.conditions);
   v1::GetNetworkResponse response = ToProto(status, registry_->settings());
+  *response.mutable_quota() = ToProto(status.held, caller_);
   response.set_gates(metrics_->gates().count());
   return response;
 }
@@ -125,8 +166,11 @@ absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
   return response;
 }
 
-absl::StatusOr<std::shared_ptr<Watch>> NetworkCalls::WatchTaps(std::function<void()> wake) {
-  return registry_->WatchTaps(caller_, std::move(wake));
+absl::StatusOr<std::shared_ptr<Watch>> NetworkCalls::WatchTaps(const v1::WatchTapsRequest& request,
+                                                               std::function<void()> wake) {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<NetworkName> network,
+                         ParseNetworkFilter(request.network()));
+  return registry_->WatchTaps(caller_, network, std::move(wake));
 }
 
 }  // namespace svnet

@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "daemon/log/log_fields.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_registry.h"
-#include "daemon/rpc/log_fields.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet {
@@ -33,16 +33,24 @@ class NetworkCalls {
   absl::StatusOr<v1::ListTapsResponse> ListTaps(const v1::ListTapsRequest& request, LogLine* log);
   absl::StatusOr<v1::GetNetworkResponse> GetNetwork(const v1::GetNetworkRequest& request,
                                                     LogLine* log);
+  absl::StatusOr<v1::ListNetworksResponse> ListNetworks(const v1::ListNetworksRequest& request,
+                                                        LogLine* log);
+  absl::StatusOr<v1::GetTapResponse> GetTap(const v1::GetTapRequest& request, LogLine* log);
+  absl::StatusOr<v1::UpdateTapResponse> UpdateTap(const v1::UpdateTapRequest& request,
+                                                  LogLine* log);
   absl::StatusOr<v1::GetMetricsResponse> GetMetrics(const v1::GetMetricsRequest& request,
                                                     LogLine* log);
 
   // See NetworkRegistry::WatchTaps.
-  absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(std::function<void()> wake);
+  absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const v1::WatchTapsRequest& request,
+                                                   std::function<void()> wake);
 
   const Caller& caller() const { return caller_; }
   const Ipv4Prefix& prefix() const { return registry_->settings().prefix; }
 
  private:
+  absl::StatusOr<v1::GetNetworkResponse> Describe(const NetworkName& network);
+
   const Caller caller_;
   NetworkRegistry* const registry_;
   Metrics* const metrics_;

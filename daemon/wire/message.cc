@@ -34,8 +34,9 @@ constexpr int kMaxCode = 16;  // gRPC's UNAUTHENTICATED
 
 absl::string_view MethodName(Method method) {
   constexpr std::array<absl::string_view, kMethods> kNames = {
-      "CreateTap",  "RemoveTap", "GetBootArgs", "Cleanup", "ListTaps",   "GetNetwork",
-      "GetMetrics", "WatchTaps", "Check",       "Watch",   "MetricsPage"};
+      "CreateTap",  "RemoveTap",  "GetBootArgs", "Cleanup",    "ListTaps",
+      "GetNetwork", "GetMetrics", "GetTap",      "UpdateTap",  "ListNetworks",
+      "WatchTaps",  "Check",      "Watch",       "MetricsPage"};
   return kNames[static_cast<size_t>(method)];
 }
 

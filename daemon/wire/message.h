@@ -42,12 +42,15 @@ enum class Method : uint8_t {
   kListTaps,
   kGetNetwork,
   kGetMetrics,
+  kGetTap,
+  kUpdateTap,
+  kListNetworks,
   kWatchTaps,
   kHealthCheck,
   kHealthWatch,
   kMetricsPage,
 };
-inline constexpr int kMethods = 11;
+inline constexpr int kMethods = 14;
 
 inline bool IsWatch(Method method) {
   return method == Method::kWatchTaps || method == Method::kHealthWatch;

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/firewall/foreign_firewalls.h"
+#include "daemon/foreign/foreign_firewalls.h"
 #include "tests/fakes/faults.h"
 
 namespace svnet::testing {
@@ -25,12 +25,12 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
     return chains;
   }
 
-  absl::StatusOr<bool> LegacyWasChanged() override {
-    SVNET_RETURN_IF_ERROR(faults_->Check("LegacyWasChanged"));
+  absl::StatusOr<bool> IptablesLegacyWasChanged() override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("IptablesLegacyWasChanged"));
     return legacy_changed;
   }
 
-  bool LegacyIsHidden() const override { return legacy_is_hidden; }
+  bool IptablesLegacyIsHidden() const override { return legacy_is_hidden; }
 
   const std::string& tag() const override { return tag_; }
 

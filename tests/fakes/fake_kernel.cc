@@ -231,6 +231,15 @@ absl::StatusOr<bool> FakeKernel::RepairTap(Ifindex tap, const LinkName& name,
   return link->second.pinned;
 }
 
+absl::Status FakeKernel::SetAlias(Ifindex tap, const std::string& alias) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("SetAlias"));
+  const auto link = links_.find(tap);
+  if (link == links_.end()) return absl::NotFoundError("No such device");
+  link->second.alias = alias;
+  touched_.insert(tap);
+  return absl::OkStatus();
+}
+
 absl::Status FakeKernel::RetireTap(Ifindex tap, uint32_t group) {
   SVNET_RETURN_IF_ERROR(faults_->Check("RetireTap"));
   const auto link = links_.find(tap);

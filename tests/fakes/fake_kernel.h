@@ -39,6 +39,7 @@ class FakeKernel final : public Kernel {
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
   absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name, const PortSpec& port) override;
+  absl::Status SetAlias(Ifindex tap, const std::string& alias) override;
   absl::Status RetireTap(Ifindex tap, uint32_t group) override;
   absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) override;
   absl::StatusOr<Process> OpenProcess(pid_t pid) override;

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/network/coexistence.h"
+#include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/network_registry.h"
 #include "tests/fakes/fake_firewall.h"
@@ -23,9 +23,10 @@ struct FakeParts {
     return {.kernel = &kernel,
             .reaper = &reaper,
             .firewall = &firewall,
-            .coexistence = &coexistence,
+            .foreign = &foreign_reconciler,
             .events = &events,
-            .clock = clock};
+            .clock = clock,
+            .wall_clock = [] { return absl::FromUnixSeconds(7); }};
   }
 
   const Clock clock;
@@ -34,7 +35,8 @@ struct FakeParts {
   FakeReaper reaper{&kernel, &faults};
   FakeFirewall firewall{&faults};
   FakeForeignFirewalls foreign{&faults};
-  Coexistence coexistence{LinkName::Parse("svbr0").value(), false, &foreign, clock};
+  ForeignFirewallReconciler foreign_reconciler{LinkName::Parse("svbr0").value(), false, &foreign,
+                                               clock};
   EventSink events;
 };
 

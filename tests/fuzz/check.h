@@ -13,7 +13,7 @@ namespace svnet::testing {
 // Ends the fuzzer, which keeps the input.
 inline void Check(bool holds, absl::string_view otherwise) {
   if (holds) return;
-  std::cerr << "FAILED: " << otherwise << std::endl;
+  std::cerr << "FAILED: " << otherwise << "\n";  // of std::cerr, at once
   std::abort();
 }
 

@@ -1,8 +1,8 @@
 // The configuration: a file and a flag, and whatever they say.
 #include <fuzzer/FuzzedDataProvider.h>
 
-#include "daemon/config.h"
-#include "daemon/config_keys.h"
+#include "daemon/config/config_keys.h"
+#include "daemon/config/load_config.h"
 #include "tests/fuzz/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

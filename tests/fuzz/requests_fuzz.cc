@@ -47,7 +47,7 @@ class Model {
       case 11:
         return ChangeProcess();
       default:
-        registry_->GetNetwork().IgnoreError();
+        registry_->GetNetwork(kRoot, {}).IgnoreError();
     }
   }
 
@@ -66,7 +66,8 @@ class Model {
       Check(link != nullptr && link->ifindex == lease.state.ifindex && link->persistent,
             "a lease without its TAP");
     }
-    Check(registry_->GetNetwork()->addresses_used == leases.size(), "the pool is not the leases");
+    Check(registry_->GetNetwork(kRoot, {})->addresses_used == leases.size(),
+          "the pool is not the leases");
     if (!settled_) return;
     Check(firewall_.bindings().size() == leases.size(), "the elements are not the leases");
     for (const Lease& lease : leases) {
@@ -85,7 +86,8 @@ class Model {
   // After this, whatever went wrong before is put right.
   void Settle() {
     faults_.Heal();
-    Check(registry_->Cleanup(kRoot, CleanupScope::kCaller).ok(), "a cleanup without a fault fails");
+    Check(registry_->Cleanup(kRoot, {.scope = CleanupScope::kCaller}).ok(),
+          "a cleanup without a fault fails");
     const TapRequest request = {.vm = VmId::Parse("settle").value(),
                                 .iface = IfaceId::Parse("eth0").value()};
     if (!registry_->CreateTap(kRoot, request).ok()) return;  // the pool is full
@@ -130,7 +132,7 @@ class Model {
     kernel_.StartProcess(pid, 1, ++start_time_);
   }
 
-  std::vector<Lease> List() { return registry_->ListTaps(kRoot, std::nullopt, 1000)->leases; }
+  std::vector<Lease> List() { return registry_->ListTaps(kRoot, {.limit = 1000})->leases; }
   size_t CountOf(uid_t owner) {
     size_t count = 0;
     for (const Lease& lease : List()) count += lease.spec.key.owner == owner ? 1 : 0;
@@ -187,7 +189,7 @@ class Model {
   void Cleanup() {
     const Caller caller = AnyCaller();
     const auto scope = input_.ConsumeBool() ? CleanupScope::kCaller : CleanupScope::kNetwork;
-    const auto result = registry_->Cleanup(caller, scope);
+    const auto result = registry_->Cleanup(caller, {.scope = scope});
     faults_.Heal();
     if (!result.ok()) return;
     Check(scope == CleanupScope::kCaller || caller.administrator, "anybody cleans the network up");

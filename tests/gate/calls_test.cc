@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Calls = std::vector<std::unique_ptr<CallUnderWay>>;
 
-constexpr WireStatus kNone = {};
+const WireStatus kNone = {};
 const WireStatus kRefusal = {.code = 7, .text = "not for you", .details = ""};
 
 // The name in the contract; empty if there is none.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/gate/outbox.h"
 #include "daemon/wire/channel.h"
 
@@ -201,7 +202,7 @@ TEST_F(CoreCallsTest, WhatDoesNotFitIsSentLater) {
             .ok());
     EXPECT_TRUE(calls().Cancel(watches.back().get()));
     const std::string id = std::to_string(i + 1);
-    expected += (i == 0 ? "" : ", ") + ("call " + id + " WatchTaps, cancel " + id);
+    absl::StrAppend(&expected, i == 0 ? "" : ", ", "call ", id, " WatchTaps, cancel ", id);
   }
   std::string said = Said();
   while (said.size() < expected.size()) {

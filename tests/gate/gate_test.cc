@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -151,15 +150,6 @@ std::string Metrics(const std::string& text) {
 std::string ToString(const grpc::Status& status) {
   const auto code = static_cast<absl::StatusCode>(status.error_code());
   return absl::StrCat(absl::StatusCodeToString(code), ": ", status.error_message());
-}
-
-bool Eventually(const std::function<bool()>& what) {
-  const absl::Time end = absl::Now() + kPatience;
-  while (!what()) {
-    if (absl::Now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 }  // namespace svnet::testing

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,6 +15,7 @@
 #include "daemon/wire/gate_request.h"
 #include "daemon/wire/message.h"
 #include "svnet/v1/network.grpc.pb.h"
+#include "tests/eventually.h"
 #include "tests/gate/launcher.h"
 
 namespace svnet::testing {
@@ -105,9 +105,6 @@ std::string Metrics(const std::string& text);
 
 // "UNAVAILABLE: text".
 std::string ToString(const grpc::Status& status);
-
-// Until it is true, or 20 seconds are over.
-bool Eventually(const std::function<bool()>& what);
 
 class GateTest : public ::testing::Test {
  protected:

@@ -15,11 +15,10 @@
 #include <fstream>
 #include <memory>
 #include <string>
-#include <thread>
 
-#include "absl/time/clock.h"
 #include "daemon/gate/gate.h"
 #include "daemon/gate/gate_parent.h"
+#include "tests/eventually.h"
 
 namespace svnet::testing {
 namespace {
@@ -141,14 +140,11 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
 }
 
 bool Ends(pid_t pid) {
-  const absl::Time end = absl::Now() + absl::Seconds(20);
-  do {
+  return Eventually([&] {
     char state = 0;
     pid_t parent = 0;
-    if (!ReadStat(pid, &state, &parent) || state == 'Z') return true;
-    std::this_thread::yield();
-  } while (absl::Now() < end);
-  return false;
+    return !ReadStat(pid, &state, &parent) || state == 'Z';
+  });
 }
 
 }  // namespace svnet::testing

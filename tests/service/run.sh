@@ -324,7 +324,7 @@ reload_with() {
 journal_says() { until_true 20 inside bash -c 'journalctl --no-pager -u svnetd.service | grep -F "$1"' -- "$1"; }
 old=$(main_pid)
 reload_with '\n[limits]\n' || true # a table twice: no TOML
-check "a bad file is reported" journal_says "the settings stay as they were"
+check "a bad file is reported" journal_says "the old settings stay in force"
 inside sed -i 's/^#taps_per_user = 64/taps_per_user = 1/; $d' /etc/svnet/svnetd.toml
 reload_with ''
 check "a reload is reported" journal_says "reloaded: log_level"
@@ -351,7 +351,7 @@ inside rm /etc/systemd/system/firewalld.service
 inside systemctl daemon-reload
 inside systemctl start firewalld.service
 check "firewalld runs" until_true 30 inside firewall-cmd --state
-check "firewalld is named" status_has "firewalld drops what guests send out"
+check "firewalld is named" status_has "firewalld drops traffic from guests"
 inside sed -i 's/^#manage_foreign_firewalls = false/manage_foreign_firewalls = true/' /etc/svnet/svnetd.toml
 reload_with ''
 check "guests are let through" status_has '"conditions": []'
@@ -374,7 +374,7 @@ in_dockers_place() {
   until_true 20 inside bash -c "$1 -S DOCKER-USER | grep -F svnet-svbr0" || { foreign_rules && return 1; }
 }
 check "guests are let through Docker" in_dockers_place iptables-nft
-check "iptables-legacy's rules are said to be hidden" status_has "iptables-legacy has rules, which svnetd cannot see"
+check "iptables-legacy's rules are said to be hidden" status_has "iptables-legacy has rules that svnetd cannot read"
 inside bash -c 'mkdir -p /etc/systemd/system/svnetd.service.d
   printf "[Service]\nRestrictAddressFamilies=AF_INET\n" >/etc/systemd/system/svnetd.service.d/legacy.conf
   systemctl daemon-reload; systemctl restart svnetd'

@@ -4,8 +4,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "tests/eventually.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
 
@@ -328,12 +327,10 @@ TEST_F(AttackTest, TheGatewaysNeighboursAloneCannotBePoisoned) {
                      victim().mac().ToString(), " dev svbr0 nud stale"));
   Shell("echo 0 > /proc/sys/net/ipv4/neigh/svbr0/locktime");
   // The kernel heeds no second answer in the same tick.
-  bool stolen = false;
-  for (const absl::Time end = absl::Now() + absl::Seconds(5); !stolen && absl::Now() < end;) {
+  EXPECT_TRUE(Eventually([&] {
     poison();
-    stolen = mallory().HasReceived("for the victim");
-  }
-  EXPECT_TRUE(stolen);
+    return mallory().HasReceived("for the victim");
+  }));
 }
 
 // Removed, it is cut off although its VMM holds it; made anew, the port is open again.

@@ -91,6 +91,16 @@ std::vector<v1::Tap> Client::MustList() {
   return taps;
 }
 
+v1::Tap Client::MustGet(const std::string& tap_name) {
+  v1::GetTapRequest request;
+  request.set_tap_name(tap_name);
+  return Must(*stub_, &v1::NetworkService::Stub::GetTap, request).tap();
+}
+
+v1::Tap Client::MustUpdate(const v1::UpdateTapRequest& request) {
+  return Must(*stub_, &v1::NetworkService::Stub::UpdateTap, request).tap();
+}
+
 v1::GetNetworkResponse Client::MustGetNetwork() {
   return Must(*stub_, &v1::NetworkService::Stub::GetNetwork, v1::GetNetworkRequest());
 }
@@ -119,15 +129,23 @@ Watcher::Watcher(Client& client) {
 
 Watcher::~Watcher() { context_.TryCancel(); }
 
-v1::TapEvent Watcher::Next() {
+v1::TapEvent Watcher::Read() {
   v1::TapEvent event;
   reader_->Read(&event);
   return event;
 }
 
+v1::TapEvent Watcher::Next() {
+  v1::TapEvent event;
+  do {
+    event = Read();
+  } while (event.type() == v1::TAP_EVENT_TYPE_SNAPSHOT_END);
+  return event;
+}
+
 v1::TapEvent Watcher::WaitFor(v1::TapEventType type, const std::string& tap) {
   while (true) {
-    const v1::TapEvent event = Next();
+    const v1::TapEvent event = Read();
     if (event.type() == type && (tap.empty() || event.tap().tap_name() == tap)) return event;
     if (event.type() != v1::TAP_EVENT_TYPE_UNSPECIFIED) continue;
     ADD_FAILURE() << "no " << v1::TapEventType_Name(type) << " " << tap;

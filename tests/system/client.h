@@ -38,6 +38,8 @@ class Client {
   // Fail the test if they fail.
   v1::Tap MustCreate(const std::string& vm, const std::string& iface = "eth0");
   std::vector<v1::Tap> MustList();
+  v1::Tap MustGet(const std::string& tap_name);
+  v1::Tap MustUpdate(const v1::UpdateTapRequest& request);
   v1::GetNetworkResponse MustGetNetwork();
   v1::CleanupResponse MustCleanup(v1::CleanupScope scope);
   // Whether there was something to remove.
@@ -55,7 +57,7 @@ class Watcher {
   explicit Watcher(Client& client);
   ~Watcher();
 
-  // The next event; one without a type when the stream has ended.
+  // The next event but SNAPSHOT_END; one without a type when the stream has ended.
   v1::TapEvent Next();
   // Passes over others until one is of that type, and of that TAP, unless `tap` is empty.
   v1::TapEvent WaitFor(v1::TapEventType type, const std::string& tap = "");
@@ -63,6 +65,8 @@ class Watcher {
   grpc::Status Finish() { return reader_->Finish(); }
 
  private:
+  v1::TapEvent Read();
+
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReader<v1::TapEvent>> reader_;
 };

@@ -8,7 +8,7 @@ using ::testing::HasSubstr;
 
 class ConfigurationTest : public SystemTest {};
 
-TEST_F(ConfigurationTest, OfTheFileIsUsedAndFlagsWin) {
+TEST_F(ConfigurationTest, IsReadFromTheFileAndOverriddenByFlags) {
   Daemon svnetd = Start({"--mtu=1280"},
                         "bridge = \"br-vm\"\nsubnet = \"10.44.0.0/16\"\nmtu = 9000\n"
                         "log_level = \"debug\"\n");
@@ -19,7 +19,7 @@ TEST_F(ConfigurationTest, OfTheFileIsUsedAndFlagsWin) {
   EXPECT_THAT(Shell("ip -o link show br-vm"), HasSubstr("mtu 1280"));
 }
 
-TEST_F(ConfigurationTest, ThatIsWrongNamesFileLineKeyAndWhatIsAllowed) {
+TEST_F(ConfigurationTest, ReportsErrorsWithFileLineKeyAndAllowedValues) {
   Daemon svnetd = Start({}, "bridge = \"br-vm\"\n\nsubnet = \"10.44.0.1/16\"\n");
   EXPECT_FALSE(svnetd.running());
   EXPECT_EQ(svnetd.exit_code(), 2);
@@ -27,7 +27,7 @@ TEST_F(ConfigurationTest, ThatIsWrongNamesFileLineKeyAndWhatIsAllowed) {
   EXPECT_THAT(svnetd.log(), HasSubstr("did you mean 10.44.0.0/16?"));
 }
 
-TEST_F(ConfigurationTest, OfAFlagThatIsUnknownIsUsage) {
+TEST_F(ConfigurationTest, RefusesUnknownFlags) {
   Daemon svnetd = Start({"--brigde=x"});
   EXPECT_EQ(svnetd.exit_code(), 2);
 }

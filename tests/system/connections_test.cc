@@ -2,8 +2,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
@@ -170,8 +169,11 @@ TEST_F(ConnectionsTest, TheNextGuestOfAnAddressHasItsWholeShare) {
     EXPECT_TRUE(alice().MustRemove("svvm1eth0"));
   }
   const TapGuest again(alice().MustCreate("vm2"));
-  const auto end = absl::Now() + absl::Seconds(5);
-  while (Tracked() == 0 && absl::Now() < end) Open(again, 0, 1);  // the other's rest is over
+  // The other's rest is over.
+  EXPECT_TRUE(Eventually([&] {
+    Open(again, 0, 1);
+    return Tracked() > 0;
+  }));
   Open(again, 0, kGuestShare);
   EXPECT_EQ(Tracked(), kGuestShare);
 }

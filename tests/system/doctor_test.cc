@@ -9,16 +9,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/eventually.h"
 
 namespace svnet::testing {
 namespace {
 
 // All that a fix has systemctl do: the test does it to svnetd, and nothing to others.
 constexpr char kSystemctl[] = "#!/bin/sh\necho \"$*\" >>";
-
-constexpr absl::Duration kPatience = absl::Seconds(5);
 
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path);
@@ -93,12 +91,13 @@ void DoctorTest::ExpectFoundAndFixed(const std::string& check, const std::string
   EXPECT_EQ(found.level, level) << check << ": " << found.message;
   EXPECT_NE(found.fix, "") << check << ": " << found.message;
   EXPECT_EQ(Type(found.fix), 0) << found.fix;
-  Finding after = Find(check);
+  Finding after;
   // What is removed is gone a moment later.
-  for (const absl::Time end = absl::Now() + kPatience; after.level != "ok" && absl::Now() < end;) {
+  EXPECT_TRUE(Eventually([&] {
     after = Find(check);
-  }
-  EXPECT_EQ(after.level, "ok") << check << ": " << found.fix << ": " << after.message;
+    return after.level == "ok";
+  })) << check
+      << ": " << found.fix << ": " << after.message;
 }
 
 void DoctorTest::ExpectFoundAndFixed(const std::string& check, const std::string& level,

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "tests/eventually.h"
 #include "tests/system/system_test.h"
 
 namespace svnet::testing {
@@ -33,8 +34,7 @@ class PoliteFlood {
   // Until there are so many more answers.
   void WaitFor(int answers) const {
     const int enough = answered_ + answers;
-    const absl::Time end = absl::Now() + absl::Seconds(60);
-    while (answered_ < enough && absl::Now() < end) std::this_thread::yield();
+    EXPECT_TRUE(Eventually([&] { return answered_ >= enough; }, absl::Seconds(60)));
   }
 
  private:
@@ -99,8 +99,7 @@ class FairnessTest : public SystemTest {
       times.push_back(absl::Now() - start);
     }
     bob.MustCleanup(v1::CLEANUP_SCOPE_CALLER);
-    const absl::Time end = absl::Now() + absl::Seconds(30);
-    while (LinkCount() > kTaps + 4 && absl::Now() < end) std::this_thread::yield();
+    EXPECT_TRUE(Eventually([&] { return LinkCount() <= kTaps + 4; }));
     std::nth_element(times.begin(), times.begin() + kSamples / 2, times.end());
     return times[kSamples / 2];
   }

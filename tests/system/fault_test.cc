@@ -45,6 +45,17 @@ void Remove(const Daemon& svnetd, const std::string& vm) {
   v1::RemoveTapResponse response;
   alice.stub().RemoveTap(&context, request, &response);
 }
+void Update(const Daemon& svnetd, const std::string& vm) {
+  v1::UpdateTapRequest request;
+  request.set_vm_id(vm);
+  request.set_iface_id("eth0");
+  request.mutable_tap()->mutable_lifetime()->mutable_until_detached();
+  request.mutable_update_mask()->add_paths("lifetime");
+  Client alice(svnetd.socket(), Member(kAlice));
+  grpc::ClientContext context;
+  v1::UpdateTapResponse response;
+  alice.stub().UpdateTap(&context, request, &response);
+}
 void Cleanup(const Daemon& svnetd, uid_t uid, v1::CleanupScope scope) {
   v1::CleanupRequest request;
   request.set_scope(scope);
@@ -75,6 +86,7 @@ const Scenario kScenarios[] = {
        Remove(svnetd, "b");
        Settle(svnetd);
      }},
+    {"Update", {"a"}, {"a"}, [](const Daemon& svnetd) { Update(svnetd, "a"); }},
     {"CleanupOfACaller",
      {"a", "b"},
      {},
@@ -105,6 +117,8 @@ class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenar
     std::set<std::string> leases;
     for (const v1::Tap& tap : Client(svnetd.socket(), Member(0)).MustList()) {
       leases.insert(tap.vm_id());
+      // UpdateTap has its whole effect or none.
+      EXPECT_EQ(tap.generation() > 1, tap.lifetime().has_until_detached());
     }
     return leases;
   }

@@ -12,8 +12,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/eventually.h"
 #include "tests/sandbox/sandbox.h"
 
 namespace svnet::testing {
@@ -55,10 +55,9 @@ void End(pid_t child) {
 }
 
 void WaitUntil(const std::string& command) {
-  for (const absl::Time end = absl::Now() + absl::Seconds(60); absl::Now() < end;) {
-    if (ShellExitCode(command) == 0) return;
-  }
-  ADD_FAILURE() << "not in time: " << command << "\n" << Shell("cat /run/*.log");
+  EXPECT_TRUE(Eventually([&] { return ShellExitCode(command) == 0; }, absl::Seconds(60)))
+      << command << "\n"
+      << Shell("cat /run/*.log");
 }
 
 }  // namespace

@@ -185,7 +185,7 @@ TEST_P(FloodTest, CostsOthersNoMoreThanBusyProcesses) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Floods, FloodTest, ::testing::Range<size_t>(0, Http2Attacks().size()),
-                         [](const auto& info) { return Http2Attacks()[info.param].name; });
+                         [](const auto& flood) { return Http2Attacks()[flood.param].name; });
 
 }  // namespace
 }  // namespace svnet::testing

@@ -1,8 +1,8 @@
 // What the host forwards between networks that are not svnetd's, and who decides over it.
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/firewalls.h"
 #include "tests/system/system_test.h"
@@ -13,8 +13,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-constexpr absl::Duration kPatience = absl::Seconds(20);
 
 // A host with two networks besides: the internet, and one behind `docker0`, as a container's.
 class ForwardingTest : public SystemTest {
@@ -44,19 +42,13 @@ class ForwardingTest : public SystemTest {
                                       "/ns/net ping -c 1 -W 0.3 203.0.113.1")) == 0;
   }
   bool ContainerComesToGetOut() const {
-    for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end;) {
-      if (ContainerGetsOut()) return true;
-    }
-    return false;
+    return Eventually([&] { return ContainerGetsOut(); });
   }
   static bool IsClosed() {
     return ShellExitCode("nft list chain inet svnet-svbr0 forward_others") == 0;
   }
   static bool ComesToOpen() {
-    for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end;) {
-      if (!IsClosed()) return true;
-    }
-    return false;
+    return Eventually([] { return !IsClosed(); });
   }
   static std::string Forwarding() { return Shell("cat /proc/sys/net/ipv4/ip_forward"); }
   static std::string Conditions(Client& client) {
@@ -85,9 +77,7 @@ TEST_F(ForwardingTest, IsTurnedOnWithTheFirstLeaseAndForGuestsAlone) {
   EXPECT_EQ(Conditions(root), "");
   // A flush takes it away for a moment only.
   Shell("nft flush ruleset");
-  for (const absl::Time end = absl::Now() + kPatience; !IsClosed() && absl::Now() < end;) {
-  }
-  EXPECT_TRUE(IsClosed());
+  EXPECT_TRUE(Eventually([] { return IsClosed(); }));
   root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK);
   EXPECT_EQ(Forwarding(), "0\n");
   EXPECT_THAT(svnetd.log(), HasSubstr("net.ipv4.ip_forward is 0 again"));
@@ -176,21 +166,13 @@ TEST_F(ForwardingTest, AnyFilterOfWhatIsForwardedDecides) {
   EXPECT_TRUE(ComesToOpen());
   // Nobody filters any more: it is said.
   Shell("nft delete table inet theirs");
-  bool said = false;
-  for (const absl::Time end = absl::Now() + kPatience; !said && absl::Now() < end;) {
-    said = absl::StrContains(Conditions(root), "FORWARDING_FOR_ALL");
-  }
-  EXPECT_TRUE(said);
+  const auto is_said = [&] { return absl::StrContains(Conditions(root), "FORWARDING_FOR_ALL"); };
+  EXPECT_TRUE(Eventually(is_said));
   // Who turns it off has it turned on again for guests alone.
   Shell("sysctl -qw net.ipv4.ip_forward=0");
-  for (const absl::Time end = absl::Now() + kPatience; !IsClosed() && absl::Now() < end;) {
-  }
-  EXPECT_TRUE(IsClosed());
+  EXPECT_TRUE(Eventually([] { return IsClosed(); }));
   EXPECT_FALSE(ContainerGetsOut());
-  for (const absl::Time end = absl::Now() + kPatience; said && absl::Now() < end;) {
-    said = absl::StrContains(Conditions(root), "FORWARDING_FOR_ALL");
-  }
-  EXPECT_FALSE(said);
+  EXPECT_TRUE(Eventually([&] { return !is_said(); }));
 }
 
 // --- Who on the host reaches guests ---

@@ -63,7 +63,8 @@ TEST_F(HealthTest, EachComponentServesAndOthersAreNotKnown) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
-  for (const char* component : {"", "svnet.v1.NetworkService", "network", "firewall", "monitor"}) {
+  for (const char* component :
+       {"", "svnet.v1.NetworkService", "network", "firewall", "monitor", "network/default"}) {
     const Checked checked = Check(alice, component);
     EXPECT_TRUE(checked.status.ok()) << component << checked.status.error_message();
     EXPECT_EQ(checked.serving, HealthCheckResponse::SERVING) << component;

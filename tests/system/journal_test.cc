@@ -61,7 +61,7 @@ class JournalTest : public SystemTest {
   const UniqueFd fd_;
 };
 
-TEST_F(JournalTest, HasWhatACallIsAboutInFields) {
+TEST_F(JournalTest, HasFieldsForEachCall) {
   Daemon svnetd = StartInJournal();
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
@@ -94,7 +94,7 @@ TEST_F(JournalTest, NoCallerForgesAField) {
   EXPECT_THAT(refused, Not(HasSubstr("\nREASON=x")));
 }
 
-TEST_F(JournalTest, IsOnlyForWhereStandardErrorIsOne) {
+TEST_F(JournalTest, IsNotUsedIfStandardErrorIsNotTheJournal) {
   Daemon svnetd(folder(), {kSocketGroupFlag}, "", {"env", "JOURNAL_STREAM=1:1"});
   Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
   EXPECT_THAT(svnetd.log(), HasSubstr(" info: CreateTap uid=1000 vm=vm1"));

@@ -4,8 +4,7 @@
 
 #include <sstream>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "tests/eventually.h"
 #include "tests/sandbox/sandbox.h"
 
 namespace svnet::testing {
@@ -34,10 +33,11 @@ KernelCount CountOfLeases(int leases) {
 }
 
 KernelCount CountSettledKernel() {
-  const absl::Time end = absl::Now() + absl::Seconds(20);
-  KernelCount count = CountKernel();
-  while (count.dying > 0 && absl::Now() < end) count = CountKernel();
-  EXPECT_EQ(count.dying, 0) << "after 20 s";
+  KernelCount count;
+  EXPECT_TRUE(Eventually([&] {
+    count = CountKernel();
+    return count.dying == 0;
+  })) << count;
   return count;
 }
 

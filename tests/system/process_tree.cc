@@ -14,8 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "tests/eventually.h"
 #include "tests/sandbox/sandbox.h"
 
 namespace svnet::testing {
@@ -143,13 +142,9 @@ size_t DescriptorsBesideGates(pid_t svnetd) {
 }
 
 void ExpectDescriptorsReturnTo(size_t before, pid_t svnetd) {
-  const absl::Time end = absl::Now() + absl::Seconds(20);
   // While a gate is being made, its socket is there and it is not.
-  size_t now = 0;
-  do {
-    now = DescriptorsBesideGates(svnetd);
-  } while (now > before && absl::Now() < end);
-  EXPECT_LE(now, before);
+  EXPECT_TRUE(Eventually([&] { return DescriptorsBesideGates(svnetd) <= before; }))
+      << DescriptorsBesideGates(svnetd) << " where there were " << before;
 }
 
 size_t ThreadsOf(pid_t pid) { return EntriesOf(absl::StrCat("/proc/", pid, "/task")); }

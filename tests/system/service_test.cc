@@ -52,7 +52,7 @@ TEST_F(ServiceTest, CallersWaitForItOnTheSocketThatSystemdPasses) {
     call.join();
     EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
     EXPECT_EQ(ShellExitCode("test -e " + svnetd.socket()), 1);
-    EXPECT_THAT(svnetd.log(), HasSubstr("`socket` does not hold"));
+    EXPECT_THAT(svnetd.log(), HasSubstr("is ignored (change svnetd.socket instead)"));
     EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
     EXPECT_EQ(Shell("stat -c '%a %u %g' " + path_), "660 0 65534\n");
   }
@@ -119,15 +119,15 @@ TEST_F(ServiceTest, AReloadChangesTheLogLevelAndNamesWhatItCannotChange) {
   svnetd.Reload("log_level = \"debug\"\nsubnet = \"10.44.0.0/16\"\nmtu = 1280\n");
   alice.MustList();
   EXPECT_THAT(svnetd.log(), HasSubstr("ListTaps"));
-  EXPECT_THAT(svnetd.log(), HasSubstr("holds only after a restart: subnet, mtu"));
+  EXPECT_THAT(svnetd.log(), HasSubstr("needs a restart to take effect: subnet, mtu"));
   EXPECT_EQ(alice.MustCreate("vm1").guest_ip(), "172.30.0.2");
 }
 
 TEST_F(ServiceTest, ABadReloadLeavesAllAsItWas) {
   Daemon svnetd = Start({}, "[limits]\ntaps_per_user = 1\n");
   svnetd.Reload("log_level = \"debug\"\n[limits]\ntaps_per_user = 5\ntaps = 3\n");
-  EXPECT_THAT(svnetd.log(), HasSubstr("the settings stay as they were"));
-  EXPECT_THAT(svnetd.log(), HasSubstr("svnetd.toml:4: limits.taps: there is no such key"));
+  EXPECT_THAT(svnetd.log(), HasSubstr("the old settings stay in force"));
+  EXPECT_THAT(svnetd.log(), HasSubstr("svnetd.toml:4: limits.taps: unknown key"));
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
   EXPECT_EQ(ReasonOf(alice.Create("vm2").status), "QUOTA_EXCEEDED");

@@ -32,7 +32,7 @@ class AnotherVersion : public v1::NetworkService::Service {
   }
 };
 
-TEST_F(DoctorTest, FindsNoProblemWhereThereIsNone) {
+TEST_F(DoctorTest, FindsNoProblemOnAHealthyHost) {
   const Exited root = Doctor(kRoot, {});
   EXPECT_EQ(root.code, 0) << root.out;
   EXPECT_THAT(root.out, HasSubstr(", 0 problems\n"));
@@ -42,7 +42,7 @@ TEST_F(DoctorTest, FindsNoProblemWhereThereIsNone) {
   EXPECT_EQ(alice.out.find('\x1b'), std::string::npos);
 }
 
-TEST_F(DoctorTest, SpeaksAsAGuestAndLeavesNothing) {
+TEST_F(DoctorTest, ActsAsAGuestAndLeavesNothingBehind) {
   const Exited exited = Doctor(kRoot, {"version", "--packet-test"});
   EXPECT_EQ(exited.code, 0) << exited.out;
   for (const char* text :
@@ -53,10 +53,10 @@ TEST_F(DoctorTest, SpeaksAsAGuestAndLeavesNothing) {
   EXPECT_EQ(Client(svnetd().socket(), kRoot).MustList().size(), 1);
   const Exited alice = Doctor(Member(kAlice), {"version", "--packet-test"});
   EXPECT_EQ(alice.code, 0) << alice.out;
-  EXPECT_THAT(alice.out, HasSubstr("needs root, who may read svnetd's counters"));
+  EXPECT_THAT(alice.out, HasSubstr("needs root to read svnetd's counters"));
 }
 
-TEST_F(DoctorTest, PacketTestSeesWhatDoesNotGetOut) {
+TEST_F(DoctorTest, ReportsAPingThatIsNotAnswered) {
   const Exited nobody = Doctor(kRoot, {"version", "--packet-test", "--target", "203.0.113.77"});
   EXPECT_EQ(nobody.code, 1);
   EXPECT_THAT(nobody.out, HasSubstr("ping to 203.0.113.77 is not answered"));
@@ -86,7 +86,7 @@ TEST_F(DoctorTest, AnotherNetworkNamespace) {
             0);
 }
 
-TEST_F(DoctorTest, WhoIsInNoGroup) {
+TEST_F(DoctorTest, ReportsAUserOutsideTheGroup) {
   Shell("echo 'svnettest:x:1001:1001::/tmp:/bin/sh' >>/etc/passwd");
   const RunAs old_session = {.uid = kBob, .gid = kBob, .groups = {}};
   EXPECT_THAT(Find("answer", old_session).message, HasSubstr("not allowed to open"));
@@ -99,7 +99,7 @@ TEST_F(DoctorTest, WhoIsInNoGroup) {
   EXPECT_EQ(Find("answer", Member(kBob)).level, "ok");
 }
 
-TEST_F(DoctorTest, AUserWhoMayNotOpenTun) {
+TEST_F(DoctorTest, ReportsAUserWhoMayNotOpenTun) {
   EXPECT_EQ(Find("tun-access", Member(kAlice)).level, "ok");
   Shell("chmod 0600 /dev/net/tun");
   const Finding found = Find("tun-access", Member(kAlice));
@@ -123,9 +123,9 @@ TEST_F(DoctorTest, AnotherVersionOfSvnetd) {
   EXPECT_EQ(Find("version").level, "ok");
 }
 
-TEST_F(DoctorTest, WithoutSvnetdMuchIsNotChecked) {
+TEST_F(DoctorTest, SkipsChecksIfSvnetdIsNotRunning) {
   svnetd().Stop(SIGKILL);
-  EXPECT_THAT(Find("answer").message, HasSubstr("nobody listens"));
+  EXPECT_THAT(Find("answer").message, HasSubstr("no process listens"));
   for (const char* check : {"version", "conditions", "addresses", "ports", "unattached"}) {
     EXPECT_EQ(Find(check).level, "notChecked") << check;
   }
@@ -143,7 +143,7 @@ TEST_F(DoctorTest, Uplink) {
   EXPECT_EQ(Find("uplink-up").level, "ok");
 }
 
-TEST_F(DoctorTest, ConditionsAreFindings) {
+TEST_F(DoctorTest, ReportsConditions) {
   EXPECT_EQ(Find("conditions").level, "ok");
   Shell("ip address add 172.30.0.200/28 dev up0");
   EXPECT_EQ(Find("conditions").level, "problem");
@@ -153,7 +153,7 @@ TEST_F(DoctorTest, ConditionsAreFindings) {
 }
 
 // Somebody who turns forwarding off again and again, until svnetd leaves it.
-TEST_F(DoctorTest, WhatSvnetdHasGivenUpItRepairsWhenItIsRestarted) {
+TEST_F(DoctorTest, FixesAPausedRepairByARestart) {
   ExpectFoundAndFixed("conditions", "problem", [&] {
     EXPECT_EQ(Type("end=$(($(date +%s) + 60)); "
                    "until svnetctl doctor conditions | grep -q FORWARDING_OFF; do"
@@ -164,7 +164,7 @@ TEST_F(DoctorTest, WhatSvnetdHasGivenUpItRepairsWhenItIsRestarted) {
   });
 }
 
-TEST_F(DoctorTest, AddressesRunOut) {
+TEST_F(DoctorTest, ReportsThatAddressesRunOut) {
   ExpectFoundAndFixed("addresses", "problem", [&] {
     EXPECT_EQ(Type("svnetctl cleanup --network && mkdir /etc/svnet && "
                    "echo 'subnet = \"172.30.0.0/29\"' >/etc/svnet/svnetd.toml && "
@@ -208,7 +208,7 @@ TEST_F(DoctorTest, AnotherKernel) {
 
 // The shape of firewalld's rules: it itself runs in tests/service/run.sh. Like theirs, this
 // drop is no invention of the doctor's.
-TEST_F(DoctorTest, FirewalldsRejectIsReal) {
+TEST_F(DoctorTest, ReportsFirewalldsReject) {
   Shell(
       "nft add table inet firewalld; nft add chain inet firewalld filter_FORWARD "
       "'{ type filter hook forward priority 10; policy accept; }';"
@@ -223,7 +223,7 @@ TEST_F(DoctorTest, FirewalldsRejectIsReal) {
 
 // What these programs leave in /run is made by hand: they themselves run in
 // tests/service/run.sh.
-TEST_F(DoctorTest, WhoManagesLinks) {
+TEST_F(DoctorTest, ReportsProgramsThatManageLinks) {
   Shell(
       "mount -t tmpfs none /run; mkdir -p /run/systemd/netif/links /run/systemd/system "
       "/run/NetworkManager/devices;"
@@ -239,20 +239,20 @@ TEST_F(DoctorTest, WhoManagesLinks) {
   Shell("umount /run");
 }
 
-TEST_F(DoctorTest, DockersDropIsReal) {
+TEST_F(DoctorTest, ReportsDockersDrop) {
   Shell(
       "iptables-nft -P FORWARD DROP; iptables-nft -N DOCKER-USER;"
       "iptables-nft -A FORWARD -j DOCKER-USER");
   EXPECT_EQ(Find("docker").level, "problem");
   EXPECT_FALSE(GuestGetsOut());
   Shell("iptables-nft -A DOCKER-USER -i svbr0 -j ACCEPT");
-  EXPECT_THAT(Find("docker").message, HasSubstr("the answers to guests"));
+  EXPECT_THAT(Find("docker").message, HasSubstr("answers to guests"));
   Shell("iptables-nft -A DOCKER-USER -o svbr0 -m conntrack --ctstate ESTABLISHED -j ACCEPT");
   EXPECT_EQ(Find("docker").level, "ok");
   EXPECT_TRUE(GuestGetsOut());
 }
 
-TEST_F(DoctorTest, TheDocumentHasEveryCheck) {
+TEST_F(DoctorTest, HasEveryCheckInTheDocument) {
   std::ifstream file(SVNET_SOURCE "/docs/doctor.md");
   std::ostringstream text;
   text << file.rdbuf();

@@ -111,29 +111,29 @@ done | ip -batch -
 const std::vector<Trouble>& Troubles() {
   static const auto* const troubles = new std::vector<Trouble>{
       {"NoTun", "tun-device", "problem", "rm /dev/net/tun"},
-      {"TunIsNoDevice", "tun-device", "problem", "rm /dev/net/tun; touch /dev/net/tun"},
+      {"TunIsNotADevice", "tun-device", "problem", "rm /dev/net/tun; touch /dev/net/tun"},
       {"NoSocket", "socket", "problem", "kill -9 $(pidof svnetd); rm $SVNET_SOCKET"},
       {"SocketIsAFile", "socket", "problem",
        "kill -9 $(pidof svnetd); rm $SVNET_SOCKET; touch $SVNET_SOCKET"},
-      {"NobodyAnswers", "answer", "problem", "kill -9 $(pidof svnetd)"},
+      {"SvnetdDoesNotAnswer", "answer", "problem", "kill -9 $(pidof svnetd)"},
       {"BridgeDown", "bridge-up", "problem", "ip link set svbr0 down", Svnetd::kStopped},
       {"NoGateway", "bridge-address", "problem", "ip address flush dev svbr0", Svnetd::kStopped},
       {"NoDefaultRoute", "default-route", "warning", "ip route delete default", Svnetd::kStopped},
       {"SmallMtu", "mtu", "warning", "ip link set up0 mtu 1400"},
-      {"PrefixOfAnother", "prefix", "problem", "ip address add 172.30.0.200/28 dev up0"},
+      {"PrefixOfAnotherLink", "prefix", "problem", "ip address add 172.30.0.200/28 dev up0"},
       {"PrefixThatIsConfigured", "prefix", "problem",
        "mkdir /etc/svnet; printf '\\nsubnet = \"172.30.0.0/24\"\\n[limits]\\n' "
        ">/etc/svnet/svnetd.toml; ip address add 172.30.0.200/28 dev up0"},
       {"PrefixThatIsNotConfigured", "prefix", "problem",
        "mkdir /etc/svnet; cp " SVNET_SOURCE "/systemd/svnetd.toml /etc/svnet; "
        "ip address add 172.30.0.200/28 dev up0"},
-      {"DockersPools", "docker-pools", "warning",
+      {"DockerPools", "docker-pools", "warning",
        "svnetctl cleanup --network && ip link add docker0 type bridge"},
       {"NoForwarding", "forwarding", "problem", "sysctl -qw net.ipv4.ip_forward=0",
        Svnetd::kStopped},
-      {"FileAgainstForwarding", "forwarding-kept", "warning",
+      {"FileTurnsForwardingOff", "forwarding-kept", "warning",
        "printf 'kernel.panic=1\\nnet.ipv4.ip_forward = 0\\n' >/etc/sysctl.d/9.conf"},
-      {"SysctlConfAgainstForwarding", "forwarding-kept", "warning",
+      {"SysctlConfTurnsForwardingOff", "forwarding-kept", "warning",
        "echo -net/ipv4/ip_forward=0 >/etc/sysctl.conf"},
       {"LinkDoesNotForward", "link-forwarding", "problem",
        "sysctl -qw net.ipv4.conf.svbr0.forwarding=0", Svnetd::kStopped},
@@ -141,7 +141,7 @@ const std::vector<Trouble>& Troubles() {
       {"IptablesSeesTheBridge", "bridge-netfilter", "warning",
        "sysctl -qw net.bridge.bridge-nf-call-iptables=1"},
       {"RulesAreGone", "own-rules", "problem", "nft flush ruleset", Svnetd::kStopped},
-      {"DockersRules", "docker", "problem", kDocker, Svnetd::kRuns, true},
+      {"DockerRules", "docker", "problem", kDocker, Svnetd::kRuns, true},
       // It lets pings pass, and nothing else.
       {"Ufw", "ufw", "problem", "ufw --force enable"},
       {"IptablesDrops", "iptables", "problem", "iptables-nft -P FORWARD DROP", Svnetd::kRuns, true},
@@ -151,8 +151,8 @@ const std::vector<Trouble>& Troubles() {
       {"NeighboursRunOut", "neighbours", "warning", kNeighbours, Svnetd::kRuns, false,
        kNeighbourLimit},
       {"ConnectionsRunOut", "conntrack", "warning", kConnections},
-      {"NobodyHoldsIt", "unattached", "warning", "svnetctl create vm2"},
-      {"AliasOfOurs", "not-adopted", "warning",
+      {"UnattachedTap", "unattached", "warning", "svnetctl create vm2"},
+      {"UnknownTapWithOurAlias", "not-adopted", "warning",
        "ip tuntap add svlost mode tap && "
        "ip link set svlost alias 'svnet2 n=default v=gone'"},
   };
@@ -161,7 +161,7 @@ const std::vector<Trouble>& Troubles() {
 
 class DoctorTestOfTroubles : public DoctorTest, public ::testing::WithParamInterface<Trouble> {};
 
-TEST_P(DoctorTestOfTroubles, IsFoundAndFixedByWhatIsPrinted) {
+TEST_P(DoctorTestOfTroubles, IsFoundAndFixedByThePrintedCommand) {
   const Trouble& trouble = GetParam();
   if (trouble.svnetd == Svnetd::kStopped) svnetd().Stop(SIGTERM);
   EXPECT_EQ(Type(trouble.before), 0) << trouble.before;
@@ -183,14 +183,14 @@ INSTANTIATE_TEST_SUITE_P(Each, DoctorTestOfTroubles, ::testing::ValuesIn(Trouble
 constexpr char kContainer[] = "tests/service/doctor.sh";
 const std::map<std::string, std::string>& Stories() {
   static const auto* const stories = new std::map<std::string, std::string>{
-      {"tun-access", "AUserWhoMayNotOpenTun"},
+      {"tun-access", "ReportsAUserWhoMayNotOpenTun"},
       {"user-namespace", "Namespaces"},
       {"pid-namespace", "Namespaces"},
       {"network-namespace", "AnotherNetworkNamespace"},
       {"systemd-unit", kContainer},
-      {"socket-group", "WhoIsInNoGroup"},
+      {"socket-group", "ReportsAUserOutsideTheGroup"},
       {"version", "AnotherVersionOfSvnetd"},
-      {"conditions", "WhatSvnetdHasGivenUpItRepairsWhenItIsRestarted"},
+      {"conditions", "FixesAPausedRepairByARestart"},
       {"kernel-version", "AnotherKernel"},
       {"bridge-module", "AnotherKernel"},
       {"nft-module", "AnotherKernel"},
@@ -199,7 +199,7 @@ const std::map<std::string, std::string>& Stories() {
       {"firewalld", kContainer},
       {"networkd", kContainer},
       {"network-manager", kContainer},
-      {"addresses", "AddressesRunOut"},
+      {"addresses", "ReportsThatAddressesRunOut"},
   };
   return *stories;
 }
@@ -236,7 +236,7 @@ bool HasTrouble(const std::string& check) {
 }
 
 // A check that somebody adds without a trouble fails here.
-TEST_F(DoctorTest, EveryCheckHasARealTrouble) {
+TEST_F(DoctorTest, TestsARealTroubleForEachCheck) {
   int checks = 0;
   const std::string list = Doctor(kRoot, {"--list"}).out;
   for (const auto& line : absl::StrSplit(list, '\n', absl::SkipEmpty())) {

@@ -8,8 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/eventually.h"
 #include "tests/system/system_test.h"
 
 namespace svnet::testing {
@@ -17,8 +17,6 @@ namespace {
 
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
-
-constexpr absl::Duration kPatience = absl::Seconds(20);
 
 class SvnetctlRunTest : public SystemTest {
  protected:
@@ -49,11 +47,10 @@ class SvnetctlRunTest : public SystemTest {
   std::vector<v1::Tap> Taps() { return Client(svnetd_.socket(), Member(kAlice)).MustList(); }
 
   bool WaitForTap(bool attached) {
-    for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end;) {
+    return Eventually([&] {
       const std::vector<v1::Tap> taps = Taps();
-      if (taps.size() == 1 && taps[0].attached() == attached) return true;
-    }
-    return false;
+      return taps.size() == 1 && taps[0].attached() == attached;
+    });
   }
 
   Daemon svnetd_;
@@ -65,7 +62,7 @@ std::vector<std::string> Qemu() {
           "-display",           "none",   "-serial", "none", "-S"};
 }
 
-TEST_F(SvnetctlRunTest, HandsThroughWhatItsProgramDoesAndLeavesNothing) {
+TEST_F(SvnetctlRunTest, PassesOutputAndExitCodeThroughAndLeavesNothing) {
   const Exited exited = Svnetctl({"run", "vm1", "--lifetime", "persistent", "--", "sh", "-c",
                                   "echo {tap} {mac} {ip}/{prefix_length} {gateway} '{boot_args}'; "
                                   "grep -q 'TAP\\|svnet2' /sys/class/net/{tap}/ifalias; exit 42"});
@@ -94,7 +91,7 @@ TEST_F(SvnetctlRunTest, RunsQemuAndEndsItWithASignal) {
   EXPECT_EQ(Taps().size(), 0);
 }
 
-TEST_F(SvnetctlRunTest, QemuTakesTheArgumentsThatAreForIt) {
+TEST_F(SvnetctlRunTest, PrintsArgumentsThatQemuAccepts) {
   for (const char* queues : {"1", "2"}) {
     const Exited created =
         Svnetctl({"create", absl::StrCat("q", queues), "--queues", queues, "--format", "qemu"});
@@ -114,7 +111,7 @@ TEST_F(SvnetctlRunTest, QemuTakesTheArgumentsThatAreForIt) {
   }
 }
 
-TEST_F(SvnetctlRunTest, AShellTakesEnv) {
+TEST_F(SvnetctlRunTest, PrintsEnvThatAShellAccepts) {
   ASSERT_EQ(Svnetctl({"create", "vm1"}).code, 0);
   std::ofstream(folder() + "/env") << Svnetctl({"show", "vm1", "--format", "env"}).out;
   EXPECT_EQ(Shell(absl::StrCat(". ", folder(), "/env; echo $SVNET_TAP $SVNET_IP")),
@@ -122,7 +119,7 @@ TEST_F(SvnetctlRunTest, AShellTakesEnv) {
 }
 
 // These VMMs are not in Debian: what they document stands in tests/vectors/vmm_network.json.
-TEST_F(SvnetctlRunTest, FirecrackerAndCloudHypervisorAreToldWhatTheyDocument) {
+TEST_F(SvnetctlRunTest, PrintsWhatFirecrackerAndCloudHypervisorDocument) {
   const auto understood = [&](const std::string& vm, const char* queues, const char* format) {
     const Exited printed =
         Svnetctl({"create", vm, "net-0.1", "--queues", queues, "--format", format});
@@ -137,7 +134,7 @@ TEST_F(SvnetctlRunTest, FirecrackerAndCloudHypervisorAreToldWhatTheyDocument) {
   EXPECT_THAT(understood("vm2", "4", "cloud-hypervisor"), HasSubstr("\"num_queues\": 8, "));
 }
 
-TEST_F(SvnetctlRunTest, ShowFindsOnlyOnesOwn) {
+TEST_F(SvnetctlRunTest, ShowsOnlyLeasesOfTheCaller) {
   ASSERT_EQ(Svnetctl({"create", "vm1"}).code, 0);
   EXPECT_THAT(Svnetctl({"show", "vm1"}).out, HasSubstr("lifetime       persistent"));
   EXPECT_EQ(Svnetctl({"show", "vm1", "--json"}).out.substr(0, 2), "{\n");
@@ -149,7 +146,7 @@ TEST_F(SvnetctlRunTest, ShowFindsOnlyOnesOwn) {
 
 // kill -9 of svnetctl leaks nothing: the lease is bound to it. The program outlives it, and
 // keeps its network until it lets go of the TAP.
-TEST_F(SvnetctlRunTest, WhenItIsKilledTheLeaseEndsWithTheProgram) {
+TEST_F(SvnetctlRunTest, EndsTheLeaseWithTheProgramIfItIsKilled) {
   Client alice(svnetd_.socket(), Member(kAlice));
   Watcher watcher(alice);
   Shell("mkdir -m 777 " + folder() + "/alice");
@@ -171,12 +168,10 @@ TEST_F(SvnetctlRunTest, WhenItIsKilledTheLeaseEndsWithTheProgram) {
               HasSubstr("its process has ended"));
 }
 
-TEST_F(SvnetctlRunTest, WatchPrintsWhatHappens) {
+TEST_F(SvnetctlRunTest, PrintsWatchedEvents) {
   const pid_t watching = StartSvnetctl({"watch", "--json"});
   // It has begun when svnetd says so.
-  const absl::Time end = absl::Now() + kPatience;
-  while (!absl::StrContains(svnetd_.log(), "WatchTaps") && absl::Now() < end) {
-  }
+  EXPECT_TRUE(Eventually([&] { return absl::StrContains(svnetd_.log(), "WatchTaps"); }));
   Client alice(svnetd_.socket(), Member(kAlice));
   alice.MustCreate("vm1");
   EXPECT_EQ(svnetd_.Stop(SIGTERM), 0);

@@ -18,7 +18,7 @@ class SvnetctlTest : public SystemTest {
 
 constexpr RunAs kRoot = {.uid = 0, .gid = 0, .groups = {}};
 
-TEST_F(SvnetctlTest, LeadsThroughTheLifeOfALease) {
+TEST_F(SvnetctlTest, CreatesListsAndRemovesALease) {
   Daemon svnetd = Start();
   const RunAs alice = Member(kAlice);
   EXPECT_THAT(Svnetctl(svnetd, alice, {"create", "vm1"}).out, HasSubstr("svvm1eth0"));
@@ -32,7 +32,7 @@ TEST_F(SvnetctlTest, LeadsThroughTheLifeOfALease) {
   EXPECT_EQ(Svnetctl(svnetd, kRoot, {"cleanup", "--network"}).code, 0);
 }
 
-TEST_F(SvnetctlTest, JsonIsASupersetOfTheAncestorsTapDevice) {
+TEST_F(SvnetctlTest, PrintsJsonWithTheFieldsOfTheAncestorsTapDevice) {
   Daemon svnetd = Start();
   const std::string json = Svnetctl(svnetd, Member(kAlice), {"create", "vm1", "--json"}).out;
   for (const char* field : {"\"tapName\": \"svvm1eth0\"", "\"guestIp\": \"172.30.0.2\"",
@@ -42,7 +42,7 @@ TEST_F(SvnetctlTest, JsonIsASupersetOfTheAncestorsTapDevice) {
   }
 }
 
-TEST_F(SvnetctlTest, ExitsWithWhatHappened) {
+TEST_F(SvnetctlTest, ExitsWithTheDocumentedCodes) {
   Daemon svnetd = Start();
   const RunAs alice = Member(kAlice);
   const Exited refused = Svnetctl(svnetd, alice, {"cleanup", "--network"});
@@ -54,7 +54,7 @@ TEST_F(SvnetctlTest, ExitsWithWhatHappened) {
   EXPECT_THAT(nobody.err, StartsWith("svnetctl: no svnetd at "));
 }
 
-TEST_F(SvnetctlTest, TellsWhoMayNotOpenTheSocketWhatHelps) {
+TEST_F(SvnetctlTest, ExplainsHowToGetAccessToTheSocket) {
   Daemon svnetd = Start();
   const Exited refused = Svnetctl(svnetd, {.uid = kBob, .gid = kBob, .groups = {}}, {"status"});
   EXPECT_EQ(refused.code, 3);
@@ -62,7 +62,7 @@ TEST_F(SvnetctlTest, TellsWhoMayNotOpenTheSocketWhatHelps) {
   EXPECT_THAT(refused.err, HasSubstr("nogroup"));
 }
 
-TEST_F(SvnetctlTest, AdministratorsCreateForOthers) {
+TEST_F(SvnetctlTest, CreatesLeasesForOthersAsAnAdministrator) {
   Daemon svnetd = Start();
   EXPECT_EQ(Svnetctl(svnetd, kRoot, {"create", "vm1", "--owner", "1000"}).code, 0);
   const Exited list = Svnetctl(svnetd, Member(kAlice), {"list"});

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/eventually.h"
 #include "tests/sandbox/sandbox.h"
 
 namespace svnet::testing {
@@ -56,15 +57,17 @@ void TapGuest::WaitUntilPortPasses() {
                                    .sender_mac = mac_,
                                    .sender_ip = ip_,
                                    .target_ip = gateway_});
-  for (const absl::Time end = absl::Now() + kPatience; absl::Now() < end;) {
+  const auto is_answered = [&] {
     Send(kBroadcast, kArpType, request);
     WaitToRead(fd_, absl::Milliseconds(20));
     for (const Frame& frame : Receive()) {
       gateway_mac_ = client::MacInArpReply(frame, gateway_);
-      if (gateway_mac_.IsUnicast()) return;
+      if (gateway_mac_.IsUnicast()) return true;
     }
-  }
-  ADD_FAILURE() << "the gateway does not answer " << ip_.ToString();
+    return false;
+  };
+  EXPECT_TRUE(Eventually(is_answered, kPatience))
+      << "the gateway does not answer " << ip_.ToString();
 }
 
 void TapGuest::Send(const Frame& frame) const {

@@ -48,7 +48,7 @@ class CommandLineTest : public ::testing::Test {
   CommandLineTest() { unsetenv("SVNET_SOCKET"); }
 };
 
-TEST_F(CommandLineTest, EachCommandIsItsRequest) {
+TEST_F(CommandLineTest, ParsesEachCommandIntoItsRequest) {
   EXPECT_EQ(CreateOf({"create", "vm1"}), R"(vm_id: "vm1" iface_id: "eth0")");
   EXPECT_EQ(CreateOf({"create", "vm1", "eth1", "--ip", "10.0.0.2", "--mac", "02:00:00:00:00:01",
                       "--owner", "root", "--group", "44", "--queues", "4"}),
@@ -65,11 +65,17 @@ TEST_F(CommandLineTest, EachCommandIsItsRequest) {
   EXPECT_EQ(RequestOf<v1::CleanupRequest>({"cleanup", "--network"}),
             "scope: CLEANUP_SCOPE_NETWORK");
   EXPECT_EQ(RequestOf<v1::ListTapsRequest>({"list"}), "");
+  EXPECT_EQ(RequestOf<v1::ListTapsRequest>({"list", "--vm", "vm1"}), R"(vm_id: "vm1")");
+  EXPECT_EQ(RequestOf<v1::UpdateTapRequest>(
+                {"update", "vm1", "--lifetime", "process:7", "--if-generation", "3"}),
+            R"(vm_id: "vm1" iface_id: "eth0" tap { lifetime { process { pid: 7 } } } )"
+            R"(update_mask { paths: "lifetime" } if_generation: 3)");
+  EXPECT_THAT(UsageErrorOf({"update", "vm1"}), HasSubstr("--lifetime is required"));
   EXPECT_EQ(RequestOf<v1::GetNetworkRequest>({"status"}), "");
   EXPECT_EQ(RequestOf<v1::GetMetricsRequest>({"metrics"}), "");
 }
 
-TEST_F(CommandLineTest, CreateAndShowHaveFormats) {
+TEST_F(CommandLineTest, AcceptsFormatsOfCreateAndShow) {
   const auto create = std::get<CreateLease>(
       std::get<Request>(MustParse({"create", "vm1", "--format", "qemu"}).command));
   EXPECT_EQ(create.format, LeaseFormat::kQemu);
@@ -81,14 +87,14 @@ TEST_F(CommandLineTest, CreateAndShowHaveFormats) {
               HasSubstr("table|json|env|firecracker|cloud-hypervisor|qemu|cloud-init"));
 }
 
-TEST_F(CommandLineTest, CreateHasLifetimes) {
+TEST_F(CommandLineTest, AcceptsLifetimesOfCreate) {
   EXPECT_EQ(CreateOf({"create", "vm1", "--lifetime", "process:7"}),
             R"(vm_id: "vm1" iface_id: "eth0" lifetime { process { pid: 7 } })");
   EXPECT_THAT(UsageErrorOf({"create", "vm1", "--lifetime", "for-ever"}),
-              HasSubstr("'for-ever' is no lifetime"));
+              HasSubstr("'for-ever' is not a lifetime"));
 }
 
-TEST_F(CommandLineTest, RunTakesWhatFollowsTheDashesAsItIs) {
+TEST_F(CommandLineTest, PassesArgumentsAfterTheDashesToTheProgramOfRun) {
   const auto run = std::get<ProgramRun>(
       MustParse({"--socket", "/s", "run", "vm1", "--queues", "2", "--", "vmm", "--ip=", "--", "x"})
           .command);
@@ -100,11 +106,11 @@ TEST_F(CommandLineTest, RunTakesWhatFollowsTheDashesAsItIs) {
   EXPECT_THAT(UsageErrorOf({"run", "--", "vmm"}), HasSubstr("VM is required"));
 }
 
-TEST_F(CommandLineTest, DashesOfOtherCommandsOnlyEndTheOptions) {
+TEST_F(CommandLineTest, EndsOptionsAtTheDashesOfOtherCommands) {
   EXPECT_EQ(CreateOf({"create", "--", "run", "--queues"}), R"(vm_id: "run" iface_id: "--queues")");
 }
 
-TEST_F(CommandLineTest, HelpIsACommandToo) {
+TEST_F(CommandLineTest, AcceptsHelpAsACommand) {
   const auto help = [](const std::vector<const char*>& argv) {
     const Report report = std::get<Report>(Parse(argv));
     EXPECT_EQ(report.exit_code, ExitCode::kDone);
@@ -116,11 +122,11 @@ TEST_F(CommandLineTest, HelpIsACommandToo) {
   EXPECT_THAT(UsageErrorOf({"help", "craete"}), HasSubstr("did you mean create?"));
 }
 
-TEST_F(CommandLineTest, UsageErrorsKnowWhatWasMeant) {
+TEST_F(CommandLineTest, SuggestsWhatWasMeantInUsageErrors) {
   EXPECT_THAT(UsageErrorOf({"lisst"}), HasSubstr("no command 'lisst': did you mean list?"));
   EXPECT_THAT(UsageErrorOf({"delete", "vm1"}), HasSubstr("did you mean remove?"));
   EXPECT_THAT(UsageErrorOf({"version"}), HasSubstr("did you mean --version?"));
-  EXPECT_THAT(UsageErrorOf({}), HasSubstr("say what to do: create, show, run, "));
+  EXPECT_THAT(UsageErrorOf({}), HasSubstr("say what to do: create, show, update, run, "));
   EXPECT_THAT(UsageErrorOf({"create", "vm1", "eth0", "x"}),
               HasSubstr("'x' is one argument too many"));
   EXPECT_THAT(UsageErrorOf({"create", "vm1", "--queus=2"}),
@@ -129,7 +135,7 @@ TEST_F(CommandLineTest, UsageErrorsKnowWhatWasMeant) {
   EXPECT_THAT(UsageErrorOf({"xyzzy"}), Not(HasSubstr("did you mean")));
 }
 
-TEST_F(CommandLineTest, GlobalOptionsGoBeforeAndAfter) {
+TEST_F(CommandLineTest, AcceptsGlobalOptionsBeforeAndAfterTheCommand) {
   const Invocation plain = MustParse({"status"});
   EXPECT_EQ(plain.socket, "/run/svnet/svnetd.sock");
   EXPECT_EQ(plain.timeout, absl::Seconds(30));
@@ -144,14 +150,14 @@ TEST_F(CommandLineTest, GlobalOptionsGoBeforeAndAfter) {
   }
 }
 
-TEST_F(CommandLineTest, TheEnvironmentNamesTheSocketAndTheOptionWins) {
+TEST_F(CommandLineTest, ReadsTheSocketFromTheEnvironmentUnlessTheOptionIsGiven) {
   setenv("SVNET_SOCKET", "/from/environment", 1);
   EXPECT_EQ(MustParse({"status"}).socket, "/from/environment");
   EXPECT_EQ(MustParse({"status", "--socket", "/s"}).socket, "/s");
   unsetenv("SVNET_SOCKET");
 }
 
-TEST_F(CommandLineTest, HelpAndVersionAreNoErrors) {
+TEST_F(CommandLineTest, ExitsSuccessfullyAfterHelpAndVersion) {
   const Report help = std::get<Report>(Parse({"--help"}));
   EXPECT_EQ(help.exit_code, ExitCode::kDone);
   for (const char* command : {"create", "show", "run", "remove", "list", "boot-args", "cleanup",
@@ -162,7 +168,7 @@ TEST_F(CommandLineTest, HelpAndVersionAreNoErrors) {
   EXPECT_EQ(std::get<Report>(Parse({"--version"})).standard_output, "svnetctl " SVNET_VERSION "\n");
 }
 
-TEST_F(CommandLineTest, UsageErrorsSayWhatAndWhereToLook) {
+TEST_F(CommandLineTest, NamesTheErrorAndTheHelpCommandInUsageErrors) {
   EXPECT_THAT(UsageErrorOf({}), HasSubstr("see: svnetctl --help"));
   EXPECT_THAT(UsageErrorOf({"destroy"}), StartsWith("svnetctl: there is no command 'destroy'"));
   EXPECT_THAT(UsageErrorOf({"create"}), HasSubstr("see: svnetctl create --help"));

@@ -72,8 +72,8 @@ Case Healthy() {
                    .master = 2}};
   c.host.addresses = {{1, *Ipv4Address::Parse("192.0.2.7"), 24},
                       {2, *Ipv4Address::Parse("172.30.0.1"), 24}};
-  c.host.routes = {{Ipv4Prefix::Containing(Ipv4Address(0), 0), 1, false, 0, std::nullopt},
-                   {*Ipv4Prefix::Parse("172.30.0.0/24"), 2, false, 0, std::nullopt}};
+  c.host.routes = {{Ipv4Prefix::Containing(Ipv4Address(0), 0), 1, RT_TABLE_MAIN, 0, std::nullopt},
+                   {*Ipv4Prefix::Parse("172.30.0.0/24"), 2, RT_TABLE_MAIN, 0, std::nullopt}};
   c.host.nft = std::vector<FilterChain>{OurNat()};
   c.svnetd.socket = kSocket;
   auto& network = c.svnetd.network;
@@ -118,17 +118,13 @@ std::function<void(Case&)> NftHas(const std::vector<FilterChain>& chains) {
   };
 }
 
-void SilenceSvnetd(Case& c) {
-  c.svnetd.failure = Failure{.message = "no svnetd there", .hint = "", .metadata = {}};
-}
+void SilenceSvnetd(Case& c) { c.svnetd.failure = Failure{.message = "no svnetd there"}; }
 
 // As it does with root of another network namespace.
 void RefuseRoot(Case& c) {
   c.host.caller.uid = 0;
-  c.svnetd.failure = Failure{.reason = "PERMISSION_DENIED",
-                             .message = "uid 0 of another network namespace",
-                             .hint = "",
-                             .metadata = {}};
+  c.svnetd.failure =
+      Failure{.reason = "PERMISSION_DENIED", .message = "uid 0 of another network namespace"};
 }
 
 const std::vector<Trouble>& Troubles() {
@@ -136,33 +132,33 @@ const std::vector<Trouble>& Troubles() {
       {"tun-device", [](Case& c) { c.host.facts.erase("/dev/net/tun"); }, Level::kProblem,
        "no /dev/net/tun", "mknod -m 666"},
       {"tun-device", [](Case& c) { c.host.facts["/dev/net/tun"].mode = S_IFREG; }, Level::kProblem,
-       "no device", "rm /dev/net/tun"},
+       "is not a device", "rm /dev/net/tun"},
       {"tun-access",
        [](Case& c) { c.host.unopenable["/dev/net/tun"] = absl::PermissionDeniedError("x"); },
        Level::kProblem, "alice may not open", "chmod 0666 /dev/net/tun"},
       {"tun-access", [](Case& c) { c.host.unopenable["/dev/net/tun"] = absl::NotFoundError("x"); },
        Level::kProblem, "cannot open", "modprobe tun"},
       {"user-namespace", [](Case& c) { c.host.symlinks["/proc/self/ns/user"] = "user:[1]"; },
-       Level::kWarning, "user namespace of its own", ""},
+       Level::kWarning, "separate user namespace", ""},
       {"pid-namespace", [](Case& c) { c.host.symlinks["/proc/self/ns/pid"] = "pid:[1]"; },
-       Level::kWarning, "pid namespace of its own", ""},
+       Level::kWarning, "separate pid namespace", ""},
       {"systemd-unit",
        [](Case& c) {
          c.host.files["/run/systemd/system"] = "";
          c.host.files["/lib/systemd/system/svnetd.service"] = "";
        },
-       Level::kProblem, "does not run", "; systemctl enable --now svnetd"},
+       Level::kProblem, "is not running", "; systemctl enable --now svnetd"},
       {"systemd-unit",
        [](Case& c) {
          c.host.files["/run/systemd/system"] = "";
          c.host.files["/lib/systemd/system/svnetd.service"] = "";
          c.host.symlinks["/run/systemd/units/invocation:svnetd.service"] = "1f";
        },
-       Level::kWarning, "will not after a reboot", "systemctl enable svnetd"},
+       Level::kWarning, "will not start after a reboot", "systemctl enable svnetd"},
       {"socket", [](Case& c) { c.host.facts.erase(kSocket); }, Level::kProblem,
        "there is no /run/svnet", "systemctl restart svnetd.socket svnetd"},
       {"socket", [](Case& c) { c.host.facts[kSocket].mode = S_IFREG; }, Level::kProblem,
-       "is no socket", "rm /run/svnet/svnetd.sock"},
+       "is not a socket", "rm /run/svnet/svnetd.sock"},
       {"socket-group",
        [](Case& c) {
          c.host.caller.groups = {1000};
@@ -209,7 +205,7 @@ const std::vector<Trouble>& Troubles() {
       {"bridge-up", [](Case& c) { c.host.links[1].up = false; }, Level::kProblem, "svbr0 is down",
        "ip link set svbr0 up"},
       {"bridge-up", [](Case& c) { c.host.links[1].kind = "dummy"; }, Level::kProblem,
-       "is no bridge", "ip link delete svbr0"},
+       "is not a bridge", "ip link delete svbr0"},
       {"bridge-address", [](Case& c) { c.host.addresses.pop_back(); }, Level::kProblem,
        "lacks the gateway's", "ip address add 172.30.0.1/24 dev svbr0"},
       {"default-route", [](Case& c) { c.host.routes.erase(c.host.routes.begin()); },
@@ -218,18 +214,19 @@ const std::vector<Trouble>& Troubles() {
        "ip link set eth0 up"},
       {"uplink-up", [](Case& c) { c.host.links[0].carrier = false; }, Level::kProblem, "no carrier",
        ""},
-      {"mtu", [](Case& c) { c.host.links[0].mtu = 1400; }, Level::kWarning, "only of 1400",
+      {"mtu", [](Case& c) { c.host.links[0].mtu = 1400; }, Level::kWarning, "only 1400",
        "echo 'mtu = 1400' > /etc/svnet/svnetd.toml && systemctl restart svnetd"},
       {"prefix",
        [](Case& c) {
-         c.host.routes.push_back({*Ipv4Prefix::Parse("172.16.0.0/12"), 1, false, 0, std::nullopt});
+         c.host.routes.push_back(
+             {*Ipv4Prefix::Parse("172.16.0.0/12"), 1, RT_TABLE_MAIN, 0, std::nullopt});
        },
-       Level::kProblem, "the route 172.16.0.0/12 by eth0", "subnet = \"10.213.0.0/24\""},
+       Level::kProblem, "the route 172.16.0.0/12 by link eth0", "subnet = \"10.213.0.0/24\""},
       {"prefix",
        [](Case& c) {
          c.host.addresses.push_back({1, *Ipv4Address::Parse("172.30.0.9"), 32});
        },
-       Level::kProblem, "the address 172.30.0.9/32 of eth0", "subnet = \"172.30.1.0/24\""},
+       Level::kProblem, "the address 172.30.0.9/32 of link eth0", "subnet = \"172.30.1.0/24\""},
       {"docker-pools",
        [](Case& c) {
          c.host.links[1].name = "docker0";
@@ -254,7 +251,7 @@ const std::vector<Trouble>& Troubles() {
       {"reverse-path",
        [](Case& c) {
          c.host.links.push_back({.ifindex = 9, .name = "eth9"});
-         c.host.routes.push_back({c.host.routes[0].destination, 9, false, 5, std::nullopt});
+         c.host.routes.push_back({c.host.routes[0].destination, 9, RT_TABLE_MAIN, 5, std::nullopt});
          c.host.files["/proc/sys/net/ipv4/conf/eth9/rp_filter"] = "1\n";
        },
        Level::kWarning, "eth9 drops", "sysctl -w net/ipv4/conf/eth9/rp_filter=2"},
@@ -262,21 +259,21 @@ const std::vector<Trouble>& Troubles() {
        Level::kWarning, "is 1", "bridge-nf-call-iptables=0"},
       // The bridge's table alone masquerades nothing.
       {"own-rules", [](Case& c) { c.host.nft->front().family = "bridge"; }, Level::kProblem,
-       "is gone", "systemctl restart svnetd"},
-      {"own-rules", [](Case& c) { c.host.nft->clear(); }, Level::kProblem, "is gone",
+       "is missing", "systemctl restart svnetd"},
+      {"own-rules", [](Case& c) { c.host.nft->clear(); }, Level::kProblem, "is missing",
        "systemctl restart svnetd"},
       {"docker", NftHas({Forward("ip", "filter", "FORWARD"), Named("DOCKER-USER")}),
-       Level::kProblem, "Docker drops what guests send out", "-I DOCKER-USER -i svbr0 -j ACCEPT"},
+       Level::kProblem, "Docker drops traffic from guests", "-I DOCKER-USER -i svbr0 -j ACCEPT"},
       {"ufw", NftHas({Forward("ip", "filter", "FORWARD"), Named("ufw-user-forward")}),
        Level::kProblem, "ufw drops", "ufw route allow in on svbr0"},
       {"firewalld", NftHas({Forward("inet", "firewalld", "filter_FORWARD")}), Level::kProblem,
        "firewalld drops", "--zone=trusted --add-interface=svbr0"},
       {"iptables", NftHas({Forward("ip", "filter", "FORWARD")}), Level::kProblem, "iptables drops",
        "iptables -I FORWARD -o svbr0 -j ACCEPT"},
-      {"other-rules", NftHas({Forward("inet", "mine", "fwd")}), Level::kProblem, "another table",
-       "nft insert rule inet mine fwd iifname svbr0 accept"},
+      {"other-rules", NftHas({Forward("inet", "mine", "fwd")}), Level::kProblem,
+       "another nftables table", "nft insert rule inet mine fwd iifname svbr0 accept"},
       {"legacy-iptables",
-       [](Case& c) { c.host.legacy->push_back(Forward("legacy", "filter", "FORWARD")); },
+       [](Case& c) { c.host.legacy->push_back(Forward("iptables-legacy", "filter", "FORWARD")); },
        Level::kProblem, "iptables-legacy drops", "iptables-legacy -I FORWARD"},
       {"networkd", File("/run/systemd/netif/links/2", "A=b\nNETWORK_FILE=/x\n"), Level::kWarning,
        "manages svbr0", "Unmanaged=yes"},
@@ -303,7 +300,7 @@ const std::vector<Trouble>& Troubles() {
          c.host.caller.uid = 0;
          c.svnetd.taps.clear();
        },
-       Level::kWarning, "link svvm1eth0 says", "ip link delete svvm1eth0"},
+       Level::kWarning, "link svvm1eth0 has an alias of svnet", "ip link delete svvm1eth0"},
   };
   return *troubles;
 }
@@ -318,7 +315,7 @@ TEST(DoctorTest, FindsNothingOnAHealthyHost) {
   }
 }
 
-TEST(DoctorTest, FindsEachTroubleAndSaysWhatHelps) {
+TEST(DoctorTest, FindsEachTroubleAndPrintsItsFix) {
   for (const Trouble& trouble : Troubles()) {
     Case c = Healthy();
     trouble.make(c);
@@ -330,7 +327,7 @@ TEST(DoctorTest, FindsEachTroubleAndSaysWhatHelps) {
   }
 }
 
-TEST(DoctorTest, KnowsATroubleForEachCheck) {
+TEST(DoctorTest, TestsATroubleForEachCheck) {
   for (const Check& check : AllChecks()) {
     bool known = false;
     for (const Trouble& trouble : Troubles()) known |= trouble.check == check.id;
@@ -338,7 +335,7 @@ TEST(DoctorTest, KnowsATroubleForEachCheck) {
   }
 }
 
-TEST(DoctorTest, WhatOnlyRootMayReadIsNotChecked) {
+TEST(DoctorTest, SkipsChecksThatNeedRoot) {
   Case c = Healthy();
   c.host.nft = absl::PermissionDeniedError("no");
   c.host.legacy = absl::PermissionDeniedError("no");
@@ -350,7 +347,7 @@ TEST(DoctorTest, WhatOnlyRootMayReadIsNotChecked) {
   }
 }
 
-TEST(DoctorTest, WithoutSvnetdOnlyTheRestIsChecked) {
+TEST(DoctorTest, SkipsChecksThatNeedSvnetdIfItDoesNotAnswer) {
   Case c = Healthy();
   SilenceSvnetd(c);
   for (const char* id :
@@ -371,11 +368,10 @@ TEST(DoctorTest, RendersTheWorstLastAndASummary) {
   EXPECT_THAT(RenderDiagnosisJson(diagnosis),
               HasSubstr(R"({"check": "b", "level": "ok", "message": "good", "fix": ""})"));
   diagnosis.findings = {{"a", NotChecked("needs root")[0]}, {"b", NotChecked("not here")[0]}};
-  EXPECT_THAT(RenderDiagnosis(diagnosis, false),
-              HasSubstr("\nsudo svnetctl doctor makes 1 more\n"));
+  EXPECT_THAT(RenderDiagnosis(diagnosis, false), HasSubstr("\nsudo svnetctl doctor runs 1 more\n"));
 }
 
-TEST(DoctorTest, NamesTheCheckThatWasMeant) {
+TEST(DoctorTest, SuggestsTheCheckThatWasMeant) {
   EXPECT_THAT(std::string(SelectChecks({"mut"}).status().message()), HasSubstr("mtu?"));
 }
 

@@ -30,27 +30,28 @@ grpc::Status Refusal(const std::string& domain) {
   google::rpc::Status details;
   details.add_details()->PackFrom(google::rpc::Status());
   details.add_details()->PackFrom(info);
-  return {grpc::StatusCode::FAILED_PRECONDITION, "svbr0 is no bridge", details.SerializeAsString()};
+  return {grpc::StatusCode::FAILED_PRECONDITION, "svbr0 is not a bridge",
+          details.SerializeAsString()};
 }
 
 const CallContext kContext = {.socket = "/run/s.sock", .timeout = absl::Seconds(30)};
 
-TEST(RpcFailureTest, TheDaemonsOwnAnswer) {
+TEST(RpcFailureTest, ExplainsAnAnswerOfTheDaemon) {
   const Failure failure = ExplainRpcFailure(Refusal("svnet"), kContext);
   EXPECT_EQ(failure.exit_code, ExitCode::kRefused);
   EXPECT_EQ(failure.code, "FAILED_PRECONDITION");
   EXPECT_EQ(failure.reason, "NOT_A_BRIDGE");
-  EXPECT_EQ(failure.message, "svbr0 is no bridge");
+  EXPECT_EQ(failure.message, "svbr0 is not a bridge");
   EXPECT_THAT(failure.metadata, ElementsAre(Pair("ancestor_code", "BRIDGE_SETUP_FAILED")));
 }
 
-TEST(RpcFailureTest, AnothersDetailsAreNotTheDaemons) {
+TEST(RpcFailureTest, IgnoresDetailsOfOtherDomains) {
   EXPECT_EQ(ExplainRpcFailure(Refusal("else"), kContext).reason, "");
   const grpc::Status garbage(grpc::StatusCode::INTERNAL, "x", "\xff\xff\xff");
   EXPECT_EQ(ExplainRpcFailure(garbage, kContext).exit_code, ExitCode::kRefused);
 }
 
-TEST(RpcFailureTest, ABrokenConnectionIsNoDaemon) {
+TEST(RpcFailureTest, ExplainsABrokenConnection) {
   const Failure failure =
       ExplainRpcFailure({grpc::StatusCode::UNAVAILABLE, "Socket closed"}, kContext);
   EXPECT_EQ(failure.exit_code, ExitCode::kNoDaemon);
@@ -58,14 +59,14 @@ TEST(RpcFailureTest, ABrokenConnectionIsNoDaemon) {
   EXPECT_THAT(failure.hint, HasSubstr("journalctl -u svnetd"));
 }
 
-TEST(RpcFailureTest, TooLateAndTooNew) {
+TEST(RpcFailureTest, ExplainsTimeoutsAndUnknownMethods) {
   EXPECT_THAT(ExplainRpcFailure({grpc::StatusCode::DEADLINE_EXCEEDED, ""}, kContext).message,
               HasSubstr("within 30 s"));
   EXPECT_THAT(ExplainRpcFailure({grpc::StatusCode::UNIMPLEMENTED, ""}, kContext).hint,
               HasSubstr("older than svnetctl"));
 }
 
-TEST(ConnectFailureTest, SaysWhatWouldHelp) {
+TEST(ConnectFailureTest, ExplainsHowToGetAccess) {
   const auto explain = [](int error, const Barrier& barrier = {}) {
     const Failure failure = ExplainConnectFailure("/run/s.sock", error, barrier);
     EXPECT_EQ(failure.exit_code, ExitCode::kNoDaemon);
@@ -89,7 +90,7 @@ TEST(ConnectFailureTest, SaysWhatWouldHelp) {
   EXPECT_THAT(explain(EACCES, roots), Not(HasSubstr("usermod")));
 }
 
-TEST(ConnectFailureTest, TheBarrierIsTheFirstThingThatCanBeSeen) {
+TEST(ConnectFailureTest, FindsTheFirstPathThatIsClosed) {
   char folder[] = "/tmp/svnet-test-XXXXXX";
   ASSERT_NE(mkdtemp(folder), nullptr);
   struct stat made = {};
@@ -98,7 +99,7 @@ TEST(ConnectFailureTest, TheBarrierIsTheFirstThingThatCanBeSeen) {
   EXPECT_EQ(rmdir(folder), 0);
 }
 
-TEST(AccountTest, NamesAndNumbers) {
+TEST(AccountTest, ParsesNamesAndNumbers) {
   EXPECT_EQ(*ParseUser("root"), 0u);
   EXPECT_EQ(*ParseUser("4294967294"), 4294967294u);
   EXPECT_TRUE(absl::IsOutOfRange(ParseUser("4294967295").status()));
@@ -112,7 +113,7 @@ TEST(AccountTest, NamesAndNumbers) {
   EXPECT_FALSE(IsMember("no-such-user", 0));
 }
 
-TEST(ReportTest, ForPeopleAndForScripts) {
+TEST(ReportTest, RendersFailuresForPeopleAndForScripts) {
   const Failure failure = {.exit_code = ExitCode::kRefused,
                            .code = "NOT_FOUND",
                            .reason = "TAP_NOT_FOUND",

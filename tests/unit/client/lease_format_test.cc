@@ -47,7 +47,7 @@ TEST(LeaseFormatTest, Env) {
             "SVNET_QUEUES=1\n");
 }
 
-TEST(LeaseFormatTest, EnvIsNoCodeForAShell) {
+TEST(LeaseFormatTest, QuotesValuesForAShell) {
   v1::Tap tap = ATap();
   tap.set_vm_id("a'b; rm $x");
   tap.set_iface_id("");
@@ -99,7 +99,7 @@ TEST(LeaseFormatTest, CloudInit) {
             "    mtu: 1500\n");
 }
 
-TEST(LifetimeTest, SaysAllThreeKindsAndBack) {
+TEST(LifetimeTest, ParsesAndFormatsAllKinds) {
   for (const char* text :
        {"persistent", "process:4711", "until-detached", "until-detached:1m30s"}) {
     EXPECT_EQ(FormatLifetime(*ParseLifetime(text)), text);
@@ -109,7 +109,7 @@ TEST(LifetimeTest, SaysAllThreeKindsAndBack) {
   EXPECT_TRUE(ParseLifetime("until-detached:0")->until_detached().has_grace());
 }
 
-TEST(LifetimeTest, RefusesEverythingElse) {
+TEST(LifetimeTest, RefusesOtherTexts) {
   for (const char* text : {"", "Persistent", "persistent:1", "process", "process:", "process:0",
                            "process:-1", "process:x", "process:99999999999", "until-detached:",
                            "until-detached:-1s", "until-detached:inf", "until-detached:x"}) {

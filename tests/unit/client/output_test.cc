@@ -27,7 +27,7 @@ constexpr char kTap[] = R"({"tapName":"svvm1eth0","guestIp":"172.30.0.2",
   "ifaceId":"eth0","prefixLength":24,"mtu":1500,"ownerUid":1000,"attached":true,
   "lifetime":{"persistent":{}},"queues":1})";
 
-TEST(TextTest, PrintableMovesNoCursor) {
+TEST(TextTest, EscapesWhatMovesACursor) {
   EXPECT_EQ(Printable("plain ~"), "plain ~");
   EXPECT_EQ(Printable("a\nb\tc"), "a\\nb\\tc");
   EXPECT_EQ(Printable("\x1b[2J\r\x7f\xc3\xa4"), "\\x1b[2J\\x0d\\x7f\\xc3\\xa4");
@@ -46,7 +46,7 @@ TEST(TextTest, Utf8IsWellFormed) {
   }
 }
 
-TEST(TableTest, AlignsAndStaysOneLineARow) {
+TEST(TableTest, AlignsColumnsAndKeepsOneLinePerRow) {
   EXPECT_EQ(RenderTable({{"A", "LONGER", "C"}, {"long cell", "b"}, {"x", "y\nz", "c"}}),
             "A          LONGER  C\n"
             "long cell  b\n"
@@ -92,7 +92,7 @@ TEST(OutputTest, OneTap) {
             "attached       yes\n");
 }
 
-TEST(OutputTest, EventsMoveNoCursor) {
+TEST(OutputTest, EscapesEvents) {
   v1::TapEvent event;
   event.set_type(v1::TAP_EVENT_TYPE_DETACHED);
   event.set_message("why\x1b[2J");
@@ -103,7 +103,7 @@ TEST(OutputTest, EventsMoveNoCursor) {
   EXPECT_THAT(RenderEvent(event, absl::UnixEpoch()), HasSubstr("EVENT_99"));
 }
 
-TEST(OutputTest, MetricsAreAsSvnetdHasThemAndMoveNoCursor) {
+TEST(OutputTest, PrintsMetricsUnchangedButEscaped) {
   v1::GetMetricsResponse metrics;
   metrics.set_text("# HELP a b\na 1\nb{c=\"\x1b\"} 2\n");
   EXPECT_EQ(RenderMetrics(metrics), "# HELP a b\na 1\nb{c=\"\\x1b\"} 2\n");
@@ -145,12 +145,12 @@ TEST(OutputTest, Network) {
   EXPECT_THAT(RenderNetwork({}), Not(HasSubstr("gates")));
 }
 
-TEST(JsonTest, ShowsDefaultsToo) {
+TEST(JsonTest, IncludesDefaultValues) {
   EXPECT_EQ(*ToJson(FromJson<v1::RemoveTapResponse>("{}")), "{\n \"removed\": false\n}\n");
   EXPECT_THAT(*ToJson(FromJson<v1::Tap>(kTap)), HasSubstr("\"attached\": true"));
 }
 
-TEST(JsonTest, StringsAreAlwaysJson) {
+TEST(JsonTest, RendersAnyTextAsAJsonString) {
   EXPECT_EQ(JsonString("a\"b\\c\n"), R"("a\"b\\c\n")");
   EXPECT_EQ(JsonString("\xff"), R"("\\xff")");
   EXPECT_THAT(JsonString("\x1b"), Not(HasSubstr("\x1b")));

@@ -19,24 +19,22 @@ const std::map<std::string, std::string>& Values() {
 
 std::string Substituted(const std::string& argument) { return *Substitute(argument, Values()); }
 
-TEST(PlaceholdersTest, AreReplacedWhereverTheyStand) {
+TEST(PlaceholdersTest, AreReplacedEverywhere) {
   EXPECT_EQ(Substituted("{tap}"), "svvm1eth0");
   EXPECT_EQ(Substituted("tap,ifname={tap},x={ip}{ip}"),
             "tap,ifname=svvm1eth0,x=172.30.0.2172.30.0.2");
   EXPECT_EQ(Substituted("console=ttyS0 {boot_args}"), "console=ttyS0 ip=a b");
 }
 
-TEST(PlaceholdersTest, AValueIsNotLookedThroughAgain) {
-  EXPECT_EQ(Substituted("{gateway}"), "{tap}");
-}
+TEST(PlaceholdersTest, AreNotReplacedInValues) { EXPECT_EQ(Substituted("{gateway}"), "{tap}"); }
 
-TEST(PlaceholdersTest, DoubledBracesAreThePlaceholderItself) {
+TEST(PlaceholdersTest, AreKeptInDoubledBraces) {
   EXPECT_EQ(Substituted("{{tap}}"), "{tap}");
   EXPECT_EQ(Substituted("{{{tap}}}"), "{{tap}}");
   EXPECT_EQ(Substituted("{{tap}"), "{svvm1eth0");
 }
 
-TEST(PlaceholdersTest, AllOtherBracesStay) {
+TEST(PlaceholdersTest, LeaveOtherBracesUnchanged) {
   for (const char* text :
        {"", "{", "}", "{}", "{{}}", "{tap", "tap}", "{a b}", "{id}", "{vmm}", "{0}", "${tap}",
         R"({"iface_id": "eth0", "a": {"b": {"c": 1}}})", R"({"x":{{"y":2}}})"}) {
@@ -46,7 +44,7 @@ TEST(PlaceholdersTest, AllOtherBracesStay) {
             R"({"host_dev_name":"svvm1eth0","n":{"ip":"172.30.0.2"}})");
 }
 
-TEST(PlaceholdersTest, ASlipIsAnErrorThatNamesWhatWasMeant) {
+TEST(PlaceholdersTest, ReportMisspeltNames) {
   for (const char* text : {"{boot-args}", "{Boot_Args}", "{boot_arg}", "{gatway}", "{TAP}"}) {
     EXPECT_THAT(std::string(Substitute(text, Values()).status().message()),
                 HasSubstr("did you mean {"))
@@ -54,7 +52,7 @@ TEST(PlaceholdersTest, ASlipIsAnErrorThatNamesWhatWasMeant) {
   }
 }
 
-TEST(NearestTest, CountsSlips) {
+TEST(NearestTest, CountsEdits) {
   EXPECT_EQ(EditDistance("", "abc"), 3);
   EXPECT_EQ(EditDistance("list", "list"), 0);
   EXPECT_EQ(EditDistance("lsit", "list"), 1);
@@ -62,7 +60,7 @@ TEST(NearestTest, CountsSlips) {
   EXPECT_EQ(EditDistance("create", "remove"), 4);
 }
 
-TEST(NearestTest, FindsOnlyWhatIsNear) {
+TEST(NearestTest, FindsOnlySimilarWords) {
   EXPECT_EQ(FindNearest("craete", {"create", "list"}), "create");
   EXPECT_EQ(FindNearest("destroy", {"create", "list"}), std::nullopt);
   EXPECT_EQ(FindNearest(std::string(1000, 'x'), {std::string(999, 'x')}), std::nullopt);

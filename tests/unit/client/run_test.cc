@@ -97,24 +97,24 @@ TEST_F(RunTest, BindsTheLeaseToItselfAndRemovesItAtTheEnd) {
               ElementsAre(absl::StrCat("create process { pid: ", getpid(), " }"), "remove tap1"));
 }
 
-TEST_F(RunTest, EndsAsItsProgramDoes) {
+TEST_F(RunTest, ExitsWithItsProgramsCode) {
   EXPECT_EQ(std::get<int>(Run({"true"})), 0);
   EXPECT_EQ(std::get<int>(Run({"sh", "-c", "kill -KILL $$"})), 128 + SIGKILL);
 }
 
-TEST_F(RunTest, WhatCannotBeStartedLeavesNoLease) {
+TEST_F(RunTest, LeavesNoLeaseIfTheProgramCannotBeStarted) {
   EXPECT_EQ(std::get<int>(Run({"/nothing/there"})), 127);
   EXPECT_EQ(std::get<int>(Run({"/"})), 126);
   EXPECT_THAT(svnetd_.asked().back(), "remove tap1");
 }
 
-TEST_F(RunTest, ASlipInAPlaceholderAsksForNothing) {
+TEST_F(RunTest, CreatesNoLeaseForAMisspeltPlaceholder) {
   const auto failure = std::get<Failure>(Run({"true", "{boot-args}"}));
   EXPECT_EQ(failure.exit_code, ExitCode::kUsage);
   EXPECT_THAT(svnetd_.asked(), ElementsAre());
 }
 
-TEST_F(RunTest, AnOldSvnetdIsNoReasonToLeaveATapBehind) {
+TEST_F(RunTest, LeavesNoTapBehindWithAnOldSvnetd) {
   svnetd_.MakeOld();
   const auto failure = std::get<Failure>(Run({"true"}));
   EXPECT_EQ(failure.reason, "UNSUPPORTED");
@@ -122,14 +122,14 @@ TEST_F(RunTest, AnOldSvnetdIsNoReasonToLeaveATapBehind) {
   EXPECT_THAT(svnetd_.asked(), ElementsAre());
 }
 
-TEST_F(RunTest, WithoutBootArgsTheLeaseGoesAgain) {
+TEST_F(RunTest, RemovesTheLeaseIfThereAreNoBootArgs) {
   svnetd_.MakeOld();
   const auto failure = std::get<Failure>(Run({"true"}, "persistent"));
   EXPECT_THAT(failure.message, HasSubstr("no boot args"));
   EXPECT_THAT(svnetd_.asked(), ElementsAre("create persistent { }", "remove tap1"));
 }
 
-TEST_F(RunTest, ASignalThatCameBeforeTheProgramStopsIt) {
+TEST_F(RunTest, DoesNotStartTheProgramAfterASignal) {
   BlockForwardedSignals();
   raise(SIGTERM);
   EXPECT_EQ(std::get<int>(Run({"false"})), 128 + SIGTERM);
@@ -140,7 +140,7 @@ TEST_F(RunTest, ASignalThatCameBeforeTheProgramStopsIt) {
   EXPECT_THAT(svnetd_.asked().back(), "remove tap1");
 }
 
-TEST(ChildTest, GetsSignalsThatWereSentAndHasNoneBlocked) {
+TEST(ChildTest, GetsForwardedSignalsAndHasNoneBlocked) {
   BlockForwardedSignals();
   const pid_t child = *StartProgram({"sh", "-c",
                                      "trap 'exit 9' TERM; kill -TERM $PPID; "

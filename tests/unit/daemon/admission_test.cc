@@ -11,7 +11,7 @@
 
 #include "absl/time/time.h"
 #include "daemon/accept/accept_loop.h"
-#include "daemon/rpc/log_limit.h"
+#include "daemon/log/log_limit.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -62,7 +62,7 @@ TEST(AdmissionTest, UsersAndGroupsBesides) {
   EXPECT_TRUE(IsAdmitted(Peer(1001, {kKvm}), rules));
   EXPECT_TRUE(IsAdmitted(Peer(1002, {kSocketGroup}), rules));
   EXPECT_FALSE(IsAdmitted(Peer(1001), rules));
-  rules.everybody = true;
+  rules.all_users = true;
   EXPECT_TRUE(IsAdmitted(Peer(1001), rules));
 }
 

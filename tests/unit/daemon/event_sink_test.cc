@@ -24,6 +24,13 @@ TapEvent EventWith(TapEvent::Type type, const std::string& message) {
 
 class EventSinkTest : public ::testing::Test {
  protected:
+  // Past the snapshot, in which there are no leases.
+  std::shared_ptr<Watch> Watching() {
+    std::shared_ptr<Watch> watch = sink_.AddWatch(kUser, {}, [] {}).value();
+    EXPECT_EQ(watch->Take().value()->type, TapEvent::Type::kSnapshotEnd);
+    return watch;
+  }
+
   std::vector<std::string> first_;
   std::vector<std::string> second_;
   EventSink sink_{{[this](const TapEvent& event) { first_.push_back(event.message); },
@@ -38,7 +45,7 @@ TEST_F(EventSinkTest, TellsEveryObserverWhatNoCallerAskedFor) {
 }
 
 TEST_F(EventSinkTest, TellsWatchesAllButWhatIsForTheLog) {
-  const auto watch = sink_.AddWatch(kUser, {}, [] {}).value();
+  const auto watch = Watching();
   sink_.Publish(EventWith(TapEvent::Type::kFailed, "failed"));
   sink_.Publish(EventWith(TapEvent::Type::kNoted, "noted"));
   EXPECT_FALSE(watch->Take().has_value());
@@ -48,7 +55,7 @@ TEST_F(EventSinkTest, TellsWatchesAllButWhatIsForTheLog) {
 }
 
 TEST_F(EventSinkTest, EndsAllWatches) {
-  const auto watch = sink_.AddWatch(kUser, {}, [] {}).value();
+  const auto watch = Watching();
   EXPECT_EQ(sink_.watch_count(), 1u);
   sink_.EndWatches(Error(Reason::kUnsupported, "over"));
   EXPECT_EQ(ReasonIn(watch->Take()->status()), "UNSUPPORTED");

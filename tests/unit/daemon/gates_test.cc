@@ -242,6 +242,8 @@ TEST_F(GatesTest, PullsTwiceOrOpensTooManyWatchesAndIsEnded) {
   uint64_t connection;
   uint64_t gate = Begin(kAlice, &connection);
   Say(gate, Call(Method::kWatchTaps, 1, connection));
+  Say(gate, {.kind = MessageKind::kPull, .id = 1});  // the end of the snapshot
+  Turn();
   Say(gate, {.kind = MessageKind::kPull, .id = 1});
   Turn();
   ASSERT_TRUE(IsThere(gate));
@@ -268,11 +270,12 @@ TEST_F(GatesTest, AWatchSaysNextWhenItIsPulled) {
     const Message next = Next(alice);
     v1::TapEvent event;
     EXPECT_TRUE(event.ParseFromString(next.body));
-    return event.has_tap() ? event.tap().vm_id() : "";
+    return event.has_tap() ? event.tap().vm_id() : v1::TapEventType_Name(event.type());
   };
+  EXPECT_EQ(pull(), "TAP_EVENT_TYPE_SNAPSHOT_END");
   EXPECT_EQ(pull(), "vm1");
   EXPECT_EQ(pull(), "vm2");
-  EXPECT_EQ(pull(), "");  // not yet
+  EXPECT_EQ(pull(), "TAP_EVENT_TYPE_UNSPECIFIED");  // no event: not yet
   MustCreate(kAlice, "vm3");
   Turn();
   EXPECT_EQ(Next(alice).kind, MessageKind::kEvent);

@@ -44,15 +44,15 @@ class HealthBoardTest : public ::testing::Test {
 };
 
 TEST_F(HealthBoardTest, TheWholeServesAsLongAsEachPartDoes) {
-  EXPECT_THAT(Serving(), ElementsAre(true, true, true, true, true));
+  EXPECT_THAT(Serving(), ElementsAre(true, true, true, true, true, true));
   board_.SetNetwork({.network = false});
-  EXPECT_THAT(Serving(), ElementsAre(false, true, false, true, true));
+  EXPECT_THAT(Serving(), ElementsAre(false, true, false, true, true, false));
   board_.SetNetwork({.firewall = false, .monitor = false});
-  EXPECT_THAT(Serving(), ElementsAre(false, true, true, false, false));
+  EXPECT_THAT(Serving(), ElementsAre(false, true, true, false, false, false));
   board_.SetNetwork({});
-  EXPECT_THAT(Serving(), ElementsAre(true, true, true, true, true));
+  EXPECT_THAT(Serving(), ElementsAre(true, true, true, true, true, true));
   board_.StopServing();
-  EXPECT_THAT(Serving(), ElementsAre(false, false, false, false, false));
+  EXPECT_THAT(Serving(), ElementsAre(false, false, false, false, false, false));
   EXPECT_EQ(board_.IsServing("nonsense"), std::nullopt);
 }
 

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/base/error.h"
-#include "daemon/metrics/listen_address.h"
+#include "daemon/base/listen_address.h"
 #include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {

@@ -145,7 +145,7 @@ TEST_F(NetworkRegistryTest, ABridgesOtherAddressesAreNotForGuests) {
   kernel_.AddAddress(
       {.ifindex = bridge, .address = Ip("172.30.0.2"), .prefix = Prefix("172.30.0.0/24")});
   EXPECT_EQ(MustCreate(kAlice, "vm1").spec.ip, Ip("172.30.0.3"));
-  EXPECT_EQ(registry().GetNetwork()->addresses_total, 252u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_total, 252u);
 }
 
 class SmallNetworkTest : public NetworkRegistryTest {
@@ -198,7 +198,7 @@ TEST_F(NetworkRegistryTest, OwnersSeeReadAndRemoveOnlyTheirOwn) {
             Error(Reason::kTapNotFound, "there is no TAP svvm1eth0"));
   EXPECT_EQ(boot_args(kBob, Name("absent")).status(),
             Error(Reason::kTapNotFound, "there is no TAP absent"));
-  EXPECT_EQ(registry().Cleanup(kBob, CleanupScope::kCaller)->taps_removed, 0u);
+  EXPECT_EQ(registry().Cleanup(kBob, {.scope = CleanupScope::kCaller})->taps_removed, 0u);
   EXPECT_EQ(Picture(), before);
   EXPECT_EQ(*boot_args(kAlice, lease.spec.tap),
             "ip=172.30.0.2::172.30.0.1:255.255.255.0::eth0:off");
@@ -215,7 +215,7 @@ TEST_F(NetworkRegistryTest, OnlyAdministratorsSpeakForOthers) {
   EXPECT_EQ(registry().CreateTap(kBob, request)->spec.key.owner, 1001u);
   const LeaseSelector bobs = LeaseIds{.owner = 1001, .vm = Vm("vm1"), .iface = Iface("eth0")};
   EXPECT_EQ(ReasonIn(registry().RemoveTap(kAlice, bobs).status()), "PERMISSION_DENIED");
-  EXPECT_EQ(ReasonIn(registry().Cleanup(kAlice, CleanupScope::kNetwork).status()),
+  EXPECT_EQ(ReasonIn(registry().Cleanup(kAlice, {.scope = CleanupScope::kNetwork}).status()),
             "PERMISSION_DENIED");
   EXPECT_TRUE(MustRemove(kRoot, bobs));
 }
@@ -264,7 +264,7 @@ TEST_F(NetworkRegistryTest, ForwardingIsTurnedOnWithTheFirstLeaseAndOffWithTheNe
   EXPECT_THAT(noted_, ElementsAre(HasSubstr("ip_forward was 0 and is 1")));
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(firewall_.Dump(), HasSubstr("for its guests alone"));
-  ASSERT_TRUE(registry().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  ASSERT_TRUE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_FALSE(*kernel_.IsForwarding());
   EXPECT_THAT(noted_.back(), HasSubstr("ip_forward is 0 again"));
 }
@@ -285,7 +285,7 @@ TEST_F(NetworkRegistryTest, LeavesForwardingOpenThatWasOnBefore) {
   MustCreate(kAlice, "vm1");
   EXPECT_THAT(firewall_.Dump(), Not(HasSubstr("for its guests alone")));
   EXPECT_THAT(noted_, IsEmpty());
-  ASSERT_TRUE(registry().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  ASSERT_TRUE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_TRUE(*kernel_.IsForwarding());
 }
 
@@ -322,7 +322,7 @@ TEST_F(NetworkRegistryTest, ABridgeThatStoodBeforeIsUsedAndStays) {
   const std::string before = Picture();
   EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1300u);
   EXPECT_TRUE(kernel_.Find("svbr0")->up);
-  const CleanupResult result = *registry().Cleanup(kRoot, CleanupScope::kNetwork);
+  const CleanupResult result = *registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
   EXPECT_EQ(result.taps_removed, 1u);
   EXPECT_FALSE(result.bridge_removed);
   EXPECT_TRUE(result.nat_removed);
@@ -333,14 +333,14 @@ TEST_F(NetworkRegistryTest, CleanupTakesAwayWhatItSays) {
   const std::string before = Picture();
   for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   MustCreate(kBob, "vm0");
-  EXPECT_EQ(registry().Cleanup(kAlice, CleanupScope::kCaller)->taps_removed, 3u);
+  EXPECT_EQ(registry().Cleanup(kAlice, {.scope = CleanupScope::kCaller})->taps_removed, 3u);
   EXPECT_EQ(List(kRoot).size(), 1u);
-  const CleanupResult result = *registry().Cleanup(kRoot, CleanupScope::kNetwork);
+  const CleanupResult result = *registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
   EXPECT_EQ(result.taps_removed, 1u);
   EXPECT_TRUE(result.bridge_removed);
   EXPECT_TRUE(result.nat_removed);
   EXPECT_EQ(Picture(), before);
-  EXPECT_FALSE(registry().Cleanup(kRoot, CleanupScope::kNetwork)->bridge_removed);
+  EXPECT_FALSE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->bridge_removed);
   EXPECT_EQ(MustCreate(kAlice, "vm9").spec.tap, Name("svvm9eth0"));
 }
 
@@ -350,17 +350,17 @@ TEST_F(NetworkRegistryTest, CleanupAlsoTakesTapsThatCouldNotBeAdopted) {
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kRoot), IsEmpty());
   EXPECT_THAT(Conditions(), ElementsAre("TAP_NOT_ADOPTED"));
-  EXPECT_EQ(registry().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 1u);
+  EXPECT_EQ(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
 }
 
 TEST_F(NetworkRegistryTest, ACleanupThatFailsMayBeRepeated) {
   const std::string before = Picture();
   for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
-  EXPECT_EQ(ReasonIn(registry().Cleanup(kRoot, CleanupScope::kNetwork).status()),
+  EXPECT_EQ(ReasonIn(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status()),
             "BRIDGE_SETUP_FAILED");
   EXPECT_EQ(List(kAlice).size(), 3u);
-  EXPECT_EQ(registry().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 3u);
+  EXPECT_EQ(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 3u);
   EXPECT_EQ(Picture(), before);
 }
 
@@ -418,7 +418,7 @@ TEST_F(NetworkRegistryTest, TheMtuIsTheUplinksWhenTheNetworkIsMadeAndKeptThen) {
   EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1420u);
   kernel_.Find("eth0")->mtu = 9000;
   EXPECT_EQ(MustCreate(kAlice, "vm2").state.mtu, 1420u);
-  ASSERT_TRUE(registry().Cleanup(kAlice, CleanupScope::kCaller).ok());
+  ASSERT_TRUE(registry().Cleanup(kAlice, {.scope = CleanupScope::kCaller}).ok());
   EXPECT_EQ(MustCreate(kAlice, "vm3").state.mtu, 9000u);
 }
 
@@ -428,7 +428,7 @@ TEST_F(NetworkRegistryTest, PagesAreInOrderAndComplete) {
   std::vector<LinkName> seen;
   std::optional<LinkName> after;
   for (int page = 0; page < 10; ++page) {
-    const LeasePage taps = *registry().ListTaps(kAlice, after, 3);
+    const LeasePage taps = *registry().ListTaps(kAlice, {.limit = 3, .after = after});
     for (const Lease& lease : taps.leases) seen.push_back(lease.spec.tap);
     if (!taps.more) break;
     after = taps.leases.back().spec.tap;
@@ -436,7 +436,7 @@ TEST_F(NetworkRegistryTest, PagesAreInOrderAndComplete) {
   EXPECT_EQ(seen.size(), 7u);
   EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
   // A page that is just full is the last one.
-  EXPECT_FALSE(registry().ListTaps(kAlice, std::nullopt, 7)->more);
+  EXPECT_FALSE(registry().ListTaps(kAlice, {.limit = 7})->more);
 }
 
 TEST_F(NetworkRegistryTest, ForeignLinksAreNeverTouched) {
@@ -452,7 +452,7 @@ TEST_F(NetworkRegistryTest, ForeignLinksAreNeverTouched) {
   EXPECT_THAT(List(kRoot), IsEmpty());
   EXPECT_FALSE(MustRemove(kRoot, LeaseSelector(Name("tap9"))));
   MustCreate(kAlice, "vm1");
-  EXPECT_EQ(registry().Cleanup(kRoot, CleanupScope::kNetwork)->taps_removed, 1u);
+  EXPECT_EQ(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
   EXPECT_EQ(Picture(), before);
 }
 
@@ -524,9 +524,9 @@ TEST_F(NetworkRegistryTest, ZonesAreWhatTheIsolationSays) {
   const auto zones = [&](Isolation isolation) {
     settings_.isolation = isolation;
     EXPECT_TRUE(Start().ok());
-    std::vector<uint32_t> zones;
-    for (const auto& [ifindex, binding] : firewall_.bindings()) zones.push_back(binding.zone);
-    return zones;
+    std::vector<uint32_t> found;
+    for (const auto& [ifindex, binding] : firewall_.bindings()) found.push_back(binding.zone);
+    return found;
   };
   MustCreate(kAlice, "vm1");
   MustCreate(kAlice, "vm2");
@@ -640,9 +640,9 @@ TEST_P(FailureTest, ACleanupThatFailsIsCompletedByTheNext) {
   MustCreate(kAlice, "vm1");
   MustCreate(kBob, "vm2");
   faults_.FailAfter(GetParam());
-  registry().Cleanup(kRoot, CleanupScope::kNetwork).IgnoreError();
+  registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).IgnoreError();
   faults_.Heal();
-  ASSERT_TRUE(registry().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  ASSERT_TRUE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_EQ(Picture(), before);
 }
 
@@ -685,12 +685,12 @@ class CheapCallsTest : public NetworkRegistryTest {
 
 TEST_F(CheapCallsTest, GetNetworkIsAnsweredFromMemoryWhenAskedTooOften) {
   const auto burst = static_cast<int>(NetworkObserver::kLooks.burst);
-  const auto ask = [&] { ASSERT_TRUE(registry().GetNetwork().ok()); };
+  const auto ask = [&] { ASSERT_TRUE(registry().GetNetwork(kRoot, {}).ok()); };
   for (int i = 0; i < burst; ++i) EXPECT_THAT(AskedBy(ask), Contains("ListLinks"));
   EXPECT_THAT(AskedBy(ask), Not(Contains("ListLinks")));
   // What svnetd itself has done it knows.
   MustCreate(kAlice, "vm2");
-  EXPECT_EQ(registry().GetNetwork()->addresses_used, 2u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_used, 2u);
   kernel_.Find("svbr0")->mtu = 1300;
   now_ += absl::Milliseconds(250);
   EXPECT_THAT(AskedBy(ask), Contains("ListLinks"));
@@ -699,12 +699,14 @@ TEST_F(CheapCallsTest, GetNetworkIsAnsweredFromMemoryWhenAskedTooOften) {
 
 TEST_F(CheapCallsTest, CleanupListAndARepeatedCreateReadNotAllLinks) {
   const auto cheap = Not(Contains("ListLinks"));
-  EXPECT_THAT(AskedBy([&] { registry().Cleanup(kBob, CleanupScope::kCaller).value(); }), cheap);
-  EXPECT_THAT(AskedBy([&] { registry().ListTaps(kAlice, std::nullopt, 10).value(); }), cheap);
+  EXPECT_THAT(AskedBy([&] { registry().Cleanup(kBob, {.scope = CleanupScope::kCaller}).value(); }),
+              cheap);
+  EXPECT_THAT(AskedBy([&] { registry().ListTaps(kAlice, {.limit = 10}).value(); }), cheap);
   EXPECT_THAT(AskedBy([&] { MustCreate(kAlice, "vm1"); }), cheap);
   EXPECT_THAT(AskedBy([&] { MustRemove(kAlice, ByIds("vm9")); }), cheap);
   EXPECT_THAT(AskedBy([&] {
-                EXPECT_EQ(registry().Cleanup(kAlice, CleanupScope::kCaller)->taps_removed, 1u);
+                EXPECT_EQ(
+                    registry().Cleanup(kAlice, {.scope = CleanupScope::kCaller})->taps_removed, 1u);
               }),
               cheap);
 }

@@ -4,7 +4,7 @@
 #include <linux/rtnetlink.h>
 
 #include "daemon/base/error.h"
-#include "daemon/network/repair_limit.h"
+#include "daemon/base/repair_limit.h"
 #include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
@@ -200,10 +200,10 @@ TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
   EXPECT_EQ(second.spec.tap, first.spec.tap);
   EXPECT_EQ(second.spec.mac, first.spec.mac);
   EXPECT_NE(second.spec.ip, first.spec.ip);
-  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 1u);
-  EXPECT_EQ(registry().GetNetwork()->addresses_used, 1u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 1u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_used, 1u);
   registry().Reap();
-  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
   EXPECT_EQ(kernel_.Find(RetiredTapName(first.state.ifindex, 0).text()), nullptr);
   EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
   EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{first.spec.ip});
@@ -220,7 +220,7 @@ TEST_F(ReapTest, DoesNotDestroyALinkThatReusesTheNumberOfADeletedTap) {
     registry().Reap();
     EXPECT_NE(kernel_.Find("another"), nullptr);
     EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{lease.spec.ip});
-    EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
+    EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
     kernel_.Delete("another");
     registry().HandleEvents();
   }
@@ -230,7 +230,7 @@ TEST_F(ReapTest, ACleanupOfTheNetworkLeavesNothingToDestroy) {
   const Lease first = MustCreate(kAlice, "vm1");
   const Lease second = MustCreate(kAlice, "vm2");
   Retire("vm1");
-  ASSERT_TRUE(registry().Cleanup(kRoot, CleanupScope::kNetwork).ok());
+  ASSERT_TRUE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   for (const Lease& lease : {first, second}) {
     kernel_.AddLink({.ifindex = lease.state.ifindex, .name = lease.spec.tap.text()});
   }
@@ -253,7 +253,7 @@ TEST_F(ReapTest, ReapsWhatWasRetiredBeforeARestart) {
   Retire("vm1");
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kAlice), SizeIs(1));
-  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 1u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 1u);
   EXPECT_EQ(
       ReasonIn(registry()
                    .CreateTap(kAlice, {.vm = Vm("a"), .iface = Iface("b"), .ip = lease.spec.ip})
@@ -261,7 +261,7 @@ TEST_F(ReapTest, ReapsWhatWasRetiredBeforeARestart) {
       "ADDRESS_IN_USE");
   registry().Reap();
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
-  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
 TEST_F(ReapTest, SparesAForeignLinkInTheLinkGroup) {
@@ -272,7 +272,7 @@ TEST_F(ReapTest, SparesAForeignLinkInTheLinkGroup) {
   Retire("vm2");
   registry().Reap();
   EXPECT_NE(kernel_.Find("foreign"), nullptr);
-  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
 TEST_F(ReapTest, RetriesAfterAFailure) {
@@ -281,21 +281,21 @@ TEST_F(ReapTest, RetriesAfterAFailure) {
   Retire("vm1");
   faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
   registry().Reap();
-  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 1u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 1u);
   EXPECT_THAT(log_, Contains(HasSubstr("cannot destroy TAPs: EBUSY")));
   registry().Reap();
-  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
 TEST_F(ReapTest, GivesUpForgettingFlowsAfterThreeAttempts) {
   MustCreate(kAlice, "vm1");
   Retire("vm1");
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 1u);
+    EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 1u);
     faults_.FailNext("ForgetFlows", absl::InternalError("EOPNOTSUPP"));
     registry().Reap();
   }
-  EXPECT_EQ(registry().GetNetwork()->addresses_reaping, 0u);
+  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
   EXPECT_THAT(Conditions(), ElementsAre("FLOWS_NOT_FORGOTTEN"));
 }
 
@@ -454,7 +454,7 @@ TEST_F(LifetimeTest, TextIsExact) {
 class WatchTest : public NetworkRegistryTest {
  protected:
   std::shared_ptr<Watch> MustWatch(const Caller& caller) {
-    auto watch = registry().WatchTaps(caller, [this] { ++wakes_; });
+    auto watch = registry().WatchTaps(caller, {}, [this] { ++wakes_; });
     EXPECT_TRUE(watch.ok()) << watch.status();
     return *watch;
   }
@@ -464,6 +464,7 @@ class WatchTest : public NetworkRegistryTest {
     std::string text;
     while (const auto event = watch.Take()) {
       if (!event->ok()) return absl::StrCat(text, "end: ", ReasonIn(event->status()));
+      if ((*event)->type == TapEvent::Type::kSnapshotEnd) continue;
       absl::StrAppend(&text, kNames[static_cast<int>((*event)->type)],
                       (*event)->lease.has_value() ? " " + (*event)->lease->spec.tap.text() : "",
                       "\n");
@@ -515,7 +516,7 @@ TEST_F(WatchTest, EndsAReaderThatIsTooSlow) {
 TEST_F(WatchTest, IsLimitedForEachUid) {
   std::vector<std::shared_ptr<Watch>> watches;
   for (size_t i = 0; i < Quota::kOfStreams.of_one_uid; ++i) watches.push_back(MustWatch(kAlice));
-  EXPECT_EQ(ReasonIn(registry().WatchTaps(kAlice, [] {}).status()), "QUOTA_EXCEEDED");
+  EXPECT_EQ(ReasonIn(registry().WatchTaps(kAlice, {}, [] {}).status()), "QUOTA_EXCEEDED");
   MustWatch(kBob);
   watches.front()->Close();
   MustWatch(kAlice);

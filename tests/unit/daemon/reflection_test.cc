@@ -52,7 +52,8 @@ TEST(ReflectionAnswersTest, AFileComesWithWhatItImports) {
                              "svnet.v1.Tap", "svnet.v1.Lifetime.UntilDetached"}) {
     request.set_file_containing_symbol(symbol);
     EXPECT_THAT(FilesIn(AnswerReflection(request)),
-                ElementsAre("svnet/v1/network.proto", "google/protobuf/duration.proto"))
+                ElementsAre("svnet/v1/network.proto", "google/protobuf/duration.proto",
+                            "google/protobuf/field_mask.proto", "google/protobuf/timestamp.proto"))
         << symbol;
   }
   request.set_file_by_filename("grpc/health/v1/health.proto");

@@ -72,11 +72,11 @@ class NetworkRegistryTest : public ::testing::Test {
     return removed->has_value();
   }
   std::vector<Lease> List(const Caller& caller) {
-    return registry().ListTaps(caller, std::nullopt, 1000)->leases;
+    return registry().ListTaps(caller, {.limit = 1000})->leases;
   }
   std::vector<std::string> Conditions() {
     std::vector<std::string> types;
-    const NetworkStatus status = registry().GetNetwork().value();
+    const NetworkStatus status = registry().GetNetwork(kRoot, {}).value();
     for (const Condition& each : status.conditions) types.push_back(each.type);
     return types;
   }

@@ -1,5 +1,5 @@
 // When to stop fighting somebody who undoes every repair.
-#include "daemon/network/repair_limit.h"
+#include "daemon/base/repair_limit.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ class RepairLimitTest : public ::testing::Test {
   absl::Time now_ = absl::FromUnixSeconds(1'000'000);
 };
 
-TEST_F(RepairLimitTest, PausesOneThingAndNoOther) {
+TEST_F(RepairLimitTest, PausesOnlyTheThingThatNeedsTooMany) {
   Note("tap1", 63);
   EXPECT_FALSE(limit_.IsPaused("tap1"));
   Note("tap1", 1);
@@ -60,7 +60,7 @@ TEST_F(RepairLimitTest, ForgetsAThingWhoseBudgetIsFullAgain) {
   EXPECT_EQ(limit_.size(), 0u);
 }
 
-TEST_F(RepairLimitTest, WhatIsRepairedNowAndThenIsNeverPaused) {
+TEST_F(RepairLimitTest, NeverPausesOccasionalRepairs) {
   for (int i = 0; i < 500; ++i) {
     Note("tap1", 1);
     EXPECT_FALSE(limit_.IsPaused("tap1"));

@@ -132,11 +132,60 @@ TEST(ConversionsTest, PagesAndScopes) {
             Name("svvm1eth0"));
   EXPECT_EQ(ReasonFor<Request>(R"({"pageToken": "no/token"})"), "INVALID_REQUEST");
   v1::CleanupRequest cleanup;
-  EXPECT_EQ(*FromProto(cleanup), CleanupScope::kCaller);
+  EXPECT_EQ(FromProto(cleanup)->scope, CleanupScope::kCaller);
+  EXPECT_EQ(FromProto(cleanup)->network, std::nullopt);
   cleanup.set_scope(v1::CLEANUP_SCOPE_NETWORK);
-  EXPECT_EQ(*FromProto(cleanup), CleanupScope::kNetwork);
+  EXPECT_EQ(FromProto(cleanup)->scope, CleanupScope::kNetwork);
+  EXPECT_EQ(FromProto(cleanup)->network, NetworkName());
+  cleanup.set_network("*");
+  EXPECT_EQ(FromProto(cleanup)->network, std::nullopt);
+  cleanup.set_network("net-2");
+  EXPECT_EQ(FromProto(cleanup)->network->text(), "net-2");
   cleanup.set_scope(static_cast<v1::CleanupScope>(9));
   EXPECT_EQ(ReasonIn(FromProto(cleanup).status()), "INVALID_REQUEST");
+}
+
+TEST(ConversionsTest, Networks) {
+  EXPECT_EQ(FromProto(FromJson<v1::CreateTapRequest>(R"({"vmId": "a", "ifaceId": "b"})"))->network,
+            NetworkName());
+  EXPECT_EQ(
+      ReasonFor<v1::CreateTapRequest>(R"({"vmId": "a", "ifaceId": "b", "network": "no name"})"),
+      "NETWORK_NOT_FOUND");
+  EXPECT_EQ(*ParseNetwork(""), NetworkName());
+  EXPECT_EQ(*ParseNetworkFilter(""), std::nullopt);
+  EXPECT_EQ((*ParseNetworkFilter("net-2"))->text(), "net-2");
+  EXPECT_EQ(ReasonFor<v1::ListTapsRequest>(R"({"network": "*"})"), "NETWORK_NOT_FOUND");
+  EXPECT_EQ(ReasonFor<v1::ListTapsRequest>(R"({"vmId": "a b"})"), "INVALID_ID");
+  EXPECT_EQ(FromProto(FromJson<v1::ListTapsRequest>(R"({"vmId": "a"})"))->vm, Vm("a"));
+}
+
+TEST(ConversionsTest, Updates) {
+  using Update = v1::UpdateTapRequest;
+  const UpdateRequest update = *FromProto(FromJson<Update>(
+      R"({"tapName": "a", "tap": {"lifetime": {"untilDetached": {}}}, "updateMask": "lifetime",
+          "ifGeneration": "7"})"));
+  EXPECT_EQ(update.lifetime, Lifetime(UntilDetached{.grace = absl::Seconds(5)}));
+  EXPECT_EQ(update.if_generation, 7u);
+  EXPECT_EQ(FromProto(FromJson<Update>(R"({"tapName": "a", "updateMask": "lifetime"})"))->lifetime,
+            Lifetime(Persistent()));
+  EXPECT_EQ(ReasonFor<Update>(R"({"tapName": "a", "tap": {"lifetime": {"untilDetached": {}}}})"),
+            "INVALID_REQUEST");
+  EXPECT_EQ(ReasonFor<Update>(R"({"tapName": "a", "updateMask": "lifetime,guestIp"})"),
+            "INVALID_REQUEST");
+  EXPECT_EQ(ReasonFor<Update>(R"({"updateMask": "lifetime"})"), "INVALID_REQUEST");
+}
+
+TEST(ConversionsTest, APageEndsAtOneMebibyte) {
+  LeasePage page;
+  const Lease lease = {.spec = {.key = {.owner = 1, .vm = Vm("vm1"), .iface = Iface("eth0")},
+                                .tap = Name("svvm1eth0"),
+                                .ip = Ip("172.30.0.2"),
+                                .mac = Mac("02:00:00:00:00:02")}};
+  const size_t each = ToProto(lease, Prefix("172.30.0.0/24")).ByteSizeLong();
+  page.leases.assign((1 << 20) / each + 7, lease);
+  const v1::ListTapsResponse response = ToProto(page, Prefix("172.30.0.0/24"));
+  EXPECT_EQ(static_cast<size_t>(response.taps_size()), (1 << 20) / each);
+  EXPECT_EQ(response.next_page_token(), "svvm1eth0");
 }
 
 google::rpc::ErrorInfo InfoIn(const WireStatus& status) {
@@ -149,9 +198,9 @@ google::rpc::ErrorInfo InfoIn(const WireStatus& status) {
 }
 
 TEST(ErrorDetailsTest, CarryTheReasonAndTheAncestorsCode) {
-  const WireStatus status = ToWireStatus(Error(Reason::kNotABridge, "svbr0 is no bridge"));
+  const WireStatus status = ToWireStatus(Error(Reason::kNotABridge, "svbr0 is not a bridge"));
   EXPECT_EQ(status.code, static_cast<int>(absl::StatusCode::kFailedPrecondition));
-  EXPECT_EQ(status.text, "svbr0 is no bridge");
+  EXPECT_EQ(status.text, "svbr0 is not a bridge");
   const google::rpc::ErrorInfo info = InfoIn(status);
   EXPECT_EQ(info.domain(), "svnet");
   EXPECT_EQ(info.reason(), "NOT_A_BRIDGE");
@@ -187,7 +236,8 @@ TEST_F(NetworkCallsTest, TheLogSaysWhoWhatAndWhich) {
   EXPECT_EQ(json, R"({"tapName":"svvm1eth0","guestIp":"172.30.0.2","gatewayIp":"172.30.0.1",)"
                   R"("subnetMask":"255.255.255.0","mac":"02:29:a3:2f:41:c8","vmId":"vm1",)"
                   R"("ifaceId":"eth0","prefixLength":24,"mtu":1500,"ownerUid":1000,)"
-                  R"("lifetime":{"persistent":{}},"queues":1})");
+                  R"("lifetime":{"persistent":{}},"queues":1,"network":"default",)"
+                  R"("generation":"1","createTime":"1970-01-01T00:00:07Z"})");
   EXPECT_EQ(log.fields.vm, "vm1");
   EXPECT_EQ(log.fields.iface, "eth0");
   EXPECT_EQ(log.fields.tap, "svvm1eth0");

@@ -3,7 +3,7 @@
 
 #include "absl/strings/match.h"
 #include "daemon/base/error.h"
-#include "daemon/network/repair_limit.h"
+#include "daemon/base/repair_limit.h"
 #include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
@@ -49,8 +49,9 @@ TEST_F(TamperingTest, EndsTheLeaseAtOnceAndSaysWhy) {
   for (const Change& change : AllChanges()) {
     MustCreate(kBob, "bobs");
     const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
-    const std::shared_ptr<Watch> watch = registry().WatchTaps(kAlice, [] {}).value();
+    const std::shared_ptr<Watch> watch = registry().WatchTaps(kAlice, {}, [] {}).value();
     EXPECT_EQ(watch->Take().value()->type, TapEvent::Type::kAdded);
+    EXPECT_EQ(watch->Take().value()->type, TapEvent::Type::kSnapshotEnd);
     change.make(kernel_.Find(lease.spec.tap.text()));
     EXPECT_THAT(List(kAlice), IsEmpty()) << change.name;
     EXPECT_EQ(List(kBob).size(), 1u) << change.name;

@@ -1,0 +1,52 @@
+// svnetd's configuration as a value that is valid.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/guest_access.h"
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/listen_address.h"
+#include "daemon/config/admission_rules.h"
+
+namespace svnet {
+
+// The file that is read unless --config names another one.
+inline constexpr char kConfigFile[] = "/etc/svnet/svnetd.toml";
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+struct Config {
+  std::string socket = "/run/svnet/svnetd.sock";
+  std::string socket_group = "svnet";  // empty: only root may connect
+  LinkName bridge = LinkName::Parse("svbr0").value();
+  Ipv4Prefix subnet = Ipv4Prefix::Parse("172.30.0.0/24").value();  // /8 to /30
+  std::optional<uint32_t> mtu;  // bytes, 576 to 65521; nullopt: "auto", the uplink's MTU
+  LogLevel log_level = LogLevel::kInfo;
+  std::optional<ListenAddress> metrics_listen;  // nullopt: only GetMetrics
+
+  Isolation isolation = Isolation::kOwner;
+  bool host_access = true;
+  LocalAccess local_access = LocalAccess::kAll;
+  std::vector<HostPort> host_ports;
+  std::vector<Ipv4Prefix> blocked_destinations = {Ipv4Prefix::Parse("169.254.0.0/16").value()};
+
+  bool manage_foreign_firewalls = false;
+
+  AdmissionRules callers;       // all but socket_group
+  uint32_t connections = 4096;  // of all users together, not counting administrators
+
+  // Flags only, for systemd's units. `serve_gates`: this process only makes gates and ignores the
+  // rest. `gates_socket`: the socket of such a process; nullopt: svnetd forks one.
+  bool serve_gates = false;
+  std::optional<std::string> gates_socket;
+
+  // The limits of tracked connections of a guest, and of all guests of an owner; 0: no limit.
+  uint32_t guest_connections = 4096;
+  std::optional<uint32_t> owner_connections;  // nullopt: "auto", an eighth of all
+};
+
+}  // namespace svnet

@@ -1,0 +1,190 @@
+#include "daemon/config/config_file.h"
+
+#include <toml++/toml.h>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/config/config_keys.h"
+
+namespace svnet {
+namespace {
+
+absl::string_view View(const toml::key& key) { return {key.str().data(), key.str().size()}; }
+
+// The keys of a table, for messages.
+std::string NamesIn(absl::string_view table) {
+  std::vector<absl::string_view> names;
+  for (const ConfigKey& key : AllKeys()) {
+    if (key.table == table) names.push_back(key.name);
+  }
+  if (table.empty()) names.insert(names.end(), {"[callers]", "[limits]"});
+  if (table == "limits") names.insert(names.end(), {"[limits.users.NAME]", "[limits.groups.NAME]"});
+  return absl::StrJoin(names, ", ");
+}
+
+absl::Status WrongType(absl::string_view wanted, const toml::node& node) {
+  std::ostringstream type;
+  type << node.type();
+  return absl::InvalidArgumentError(absl::StrCat("must be ", wanted, ", not of type ", type.str()));
+}
+
+absl::StatusOr<std::string> TextOfList(const toml::node& node) {
+  const toml::array* array = node.as_array();
+  if (array == nullptr) return WrongType("a list of strings", node);
+  std::vector<std::string> items;
+  for (const toml::node& item : *array) {
+    const auto text = item.value_exact<std::string>();
+    if (!text.has_value()) return WrongType("a list of strings", item);
+    // Reject items that contain a comma: the list is split at commas later.
+    if (text->empty() || text->find(',') != std::string::npos) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Quote(*text), " is not a valid list item: it is empty or contains a comma"));
+    }
+    items.push_back(*text);
+  }
+  return absl::StrJoin(items, ",");
+}
+
+// The file's value in the form of a flag.
+absl::StatusOr<std::string> TextOf(ConfigValueType type, const toml::node& node) {
+  const auto text = node.value_exact<std::string>();
+  const auto number = node.value_exact<int64_t>();
+  switch (type) {
+    case ConfigValueType::kText:
+      return text.has_value() ? absl::StatusOr<std::string>(*text) : WrongType("a string", node);
+    case ConfigValueType::kInteger:
+      if (number.has_value()) return absl::StrCat(*number);
+      return WrongType("an integer", node);
+    case ConfigValueType::kTextOrInteger:
+      if (number.has_value()) return absl::StrCat(*number);
+      return text.has_value() ? absl::StatusOr<std::string>(*text)
+                              : WrongType("a string or an integer", node);
+    case ConfigValueType::kBoolean:
+      if (const auto boolean = node.value_exact<bool>()) return *boolean ? "true" : "false";
+      return WrongType("true or false", node);
+    case ConfigValueType::kTexts:
+      break;
+  }
+  return TextOfList(node);
+}
+
+// The position of an error in the file.
+class Place {
+ public:
+  Place(absl::string_view file, absl::string_view path) : file_(file), path_(path) {}
+
+  absl::string_view path() const { return path_; }
+  Place In(const toml::key& key) const {
+    return Place(file_, absl::StrCat(path_, path_.empty() ? "" : ".", absl::CHexEscape(View(key))));
+  }
+  absl::Status Error(const toml::node& node, absl::string_view message) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_, ":", node.source().begin.line, ": ", path_, ": ", message));
+  }
+
+ private:
+  std::string file_;
+  std::string path_;
+};
+
+// One [limits.users.NAME] or [limits.groups.NAME].
+absl::Status ApplyOverride(const Place& place, const toml::node& node, CallerLimits* limits) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return place.Error(node, WrongType("a table", node).message());
+  for (const auto& [key, value] : *table) {
+    const Place at = place.In(key);
+    uint32_t* count = nullptr;
+    if (key == "taps_per_user") count = &limits->taps;
+    if (key == "queues_per_user") count = &limits->queues;
+    if (key == "connections_per_user") count = &limits->connections;
+    if (count == nullptr) {
+      return at.Error(value,
+                      "unknown key; known keys: taps_per_user, queues_per_user, "
+                      "connections_per_user");
+    }
+    const absl::StatusOr<std::string> text = TextOf(ConfigValueType::kInteger, value);
+    const absl::Status status = text.ok() ? SetCount(count, 0, *text) : text.status();
+    if (!status.ok()) return at.Error(value, status.message());
+  }
+  return absl::OkStatus();
+}
+
+// [limits.users] or [limits.groups].
+absl::Status ApplyOverrides(const Place& place, absl::string_view kind, const toml::node& node,
+                            const CallerLimits& defaults,
+                            const std::function<std::optional<uint32_t>(const std::string&)>& find,
+                            std::map<uint32_t, CallerLimits>* overrides) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return place.Error(node, WrongType("a table", node).message());
+  for (const auto& [key, value] : *table) {
+    const Place at = place.In(key);
+    const absl::StatusOr<uint32_t> id = ParseId(kind, View(key), find);
+    if (!id.ok()) return at.Error(value, id.status().message());
+    CallerLimits limits = defaults;
+    SVNET_RETURN_IF_ERROR(ApplyOverride(at, value, &limits));
+    overrides->insert_or_assign(*id, limits);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyKey(const Place& place, absl::string_view table, absl::string_view name,
+                      const toml::node& node, const Accounts& accounts, Config* config) {
+  const ConfigKey* key = FindKey(name);
+  if (key == nullptr || key->table != table) {
+    return place.Error(node, absl::StrCat("unknown key; known keys: ", NamesIn(table)));
+  }
+  const absl::StatusOr<std::string> text = TextOf(key->type, node);
+  const absl::Status status = text.ok() ? key->set(config, *text, accounts) : text.status();
+  return status.ok() ? status : place.Error(node, status.message());
+}
+
+absl::Status ApplyTable(const Place& place, const toml::table& table, const Accounts& accounts,
+                        Config* config) {
+  // Overrides are applied after the defaults, wherever they are in the file.
+  for (const bool overrides : {false, true}) {
+    for (const auto& [key, node] : table) {
+      const bool is_override = place.path() == "limits" && (key == "users" || key == "groups");
+      if (is_override != overrides) continue;
+      const Place at = place.In(key);
+      const bool is_table = place.path().empty() && (key == "callers" || key == "limits");
+      if (is_override && key == "users") {
+        SVNET_RETURN_IF_ERROR(ApplyOverrides(at, "user", node, config->callers.limits,
+                                             accounts.find_user, &config->callers.user_limits));
+      } else if (is_override) {
+        SVNET_RETURN_IF_ERROR(ApplyOverrides(at, "group", node, config->callers.limits,
+                                             accounts.find_group, &config->callers.group_limits));
+      } else if (is_table && node.is_table()) {
+        SVNET_RETURN_IF_ERROR(ApplyTable(at, *node.as_table(), accounts, config));
+      } else {
+        SVNET_RETURN_IF_ERROR(ApplyKey(at, place.path(), View(key), node, accounts, config));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ApplyFile(absl::string_view file, absl::string_view text, const Accounts& accounts,
+                       Config* config) {
+  toml::table table;
+  try {
+    table = toml::parse(std::string_view(text.data(), text.size()));
+  } catch (const toml::parse_error& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ":", error.source().begin.line, ": ",
+                     absl::string_view(error.description().data(), error.description().size())));
+  }
+  return ApplyTable(Place(file, ""), table, accounts, config);
+}
+
+}  // namespace svnet

@@ -1,0 +1,332 @@
+#include "daemon/config/config_keys.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+constexpr size_t kMaxSocketPath = 107;  // bytes: sockaddr_un less the NUL
+constexpr uint32_t kMinMtu = 576;       // RFC 791: every host must accept that
+constexpr uint32_t kMaxMtu = 65521;     // a TAP's own maximum
+
+absl::Status SetSocket(Config* config, absl::string_view text, const Accounts&) {
+  if (text.empty() || text[0] != '/' || text.size() > kMaxSocketPath) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        Quote(text), " is not an absolute path of at most ", kMaxSocketPath, " bytes"));
+  }
+  config->socket = std::string(text);
+  return absl::OkStatus();
+}
+
+absl::Status SetSocketGroup(Config* config, absl::string_view text, const Accounts&) {
+  config->socket_group = std::string(text);
+  return absl::OkStatus();
+}
+
+absl::Status SetBridge(Config* config, absl::string_view text, const Accounts&) {
+  SVNET_ASSIGN_OR_RETURN(config->bridge, LinkName::Parse(text));
+  return absl::OkStatus();
+}
+
+// Addresses that no link of a host can have: "this network", loopback, multicast and reserved ones
+// (RFC 6890).
+bool IsUnusable(const Ipv4Prefix& prefix) {
+  const auto overlaps = [&](uint32_t network, int length) {
+    return prefix.Overlaps(Ipv4Prefix::Containing(Ipv4Address(network), length));
+  };
+  return overlaps(0x00000000, 8) || overlaps(0x7f000000, 8) || overlaps(0xe0000000, 3);
+}
+
+absl::Status SetSubnet(Config* config, absl::string_view text, const Accounts&) {
+  SVNET_ASSIGN_OR_RETURN(const Ipv4Prefix prefix, Ipv4Prefix::Parse(text));
+  if (prefix.length() < 8 || prefix.length() > 30) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quote(text), " is not a /8 to /30: it needs room for a gateway and a guest"));
+  }
+  if (IsUnusable(prefix)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quote(text),
+                     " contains addresses that no host can have: use a private prefix, in "
+                     "10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"));
+  }
+  config->subnet = prefix;
+  return absl::OkStatus();
+}
+
+absl::Status SetMtu(Config* config, absl::string_view text, const Accounts&) {
+  uint32_t mtu = 0;
+  if (text == "auto") {
+    config->mtu = std::nullopt;
+  } else if (absl::SimpleAtoi(text, &mtu) && mtu >= kMinMtu && mtu <= kMaxMtu) {
+    config->mtu = mtu;
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat(Quote(text), " is neither \"auto\" nor ",
+                                                   kMinMtu, " to ", kMaxMtu, " (bytes)"));
+  }
+  return absl::OkStatus();
+}
+
+// The index of `text` in `words`.
+template <size_t kCount>
+absl::StatusOr<size_t> ParseWord(absl::string_view text,
+                                 const std::array<absl::string_view, kCount>& words) {
+  const auto found = std::find(words.begin(), words.end(), text);
+  if (found != words.end()) return found - words.begin();
+  return absl::InvalidArgumentError(
+      absl::StrCat(Quote(text), " is not one of: ", absl::StrJoin(words, ", ")));
+}
+
+absl::Status SetLogLevel(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 4> kWords = {"debug", "info", "warning", "error"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->log_level = static_cast<LogLevel>(word);
+  return absl::OkStatus();
+}
+
+absl::Status SetMetricsListen(Config* config, absl::string_view text, const Accounts&) {
+  config->metrics_listen.reset();
+  if (text.empty()) return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(config->metrics_listen, ListenAddress::Parse(text));
+  return absl::OkStatus();
+}
+
+absl::Status SetIsolation(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 3> kWords = {"none", "owner", "all"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->isolation = static_cast<Isolation>(word);
+  return absl::OkStatus();
+}
+
+absl::Status SetHostAccess(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 2> kWords = {"deny", "allow"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->host_access = word == 1;
+  return absl::OkStatus();
+}
+
+absl::Status SetLocalAccess(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 2> kWords = {"all", "owner"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->local_access = static_cast<LocalAccess>(word);
+  return absl::OkStatus();
+}
+
+// The items of a list; they cannot contain commas.
+std::vector<absl::string_view> Items(absl::string_view text) {
+  return absl::StrSplit(text, ',', absl::SkipEmpty());
+}
+
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits('/', 1));
+  uint32_t port = 0;
+  const bool tcp = parts.first == "tcp";
+  if ((tcp || parts.first == "udp") && absl::SimpleAtoi(parts.second, &port) && port >= 1 &&
+      port <= 65535) {
+    return HostPort{.protocol = tcp ? HostPort::Protocol::kTcp : HostPort::Protocol::kUdp,
+                    .port = static_cast<uint16_t>(port)};
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(Quote(text), " is not a port like \"udp/53\" or \"tcp/443\""));
+}
+
+absl::Status SetHostPorts(Config* config, absl::string_view text, const Accounts&) {
+  config->host_ports.clear();
+  for (absl::string_view item : Items(text)) {
+    SVNET_ASSIGN_OR_RETURN(const HostPort port, ParseHostPort(item));
+    config->host_ports.push_back(port);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetBlockedDestinations(Config* config, absl::string_view text, const Accounts&) {
+  config->blocked_destinations.clear();
+  for (absl::string_view item : Items(text)) {
+    SVNET_ASSIGN_OR_RETURN(const Ipv4Prefix prefix, Ipv4Prefix::Parse(item));
+    config->blocked_destinations.push_back(prefix);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetManageForeignFirewalls(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 2> kWords = {"false", "true"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->manage_foreign_firewalls = word == 1;
+  return absl::OkStatus();
+}
+
+absl::Status SetAllowUsers(Config* config, absl::string_view text, const Accounts& accounts) {
+  config->callers.users.clear();
+  config->callers.all_users = text == "*";
+  if (config->callers.all_users) return absl::OkStatus();
+  for (absl::string_view item : Items(text)) {
+    SVNET_ASSIGN_OR_RETURN(const uid_t uid, ParseId("user", item, accounts.find_user));
+    config->callers.users.insert(uid);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetGroups(std::set<gid_t>* groups, absl::string_view text, const Accounts& accounts) {
+  groups->clear();
+  for (absl::string_view item : Items(text)) {
+    SVNET_ASSIGN_OR_RETURN(const gid_t gid, ParseId("group", item, accounts.find_group));
+    groups->insert(gid);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetAllowGroups(Config* config, absl::string_view text, const Accounts& accounts) {
+  return SetGroups(&config->callers.groups, text, accounts);
+}
+
+absl::Status SetAdminGroups(Config* config, absl::string_view text, const Accounts& accounts) {
+  return SetGroups(&config->callers.admin_groups, text, accounts);
+}
+
+absl::Status SetForeignRoot(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 2> kWords = {"false", "true"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->callers.foreign_root = word == 1;
+  return absl::OkStatus();
+}
+
+absl::Status SetTapsPerUser(Config* config, absl::string_view text, const Accounts&) {
+  return SetCount(&config->callers.limits.taps, 0, text);
+}
+
+absl::Status SetQueuesPerUser(Config* config, absl::string_view text, const Accounts&) {
+  return SetCount(&config->callers.limits.queues, 0, text);
+}
+
+absl::Status SetConnectionsPerUser(Config* config, absl::string_view text, const Accounts&) {
+  return SetCount(&config->callers.limits.connections, 1, text);
+}
+
+absl::Status SetConnections(Config* config, absl::string_view text, const Accounts&) {
+  return SetCount(&config->connections, 1, text);
+}
+
+absl::Status SetGuestConnections(Config* config, absl::string_view text, const Accounts&) {
+  return SetCount(&config->guest_connections, 0, text);
+}
+
+absl::Status SetOwnerConnections(Config* config, absl::string_view text, const Accounts&) {
+  config->owner_connections.reset();
+  if (text == "auto") return absl::OkStatus();
+  return SetCount(&config->owner_connections.emplace(), 0, text);
+}
+
+template <auto kMember>
+bool Differs(const Config& one, const Config& other) {
+  return one.*kMember != other.*kMember;
+}
+constexpr bool (*kReloaded)(const Config&, const Config&) = nullptr;
+
+constexpr std::array kKeys = {
+    ConfigKey{"", "socket", ConfigValueType::kText, SetSocket, Differs<&Config::socket>, "PATH",
+              "Where callers connect (/run/svnet/svnetd.sock)"},
+    ConfigKey{"", "socket_group", ConfigValueType::kText, SetSocketGroup,
+              Differs<&Config::socket_group>, "GROUP",
+              "The group whose members may connect; empty: only root (svnet)"},
+    ConfigKey{"", "bridge", ConfigValueType::kText, SetBridge, Differs<&Config::bridge>, "NAME",
+              "The bridge (svbr0)"},
+    ConfigKey{"", "subnet", ConfigValueType::kText, SetSubnet, Differs<&Config::subnet>, "PREFIX",
+              "The network's prefix, /8 to /30 (172.30.0.0/24)"},
+    ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger, SetMtu, Differs<&Config::mtu>,
+              "BYTES|auto", "The MTU of guests; auto: that of the default route's link (auto)"},
+    ConfigKey{"", "log_level", ConfigValueType::kText, SetLogLevel, kReloaded, "LEVEL",
+              "debug, info, warning or error (info)"},
+    ConfigKey{"", "metrics_listen", ConfigValueType::kText, SetMetricsListen,
+              Differs<&Config::metrics_listen>, "ADDRESS:PORT",
+              "Loopback address for Prometheus on this host, like 127.0.0.1:9464 (none)"},
+    ConfigKey{"", "isolation", ConfigValueType::kText, SetIsolation, Differs<&Config::isolation>,
+              "none|owner|all",
+              "Which guests are isolated from each other: none, those of different owners, or all "
+              "(owner)"},
+    ConfigKey{"", "host_access", ConfigValueType::kText, SetHostAccess,
+              Differs<&Config::host_access>, "allow|deny",
+              "Whether guests may open connections to the host (allow)"},
+    ConfigKey{"", "host_ports", ConfigValueType::kTexts, SetHostPorts, Differs<&Config::host_ports>,
+              "udp/53,...", "Host ports guests may reach although host_access is deny (none)"},
+    ConfigKey{"", "local_access", ConfigValueType::kText, SetLocalAccess,
+              Differs<&Config::local_access>, "all|owner",
+              "Which local users reach guests: all, or root and the owner (all)"},
+    ConfigKey{"", "blocked_destinations", ConfigValueType::kTexts, SetBlockedDestinations,
+              Differs<&Config::blocked_destinations>, "PREFIX,...",
+              "Destinations that guests may not reach (169.254.0.0/16: cloud metadata)"},
+    ConfigKey{"", "manage_foreign_firewalls", ConfigValueType::kBoolean, SetManageForeignFirewalls,
+              kReloaded, "true|false",
+              "Add accept rules for guests to Docker, ufw and firewalld if these drop guest "
+              "traffic (false)"},
+    ConfigKey{"callers", "allow_users", ConfigValueType::kTexts, SetAllowUsers, kReloaded,
+              "USER,...|*",
+              "Users who may connect besides the socket's group; *: all users (none)"},
+    ConfigKey{"callers", "allow_groups", ConfigValueType::kTexts, SetAllowGroups, kReloaded,
+              "GROUP,...", "Groups whose members may connect (none)"},
+    ConfigKey{"callers", "admin_groups", ConfigValueType::kTexts, SetAdminGroups, kReloaded,
+              "GROUP,...", "Groups whose members are administrators, like root (none)"},
+    ConfigKey{"callers", "foreign_root", ConfigValueType::kBoolean, SetForeignRoot, kReloaded,
+              "true|false",
+              "Whether root of another network namespace is also an administrator (false)"},
+    ConfigKey{"limits", "taps_per_user", ConfigValueType::kInteger, SetTapsPerUser, kReloaded, "N",
+              "Maximum number of TAPs per user (64)"},
+    ConfigKey{"limits", "queues_per_user", ConfigValueType::kInteger, SetQueuesPerUser, kReloaded,
+              "N", "Maximum number of queues of all multi-queue TAPs of a user (256)"},
+    ConfigKey{"limits", "connections_per_user", ConfigValueType::kInteger, SetConnectionsPerUser,
+              kReloaded, "N", "Maximum number of connections per user (64)"},
+    ConfigKey{"limits", "connections", ConfigValueType::kInteger, SetConnections, kReloaded, "N",
+              "Maximum number of connections of all users, not counting administrators (4096)"},
+    ConfigKey{"limits", "guest_connections", ConfigValueType::kInteger, SetGuestConnections,
+              Differs<&Config::guest_connections>, "N",
+              "Maximum number of tracked connections per guest; 0: no limit (4096)"},
+    ConfigKey{"limits", "owner_connections", ConfigValueType::kTextOrInteger, SetOwnerConnections,
+              Differs<&Config::owner_connections>, "N|auto",
+              "The same for all guests of an owner; auto: an eighth of the kernel's table (auto)"},
+};
+
+}  // namespace
+
+absl::Span<const ConfigKey> AllKeys() { return kKeys; }
+
+const ConfigKey* FindKey(absl::string_view name) {
+  const auto* key = std::find_if(kKeys.begin(), kKeys.end(),
+                                 [&](const ConfigKey& each) { return each.name == name; });
+  return key == kKeys.end() ? nullptr : key;
+}
+
+std::string Quote(absl::string_view text) {
+  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, 80)), "\"");
+}
+
+absl::StatusOr<uint32_t> ParseId(
+    absl::string_view kind, absl::string_view text,
+    const std::function<std::optional<uint32_t>(const std::string&)>& find) {
+  uint32_t number = 0;
+  if (absl::SimpleAtoi(text, &number) && number != UINT32_MAX) return number;
+  if (const std::optional<uint32_t> id = find(std::string(text)); id.has_value()) return *id;
+  return absl::InvalidArgumentError(
+      absl::StrCat(Quote(text), " is not a ", kind, " of this host or a number"));
+}
+
+absl::Status SetCount(uint32_t* count, uint32_t min, absl::string_view text) {
+  constexpr uint32_t kMax = 1'000'000;
+  uint32_t value = 0;
+  if (!absl::SimpleAtoi(text, &value) || value < min || value > kMax) {
+    return absl::InvalidArgumentError(absl::StrCat(Quote(text), " is not ", min, " to ", kMax));
+  }
+  *count = value;
+  return absl::OkStatus();
+}
+
+}  // namespace svnet

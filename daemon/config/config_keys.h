@@ -1,0 +1,49 @@
+// The keys of the configuration.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "daemon/config/accounts.h"
+#include "daemon/config/config.h"
+
+namespace svnet {
+
+// The type of a key's value in the file; a flag takes text, and a list with commas.
+enum class ConfigValueType { kText, kInteger, kTextOrInteger, kBoolean, kTexts };
+
+// A key of the file, which is also a flag.
+struct ConfigKey {
+  absl::string_view table;  // empty: the top
+  absl::string_view name;   // unique, also across tables
+  ConfigValueType type;
+  absl::Status (*set)(Config*, absl::string_view, const Accounts&);
+  // Whether two configurations differ in this key, which needs a restart; nullptr: a reload applies
+  // it.
+  bool (*differs)(const Config&, const Config&);
+  absl::string_view placeholder;
+  absl::string_view help;
+};
+
+absl::Span<const ConfigKey> AllKeys();
+// nullptr: none.
+const ConfigKey* FindKey(absl::string_view name);
+
+// `text` in quotes, escaped and shortened, for messages.
+std::string Quote(absl::string_view text);
+
+// Parses a name that `find` knows, or a number; `kind` is for messages.
+absl::StatusOr<uint32_t> ParseId(
+    absl::string_view kind, absl::string_view text,
+    const std::function<std::optional<uint32_t>(const std::string&)>& find);
+
+// `min` to 1,000,000.
+absl::Status SetCount(uint32_t* count, uint32_t min, absl::string_view text);
+
+}  // namespace svnet

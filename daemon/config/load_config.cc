@@ -1,0 +1,123 @@
+#include "daemon/config/load_config.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/config/config_file.h"
+#include "daemon/config/config_keys.h"
+
+namespace svnet {
+namespace {
+
+std::string FlagOf(absl::string_view key) {
+  return absl::StrCat("--", absl::StrReplaceAll(key, {{"_", "-"}}));
+}
+
+// nullopt: the file does not exist.
+absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid() && errno == ENOENT) return std::nullopt;
+  std::string text;
+  char buffer[4096];
+  // A folder can be opened but not read.
+  ssize_t count = read(file.get(), buffer, sizeof(buffer));
+  for (; count > 0; count = read(file.get(), buffer, sizeof(buffer))) text.append(buffer, count);
+  if (count == 0) return text;
+  return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+}
+
+absl::StatusOr<Config> LoadFrom(const std::optional<std::string>& path, const Flags& flags) {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<std::string> text,
+                         ReadFile(path.value_or(kConfigFile)));
+  if (path.has_value() && !text.has_value()) {
+    return absl::NotFoundError(absl::StrCat("there is no file ", *path));
+  }
+  return MakeConfig(path.value_or(kConfigFile), text.value_or(""), flags, HostAccounts());
+}
+
+}  // namespace
+
+Accounts HostAccounts() {
+  return {.find_user = [](const std::string& name) -> std::optional<uid_t> {
+            const passwd* user = getpwnam(name.c_str());
+            return user == nullptr ? std::nullopt : std::make_optional(user->pw_uid);
+          },
+          .find_group = [](const std::string& name) -> std::optional<gid_t> {
+            const group* entry = getgrnam(name.c_str());
+            return entry == nullptr ? std::nullopt : std::make_optional(entry->gr_gid);
+          }};
+}
+
+absl::StatusOr<Config> MakeConfig(absl::string_view name, absl::string_view toml,
+                                  const Flags& flags, const Accounts& accounts) {
+  Config config;
+  SVNET_RETURN_IF_ERROR(ApplyFile(name, toml, accounts, &config));
+  for (const auto& [key, value] : flags) {
+    if (const absl::Status status = FindKey(key)->set(&config, value, accounts); !status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(FlagOf(key), ": ", status.message()));
+    }
+  }
+  return config;
+}
+
+std::variant<Config, EarlyExit> LoadConfig(int argc, const char* const* argv) {
+  CLI::App app("svnetd leases TAP devices on a bridge to unprivileged VM supervisors.", "svnetd");
+  app.footer(
+      "Every other flag is also a key of the file, with _ instead of -. See also: svnetctl --help");
+  app.set_version_flag("--version", "svnetd " SVNET_VERSION);
+  std::optional<std::string> file;
+  Flags flags;
+  app.add_option("--config", file, absl::StrCat("The TOML file (", kConfigFile, ", if it exists)"))
+      ->type_name("FILE");
+  bool serve_gates = false;
+  app.add_flag("--gates", serve_gates,
+               "Only run the processes that speak gRPC, for an svnetd with --gates-socket (used by "
+               "svnet-gates.service)");
+  std::optional<std::string> gates_socket;
+  app.add_option("--gates-socket", gates_socket,
+                 "The socket of the svnetd that runs with --gates (default: svnetd starts these "
+                 "processes itself)")
+      ->type_name("PATH");
+  for (const ConfigKey& key : AllKeys()) {
+    app.add_option_function<std::string>(
+           FlagOf(key.name),
+           [&flags, &key](const std::string& value) { flags[std::string(key.name)] = value; },
+           std::string(key.help))
+        ->type_name(std::string(key.placeholder));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream text;
+    const int code = app.exit(error, text, text);
+    return EarlyExit{.code = code == 0 ? 0 : 2, .text = text.str()};
+  }
+  if (serve_gates) return Config{.serve_gates = true};
+  absl::StatusOr<Config> config = LoadFrom(file, flags);
+  if (config.ok()) {
+    config->gates_socket = gates_socket;
+    return *std::move(config);
+  }
+  return EarlyExit{.code = 2, .text = absl::StrCat("svnetd: ", config.status().message(), "\n")};
+}
+
+std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next) {
+  std::vector<absl::string_view> keys;
+  for (const ConfigKey& key : AllKeys()) {
+    if (key.differs != nullptr && key.differs(running, next)) keys.push_back(key.name);
+  }
+  return keys;
+}
+
+}  // namespace svnet

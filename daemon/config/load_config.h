@@ -1,0 +1,41 @@
+// Flags and the TOML file become one configuration.
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "daemon/config/accounts.h"
+#include "daemon/config/config.h"
+
+namespace svnet {
+
+// The accounts that getpwnam(3) and getgrnam(3) know.
+Accounts HostAccounts();
+
+// The values of flags, by configuration key.
+using Flags = std::map<std::string, std::string>;
+
+// `toml` is the text of the file `name`. Flags win. InvalidArgument names the file,
+// the line, the key, and what is allowed. Pure, if `accounts` is.
+absl::StatusOr<Config> MakeConfig(absl::string_view name, absl::string_view toml,
+                                  const Flags& flags, const Accounts& accounts);
+
+// What to print and exit with instead of running: for --help, --version, or an error.
+struct EarlyExit {
+  int code;  // 0, 1 (the configuration), 2 (usage)
+  std::string text;
+};
+
+// Parses the command line and reads the file that it names. The default file may be absent. With
+// --gates no file is read.
+std::variant<Config, EarlyExit> LoadConfig(int argc, const char* const* argv);
+
+// The keys in which `next` differs from `running` and that need a restart. A reload applies
+// `log_level`, `manage_foreign_firewalls`, [callers] and [limits]. Pure.
+std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next);
+
+}  // namespace svnet

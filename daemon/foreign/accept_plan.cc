@@ -1,0 +1,162 @@
+#include "daemon/foreign/accept_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace svnet {
+namespace {
+
+using Verdict = FilterRule::Verdict;
+using Chains = std::vector<FilterChain>;
+
+// Where `ufw route` puts its rules.
+constexpr char kUfwUserChain[] = "ufw-user-forward";
+
+// Prefixes of the names that Docker itself gives its bridges.
+constexpr std::array kDockerNames = {"docker", "br-"};
+
+// firewalld's chains of the zone, with FirewallBackend=nftables and =iptables.
+constexpr char kZonesChain[] = "filter_FWD_svnet";
+constexpr char kZonesIptablesChain[] = "FWD_svnet";
+
+bool IsInZone(const Chains& chains, const std::string& bridge) {
+  return std::any_of(chains.begin(), chains.end(), [&](const FilterChain& chain) {
+    return std::any_of(chain.rules.begin(), chain.rules.end(), [&](const FilterRule& rule) {
+      return rule.from == bridge &&
+             (rule.target == kZonesChain || rule.target == kZonesIptablesChain);
+    });
+  });
+}
+
+FilterChain WithoutHandles(FilterChain chain) {
+  for (FilterRule& rule : chain.rules) rule.handle = 0;
+  return chain;
+}
+
+Chains WithoutOurs(Chains chains, const std::string& tag) {
+  for (FilterChain& chain : chains) {
+    std::erase_if(chain.rules, [&](const FilterRule& rule) { return rule.comment == tag; });
+  }
+  return chains;
+}
+
+void InsertOurs(FilterChain& chain, const std::vector<FilterRule>& rules) {
+  const auto end = std::find_if(chain.rules.begin(), chain.rules.end(), [](const FilterRule& rule) {
+    return rule.verdict == Verdict::kReturn && rule.IsUnconditional();
+  });
+  chain.rules.insert(end, rules.begin(), rules.end());
+}
+
+bool IsWholeName(const std::string& name) {
+  return !name.empty() && !absl::EndsWith(name, "+") && !IsDockerName(name);
+}
+
+// A rule for what goes to the bridge needs no more conditions: svnetd's own rules drop what no
+// guest has asked for.
+std::vector<FilterRule> AcceptsFor(const GuestNetwork& network,
+                                   const std::set<std::string>& docker_bridges,
+                                   const std::string& tag) {
+  std::vector<FilterRule> rules;
+  const auto add = [&](const std::string& from, const std::string& to, Verdict verdict) {
+    rules.push_back({.from = from, .to = to, .verdict = verdict, .target = "", .comment = tag});
+  };
+  // The host's own bridge may be called br-lan; Docker's bridges never lead to the default gateway.
+  if (IsDockerName(network.uplink)) add(network.bridge, network.uplink, Verdict::kAccept);
+  for (const char* start : kDockerNames) {
+    add(network.bridge, absl::StrCat(start, "+"), Verdict::kReturn);
+  }
+  for (const std::string& docker : docker_bridges) add(network.bridge, docker, Verdict::kReturn);
+  add(network.bridge, "", Verdict::kAccept);
+  add("", network.bridge, Verdict::kAccept);
+  return rules;
+}
+
+// The chains in which svnetd wants rules, by index in `bare`, which has none of svnetd's rules.
+std::map<size_t, std::vector<FilterRule>> PlanPlacements(const Chains& bare,
+                                                         const GuestNetwork& network,
+                                                         const std::vector<FilterRule>& rules) {
+  std::map<size_t, std::vector<FilterRule>> places;
+  for (const BlockingChain& blocking : FindBlockingChains(bare, network)) {
+    if (!IsManageable(blocking.kind)) continue;
+    for (const char* name : {kDockerUserChain, kUfwUserChain}) {
+      const FilterChain* place = FindInSameTable(bare, blocking.base, name);
+      if (place == nullptr) continue;
+      const size_t at = place - bare.data();
+      Chains with = bare;
+      InsertOurs(with[at], rules);
+      if (FindGuestDrop(with, blocking.base, network).has_value()) continue;
+      places[at] = rules;
+      break;
+    }
+  }
+  return places;
+}
+
+AcceptPlan::Zone PlanZone(const Chains& chains, const GuestNetwork& network, bool admit) {
+  const bool is_in = IsInZone(chains, network.bridge);
+  if (!admit) return is_in ? AcceptPlan::Zone::kLeave : AcceptPlan::Zone::kAsItIs;
+  const std::vector<BlockingChain> blocking = FindBlockingChains(chains, network);
+  const bool blocks = std::any_of(blocking.begin(), blocking.end(), [](const BlockingChain& each) {
+    return each.kind == FirewallKind::kFirewalld;
+  });
+  return blocks && !is_in ? AcceptPlan::Zone::kJoin : AcceptPlan::Zone::kAsItIs;
+}
+
+}  // namespace
+
+std::string Placement::Describe() const {
+  return absl::StrCat(
+      chain.name == kUfwUserChain ? "ufw" : "Docker", " (chain ", chain.name, " of ",
+      chain.family == kIptablesLegacyFamily ? "iptables-legacy's table " : "table ip ", chain.table,
+      ")");
+}
+
+bool IsDockerName(const std::string& link) {
+  return std::any_of(kDockerNames.begin(), kDockerNames.end(),
+                     [&](const char* start) { return absl::StartsWith(link, start); });
+}
+
+std::set<std::string> FindDockerBridges(const std::vector<FilterChain>& chains) {
+  std::set<std::string> bridges;
+  for (const FilterChain& chain : chains) {
+    for (const FilterRule& rule : chain.rules) {
+      if (rule.target == "DOCKER" && !rule.not_to && IsWholeName(rule.to)) bridges.insert(rule.to);
+    }
+  }
+  return bridges;
+}
+
+std::set<std::string> FindReturnedBridges(const std::vector<FilterChain>& chains,
+                                          const std::string& tag) {
+  std::set<std::string> bridges;
+  for (const FilterChain& chain : chains) {
+    for (const FilterRule& rule : chain.rules) {
+      const bool is_ours = rule.comment == tag && rule.verdict == Verdict::kReturn;
+      if (is_ours && IsWholeName(rule.to)) bridges.insert(rule.to);
+    }
+  }
+  return bridges;
+}
+
+AcceptPlan PlanAccepts(const std::vector<FilterChain>& chains, const GuestNetwork& network,
+                       const std::set<std::string>& docker_bridges, const std::string& tag,
+                       bool admit) {
+  AcceptPlan plan = {.placements = {}, .zone = PlanZone(chains, network, admit)};
+  const Chains bare = WithoutOurs(chains, tag);
+  std::map<size_t, std::vector<FilterRule>> places;
+  if (admit) places = PlanPlacements(bare, network, AcceptsFor(network, docker_bridges, tag));
+  for (size_t i = 0; i < chains.size(); ++i) {
+    FilterChain wanted = bare[i];
+    InsertOurs(wanted, places[i]);
+    if (WithoutHandles(wanted) == WithoutHandles(chains[i])) continue;
+    plan.placements.push_back({.chain = chains[i], .rules = places[i]});
+  }
+  return plan;
+}
+
+}  // namespace svnet

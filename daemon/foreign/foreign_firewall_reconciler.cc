@@ -1,0 +1,184 @@
+#include "daemon/foreign/foreign_firewall_reconciler.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+using Kind = ForeignFirewallReport::Entry::Kind;
+
+// After chains could not be read.
+constexpr absl::Duration kRetry = absl::Seconds(10);
+
+}  // namespace
+
+ForeignFirewallReconciler::ForeignFirewallReconciler(const LinkName& bridge, bool manage,
+                                                     ForeignFirewalls* foreign, Clock clock)
+    : clock_(clock), installer_(foreign, std::move(clock)) {
+  goal_ = {
+      .manage = manage, .network_up = false, .network = {.bridge = bridge.text(), .uplink = ""}};
+}
+
+void ForeignFirewallReconciler::SetManage(bool manage) {
+  MutexLock lock(&mutex_);
+  if (std::exchange(goal_.manage, manage) != manage) MarkDirtyNow();
+}
+
+void ForeignFirewallReconciler::NetworkUp(const std::string& uplink) {
+  MutexLock lock(&mutex_);
+  const bool knows = goal_.network_up && goal_.network.uplink == uplink;
+  goal_.network_up = true;
+  goal_.network.uplink = uplink;
+  if (!knows) MarkDirtyNow();
+}
+
+void ForeignFirewallReconciler::SetForwardsForAll(bool for_all) {
+  MutexLock lock(&mutex_);
+  goal_.forwards_for_all = for_all;
+  MarkDirtyNow();
+}
+
+void ForeignFirewallReconciler::MarkDirty() {
+  MutexLock lock(&mutex_);
+  if (goal_.network_up && schedule_.MarkDirty(clock_())) changed_.notify_all();
+}
+
+void ForeignFirewallReconciler::MarkDirtyNow() {
+  schedule_.MarkDirtyNow();
+  changed_.notify_all();
+}
+
+bool ForeignFirewallReconciler::WaitForWork() {
+  MutexLock lock(&mutex_);
+  while (!stopped_) {
+    const absl::Duration left = schedule_.NextDue(goal_.network_up) - clock_();
+    if (left <= absl::ZeroDuration()) return true;
+    if (left == absl::InfiniteDuration()) {
+      changed_.wait(mutex_);
+    } else {
+      changed_.wait_for(mutex_, absl::ToChronoNanoseconds(left));
+    }
+  }
+  return false;
+}
+
+void ForeignFirewallReconciler::StopWaiting() {
+  MutexLock lock(&mutex_);
+  stopped_ = true;
+  changed_.notify_all();
+}
+
+ForeignFirewallGoal ForeignFirewallReconciler::BeginRun(bool* dirty) {
+  MutexLock lock(&mutex_);
+  const absl::Time now = clock_();
+  *dirty = schedule_.IsDirty(now);
+  schedule_.Begin(now);
+  return goal_;
+}
+
+ForeignFirewallReport ForeignFirewallReconciler::RunOnce() {
+  MutexLock io(&io_mutex_);
+  bool dirty = false;
+  // A goal that changes after this makes the rules dirty again.
+  const ForeignFirewallGoal goal = BeginRun(&dirty);
+  dirty = dirty || installer_.IptablesLegacyMayHaveChanged();
+  const absl::Time start = clock_();
+  ForeignFirewallReport report;
+  if (dirty) report = Reconcile(goal);
+  MutexLock lock(&mutex_);
+  schedule_.End(start, clock_());
+  return report;
+}
+
+ForeignFirewallReport ForeignFirewallReconciler::Reconcile(const ForeignFirewallGoal& goal) {
+  ForeignFirewallReport report;
+  absl::StatusOr<std::vector<FilterChain>> chains = installer_.Read();
+  if (chains.ok()) {
+    if (goal.network_up) {
+      report.forward_filter = DescribeForwardFilter(*chains, goal.network.bridge);
+    }
+    const AcceptPlan plan = installer_.Plan(*chains, goal);
+    installer_.ClearFailure();
+    if (!plan.IsEmpty()) {
+      const std::string repaired = installer_.Install(plan, goal);
+      if (!repaired.empty()) report.entries.push_back({Kind::kRepaired, repaired});
+      chains = installer_.Read();
+      // Another program has changed the chains since: iptables-legacy will not report that again.
+      const bool again =
+          chains.ok() && !repaired.empty() && !installer_.Plan(*chains, goal).IsEmpty();
+      MutexLock lock(&mutex_);
+      if (again) MarkDirtyNow();
+    }
+  }
+  const std::string failed = TakeConditions(chains, goal);
+  const bool is_new = std::exchange(last_failed_, failed) != failed;
+  if (is_new && !failed.empty()) report.entries.push_back({Kind::kFailed, failed});
+  return report;
+}
+
+std::string ForeignFirewallReconciler::TakeConditions(
+    const absl::StatusOr<std::vector<FilterChain>>& chains, const ForeignFirewallGoal& goal) {
+  MutexLock lock(&mutex_);
+  if (!chains.ok()) {
+    schedule_.RetryAt(clock_() + kRetry);
+    return std::string(chains.status().message());
+  }
+  if (installer_.retry_at().has_value()) schedule_.RetryAt(*installer_.retry_at());
+  conditions_ = installer_.Describe(*chains, goal);
+  if (conditions_.empty()) return std::string(installer_.failure().message());
+  return absl::StrJoin(conditions_, "; ", [](std::string* out, const auto& each) {
+    absl::StrAppend(out, each.message);
+  });
+}
+
+absl::Status ForeignFirewallReconciler::Withdraw() {
+  MutexLock io(&io_mutex_);
+  ForeignFirewallGoal goal;
+  {
+    MutexLock lock(&mutex_);
+    goal_.network_up = false;
+    conditions_.clear();
+    schedule_.Clear();
+    goal = goal_;
+  }
+  const absl::Status status = installer_.Withdraw(goal);
+  if (const auto retry_at = installer_.retry_at(); !status.ok() && retry_at.has_value()) {
+    MutexLock lock(&mutex_);
+    schedule_.RetryAt(*retry_at);
+  }
+  return status;
+}
+
+std::vector<Condition> ForeignFirewallReconciler::Conditions() {
+  if (io_mutex_.try_lock()) {
+    RefreshConditions();
+    io_mutex_.unlock();
+  }
+  return KnownConditions();
+}
+
+void ForeignFirewallReconciler::RefreshConditions() {
+  const bool legacy = installer_.IptablesLegacyMayHaveChanged();
+  ForeignFirewallGoal goal;
+  {
+    MutexLock lock(&mutex_);
+    if (!legacy && !schedule_.IsDirty(clock_())) return;
+    goal = goal_;
+  }
+  const absl::StatusOr<std::vector<FilterChain>> chains = installer_.Read();
+  MutexLock lock(&mutex_);
+  if (chains.ok()) conditions_ = installer_.Describe(*chains, goal);
+  // The next run repairs.
+  if (goal_.network_up) MarkDirtyNow();
+}
+
+std::vector<Condition> ForeignFirewallReconciler::KnownConditions() {
+  MutexLock lock(&mutex_);
+  return conditions_;
+}
+
+}  // namespace svnet

@@ -1,0 +1,110 @@
+#include "daemon/foreign/nft_foreign_firewalls.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/base/table_name.h"
+#include "daemon/foreign/firewalld.h"
+#include "daemon/foreign/iptables_legacy_rules.h"
+#include "daemon/foreign/iptables_legacy_table.h"
+#include "daemon/foreign/nft_json.h"
+
+namespace svnet {
+namespace {
+
+using Verdict = FilterRule::Verdict;
+
+absl::StatusOr<std::string> RenderName(absl::string_view key, const std::string& name) {
+  if (name.empty()) return std::string();
+  absl::string_view start = name;
+  const char* rest = absl::ConsumeSuffix(&start, "+") ? "*" : "";
+  SVNET_ASSIGN_OR_RETURN(const LinkName link, LinkName::Parse(start));
+  return absl::StrCat(" ", key, " \"", link.text(), rest, "\"");
+}
+
+// In the form that iptables-nft itself uses.
+absl::StatusOr<std::string> RenderRule(const FilterRule& rule, const std::string& tag) {
+  SVNET_ASSIGN_OR_RETURN(const std::string from, RenderName("iifname", rule.from));
+  SVNET_ASSIGN_OR_RETURN(const std::string to, RenderName("oifname", rule.to));
+  const char* verdict = rule.verdict == Verdict::kReturn ? "return" : "accept";
+  return absl::StrCat(from, to, " counter ", verdict, " comment \"", tag, "\"\n");
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> RenderReplacement(const FilterChain& chain, const std::string& tag,
+                                              const std::vector<FilterRule>& rules) {
+  const std::string place = absl::StrCat(chain.family, " ", chain.table, " ", chain.name);
+  std::string commands;
+  for (const FilterRule& rule : chain.rules) {
+    if (rule.comment == tag) {
+      absl::StrAppend(&commands, "delete rule ", place, " handle ", rule.handle, "\n");
+    }
+  }
+  const auto end =
+      std::find_if(chain.rules.begin(), chain.rules.end(), [&](const FilterRule& rule) {
+        return rule.verdict == Verdict::kReturn && rule.IsUnconditional() && rule.comment != tag;
+      });
+  const std::string add = end == chain.rules.end()
+                              ? absl::StrCat("add rule ", place)
+                              : absl::StrCat("insert rule ", place, " handle ", end->handle);
+  for (const FilterRule& rule : rules) {
+    SVNET_ASSIGN_OR_RETURN(const std::string text, RenderRule(rule, tag));
+    absl::StrAppend(&commands, add, text);
+  }
+  return commands;
+}
+
+absl::StatusOr<std::unique_ptr<NftForeignFirewalls>> NftForeignFirewalls::Open(
+    const LinkName& bridge) {
+  SVNET_ASSIGN_OR_RETURN(NftCommands commands, NftCommands::Open(NftCommands::Output::kJson));
+  return std::unique_ptr<NftForeignFirewalls>(new NftForeignFirewalls(std::move(commands), bridge));
+}
+
+NftForeignFirewalls::NftForeignFirewalls(NftCommands commands, const LinkName& bridge)
+    : commands_(std::move(commands)), bridge_(bridge), tag_(TableName(bridge)) {}
+
+absl::StatusOr<std::vector<FilterChain>> NftForeignFirewalls::Read() {
+  std::vector<FilterChain> chains;
+  for (const char* family : {"ip", "inet"}) {
+    SVNET_ASSIGN_OR_RETURN(const std::string list,
+                           commands_.Run(absl::StrCat("list ruleset ", family, "\n")));
+    SVNET_ASSIGN_OR_RETURN(const std::vector<FilterChain> some, ParseRuleset(list));
+    chains.insert(chains.end(), some.begin(), some.end());
+  }
+  absl::StatusOr<std::vector<FilterChain>> legacy = ReadIptablesLegacyFilter();
+  legacy_is_hidden_ = absl::IsUnimplemented(legacy.status());
+  if (!legacy.ok() && !legacy_is_hidden_) return legacy.status();
+  legacy_ = legacy_is_hidden_ ? std::vector<FilterChain>() : *std::move(legacy);
+  chains.insert(chains.end(), legacy_.begin(), legacy_.end());
+  return chains;
+}
+
+absl::StatusOr<bool> NftForeignFirewalls::IptablesLegacyWasChanged() {
+  const absl::StatusOr<std::vector<FilterChain>> legacy = ReadIptablesLegacyFilter();
+  if (absl::IsUnimplemented(legacy.status())) return !legacy_is_hidden_;
+  if (!legacy.ok()) return legacy.status();
+  return legacy_is_hidden_ || *legacy != legacy_;
+}
+
+absl::Status NftForeignFirewalls::Replace(const FilterChain& chain,
+                                          const std::vector<FilterRule>& rules) {
+  if (chain.family == kIptablesLegacyFamily) {
+    return ReplaceIptablesLegacyRules(chain.name, tag_, rules);
+  }
+  SVNET_ASSIGN_OR_RETURN(const std::string commands, RenderReplacement(chain, tag_, rules));
+  return commands_.Run(commands).status();
+}
+
+absl::Status NftForeignFirewalls::JoinZone() {
+  return JoinFirewalldZone(kFirewalldZone, bridge_.text());
+}
+
+absl::Status NftForeignFirewalls::LeaveZone() {
+  return LeaveFirewalldZone(kFirewalldZone, bridge_.text());
+}
+
+}  // namespace svnet

@@ -1,0 +1,178 @@
+#include "daemon/store/spec_store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "daemon/base/fault_point.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+constexpr size_t kDigestSize = 15;                 // characters
+constexpr absl::string_view kUnfinished = ".new";  // a text that is being written
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { closedir(folder); }
+};
+
+absl::Status Failed(absl::string_view what, absl::string_view name) {
+  return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", name));
+}
+
+absl::Status CheckOwner(const UniqueFd& folder, const std::string& path) {
+  struct stat found;
+  if (fstat(folder.get(), &found) != 0) return Failed("stat", path);
+  if (found.st_uid == geteuid() && (found.st_mode & (S_IWGRP | S_IWOTH)) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, " can be written by other users: remove it, or set another `state_dir`"));
+}
+
+absl::StatusOr<std::string> ReadAll(const UniqueFd& file, absl::string_view name) {
+  struct stat found;
+  if (fstat(file.get(), &found) != 0) return Failed("stat", name);
+  if (!S_ISREG(found.st_mode) || found.st_size < 0 ||
+      static_cast<size_t>(found.st_size) > SpecStore::kMaxSize) {
+    return absl::DataLossError(absl::StrCat(name, " is not a file that svnetd wrote"));
+  }
+  std::string text(static_cast<size_t>(found.st_size), '\0');
+  size_t got = 0;
+  while (got < text.size()) {
+    const ssize_t count = read(file.get(), text.data() + got, text.size() - got);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Failed("read", name);
+    if (count == 0) break;
+    got += static_cast<size_t>(count);
+  }
+  text.resize(got);
+  return text;
+}
+
+absl::Status WriteAll(const UniqueFd& file, absl::string_view text, absl::string_view name) {
+  while (!text.empty()) {
+    const ssize_t count = write(file.get(), text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Failed("write", name);
+    text.remove_prefix(static_cast<size_t>(count));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ListFiles(const UniqueFd& folder) {
+  // A descriptor of its own: the position of a duplicate would be shared.
+  UniqueFd again(openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!again.valid()) return Failed("open", "the folder of specs");
+  const std::unique_ptr<DIR, CloseFolder> reader(fdopendir(again.get()));
+  if (reader == nullptr) return Failed("open", "the folder of specs");
+  static_cast<void>(again.Release());  // the reader's now
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = readdir(reader.get())) names.emplace_back(entry->d_name);
+  if (errno != 0) return Failed("read", "the folder of specs");
+  return names;
+}
+
+}  // namespace
+
+std::string SpecDigest(absl::string_view text) {
+  unsigned char hash[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash);
+  std::string digest = absl::WebSafeBase64Escape(
+      absl::string_view(reinterpret_cast<const char*>(hash), sizeof(hash)));
+  digest.resize(kDigestSize);
+  return digest;
+}
+
+bool IsSpecDigest(absl::string_view text) {
+  return text.size() == kDigestSize && std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '-' || c == '_';
+         });
+}
+
+absl::StatusOr<SpecStore> SpecStore::Open(const std::string& folder) {
+  if (mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) return Failed("make", folder);
+  UniqueFd opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened.valid()) return Failed("open", folder);
+  SVNET_RETURN_IF_ERROR(CheckOwner(opened, folder));
+  if (flock(opened.get(), LOCK_EX | LOCK_NB) == 0) return SpecStore(std::move(opened));
+  if (errno != EWOULDBLOCK) return Failed("lock", folder);
+  return absl::FailedPreconditionError(
+      absl::StrCat("another svnetd uses ", folder, ": stop it, or set another `state_dir`"));
+}
+
+absl::StatusOr<std::string> SpecStore::Write(absl::string_view text) {
+  if (text.size() > kMaxSize) {
+    return absl::InvalidArgumentError(absl::StrCat("a spec has at most ", kMaxSize, " bytes"));
+  }
+  std::string digest = SpecDigest(text);
+  // Equal texts are one file; one that was altered is written anew.
+  if (Read(digest).ok()) return digest;
+  const std::string unfinished = absl::StrCat(digest, kUnfinished);
+  absl::Cleanup remove = [&] { unlinkat(folder_.get(), unfinished.c_str(), 0); };
+  SVNET_RETURN_IF_ERROR(WriteFile(unfinished, text));
+  SVNET_RETURN_IF_ERROR(FaultPoint("spec.rename"));
+  if (renameat(folder_.get(), unfinished.c_str(), folder_.get(), digest.c_str()) != 0) {
+    return Failed("rename", unfinished);
+  }
+  std::move(remove).Cancel();
+  return digest;
+}
+
+absl::Status SpecStore::WriteFile(const std::string& name, absl::string_view text) {
+  // What a svnetd that was killed has left.
+  unlinkat(folder_.get(), name.c_str(), 0);
+  SVNET_RETURN_IF_ERROR(FaultPoint("spec.create"));
+  const UniqueFd file(openat(folder_.get(), name.c_str(),
+                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                             S_IRUSR | S_IWUSR));
+  if (!file.valid()) return Failed("make", name);
+  SVNET_RETURN_IF_ERROR(FaultPoint("spec.write"));
+  return WriteAll(file, text, name);
+}
+
+absl::StatusOr<std::string> SpecStore::Read(absl::string_view digest) const {
+  if (!IsSpecDigest(digest)) return absl::NotFoundError("that is not the digest of a spec");
+  const std::string name(digest);
+  // O_NONBLOCK: a FIFO in its place is not waited for.
+  const UniqueFd file(
+      openat(folder_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid() && errno == ENOENT) {
+    return absl::NotFoundError(absl::StrCat("the spec ", digest, " is gone"));
+  }
+  if (!file.valid()) return absl::DataLossError(Failed("open", digest).message());
+  const absl::StatusOr<std::string> text = ReadAll(file, digest);
+  if (!text.ok()) return absl::DataLossError(text.status().message());
+  if (SpecDigest(*text) == digest) return text;
+  return absl::DataLossError(absl::StrCat("the spec ", digest, " was altered"));
+}
+
+absl::Status SpecStore::DeleteAllBut(const std::set<std::string>& digests) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFiles(folder_));
+  for (const std::string& name : names) {
+    const absl::string_view digest = absl::StripSuffix(name, kUnfinished);
+    if (!IsSpecDigest(digest) || (name == digest && digests.contains(name))) continue;
+    SVNET_RETURN_IF_ERROR(FaultPoint("spec.delete"));
+    if (unlinkat(folder_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
+      return Failed("delete", name);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace svnet

@@ -1,0 +1,480 @@
+// Other programs' firewalls, in memory.
+#include "daemon/foreign/foreign_firewall_reconciler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/fakes/fake_foreign_firewalls.h"
+#include "tests/unit/daemon/registry_fixture.h"
+
+namespace svnet {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using Verdict = FilterRule::Verdict;
+
+constexpr char kOurs[] =
+    "-i svbr0 -o docker+ RETURN /* svnet-svbr0 */\n"
+    "-i svbr0 -o br-+ RETURN /* svnet-svbr0 */\n"
+    "-i svbr0 ACCEPT /* svnet-svbr0 */\n"
+    "-o svbr0 ACCEPT /* svnet-svbr0 */\n";
+
+FilterChain ChainOf(const std::string& name, std::vector<FilterRule> rules,
+                    const std::string& family = "ip") {
+  return {.family = family,
+          .table = "filter",
+          .name = name,
+          .hook = name == "FORWARD" ? "forward" : "",
+          .drops_by_default = name == "FORWARD",
+          .rules = std::move(rules)};
+}
+
+FilterRule Jump(const std::string& target, const std::string& to = "") {
+  return {.to = to, .verdict = Verdict::kJump, .target = target};
+}
+
+std::vector<FilterChain> Docker(const std::string& family = "ip") {
+  return {ChainOf("FORWARD", {Jump("DOCKER-USER"), Jump("DOCKER", "docker0")}, family),
+          ChainOf("DOCKER-USER", {{.verdict = Verdict::kReturn}}, family),
+          ChainOf("DOCKER", {}, family)};
+}
+
+// The steps in which a Docker with networks of all kinds of names creates its rules.
+struct DockerStep {
+  std::string chain;
+  FilterRule rule;
+};
+std::vector<DockerStep> DockerSteps() {
+  return {{"FORWARD", Jump("DOCKER-USER")},
+          {"DOCKER-USER", {.verdict = Verdict::kReturn}},
+          {"FORWARD", Jump("DOCKER", "docker0")},
+          {"FORWARD", Jump("DOCKER", "br-0123456789ab")},
+          {"FORWARD", Jump("DOCKER", "backends")}};
+}
+constexpr const char* kContainers[] = {"docker0", "br-0123456789ab", "backends"};
+
+std::vector<FilterChain> Firewalld() {
+  return {
+      {.family = "inet",
+       .table = "firewalld",
+       .name = "filter_FORWARD",
+       .hook = "forward",
+       .rules = {{.established = true, .verdict = Verdict::kAccept}, {.verdict = Verdict::kDrop}}}};
+}
+
+class ForeignFirewallReconcilerTest : public ::testing::Test {
+ protected:
+  explicit ForeignFirewallReconcilerTest(bool manage = true)
+      : foreign_firewalls_(Name("svbr0"), manage, &foreign_, [this] { return now_; }) {}
+
+  void RunOnce() {
+    const ForeignFirewallReport report = foreign_firewalls_.RunOnce();
+    for (const auto& entry : report.entries) said_.push_back(entry.text);
+    Publish(report);
+  }
+  virtual void Publish(const ForeignFirewallReport&) {}
+  // After the rules have been quiet for long enough.
+  void RunLater() {
+    now_ += absl::Seconds(1);
+    RunOnce();
+  }
+  // What goes from guests to containers is dropped, whether or not svnetd has run since.
+  void ExpectContainersClosed(const std::string& when) {
+    const FilterChain& forward = foreign_.Chain("FORWARD");
+    for (const char* bridge : kContainers) {
+      const FilterPacket packet = {.from = "svbr0", .to = bridge, .established = false};
+      EXPECT_TRUE(Drops(foreign_.chains, forward, packet))
+          << "open to " << bridge << " " << when << "\n"
+          << foreign_.Dump("DOCKER-USER");
+    }
+  }
+  // Docker begins anew; `after_step` is called after each of its commands.
+  void RestartDocker(const std::function<void(const std::string& when)>& after_step) {
+    foreign_.chains = {ChainOf("FORWARD", {}), ChainOf("DOCKER-USER", {}), ChainOf("DOCKER", {})};
+    after_step("after the flush");
+    int count = 0;
+    for (const DockerStep& step : DockerSteps()) {
+      foreign_.Chain(step.chain).rules.push_back(step.rule);
+      after_step(absl::StrCat("after Docker's rule ", ++count));
+    }
+  }
+  std::string ConditionsText() {
+    std::string text;
+    for (const Condition& each : foreign_firewalls_.Conditions()) {
+      absl::StrAppend(&text, each.type, ": ", each.message, " | ", each.remedy, "\n");
+    }
+    return text;
+  }
+
+  testing::Faults faults_;
+  testing::FakeForeignFirewalls foreign_{&faults_};
+  absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
+  std::vector<std::string> said_;
+  ForeignFirewallReconciler foreign_firewalls_;
+};
+
+TEST_F(ForeignFirewallReconcilerTest, LetsGuestsThroughWhileThereIsANetwork) {
+  foreign_.chains = Docker();
+  RunLater();
+  EXPECT_THAT(said_, IsEmpty());
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("to Docker (chain DOCKER-USER of table ip")));
+  EXPECT_EQ(ConditionsText(), "");
+  EXPECT_TRUE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+TEST_F(ForeignFirewallReconcilerTest, ChangesNothingTheSecondTime) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  faults_.TakeCalls();
+  foreign_firewalls_.MarkDirty();
+  RunLater();
+  EXPECT_THAT(faults_.TakeCalls(), ElementsAre("Read"));
+}
+
+TEST_F(ForeignFirewallReconcilerTest, KeepsItsRulesAfterLaterOnes) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  auto& rules = foreign_.Chain("DOCKER-USER").rules;
+  rules.insert(rules.end() - 1, {.to = "eth7", .verdict = Verdict::kDrop, .comment = "theirs"});
+  foreign_firewalls_.MarkDirty();
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"),
+            absl::StrCat("-o eth7 DROP /* theirs */\n", kOurs, "RETURN\n"));
+}
+
+// Docker creates its rules with many commands, and svnetd may run between any two of them.
+TEST_F(ForeignFirewallReconcilerTest, OpensNoContainerToGuestsInAnyStepOfADockerRestart) {
+  RestartDocker([](const std::string&) {});
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  ExpectContainersClosed("at first");
+  const std::string managed = foreign_.Dump("DOCKER-USER");
+  EXPECT_THAT(managed, HasSubstr("-i svbr0 -o backends RETURN /* svnet-svbr0 */\n-i svbr0 ACCEPT"));
+  RestartDocker([this](const std::string& when) {
+    ExpectContainersClosed(absl::StrCat(when, ", before svnetd has worked"));
+    foreign_firewalls_.MarkDirty();
+    RunLater();
+    ExpectContainersClosed(absl::StrCat(when, ", after svnetd has worked"));
+  });
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), managed);
+}
+
+TEST_F(ForeignFirewallReconcilerTest, OpensNoNewDockerNetworkToGuests) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  for (const char* bridge : {"docker1", "docker_gwbridge", "br-fedcba987654"}) {
+    const FilterPacket packet = {.from = "svbr0", .to = bridge, .established = false};
+    EXPECT_TRUE(Drops(foreign_.chains, foreign_.Chain("FORWARD"), packet)) << bridge;
+  }
+}
+
+TEST_F(ForeignFirewallReconcilerTest, KeepsTheReturnsAtAStartDuringADockerRestart) {
+  RestartDocker([](const std::string&) {});
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  foreign_.Chain("FORWARD").rules = {Jump("DOCKER-USER")};
+  ForeignFirewallReconciler next(Name("svbr0"), true, &foreign_, [this] { return now_; });
+  next.NetworkUp("eth0");
+  next.RunOnce();
+  ExpectContainersClosed("after svnetd's start");
+}
+
+TEST_F(ForeignFirewallReconcilerTest, LetsGuestsOutByAnUplinkWithADockerName) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("br-lan");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"),
+            absl::StrCat("-i svbr0 -o br-lan ACCEPT /* svnet-svbr0 */\n", kOurs, "RETURN\n"));
+  EXPECT_EQ(ConditionsText(), "");
+}
+
+TEST_F(ForeignFirewallReconcilerTest, ForgetsDockerBridgesWhenThereAreMany) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  for (int i = 0; i < 300; ++i) {
+    foreign_.Chain("FORWARD").rules = {Jump("DOCKER-USER"), Jump("DOCKER", absl::StrCat("net", i))};
+    foreign_firewalls_.MarkDirty();
+    RunLater();
+    EXPECT_THAT(foreign_.Dump("DOCKER-USER"), HasSubstr(absl::StrCat("-o net", i, " RETURN")));
+    EXPECT_LE(foreign_.Chain("DOCKER-USER").rules.size(), 64u + 5);
+  }
+}
+
+TEST_F(ForeignFirewallReconcilerTest, ForgetsDockerBridgesWithTheNetwork) {
+  RestartDocker([](const std::string&) {});
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  ASSERT_TRUE(foreign_firewalls_.Withdraw().ok());
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+}
+
+TEST_F(ForeignFirewallReconcilerTest, AddsNothingThatDoesNotHelp) {
+  foreign_.chains = Docker();
+  foreign_.Chain("DOCKER-USER").rules = {{.verdict = Verdict::kDrop}};
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "DROP\n");
+  EXPECT_THAT(ConditionsText(),
+              HasSubstr("an accept rule in its extension point would not change that"));
+}
+
+TEST_F(ForeignFirewallReconcilerTest, AddsNothingWhereNothingIsDropped) {
+  foreign_.chains = Docker();
+  foreign_.chains[0].drops_by_default = false;
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+TEST_F(ForeignFirewallReconcilerTest, ManagesSeveralFirewalls) {
+  foreign_.chains = Docker(kIptablesLegacyFamily);
+  for (const FilterChain& chain : Firewalld()) foreign_.chains.push_back(chain);
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  EXPECT_EQ(ConditionsText(), "");
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("iptables-legacy's table filter), firewalld (zone")));
+  EXPECT_TRUE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+  EXPECT_EQ(foreign_.Dump("filter_FORWARD"), "ACCEPT\nDROP\n");
+}
+
+TEST_F(ForeignFirewallReconcilerTest, ReportsAFailureOnceAndRetries) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  for (int i = 0; i < 3; ++i) {
+    faults_.FailNext("Replace", absl::InternalError("nftables: no"));
+    foreign_firewalls_.MarkDirty();
+    RunLater();
+  }
+  ASSERT_EQ(said_.size(), 1u);
+  EXPECT_THAT(said_[0], HasSubstr("Docker drops traffic from guests"));
+  EXPECT_THAT(said_[0], HasSubstr("svnetd cannot add its accept rules: nftables: no"));
+  EXPECT_THAT(ConditionsText(), HasSubstr("nftables: no"));
+  now_ += absl::Seconds(10);
+  EXPECT_TRUE(foreign_firewalls_.WaitForWork());
+  RunLater();
+  EXPECT_EQ(ConditionsText(), "");
+}
+
+// On a busy host the xtables lock is often held: guests do not wait 10 s for it, and it does not
+// count as a repair.
+TEST_F(ForeignFirewallReconcilerTest, RetriesSoonIfTheFirewallIsBusy) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  for (int i = 0; i < 100; ++i) {
+    faults_.FailNext("Replace", absl::UnavailableError("iptables-legacy: busy"));
+    RunOnce();
+    EXPECT_THAT(ConditionsText(), HasSubstr("iptables-legacy: busy"));
+    now_ += absl::Milliseconds(100);
+    ASSERT_TRUE(foreign_firewalls_.WaitForWork());
+  }
+  RunOnce();
+  EXPECT_EQ(ConditionsText(), "");
+  faults_.FailNext("Replace", absl::UnavailableError("iptables-legacy: busy"));
+  EXPECT_FALSE(foreign_firewalls_.Withdraw().ok());
+  now_ += absl::Milliseconds(100);
+  ASSERT_TRUE(foreign_firewalls_.WaitForWork());
+  RunOnce();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+TEST_F(ForeignFirewallReconcilerTest, KeepsKnownConditionsIfRulesCannotBeRead) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.SetManage(false);
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  const std::string before = ConditionsText();
+  EXPECT_THAT(before, HasSubstr("manage_foreign_firewalls = true"));
+  faults_.FailNext("Read", absl::InternalError("nftables: busy"));
+  foreign_firewalls_.MarkDirty();
+  RunLater();
+  EXPECT_THAT(said_.back(), HasSubstr("cannot read other programs' firewalls"));
+  EXPECT_EQ(ConditionsText(), before);
+}
+
+TEST_F(ForeignFirewallReconcilerTest, RetriesAFailedWithdrawal) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  faults_.FailNext("Replace", absl::InternalError("nftables: no"));
+  EXPECT_FALSE(foreign_firewalls_.Withdraw().ok());
+  now_ += absl::Seconds(10);
+  EXPECT_TRUE(foreign_firewalls_.WaitForWork());
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+TEST_F(ForeignFirewallReconcilerTest, PausesIfTheAcceptsKeepBeingRemoved) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  int repairs = 0;
+  for (; repairs < 200; ++repairs) {
+    foreign_.chains = Docker();
+    foreign_firewalls_.MarkDirty();
+    RunOnce();  // all in one instant
+    if (foreign_.Dump("DOCKER-USER") == "RETURN\n") break;
+  }
+  EXPECT_EQ(repairs, 64);
+  EXPECT_THAT(ConditionsText(), HasSubstr("keep being removed"));
+  now_ += RepairLimit::kPause;
+  EXPECT_TRUE(foreign_firewalls_.WaitForWork());
+  RunLater();
+  EXPECT_EQ(ConditionsText(), "");
+}
+
+TEST_F(ForeignFirewallReconcilerTest, ReadsIptablesLegacyRegularly) {
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  foreign_.chains = Docker(kIptablesLegacyFamily);
+  foreign_.legacy_changed = true;
+  now_ += absl::Seconds(10);
+  EXPECT_TRUE(foreign_firewalls_.WaitForWork());
+  RunOnce();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+  EXPECT_EQ(ConditionsText(), "");
+}
+
+// iptables-legacy does not report changes, and the last read is what is compared with.
+TEST_F(ForeignFirewallReconcilerTest, NoticesChangesDuringARun) {
+  foreign_.chains = Docker();
+  foreign_.after_replace = [&] {
+    std::erase_if(foreign_.Chain("DOCKER-USER").rules,
+                  [](const FilterRule& rule) { return !rule.comment.empty(); });
+  };
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+}
+
+TEST_F(ForeignFirewallReconcilerTest, ReportsIptablesLegacyRulesThatItCannotRead) {
+  foreign_.legacy_is_hidden = true;
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  EXPECT_THAT(ConditionsText(), HasSubstr("FOREIGN_FIREWALL: iptables-legacy has rules"));
+  EXPECT_THAT(ConditionsText(), HasSubstr("RestrictAddressFamilies=AF_INET"));
+}
+
+TEST_F(ForeignFirewallReconcilerTest, ReportsChangesThatNoRunHasSeen) {
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  foreign_.chains = Docker();
+  foreign_firewalls_.MarkDirty();
+  EXPECT_THAT(ConditionsText(), HasSubstr("svnetd is about to add its accept rules"));
+  foreign_.chains = Docker(kIptablesLegacyFamily);
+  foreign_.legacy_changed = true;
+  EXPECT_THAT(ConditionsText(), HasSubstr("iptables-legacy's table filter"));
+}
+
+TEST_F(ForeignFirewallReconcilerTest, StopsWaiting) {
+  foreign_firewalls_.StopWaiting();
+  EXPECT_FALSE(foreign_firewalls_.WaitForWork());
+}
+
+// The manager tells it when there is a network, and when it goes.
+class ManagedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
+ protected:
+  ManagedForeignFirewallsTest() {
+    foreign_.chains = Docker();
+    registry_ = NetworkRegistry::Start({.bridge = Name("svbr0"),
+                                        .prefix = Prefix("172.30.0.0/24"),
+                                        .bridge_mac = Mac("c2:00:00:00:00:01")},
+                                       {.kernel = &kernel_,
+                                        .reaper = &reaper_,
+                                        .firewall = &firewall_,
+                                        .foreign = &foreign_firewalls_,
+                                        .events = &events_,
+                                        .clock = [this] { return now_; }})
+                    .value();
+  }
+
+  void Publish(const ForeignFirewallReport& report) override {
+    registry_->NoteForeignFirewalls(report);
+  }
+  absl::Status Create() {
+    return registry_->CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0")}).status();
+  }
+
+  testing::FakeKernel kernel_{&faults_};
+  testing::FakeReaper reaper_{&kernel_, &faults_};
+  testing::FakeFirewall firewall_{&faults_};
+  EventSink events_{{}};
+  std::unique_ptr<NetworkRegistry> registry_;
+};
+
+TEST_F(ManagedForeignFirewallsTest, AddsAndRemovesAcceptsWithTheNetwork) {
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+  ASSERT_TRUE(Create().ok());
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+  foreign_.chains = Docker();
+  firewall_.ChangeOthers();
+  registry_->HandleEvents();
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+  EXPECT_THAT(registry_->GetNetwork(kRoot, {})->conditions, IsEmpty());
+  ASSERT_TRUE(registry_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+// Once another program filters what is forwarded, that decides; and who comes after it has
+// gone is told.
+TEST_F(ManagedForeignFirewallsTest, DropsOtherForwardingUntilAnotherProgramFilters) {
+  foreign_.chains.clear();
+  ASSERT_TRUE(Create().ok());
+  RunLater();
+  EXPECT_EQ(*firewall_.ReadOtherForwarding(), OtherForwarding::kClosed);
+  foreign_.chains = {{.family = "ip", .table = "filter", .name = "FORWARD", .hook = "forward"}};
+  foreign_firewalls_.MarkDirty();
+  RunLater();  // it is empty, and lets everything through
+  EXPECT_EQ(*firewall_.ReadOtherForwarding(), OtherForwarding::kClosed);
+  foreign_.chains = Docker();
+  foreign_firewalls_.MarkDirty();
+  RunLater();
+  EXPECT_EQ(*firewall_.ReadOtherForwarding(), OtherForwarding::kAsItIs);
+  RunLater();
+  EXPECT_THAT(ConditionsText(), Not(HasSubstr("FORWARDING_FOR_ALL")));
+  foreign_.chains.clear();
+  foreign_firewalls_.MarkDirty();
+  EXPECT_THAT(ConditionsText(), HasSubstr("no firewall filters"));
+  ASSERT_TRUE(kernel_.IsForwarding().value());
+  ASSERT_TRUE(registry_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  EXPECT_TRUE(kernel_.IsForwarding().value());  // the record has gone with the chain
+}
+
+TEST_F(ManagedForeignFirewallsTest, RemovesTheChainWithTheRulesIfItCannotBeRemovedAlone) {
+  foreign_.chains.clear();
+  ASSERT_TRUE(Create().ok());
+  foreign_.chains = Docker();
+  foreign_firewalls_.MarkDirty();
+  faults_.FailNext("OpenOtherForwarding", absl::InternalError("no"));
+  RunLater();
+  EXPECT_EQ(*firewall_.ReadOtherForwarding(), OtherForwarding::kAsItIs);
+}
+
+TEST_F(ManagedForeignFirewallsTest, ReportsACleanupThatCannotWithdraw) {
+  ASSERT_TRUE(Create().ok());
+  RunLater();
+  faults_.FailNext("Replace", absl::InternalError("nftables: no"));
+  const auto cleanup = registry_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
+  EXPECT_THAT(std::string(cleanup.status().message()),
+              HasSubstr("svnetd's accepts in other packet filters"));
+  EXPECT_EQ(ReasonIn(cleanup.status()), "BRIDGE_SETUP_FAILED");
+}
+
+}  // namespace
+}  // namespace svnet

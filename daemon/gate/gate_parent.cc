@@ -159,10 +159,8 @@ absl::StatusOr<UniqueFd> ForkGateParent() {
   if (pid < 0) return absl::ErrnoToStatus(errno, "fork");
   if (pid > 0) return std::move(ends.first).Release();
   // What ends svnetd from a terminal is svnetd's to hear: calls that run are to be answered.
-  // Not by a session of its own: each session has the same share of the processors (autogroup,
-  // sched(7)), and a gate that gives way would give it to other gates alone.
-  setpgid(0, 0);
-  for (const int ignored : {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGTTOU}) signal(ignored, SIG_IGN);
+  setsid();
+  for (const int ignored : {SIGHUP, SIGINT, SIGTERM, SIGPIPE}) signal(ignored, SIG_IGN);
   constexpr int kRequests = 3;
   const int requests = ends.second.fd();
   if (requests != kRequests && dup2(requests, kRequests) != kRequests) _exit(1);

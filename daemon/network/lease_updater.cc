@@ -39,6 +39,10 @@ absl::StatusOr<Lease> LeaseUpdater::Update(const Caller& caller, const Lease& le
   // The alias is what counts: with it the change is made, for the next start, too.
   const Ifindex tap = changed.state.ifindex;
   const absl::Status set = parts_.kernel->SetAlias(tap, FormatAlias(changed.spec));
+  if (absl::IsNotFound(set)) {
+    return Error(Reason::kTapNotFound,
+                 absl::StrCat("another program has just deleted ", changed.spec.tap.text()));
+  }
   if (!set.ok()) {
     return Explain(Reason::kTapCreateFailed,
                    absl::StrCat("cannot change ", changed.spec.tap.text()), set);

@@ -28,7 +28,8 @@ class LeaseUpdater {
   explicit LeaseUpdater(const Parts& parts) : parts_(parts) {}
 
   // The lease as it is then. STALE_GENERATION, INVALID_REQUEST for a process that the caller may
-  // not bind it to, TAP_CREATE_FAILED if the kernel refuses. An error leaves it as it was.
+  // not bind it to, TAP_NOT_FOUND if the TAP is gone, TAP_CREATE_FAILED if the kernel refuses. An
+  // error leaves it as it was.
   absl::StatusOr<Lease> Update(const Caller& caller, const Lease& lease,
                                const UpdateRequest& request);
 

@@ -119,6 +119,12 @@ TEST_F(UpdateTest, AnErrorLeavesTheLeaseAsItWas) {
   EXPECT_THAT(List(kRoot), IsEmpty());
 }
 
+TEST_F(UpdateTest, FindsNoTapIfAnotherProgramHasJustDeletedIt) {
+  MustCreate(kAlice, "vm1");
+  faults_.FailNext("SetAlias", absl::NotFoundError("No such device"));
+  EXPECT_EQ(ReasonIn(Update(kAlice, kUntilDetached).status()), "TAP_NOT_FOUND");
+}
+
 TEST_F(UpdateTest, WatchersSeeIt) {
   MustCreate(kAlice, "vm1");
   const std::shared_ptr<Watch> watch = registry().WatchTaps(kAlice, {}, [] {}).value();

@@ -138,10 +138,11 @@ absl::StatusOr<Lifetime> TakeLifetime(AliasFields& fields) {
 }  // namespace
 
 std::string FormatAlias(const LeaseSpec& spec) {
-  std::string text = absl::StrCat(
-      kVersion, " n=", kDefaultNetwork, " v=", spec.key.vm.text(), " i=", spec.key.iface.text(),
-      " a=", absl::Hex(spec.ip.value(), absl::kZeroPad8), " m=", MacText(spec.mac),
-      " q=", Base36(static_cast<uint64_t>(spec.queues)), " o=", Base36(spec.key.owner));
+  std::string text =
+      absl::StrCat(kVersion, " n=", NetworkName::kDefault, " v=", spec.key.vm.text(),
+                   " i=", spec.key.iface.text(), " a=", absl::Hex(spec.ip.value(), absl::kZeroPad8),
+                   " m=", MacText(spec.mac), " q=", Base36(static_cast<uint64_t>(spec.queues)),
+                   " o=", Base36(spec.key.owner));
   if (spec.group.has_value()) absl::StrAppend(&text, " g=", Base36(*spec.group));
   if (const std::string lifetime = LifetimeText(spec.lifetime); !lifetime.empty()) {
     absl::StrAppend(&text, " l=", lifetime);
@@ -157,7 +158,8 @@ absl::StatusOr<LeaseSpec> ParseAlias(const LinkName& tap, absl::string_view text
     return absl::InvalidArgumentError(absl::StrCat("it does not begin with ", kVersion));
   }
   SVNET_ASSIGN_OR_RETURN(const absl::string_view network, fields.Take("n"));
-  if (network != kDefaultNetwork) return absl::InvalidArgumentError("it is of another network");
+  if (network != NetworkName::kDefault)
+    return absl::InvalidArgumentError("it is of another network");
   SVNET_ASSIGN_OR_RETURN(const VmId vm, fields.TakeValue<VmId>("v"));
   SVNET_ASSIGN_OR_RETURN(const IfaceId iface, fields.TakeValue<IfaceId>("i"));
   SVNET_ASSIGN_OR_RETURN(const Ipv4Address ip, TakeAddress(fields));
@@ -188,7 +190,7 @@ absl::StatusOr<LeaseSpec> ParseAlias(const LinkName& tap, absl::string_view text
 
 bool IsAlias(absl::string_view text) {
   const std::vector<absl::string_view> words = absl::StrSplit(text, absl::MaxSplits(' ', 2));
-  if (words.size() < 2 || words[1] != absl::StrCat("n=", kDefaultNetwork)) return false;
+  if (words.size() < 2 || words[1] != absl::StrCat("n=", NetworkName::kDefault)) return false;
   absl::string_view version = words[0];
   return absl::ConsumePrefix(&version, "svnet") && !version.empty() &&
          version.find_first_not_of("0123456789") == absl::string_view::npos;

@@ -11,9 +11,6 @@
 
 namespace svnet {
 
-// The name of the one network that there is.
-inline constexpr absl::string_view kDefaultNetwork = "default";
-
 // "svnet2 n=default v=vm1 i=eth0 a=ac1e0002 m=0229a32f41c8 q=1 o=rs t=tro8w0 e=1", in one line
 // of at most 255 bytes (IFALIASZ less the NUL): network, vm, iface, address, MAC, queues,
 // owner, [g= group], [l= lifetime, unless it is persistent: pPID:START or dMILLISECONDS],

@@ -54,7 +54,8 @@ class IfaceId {
 class NetworkName {
  public:
   // The one that requests mean that name none.
-  NetworkName() : text_("default") {}
+  static constexpr absl::string_view kDefault = "default";
+  NetworkName() : text_(kDefault) {}
   // NETWORK_NOT_FOUND if it is anything else.
   static absl::StatusOr<NetworkName> Parse(absl::string_view text);
 

@@ -1,6 +1,6 @@
 #include "daemon/metrics/event_metrics.h"
 
-#include "daemon/lease/alias.h"
+#include "daemon/lease/ids.h"
 
 namespace svnet {
 namespace {
@@ -8,7 +8,7 @@ namespace {
 prometheus::Counter& AddCounter(prometheus::Registry* registry, const std::string& name,
                                 const std::string& help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(*registry).Add(
-      {{"network", std::string(kDefaultNetwork)}});
+      {{"network", std::string(NetworkName::kDefault)}});
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ void EventMetrics::Note(const TapEvent& event) {
 }
 
 prometheus::Counter& EventMetrics::RepairsOf(const std::string& of) {
-  return repairs_.Add({{"network", std::string(kDefaultNetwork)}, {"of", of}});
+  return repairs_.Add({{"network", std::string(NetworkName::kDefault)}, {"of", of}});
 }
 
 }  // namespace svnet

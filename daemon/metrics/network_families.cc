@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "daemon/lease/alias.h"
+#include "daemon/lease/ids.h"
 
 namespace svnet {
 namespace {
@@ -23,7 +23,7 @@ MetricFamily Family(const std::string& name, const std::string& help, MetricType
   MetricFamily family = {.name = name, .help = help, .type = type, .metric = {}};
   for (const auto& [value_of_label, value] : values) {
     ClientMetric metric;
-    metric.label.push_back({.name = "network", .value = std::string(kDefaultNetwork)});
+    metric.label.push_back({.name = "network", .value = std::string(NetworkName::kDefault)});
     if (!label.empty()) metric.label.push_back({.name = label, .value = value_of_label});
     metric.gauge.value = value;
     metric.counter.value = value;

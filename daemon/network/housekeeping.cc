@@ -37,7 +37,7 @@ Housekeeping::Housekeeping(NetworkRegistry* registry, ForeignFirewallReconciler*
       stop_(std::move(stop)),
       handling_([this] { HandleEvents(); }),
       reaping_([this] { Reap(); }),
-      coexisting_([this] { Coexist(); }) {}
+      reconciling_([this] { ReconcileForeignFirewalls(); }) {}
 
 Housekeeping::~Housekeeping() {
   eventfd_write(stop_.get(), 1);
@@ -45,7 +45,7 @@ Housekeeping::~Housekeeping() {
   foreign_->StopWaiting();
   handling_.join();
   reaping_.join();
-  coexisting_.join();
+  reconciling_.join();
 }
 
 void Housekeeping::HandleEvents() {
@@ -83,7 +83,7 @@ void Housekeeping::Reap() {
   }
 }
 
-void Housekeeping::Coexist() {
+void Housekeeping::ReconcileForeignFirewalls() {
   while (foreign_->WaitForWork()) registry_->NoteForeignFirewalls(foreign_->RunOnce());
 }
 

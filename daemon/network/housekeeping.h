@@ -32,7 +32,7 @@ class Housekeeping {
 
   void HandleEvents();
   void Reap();
-  void Coexist();
+  void ReconcileForeignFirewalls();
   // Leaves events to the calls that run. False if all is to end.
   bool WaitUntilIdle() const;
   bool StopsWithin(absl::Duration time) const;
@@ -43,7 +43,7 @@ class Housekeeping {
   const UniqueFd stop_;  // readable: they end
   std::thread handling_;
   std::thread reaping_;
-  std::thread coexisting_;
+  std::thread reconciling_;
 };
 
 }  // namespace svnet

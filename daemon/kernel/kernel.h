@@ -259,7 +259,8 @@ class Reaper {
   virtual absl::Status DeleteLink(Ifindex ifindex) = 0;
   // The same for all links of a group, none of which needs to be there any more, in
   // hardly more time than for one. FailedPrecondition, and nothing is destroyed, if a
-  // link that is none of `members` is in it.
+  // link that is none of `members` is in it; a single member is destroyed by itself,
+  // whoever else is in the group.
   virtual absl::Status DeleteGroup(uint32_t group, const std::set<Ifindex>& members) = 0;
 
   // Ends what the host's connection tracking knows of any of these addresses, as either

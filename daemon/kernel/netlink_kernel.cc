@@ -194,7 +194,7 @@ absl::Status NetlinkKernel::PutRight(const Link& link, const BridgeSpec& spec, B
   SVNET_RETURN_IF_ERROR(FaultPoint("bridge.up"));
   SVNET_RETURN_IF_ERROR(socket_.Transact(std::move(request)));
   bridge->brought_up = !link.up;
-  bridge->given_mtu = bridge->ours && link.up;
+  bridge->given_mtu = bridge->ours && link.mtu != spec.mtu;
   return absl::OkStatus();
 }
 

@@ -357,6 +357,8 @@ absl::Status FakeReaper::DeleteLink(Ifindex ifindex) {
 
 absl::Status FakeReaper::DeleteGroup(uint32_t group, const std::set<Ifindex>& members) {
   SVNET_RETURN_IF_ERROR(faults_->Check("DeleteGroup"));
+  if (members.size() == 1) kernel_->Erase(*members.begin());
+  if (members.size() <= 1) return absl::OkStatus();
   std::set<Ifindex> all;
   for (const auto& [ifindex, link] : kernel_->links_) {
     if (link.group != group) continue;

@@ -15,7 +15,8 @@
 
 namespace svnet::testing {
 
-// Behaves as the real one (tests/kernel says how that behaves), with the same state.
+// Behaves as the real one (tests/kernel/kernel_contract_test.cc holds both to it), with the same
+// state.
 class FakeKernel final : public Kernel {
  public:
   // A host with an uplink: eth0 of MTU 1500, 192.0.2.10/24, and the default route.

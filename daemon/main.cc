@@ -1,8 +1,8 @@
 // svnetd: wiring only. Objects are created in this order and destroyed in reverse:
 //
 //   Config -> the gates' parent -> LimitedLog, Metrics, HealthBoard -> EventSink -> Kernel, Reaper,
-//   Firewall, ForeignFirewalls -> ForeignFirewallReconciler -> NetworkRegistry -> CallRunner,
-//   MetricsListener -> Server -> Housekeeping, Watchdog
+//   Firewall, ForeignFirewalls -> ForeignFirewallReconciler -> NetworkRegistry -> NetworkApi ->
+//   CallRunner, MetricsListener -> Server -> Housekeeping, Watchdog
 #include <grp.h>
 #include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -46,6 +46,7 @@
 #include "daemon/metrics/metrics_page.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/housekeeping.h"
+#include "daemon/network/network_api.h"
 #include "daemon/network/network_registry.h"
 #include "daemon/rpc/call_runner.h"
 #include "daemon/rpc/health_board.h"
@@ -243,8 +244,9 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                                            .events = &events,
                                                            .clock = MonotonicNow,
                                                            .on_health = on_health}));
-  const MetricsPage page(&metrics, [&] { return registry->Measure(); });
-  CallRunner runner(registry.get(), &metrics, &health, &log);
+  NetworkApi api(registry.get(), &foreign_reconciler, &events);
+  const MetricsPage page(&metrics, [&] { return api.Measure(); });
+  CallRunner runner(&api, &metrics, &health, &log);
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<MetricsListener> metrics_listener,
                          OpenMetricsListener(config, page));
   SVNET_ASSIGN_OR_RETURN(

@@ -9,9 +9,7 @@
 #include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/lease/alias.h"
 #include "daemon/lease/names.h"
-#include "daemon/network/authorizer.h"
 #include "daemon/network/event_sink.h"
-#include "daemon/network/lease_view.h"
 #include "daemon/network/network.h"
 #include "daemon/network/reconciler.h"
 
@@ -68,11 +66,6 @@ absl::Status NetworkRegistry::Begin() {
   return absl::OkStatus();
 }
 
-absl::Status NetworkRegistry::BeginCall() {
-  last_call_ = absl::ToUnixNanos(parts_.clock());
-  return CatchUp();
-}
-
 absl::Status NetworkRegistry::CatchUp() {
   std::vector<uint64_t> ended = poller_.PollNow();
   const HostEvents events = {.changes = kernel_->TakeChanges(), .ended = std::move(ended)};
@@ -83,11 +76,11 @@ absl::Status NetworkRegistry::CatchUp() {
     next = Earlier(next, network->NextDue());
   }
   poller_.ArmTimer(next);
-  EndCall();
+  EndTurn();
   return caught_up;
 }
 
-void NetworkRegistry::EndCall() {
+void NetworkRegistry::EndTurn() {
   // Wakes a thread that waits for a later time, or without one.
   const std::optional<absl::Time> next = NextReap();
   const bool is_earlier =
@@ -130,145 +123,12 @@ size_t NetworkRegistry::lease_count() {
   return network().leases().size();
 }
 
-Holdings NetworkRegistry::HoldingsOf(uid_t owner) {
-  Holdings holdings;
-  for (const auto& [name, network] : networks_) holdings += network->HoldingsOf(owner);
-  return holdings;
-}
-
-absl::StatusOr<Lease> NetworkRegistry::CreateTap(const Caller& caller, const TapRequest& request,
-                                                 bool* made) {
-  const Authorizer authorizer(caller);
-  SVNET_ASSIGN_OR_RETURN(
-      const LeaseKey key,
-      authorizer.KeyFor({.owner = request.owner, .vm = request.vm, .iface = request.iface}));
-  SVNET_RETURN_IF_ERROR(authorizer.CheckGroup(request.group));
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(CheckNetwork(request.network));
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  bool is_new = false;
-  absl::StatusOr<Lease> lease =
-      network().CreateTap(caller, key, request, HoldingsOf(key.owner), &is_new);
-  if (made != nullptr) *made = is_new;
-  EndCall();
-  return lease;
-}
-
-absl::StatusOr<std::optional<Lease>> NetworkRegistry::RemoveTap(const Caller& caller,
-                                                                const LeaseSelector& selector) {
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  SVNET_ASSIGN_OR_RETURN(const Lease* found, LeaseView(caller, network().leases()).Find(selector));
-  if (found == nullptr) return std::nullopt;
-  std::optional<Lease> lease = *found;
-  SVNET_RETURN_IF_ERROR(network().RemoveTap(*lease));
-  EndCall();
-  return lease;
-}
-
-absl::StatusOr<std::string> NetworkRegistry::GetBootArgs(const Caller& caller,
-                                                         const BootArgsRequest& request) {
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  SVNET_ASSIGN_OR_RETURN(const Lease* lease,
-                         LeaseView(caller, network().leases()).Get(request.lease));
-  return network().BootArgsFor(*lease, request);
-}
-
-absl::StatusOr<Lease> NetworkRegistry::GetTap(const Caller& caller, const LeaseSelector& selector) {
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  SVNET_ASSIGN_OR_RETURN(const Lease* lease, LeaseView(caller, network().leases()).Get(selector));
-  return *lease;
-}
-
-absl::StatusOr<Lease> NetworkRegistry::UpdateTap(const Caller& caller,
-                                                 const UpdateRequest& request) {
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  SVNET_ASSIGN_OR_RETURN(const Lease* lease,
-                         LeaseView(caller, network().leases()).Get(request.lease));
-  absl::StatusOr<Lease> updated = network().UpdateTap(caller, *lease, request);
-  EndCall();
-  return updated;
-}
-
-absl::Status NetworkRegistry::CheckNetwork(const std::optional<NetworkName>& name) {
-  if (!name.has_value() || networks_.contains(*name)) return absl::OkStatus();
-  return Error(Reason::kNetworkNotFound,
-               absl::StrCat("there is no network \"", name->text(),
-                            "\" that you may use: ListNetworks lists those that there are"));
-}
-
-std::vector<NetworkName> NetworkRegistry::ListNetworks(const Caller& /*caller*/) {
+std::vector<NetworkName> NetworkRegistry::names() {
   MutexLock lock(&mutex_);
   std::vector<NetworkName> names;
   for (const auto& [name, network] : networks_) names.push_back(name);
   return names;
 }
-
-absl::StatusOr<CleanupResult> NetworkRegistry::Cleanup(const Caller& caller,
-                                                       const CleanupRequest& request) {
-  const bool whole = request.scope == CleanupScope::kNetwork;
-  if (whole) SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckNetworkCleanup());
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(CheckNetwork(request.network));
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  while (whole && network().IsReaping()) changed_.wait(mutex_);
-  absl::StatusOr<CleanupResult> result =
-      whole ? network().CleanupAll(&destroyer_) : network().CleanupOf(caller.uid);
-  EndCall();
-  return result;
-}
-
-absl::StatusOr<LeasePage> NetworkRegistry::ListTaps(const Caller& caller,
-                                                    const ListRequest& request) {
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(CheckNetwork(request.network));
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  return LeaseView(caller, network().leases()).List(request);
-}
-
-absl::StatusOr<NetworkStatus> NetworkRegistry::GetNetwork(const Caller& caller,
-                                                          const NetworkName& name) {
-  bool looked = false;
-  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, Observe(caller, name, &looked));
-  // Without the lock: to read other programs' rules takes milliseconds.
-  const std::vector<Condition> others =
-      looked ? parts_.foreign->Conditions() : parts_.foreign->KnownConditions();
-  status.conditions.insert(status.conditions.end(), others.begin(), others.end());
-  return status;
-}
-
-absl::StatusOr<NetworkStatus> NetworkRegistry::Observe(const Caller& caller,
-                                                       const NetworkName& name, bool* looked) {
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(CheckNetwork(name));
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  absl::StatusOr<NetworkStatus> status = network().Observe(looked);
-  if (status.ok()) status->held = HoldingsOf(caller.uid);
-  return status;
-}
-
-absl::StatusOr<NetworkMeasures> NetworkRegistry::Measure() {
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  absl::StatusOr<NetworkMeasures> measures = network().Measure();
-  if (measures.ok()) measures->watchers = static_cast<uint32_t>(parts_.events->watch_count());
-  return measures;
-}
-
-absl::StatusOr<std::shared_ptr<Watch>> NetworkRegistry::WatchTaps(
-    const Caller& caller, const std::optional<NetworkName>& network_name,
-    std::function<void()> wake) {
-  MutexLock lock(&mutex_);
-  SVNET_RETURN_IF_ERROR(CheckNetwork(network_name));
-  SVNET_RETURN_IF_ERROR(BeginCall());
-  return parts_.events->AddWatch(caller, LeaseView(caller, network().leases()).Snapshot(),
-                                 std::move(wake));
-}
-
-void NetworkRegistry::EndWatches(const absl::Status& why) { parts_.events->EndWatches(why); }
 
 absl::Duration NetworkRegistry::TimeUntilIdle() const {
   return absl::FromUnixNanos(last_call_) + kIdleAfter - parts_.clock();

@@ -1,4 +1,4 @@
-// All networks of svnetd, and the calls of the contract.
+// All networks of svnetd, and the lock under which they work.
 #pragma once
 
 #include <sys/types.h>
@@ -23,13 +23,9 @@
 #include "daemon/base/mutex.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/network/caller.h"
 #include "daemon/network/event_poller.h"
 #include "daemon/network/network_health.h"
-#include "daemon/network/network_status.h"
-#include "daemon/network/requests.h"
 #include "daemon/network/tap_destroyer.h"
-#include "daemon/network/watchers.h"
 #include "daemon/segment/network_settings.h"
 
 namespace svnet {
@@ -40,14 +36,10 @@ class EventSink;
 class Network;
 
 // The kernel is the store: a lease is a TAP with an alias of ours, and what is known here only
-// spares a dump. Each call first takes in what the kernel has said of changes. So far there is one
-// network, "default".
+// spares a dump. So far there is one network, "default".
 //
-// Failure: a call has its whole effect or none, except Cleanup, which may be repeated. Errors have
-// one of the contract's reasons; one that IsPassing is worth another try when TAPs were reaped.
-//
-// Threads: any may call. One mutex makes calls take turns; it also guards the Kernel, the Firewall
-// and all below. Housekeeping has the threads that run HandleEvents and Reap.
+// Threads: any may call. The mutex guards the networks, the Kernel, the Firewall and all below: a
+// CallTurn has it. Housekeeping has the threads that run HandleEvents and Reap.
 class NetworkRegistry {
  public:
   // What it works with; all must outlive it, and are its own from now on.
@@ -70,40 +62,6 @@ class NetworkRegistry {
                                                                 const Parts& parts);
   ~NetworkRegistry();
 
-  // The rpcs of the contract (proto/svnet/v1/network.proto), which says what they do.
-  // `made`, if wanted: whether the lease is new.
-  absl::StatusOr<Lease> CreateTap(const Caller& caller, const TapRequest& request,
-                                  bool* made = nullptr) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The lease that was removed; nullopt if there was none.
-  absl::StatusOr<std::optional<Lease>> RemoveTap(const Caller& caller,
-                                                 const LeaseSelector& selector)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<std::string> GetBootArgs(const Caller& caller, const BootArgsRequest& request)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<Lease> GetTap(const Caller& caller, const LeaseSelector& selector)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<Lease> UpdateTap(const Caller& caller, const UpdateRequest& request)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<CleanupResult> Cleanup(const Caller& caller, const CleanupRequest& request)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const ListRequest& request)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  // The networks that the caller may use.
-  std::vector<NetworkName> ListNetworks(const Caller& caller) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The state now, or, if others have asked very often, a moment ago: looking takes as long as many
-  // calls, and the looks of all callers together are limited (NetworkObserver::kLooks).
-  absl::StatusOr<NetworkStatus> GetNetwork(const Caller& caller, const NetworkName& name)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<NetworkMeasures> Measure() ABSL_LOCKS_EXCLUDED(mutex_);
-  // The leases that exist now, and then what happens. `wake`: see Watch.
-  // `network_name` nullopt: of all networks.
-  absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const Caller& caller,
-                                                   const std::optional<NetworkName>& network_name,
-                                                   std::function<void()> wake)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  // Ends all watches.
-  void EndWatches(const absl::Status& why);
-
   // Publishes what was done to other programs' rules, and takes in what was found there.
   void NoteForeignFirewalls(const ForeignFirewallReport& report) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -123,30 +81,25 @@ class NetworkRegistry {
   void Reap() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const NetworkSettings& settings() const { return settings_; }
+  std::vector<NetworkName> names() ABSL_LOCKS_EXCLUDED(mutex_);
   // How many leases there are, as far as is known without asking the kernel.
   size_t lease_count() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  friend class CallTurn;
+
   NetworkRegistry(const NetworkSettings& settings, const Parts& parts, EventPoller poller);
 
   absl::Status Begin() ABSL_LOCKS_EXCLUDED(mutex_);
   // The one network that there is so far.
   Network& network() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return *networks_.begin()->second; }
 
-  // What every call does first.
-  absl::Status BeginCall() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Has every network take in what has happened.
   absl::Status CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What a call does last: others are told what it has changed.
-  void EndCall() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells others what was changed.
+  void EndTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  Holdings HoldingsOf(uid_t owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // NETWORK_NOT_FOUND if there is none of that name; nullopt means all.
-  absl::Status CheckNetwork(const std::optional<NetworkName>& name)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<NetworkStatus> Observe(const Caller& caller, const NetworkName& name, bool* looked)
-      ABSL_LOCKS_EXCLUDED(mutex_);
   std::optional<absl::Time> NextReap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Another program filters what is forwarded.
   void NoteForwardFilter(const std::string& whose) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -78,7 +78,7 @@ absl::StatusOr<std::string> Dispatch(NetworkCalls& calls, const CallRunner::Call
 
 std::optional<absl::StatusOr<std::string>> CallRunner::Run(Call& call, bool must_end) {
   if (call.method == Method::kHealthCheck) return CheckHealth(call.request);
-  NetworkCalls calls(call.caller, registry_, metrics_);
+  NetworkCalls calls(call.caller, api_, metrics_);
   LogLine line;
   absl::StatusOr<std::string> answer = Dispatch(calls, call, &line);
   if (IsPassing(answer.status()) && !must_end && call.times_parked < kMaxTimesParked) {
@@ -125,14 +125,14 @@ absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::WatchTaps(const Calle
                                                                      std::function<void()> wake) {
   v1::WatchTapsRequest request;
   if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
-  NetworkCalls calls(caller, registry_, metrics_);
+  NetworkCalls calls(caller, api_, metrics_);
   SVNET_ASSIGN_OR_RETURN(std::shared_ptr<svnet::Watch> watch,
                          calls.WatchTaps(request, std::move(wake)));
   return std::make_shared<TapEvents>(std::move(watch), calls.prefix());
 }
 
 void CallRunner::EndWatches(const absl::Status& why) {
-  registry_->EndWatches(why);
+  api_->EndWatches(why);
   health_->EndWatches(why);
 }
 

@@ -13,7 +13,7 @@
 #include "daemon/log/limited_log.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
-#include "daemon/network/network_registry.h"
+#include "daemon/network/network_api.h"
 #include "daemon/rpc/health_board.h"
 #include "daemon/rpc/message_source.h"
 #include "daemon/wire/message.h"
@@ -25,8 +25,8 @@ namespace svnet {
 class CallRunner {
  public:
   // All must outlive it.
-  CallRunner(NetworkRegistry* registry, Metrics* metrics, HealthBoard* health, LimitedLog* log)
-      : registry_(registry), metrics_(metrics), health_(health), log_(log) {}
+  CallRunner(NetworkApi* api, Metrics* metrics, HealthBoard* health, LimitedLog* log)
+      : api_(api), metrics_(metrics), health_(health), log_(log) {}
 
   struct Call {
     Caller caller;
@@ -41,7 +41,7 @@ class CallRunner {
   // The method is no watch.
   std::optional<absl::StatusOr<std::string>> Run(Call& call, bool must_end);
 
-  // What the watch says, one message after the other; `wake` is as NetworkRegistry::WatchTaps
+  // What the watch says, one message after the other; `wake` is as NetworkApi::WatchTaps
   // has it.
   absl::StatusOr<std::shared_ptr<MessageSource>> Watch(const Caller& caller, Method method,
                                                        const std::string& request,
@@ -56,7 +56,7 @@ class CallRunner {
                                                            const std::string& request,
                                                            std::function<void()> wake);
 
-  NetworkRegistry* const registry_;
+  NetworkApi* const api_;
   Metrics* const metrics_;
   HealthBoard* const health_;
   LimitedLog* const log_;

@@ -47,12 +47,12 @@ absl::StatusOr<v1::CreateTapResponse> NetworkCalls::CreateTap(const v1::CreateTa
                                                               LogLine* log) {
   LogIds(log, request);
   SVNET_ASSIGN_OR_RETURN(const TapRequest tap, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const Lease lease, registry_->CreateTap(caller_, tap, &log->changed));
+  SVNET_ASSIGN_OR_RETURN(const Lease lease, api_->CreateTap(caller_, tap, &log->changed));
   log->fields = FieldsOf(lease);
   absl::StrAppend(&log->text, " tap=", lease.spec.tap.text(), " ip=", lease.spec.ip.ToString(),
                   " mac=", lease.spec.mac.ToString(), " owner=", lease.spec.key.owner);
   v1::CreateTapResponse response;
-  *response.mutable_tap() = ToProto(lease, registry_->settings().prefix);
+  *response.mutable_tap() = ToProto(lease, api_->settings().prefix);
   response.set_created(log->changed);
   return response;
 }
@@ -61,9 +61,9 @@ absl::StatusOr<v1::GetTapResponse> NetworkCalls::GetTap(const v1::GetTapRequest&
                                                         LogLine* log) {
   LogSelector(log, request);
   SVNET_ASSIGN_OR_RETURN(const LeaseSelector selector, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const Lease lease, registry_->GetTap(caller_, selector));
+  SVNET_ASSIGN_OR_RETURN(const Lease lease, api_->GetTap(caller_, selector));
   v1::GetTapResponse response;
-  *response.mutable_tap() = ToProto(lease, registry_->settings().prefix);
+  *response.mutable_tap() = ToProto(lease, api_->settings().prefix);
   return response;
 }
 
@@ -71,14 +71,14 @@ absl::StatusOr<v1::UpdateTapResponse> NetworkCalls::UpdateTap(const v1::UpdateTa
                                                               LogLine* log) {
   LogSelector(log, request);
   SVNET_ASSIGN_OR_RETURN(const UpdateRequest update, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const Lease lease, registry_->UpdateTap(caller_, update));
+  SVNET_ASSIGN_OR_RETURN(const Lease lease, api_->UpdateTap(caller_, update));
   log->changed = true;
   log->fields = FieldsOf(lease);
   absl::StrAppend(&log->text, " updated=", lease.spec.tap.text(), " owner=", lease.spec.key.owner,
                   " generation=", lease.spec.generation,
                   " lifetime=", FormatLifetime(lease.spec.lifetime));
   v1::UpdateTapResponse response;
-  *response.mutable_tap() = ToProto(lease, registry_->settings().prefix);
+  *response.mutable_tap() = ToProto(lease, api_->settings().prefix);
   return response;
 }
 
@@ -86,7 +86,7 @@ absl::StatusOr<v1::RemoveTapResponse> NetworkCalls::RemoveTap(const v1::RemoveTa
                                                               LogLine* log) {
   LogSelector(log, request);
   SVNET_ASSIGN_OR_RETURN(const LeaseSelector selector, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const std::optional<Lease> lease, registry_->RemoveTap(caller_, selector));
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Lease> lease, api_->RemoveTap(caller_, selector));
   if (lease.has_value()) {
     log->fields = FieldsOf(*lease);
     log->changed = true;
@@ -105,7 +105,7 @@ absl::StatusOr<v1::GetBootArgsResponse> NetworkCalls::GetBootArgs(
   LogSelector(log, request);
   SVNET_ASSIGN_OR_RETURN(const BootArgsRequest boot_args, FromProto(request));
   v1::GetBootArgsResponse response;
-  SVNET_ASSIGN_OR_RETURN(*response.mutable_boot_args(), registry_->GetBootArgs(caller_, boot_args));
+  SVNET_ASSIGN_OR_RETURN(*response.mutable_boot_args(), api_->GetBootArgs(caller_, boot_args));
   return response;
 }
 
@@ -114,7 +114,7 @@ absl::StatusOr<v1::CleanupResponse> NetworkCalls::Cleanup(const v1::CleanupReque
   SVNET_ASSIGN_OR_RETURN(const CleanupRequest cleanup, FromProto(request));
   absl::StrAppend(&log->text,
                   " scope=", cleanup.scope == CleanupScope::kNetwork ? "network" : "caller");
-  SVNET_ASSIGN_OR_RETURN(const CleanupResult result, registry_->Cleanup(caller_, cleanup));
+  SVNET_ASSIGN_OR_RETURN(const CleanupResult result, api_->Cleanup(caller_, cleanup));
   log->changed = result.taps_removed > 0 || result.bridge_removed || result.nat_removed;
   absl::StrAppend(&log->text, " taps_removed=", result.taps_removed);
   return ToProto(result);
@@ -123,8 +123,8 @@ absl::StatusOr<v1::CleanupResponse> NetworkCalls::Cleanup(const v1::CleanupReque
 absl::StatusOr<v1::ListTapsResponse> NetworkCalls::ListTaps(const v1::ListTapsRequest& request,
                                                             LogLine* /*log*/) {
   SVNET_ASSIGN_OR_RETURN(const ListRequest list, FromProto(request));
-  SVNET_ASSIGN_OR_RETURN(const LeasePage page, registry_->ListTaps(caller_, list));
-  return ToProto(page, registry_->settings().prefix);
+  SVNET_ASSIGN_OR_RETURN(const LeasePage page, api_->ListTaps(caller_, list));
+  return ToProto(page, api_->settings().prefix);
 }
 
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
@@ -136,16 +136,16 @@ absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
 absl::StatusOr<v1::ListNetworksResponse> NetworkCalls::ListNetworks(
     const v1::ListNetworksRequest& /*request*/, LogLine* /*log*/) {
   v1::ListNetworksResponse response;
-  for (const NetworkName& network : registry_->ListNetworks(caller_)) {
+  for (const NetworkName& network : api_->ListNetworks(caller_)) {
     SVNET_ASSIGN_OR_RETURN(*response.add_networks(), Describe(network));
   }
   return response;
 }
 
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::Describe(const NetworkName& network) {
-  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, registry_->GetNetwork(caller_, network));
+  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, api_->GetNetwork(caller_, network));
   status.conditions = Authorizer(caller_).Filter(status.conditions);
-  v1::GetNetworkResponse response = ToProto(status, registry_->settings());
+  v1::GetNetworkResponse response = ToProto(status, api_->settings());
   *response.mutable_quota() = ToProto(status.held, caller_);
   response.set_gates(metrics_->gates().count());
   return response;
@@ -161,7 +161,7 @@ absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
   }
   v1::GetMetricsResponse response;
   // Measured first: what svnetd repairs on the way is counted.
-  const absl::StatusOr<NetworkMeasures> measures = registry_->Measure();
+  const absl::StatusOr<NetworkMeasures> measures = api_->Measure();
   response.set_text(metrics_->Render(measures));
   return response;
 }
@@ -170,7 +170,7 @@ absl::StatusOr<std::shared_ptr<Watch>> NetworkCalls::WatchTaps(const v1::WatchTa
                                                                std::function<void()> wake) {
   SVNET_ASSIGN_OR_RETURN(const std::optional<NetworkName> network,
                          ParseNetworkFilter(request.network()));
-  return registry_->WatchTaps(caller_, network, std::move(wake));
+  return api_->WatchTaps(caller_, network, std::move(wake));
 }
 
 }  // namespace svnet

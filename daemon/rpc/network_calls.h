@@ -10,7 +10,7 @@
 #include "daemon/log/log_fields.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
-#include "daemon/network/network_registry.h"
+#include "daemon/network/network_api.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet {
@@ -19,9 +19,9 @@ namespace svnet {
 // request and of the effect; text of the caller's is escaped.
 class NetworkCalls {
  public:
-  // `registry` and `metrics` must outlive it.
-  NetworkCalls(const Caller& caller, NetworkRegistry* registry, Metrics* metrics)
-      : caller_(caller), registry_(registry), metrics_(metrics) {}
+  // `api` and `metrics` must outlive it.
+  NetworkCalls(const Caller& caller, NetworkApi* api, Metrics* metrics)
+      : caller_(caller), api_(api), metrics_(metrics) {}
 
   absl::StatusOr<v1::CreateTapResponse> CreateTap(const v1::CreateTapRequest& request,
                                                   LogLine* log);
@@ -41,18 +41,18 @@ class NetworkCalls {
   absl::StatusOr<v1::GetMetricsResponse> GetMetrics(const v1::GetMetricsRequest& request,
                                                     LogLine* log);
 
-  // See NetworkRegistry::WatchTaps.
+  // See NetworkApi::WatchTaps.
   absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const v1::WatchTapsRequest& request,
                                                    std::function<void()> wake);
 
   const Caller& caller() const { return caller_; }
-  const Ipv4Prefix& prefix() const { return registry_->settings().prefix; }
+  const Ipv4Prefix& prefix() const { return api_->settings().prefix; }
 
  private:
   absl::StatusOr<v1::GetNetworkResponse> Describe(const NetworkName& network);
 
   const Caller caller_;
-  NetworkRegistry* const registry_;
+  NetworkApi* const api_;
   Metrics* const metrics_;
 };
 

@@ -25,15 +25,14 @@ std::string RequestOf(int number) {
 }
 
 // As CallRunner does it.
-absl::StatusOr<std::string> CreateTap(NetworkRegistry& registry, const std::string& bytes) {
+absl::StatusOr<std::string> CreateTap(NetworkApi& api, const std::string& bytes) {
   v1::CreateTapRequest message;
   if (!message.ParseFromString(bytes)) return absl::InternalError("the request does not parse");
   SVNET_ASSIGN_OR_RETURN(const TapRequest request, FromProto(message));
-  SVNET_ASSIGN_OR_RETURN(
-      const Lease lease,
-      registry.CreateTap({.uid = 1000, .gid = 1000, .tap_limit = 10'000}, request));
+  SVNET_ASSIGN_OR_RETURN(const Lease lease,
+                         api.CreateTap({.uid = 1000, .gid = 1000, .tap_limit = 10'000}, request));
   v1::CreateTapResponse response;
-  *response.mutable_tap() = ToProto(lease, registry.settings().prefix);
+  *response.mutable_tap() = ToProto(lease, api.settings().prefix);
   return response.SerializeAsString();
 }
 
@@ -44,8 +43,9 @@ absl::Status CreateTaps(int count) {
                                                  .prefix = testing::Prefix("10.0.0.0/16"),
                                                  .bridge_mac = testing::Mac("c2:00:00:00:00:01")},
                                                 parts.All()));
+  NetworkApi api = parts.ApiOf(registry.get());
   for (int number = 0; number < count; ++number) {
-    SVNET_RETURN_IF_ERROR(CreateTap(*registry, RequestOf(number)).status());
+    SVNET_RETURN_IF_ERROR(CreateTap(api, RequestOf(number)).status());
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/network/event_sink.h"
+#include "daemon/network/network_api.h"
 #include "daemon/network/network_registry.h"
 #include "tests/fakes/fake_firewall.h"
 #include "tests/fakes/fake_foreign_firewalls.h"
@@ -27,6 +28,9 @@ struct FakeParts {
             .events = &events,
             .clock = clock,
             .wall_clock = [] { return absl::FromUnixSeconds(7); }};
+  }
+  NetworkApi ApiOf(NetworkRegistry* registry) {
+    return NetworkApi(registry, &foreign_reconciler, &events);
   }
 
   const Clock clock;

@@ -38,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                                 .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
                                                parts.All());
   Metrics metrics;
-  NetworkCalls calls({.uid = 1000, .gid = 1000}, registry->get(), &metrics);
+  NetworkApi api = parts.ApiOf(registry->get());
+  NetworkCalls calls({.uid = 1000, .gid = 1000}, &api, &metrics);
   for (int i = 0; i < 8 && input.remaining_bytes() > 0; ++i) {
     const int method = input.ConsumeIntegralInRange(0, 5);
     const std::string bytes = input.ConsumeRandomLengthString(500);

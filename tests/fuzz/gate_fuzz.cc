@@ -55,7 +55,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Metrics metrics;
   HealthBoard health;
   LimitedLog log(MonotonicNow);
-  CallRunner runner(registry->get(), &metrics, &health, &log);
+  NetworkApi api = parts.ApiOf(registry->get());
+  CallRunner runner(&api, &metrics, &health, &log);
   const auto poller = *Poller::Open();
   const GateLink::Services services = {
       .poller = poller.get(), .runner = &runner, .wakes = *WakeList::Open(), .metrics_page = [] {

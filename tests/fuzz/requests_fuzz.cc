@@ -47,7 +47,7 @@ class Model {
       case 11:
         return ChangeProcess();
       default:
-        registry_->GetNetwork(kRoot, {}).IgnoreError();
+        api_->GetNetwork(kRoot, {}).IgnoreError();
     }
   }
 
@@ -66,7 +66,7 @@ class Model {
       Check(link != nullptr && link->ifindex == lease.state.ifindex && link->persistent,
             "a lease without its TAP");
     }
-    Check(registry_->GetNetwork(kRoot, {})->addresses_used == leases.size(),
+    Check(api_->GetNetwork(kRoot, {})->addresses_used == leases.size(),
           "the pool is not the leases");
     if (!settled_) return;
     Check(firewall_.bindings().size() == leases.size(), "the elements are not the leases");
@@ -86,11 +86,11 @@ class Model {
   // After this, whatever went wrong before is put right.
   void Settle() {
     faults_.Heal();
-    Check(registry_->Cleanup(kRoot, {.scope = CleanupScope::kCaller}).ok(),
+    Check(api_->Cleanup(kRoot, {.scope = CleanupScope::kCaller}).ok(),
           "a cleanup without a fault fails");
     const TapRequest request = {.vm = VmId::Parse("settle").value(),
                                 .iface = IfaceId::Parse("eth0").value()};
-    if (!registry_->CreateTap(kRoot, request).ok()) return;  // the pool is full
+    if (!api_->CreateTap(kRoot, request).ok()) return;  // the pool is full
     settled_ = true;
   }
 
@@ -132,7 +132,7 @@ class Model {
     kernel_.StartProcess(pid, 1, ++start_time_);
   }
 
-  std::vector<Lease> List() { return registry_->ListTaps(kRoot, {.limit = 1000})->leases; }
+  std::vector<Lease> List() { return api_->ListTaps(kRoot, {.limit = 1000})->leases; }
   size_t CountOf(uid_t owner) {
     size_t count = 0;
     for (const Lease& lease : List()) count += lease.spec.key.owner == owner ? 1 : 0;
@@ -152,7 +152,7 @@ class Model {
     request.queues = input_.ConsumeIntegralInRange(1, 2);
     request.lifetime = AnyLifetime();
     Arm();
-    const absl::StatusOr<Lease> lease = registry_->CreateTap(caller, request);
+    const absl::StatusOr<Lease> lease = api_->CreateTap(caller, request);
     faults_.Heal();
     if (!lease.ok()) {
       Check(ReasonOf(lease.status()).has_value(), "an error without a reason");
@@ -178,7 +178,7 @@ class Model {
       selector = before[input_.ConsumeIntegralInRange<size_t>(0, before.size() - 1)].spec.tap;
     }
     Arm();
-    const auto removed = registry_->RemoveTap(caller, selector);
+    const auto removed = api_->RemoveTap(caller, selector);
     faults_.Heal();
     if (!removed.ok() || !removed->has_value()) return;
     Check((*removed)->spec.key.owner == caller.uid || caller.administrator,
@@ -189,7 +189,7 @@ class Model {
   void Cleanup() {
     const Caller caller = AnyCaller();
     const auto scope = input_.ConsumeBool() ? CleanupScope::kCaller : CleanupScope::kNetwork;
-    const auto result = registry_->Cleanup(caller, {.scope = scope});
+    const auto result = api_->Cleanup(caller, {.scope = scope});
     faults_.Heal();
     if (!result.ok()) return;
     Check(scope == CleanupScope::kCaller || caller.administrator, "anybody cleans the network up");
@@ -202,6 +202,7 @@ class Model {
   void Restart() {
     std::vector<Lease> before;
     if (registry_ != nullptr) before = List();
+    api_.reset();
     registry_.reset();
     faults_.Heal();
     auto registry = NetworkRegistry::Start({.bridge = LinkName::Parse("svbr0").value(),
@@ -210,6 +211,7 @@ class Model {
                                            parts_.All());
     Check(registry.ok(), "a start without a fault fails");
     registry_ = *std::move(registry);
+    api_.emplace(parts_.ApiOf(registry_.get()));
     Check(List() == before, "a restart changes the leases");
     settled_ = settled_ || !before.empty();
   }
@@ -256,6 +258,7 @@ class Model {
   FakeKernel& kernel_ = parts_.kernel;
   FakeFirewall& firewall_ = parts_.firewall;
   std::unique_ptr<NetworkRegistry> registry_;
+  std::optional<NetworkApi> api_;
   std::optional<int> fault_;
   std::set<uid_t> administrator_gave_;
   std::set<pid_t> running_;

@@ -399,13 +399,14 @@ class ManagedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
                                         .events = &events_,
                                         .clock = [this] { return now_; }})
                     .value();
+    api_.emplace(registry_.get(), &foreign_firewalls_, &events_);
   }
 
   void Publish(const ForeignFirewallReport& report) override {
     registry_->NoteForeignFirewalls(report);
   }
   absl::Status Create() {
-    return registry_->CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0")}).status();
+    return api_->CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0")}).status();
   }
 
   testing::FakeKernel kernel_{&faults_};
@@ -413,6 +414,7 @@ class ManagedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
   testing::FakeFirewall firewall_{&faults_};
   EventSink events_{{}};
   std::unique_ptr<NetworkRegistry> registry_;
+  std::optional<NetworkApi> api_;
 };
 
 TEST_F(ManagedForeignFirewallsTest, AddsAndRemovesAcceptsWithTheNetwork) {
@@ -426,8 +428,8 @@ TEST_F(ManagedForeignFirewallsTest, AddsAndRemovesAcceptsWithTheNetwork) {
   registry_->HandleEvents();
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
-  EXPECT_THAT(registry_->GetNetwork(kRoot, {})->conditions, IsEmpty());
-  ASSERT_TRUE(registry_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  EXPECT_THAT(api_->GetNetwork(kRoot, {})->conditions, IsEmpty());
+  ASSERT_TRUE(api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
 }
 
@@ -452,7 +454,7 @@ TEST_F(ManagedForeignFirewallsTest, DropsOtherForwardingUntilAnotherProgramFilte
   foreign_firewalls_.MarkDirty();
   EXPECT_THAT(ConditionsText(), HasSubstr("no firewall filters"));
   ASSERT_TRUE(kernel_.IsForwarding().value());
-  ASSERT_TRUE(registry_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_TRUE(kernel_.IsForwarding().value());  // the record has gone with the chain
 }
 
@@ -470,7 +472,7 @@ TEST_F(ManagedForeignFirewallsTest, ReportsACleanupThatCannotWithdraw) {
   ASSERT_TRUE(Create().ok());
   RunLater();
   faults_.FailNext("Replace", absl::InternalError("nftables: no"));
-  const auto cleanup = registry_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
+  const auto cleanup = api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
   EXPECT_THAT(std::string(cleanup.status().message()),
               HasSubstr("svnetd's accepts in other packet filters"));
   EXPECT_EQ(ReasonIn(cleanup.status()), "BRIDGE_SETUP_FAILED");

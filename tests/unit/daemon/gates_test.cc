@@ -35,7 +35,7 @@ class GatesTest : public NetworkRegistryTest {
   GatesTest() : NetworkRegistryTest("10.9.9.0/29") {
     spdlog::set_level(spdlog::level::off);
     EXPECT_TRUE(Start().ok());
-    runner_.emplace(&registry(), &metrics_, &health_, &log_);
+    runner_.emplace(&api(), &metrics_, &health_, &log_);
     poller_ = *Poller::Open();
     wakes_ = *WakeList::Open();
     gates_.emplace(Gates::Parts{.services = {.poller = poller_.get(),
@@ -293,7 +293,7 @@ TEST_F(GatesTest, ACallThatCannotGoOnWaitsAndNobodyWithIt) {
   const uint64_t alice = Begin(kAlice, &alices);
   const uint64_t bob = Begin(kBob, &bobs);
   for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
-  ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds("vm0")).ok());
+  ASSERT_TRUE(api().RemoveTap(kAlice, ByIds("vm0")).ok());
   Say(alice, Call(Method::kCreateTap, 1, alices, CreateOf("new")));
   Say(bob, Call(Method::kListTaps, 1, bobs));
   Turn();
@@ -311,7 +311,7 @@ TEST_F(GatesTest, ACallThatWaitsCanBeCancelledAndEndsWithADrain) {
   uint64_t connection;
   const uint64_t gate = Begin(kAlice, &connection);
   for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
-  ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds("vm0")).ok());
+  ASSERT_TRUE(api().RemoveTap(kAlice, ByIds("vm0")).ok());
   Say(gate, Call(Method::kCreateTap, 1, connection, CreateOf("one")));
   Say(gate, Call(Method::kCreateTap, 2, connection, CreateOf("two")));
   Say(gate, {.kind = MessageKind::kCancel, .id = 1});
@@ -335,7 +335,7 @@ TEST_F(GatesTest, NoMoreCallsWaitThanMay) {
   uint64_t connection;
   const uint64_t gate = Begin(kAlice, &connection);
   for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
-  ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds("vm0")).ok());
+  ASSERT_TRUE(api().RemoveTap(kAlice, ByIds("vm0")).ok());
   for (uint64_t id = 1; id <= kMaxCallsInCore; ++id) {
     Say(gate, Call(Method::kCreateTap, id, connection, CreateOf(absl::StrCat("n", id))));
   }
@@ -376,7 +376,7 @@ TEST_F(GatesTest, OneThatHangsIsFoundAlsoIfNobodyCalls) {
   EXPECT_FALSE(IsThere(alice));
   EXPECT_THAT(lost_, ElementsAre(alices));
   EXPECT_TRUE(IsThere(bob));
-  EXPECT_THAT(metrics_.Render(registry().Measure()),
+  EXPECT_THAT(metrics_.Render(api().Measure()),
               HasSubstr("svnet_gates_ended_total{why=\"stuck\"} 1"));
 }
 
@@ -392,7 +392,7 @@ TEST_F(GatesTest, OneThatIsIdleEndsAfterAWhile) {
   Pass(absl::Seconds(1));
   EXPECT_FALSE(IsThere(gate));
   EXPECT_THAT(lost_, IsEmpty());
-  EXPECT_THAT(metrics_.Render(registry().Measure()),
+  EXPECT_THAT(metrics_.Render(api().Measure()),
               HasSubstr("svnet_gates_ended_total{why=\"idle\"} 1"));
 }
 

@@ -20,14 +20,14 @@ class MetricsTest : public NetworkRegistryTest {
 };
 
 TEST_F(MetricsTest, TheNetworkIsMeasuredWhenSomebodyReads) {
-  EXPECT_THAT(metrics_.Render(registry().Measure()),
+  EXPECT_THAT(metrics_.Render(api().Measure()),
               HasSubstr("\nsvnet_leases{network=\"default\"} 0\n"));
   MustCreate(kAlice, "vm1");
   MustCreate(kBob, "vm2");
-  ASSERT_TRUE(registry().RemoveTap(kBob, ByIds("vm2"))->has_value());
+  ASSERT_TRUE(api().RemoveTap(kBob, ByIds("vm2"))->has_value());
   firewall_.SetDrops({{.cause = "foreign_mac", .packets = 3, .bytes = 180}});
   firewall_.SetConnections({.used = 7, .size = 1000});
-  const std::string text = metrics_.Render(registry().Measure());
+  const std::string text = metrics_.Render(api().Measure());
   for (const char* line :
        {"svnet_network_read_success{network=\"default\"} 1", "svnet_leases{network=\"default\"} 1",
         "svnet_leases_attached{network=\"default\"} 0",
@@ -50,21 +50,20 @@ TEST_F(MetricsTest, ANetworkThatCannotBeReadLeavesTheRest) {
   metrics_.calls().Answered("CreateTap", absl::OkStatus(), absl::Milliseconds(1));
   for (const char* operation : {"ListLinks", "ReadDrops"}) {
     faults_.FailNext(operation, absl::InternalError("injected"));
-    const std::string text = metrics_.Render(registry().Measure());
+    const std::string text = metrics_.Render(api().Measure());
     EXPECT_THAT(text, HasSubstr("svnet_network_read_success{network=\"default\"} 0\n"))
         << operation;
     EXPECT_THAT(text, Not(HasSubstr("svnet_leases{"))) << operation;
     EXPECT_THAT(text, HasSubstr("svnet_calls_total{"));
   }
-  EXPECT_THAT(metrics_.Render(registry().Measure()),
-              HasSubstr("svnet_leases{network=\"default\"} 1\n"));
+  EXPECT_THAT(metrics_.Render(api().Measure()), HasSubstr("svnet_leases{network=\"default\"} 1\n"));
 }
 
 TEST_F(MetricsTest, ConditionsAreCountedByType) {
   MustCreate(kAlice, "vm1");
   faults_.FailNext("Apply", absl::InternalError("injected"));
   firewall_.Flush();
-  EXPECT_THAT(metrics_.Render(registry().Measure()),
+  EXPECT_THAT(metrics_.Render(api().Measure()),
               HasSubstr("svnet_conditions{network=\"default\",type=\"NAT_MISSING\"} 1\n"));
 }
 
@@ -75,7 +74,7 @@ TEST_F(MetricsTest, CallsByMethodCodeAndReason) {
   calls.Answered("ListTaps", absl::CancelledError(), absl::ZeroDuration());
   calls.Answered("ListTaps", absl::InternalError("x"), absl::ZeroDuration());
   calls.Begun("WatchTaps", absl::UnavailableError("x"));
-  const std::string text = metrics_.Render(registry().Measure());
+  const std::string text = metrics_.Render(api().Measure());
   for (
       const char* line :
       {R"(svnet_calls_total{code="OK",method="CreateTap",reason=""} 2)",
@@ -101,7 +100,7 @@ TEST_F(MetricsTest, ConnectionsByWhatTheCallerIs) {
   connections.Opened(kBob, Error(Reason::kQuotaExceeded, "x"));
   connections.Opened(administrator, absl::OkStatus());
   connections.Closed(kAlice, absl::OkStatus());
-  const std::string text = metrics_.Render(registry().Measure());
+  const std::string text = metrics_.Render(api().Measure());
   for (const char* of : {"root", "user", "refused", "administrator"}) {
     EXPECT_THAT(text, HasSubstr(absl::StrCat("svnet_connections{class=\"", of, "\"} 1\n")));
   }
@@ -113,7 +112,7 @@ TEST_F(MetricsTest, WhatIsDoneUnaskedIsCounted) {
   on_event({.type = TapEvent::Type::kRepaired, .repaired = {"rules"}});
   on_event({.type = TapEvent::Type::kRemoved});
   on_event({.type = TapEvent::Type::kFailed});
-  const std::string text = metrics_.Render(registry().Measure());
+  const std::string text = metrics_.Render(api().Measure());
   for (const char* line : {"svnet_repairs_total{network=\"default\",of=\"bridge\"} 1",
                            "svnet_repairs_total{network=\"default\",of=\"rules\"} 2",
                            "svnet_repairs_total{network=\"default\",of=\"forwarding\"} 0",

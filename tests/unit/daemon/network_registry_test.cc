@@ -71,12 +71,12 @@ TEST_F(NetworkRegistryTest, ARepeatedRequestIsTheSameLease) {
 
 TEST_F(NetworkRegistryTest, ADifferentRequestForTheSameIdsIsAConflict) {
   const TapRequest made = {.vm = Vm("vm1"), .iface = Iface("eth0"), .group = 44, .queues = 2};
-  ASSERT_TRUE(registry().CreateTap(kAlice, made).ok());
+  ASSERT_TRUE(api().CreateTap(kAlice, made).ok());
   const std::string before = Picture();
   const auto refused = [&](const std::function<void(TapRequest*)>& change) {
     TapRequest request = made;
     change(&request);
-    return ReasonIn(registry().CreateTap(kAlice, request).status());
+    return ReasonIn(api().CreateTap(kAlice, request).status());
   };
   EXPECT_EQ(refused([](TapRequest* r) { r->ip = Ip("172.30.0.9"); }), "LEASE_CONFLICT");
   EXPECT_EQ(refused([](TapRequest* r) { r->mac = Mac("02:00:00:00:00:09"); }), "LEASE_CONFLICT");
@@ -124,7 +124,7 @@ TEST_F(NetworkRegistryTest, AParticularAddressAndMacAreChecked) {
   const auto answer = [&](const std::string& vm, std::optional<Ipv4Address> ip,
                           std::optional<MacAddress> mac) {
     return ReasonIn(
-        registry()
+        api()
             .CreateTap(kAlice, {.vm = Vm(vm), .iface = Iface("eth0"), .ip = ip, .mac = mac})
             .status());
   };
@@ -145,7 +145,7 @@ TEST_F(NetworkRegistryTest, ABridgesOtherAddressesAreNotForGuests) {
   kernel_.AddAddress(
       {.ifindex = bridge, .address = Ip("172.30.0.2"), .prefix = Prefix("172.30.0.0/24")});
   EXPECT_EQ(MustCreate(kAlice, "vm1").spec.ip, Ip("172.30.0.3"));
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_total, 252u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_total, 252u);
 }
 
 class SmallNetworkTest : public NetworkRegistryTest {
@@ -191,14 +191,14 @@ TEST_F(NetworkRegistryTest, OwnersSeeReadAndRemoveOnlyTheirOwn) {
   EXPECT_FALSE(MustRemove(kBob, LeaseSelector(lease.spec.tap)));
   EXPECT_FALSE(MustRemove(kBob, ByIds("vm1")));
   const auto boot_args = [&](const Caller& caller, const LeaseSelector& selector) {
-    return registry().GetBootArgs(caller, {.lease = selector, .guest_interface = Name("eth0")});
+    return api().GetBootArgs(caller, {.lease = selector, .guest_interface = Name("eth0")});
   };
   // Another's is exactly as an absent one.
   EXPECT_EQ(boot_args(kBob, lease.spec.tap).status(),
             Error(Reason::kTapNotFound, "there is no TAP svvm1eth0"));
   EXPECT_EQ(boot_args(kBob, Name("absent")).status(),
             Error(Reason::kTapNotFound, "there is no TAP absent"));
-  EXPECT_EQ(registry().Cleanup(kBob, {.scope = CleanupScope::kCaller})->taps_removed, 0u);
+  EXPECT_EQ(api().Cleanup(kBob, {.scope = CleanupScope::kCaller})->taps_removed, 0u);
   EXPECT_EQ(Picture(), before);
   EXPECT_EQ(*boot_args(kAlice, lease.spec.tap),
             "ip=172.30.0.2::172.30.0.1:255.255.255.0::eth0:off");
@@ -210,12 +210,12 @@ TEST_F(NetworkRegistryTest, OwnersSeeReadAndRemoveOnlyTheirOwn) {
 
 TEST_F(NetworkRegistryTest, OnlyAdministratorsSpeakForOthers) {
   const TapRequest request = {.vm = Vm("vm1"), .iface = Iface("eth0"), .owner = 1001};
-  EXPECT_EQ(ReasonIn(registry().CreateTap(kAlice, request).status()), "PERMISSION_DENIED");
-  EXPECT_EQ(registry().CreateTap(kRoot, request)->spec.key.owner, 1001u);
-  EXPECT_EQ(registry().CreateTap(kBob, request)->spec.key.owner, 1001u);
+  EXPECT_EQ(ReasonIn(api().CreateTap(kAlice, request).status()), "PERMISSION_DENIED");
+  EXPECT_EQ(api().CreateTap(kRoot, request)->spec.key.owner, 1001u);
+  EXPECT_EQ(api().CreateTap(kBob, request)->spec.key.owner, 1001u);
   const LeaseSelector bobs = LeaseIds{.owner = 1001, .vm = Vm("vm1"), .iface = Iface("eth0")};
-  EXPECT_EQ(ReasonIn(registry().RemoveTap(kAlice, bobs).status()), "PERMISSION_DENIED");
-  EXPECT_EQ(ReasonIn(registry().Cleanup(kAlice, {.scope = CleanupScope::kNetwork}).status()),
+  EXPECT_EQ(ReasonIn(api().RemoveTap(kAlice, bobs).status()), "PERMISSION_DENIED");
+  EXPECT_EQ(ReasonIn(api().Cleanup(kAlice, {.scope = CleanupScope::kNetwork}).status()),
             "PERMISSION_DENIED");
   EXPECT_TRUE(MustRemove(kRoot, bobs));
 }
@@ -223,7 +223,7 @@ TEST_F(NetworkRegistryTest, OnlyAdministratorsSpeakForOthers) {
 TEST_F(NetworkRegistryTest, AGroupIsOneThatTheCallerIsIn) {
   const auto create = [&](const Caller& caller, gid_t group) {
     return ReasonIn(
-        registry()
+        api()
             .CreateTap(caller, {.vm = Vm("vm1"), .iface = Iface("eth0"), .group = group})
             .status());
   };
@@ -264,7 +264,7 @@ TEST_F(NetworkRegistryTest, ForwardingIsTurnedOnWithTheFirstLeaseAndOffWithTheNe
   EXPECT_THAT(noted_, ElementsAre(HasSubstr("ip_forward was 0 and is 1")));
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(firewall_.Dump(), HasSubstr("for its guests alone"));
-  ASSERT_TRUE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_FALSE(*kernel_.IsForwarding());
   EXPECT_THAT(noted_.back(), HasSubstr("ip_forward is 0 again"));
 }
@@ -285,7 +285,7 @@ TEST_F(NetworkRegistryTest, LeavesForwardingOpenThatWasOnBefore) {
   MustCreate(kAlice, "vm1");
   EXPECT_THAT(firewall_.Dump(), Not(HasSubstr("for its guests alone")));
   EXPECT_THAT(noted_, IsEmpty());
-  ASSERT_TRUE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_TRUE(*kernel_.IsForwarding());
 }
 
@@ -322,7 +322,7 @@ TEST_F(NetworkRegistryTest, ABridgeThatStoodBeforeIsUsedAndStays) {
   const std::string before = Picture();
   EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1300u);
   EXPECT_TRUE(kernel_.Find("svbr0")->up);
-  const CleanupResult result = *registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
+  const CleanupResult result = *api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
   EXPECT_EQ(result.taps_removed, 1u);
   EXPECT_FALSE(result.bridge_removed);
   EXPECT_TRUE(result.nat_removed);
@@ -333,14 +333,14 @@ TEST_F(NetworkRegistryTest, CleanupTakesAwayWhatItSays) {
   const std::string before = Picture();
   for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   MustCreate(kBob, "vm0");
-  EXPECT_EQ(registry().Cleanup(kAlice, {.scope = CleanupScope::kCaller})->taps_removed, 3u);
+  EXPECT_EQ(api().Cleanup(kAlice, {.scope = CleanupScope::kCaller})->taps_removed, 3u);
   EXPECT_EQ(List(kRoot).size(), 1u);
-  const CleanupResult result = *registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
+  const CleanupResult result = *api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
   EXPECT_EQ(result.taps_removed, 1u);
   EXPECT_TRUE(result.bridge_removed);
   EXPECT_TRUE(result.nat_removed);
   EXPECT_EQ(Picture(), before);
-  EXPECT_FALSE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->bridge_removed);
+  EXPECT_FALSE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->bridge_removed);
   EXPECT_EQ(MustCreate(kAlice, "vm9").spec.tap, Name("svvm9eth0"));
 }
 
@@ -350,17 +350,17 @@ TEST_F(NetworkRegistryTest, CleanupAlsoTakesTapsThatCouldNotBeAdopted) {
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kRoot), IsEmpty());
   EXPECT_THAT(Conditions(), ElementsAre("TAP_NOT_ADOPTED"));
-  EXPECT_EQ(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
+  EXPECT_EQ(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
 }
 
 TEST_F(NetworkRegistryTest, ACleanupThatFailsMayBeRepeated) {
   const std::string before = Picture();
   for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
-  EXPECT_EQ(ReasonIn(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status()),
+  EXPECT_EQ(ReasonIn(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status()),
             "BRIDGE_SETUP_FAILED");
   EXPECT_EQ(List(kAlice).size(), 3u);
-  EXPECT_EQ(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 3u);
+  EXPECT_EQ(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 3u);
   EXPECT_EQ(Picture(), before);
 }
 
@@ -418,7 +418,7 @@ TEST_F(NetworkRegistryTest, TheMtuIsTheUplinksWhenTheNetworkIsMadeAndKeptThen) {
   EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1420u);
   kernel_.Find("eth0")->mtu = 9000;
   EXPECT_EQ(MustCreate(kAlice, "vm2").state.mtu, 1420u);
-  ASSERT_TRUE(registry().Cleanup(kAlice, {.scope = CleanupScope::kCaller}).ok());
+  ASSERT_TRUE(api().Cleanup(kAlice, {.scope = CleanupScope::kCaller}).ok());
   EXPECT_EQ(MustCreate(kAlice, "vm3").state.mtu, 9000u);
 }
 
@@ -428,7 +428,7 @@ TEST_F(NetworkRegistryTest, PagesAreInOrderAndComplete) {
   std::vector<LinkName> seen;
   std::optional<LinkName> after;
   for (int page = 0; page < 10; ++page) {
-    const LeasePage taps = *registry().ListTaps(kAlice, {.limit = 3, .after = after});
+    const LeasePage taps = *api().ListTaps(kAlice, {.limit = 3, .after = after});
     for (const Lease& lease : taps.leases) seen.push_back(lease.spec.tap);
     if (!taps.more) break;
     after = taps.leases.back().spec.tap;
@@ -436,7 +436,7 @@ TEST_F(NetworkRegistryTest, PagesAreInOrderAndComplete) {
   EXPECT_EQ(seen.size(), 7u);
   EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
   // A page that is just full is the last one.
-  EXPECT_FALSE(registry().ListTaps(kAlice, {.limit = 7})->more);
+  EXPECT_FALSE(api().ListTaps(kAlice, {.limit = 7})->more);
 }
 
 TEST_F(NetworkRegistryTest, ForeignLinksAreNeverTouched) {
@@ -452,7 +452,7 @@ TEST_F(NetworkRegistryTest, ForeignLinksAreNeverTouched) {
   EXPECT_THAT(List(kRoot), IsEmpty());
   EXPECT_FALSE(MustRemove(kRoot, LeaseSelector(Name("tap9"))));
   MustCreate(kAlice, "vm1");
-  EXPECT_EQ(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
+  EXPECT_EQ(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
   EXPECT_EQ(Picture(), before);
 }
 
@@ -558,9 +558,8 @@ TEST_F(QuotaTest, LimitsEachOwnerAlone) {
 }
 
 TEST_F(QuotaTest, CountsWhatWasAdoptedAndWhatAnAdministratorMade) {
-  ASSERT_TRUE(registry()
-                  .CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0"), .owner = modest_.uid})
-                  .ok());
+  ASSERT_TRUE(
+      api().CreateTap(kRoot, {.vm = Vm("vm1"), .iface = Iface("eth0"), .owner = modest_.uid}).ok());
   MustCreate(modest_, "vm2");
   ASSERT_TRUE(Start().ok());
   EXPECT_EQ(ReasonIn(Create(modest_, "vm3").status()), "QUOTA_EXCEEDED");
@@ -572,7 +571,7 @@ TEST_F(QuotaTest, CountsWhatWasAdoptedAndWhatAnAdministratorMade) {
 TEST_F(QuotaTest, DoesNotLimitAdministrators) {
   for (int i = 0; i < 100; ++i) MustCreate(kRoot, absl::StrCat("vm", i));
   for (int i = 0; i < 3; ++i) {
-    EXPECT_TRUE(registry()
+    EXPECT_TRUE(api()
                     .CreateTap(kRoot, {.vm = Vm(absl::StrCat("vm", i)),
                                        .iface = Iface("eth0"),
                                        .owner = modest_.uid})
@@ -627,7 +626,7 @@ TEST_P(FailureTest, ALaterCreateLeavesTheOthersAsTheyAre) {
 TEST_P(FailureTest, ARemovalIsWholeOrNone) {
   const Lease lease = MustCreate(kAlice, "vm1");
   faults_.FailAfter(GetParam());
-  const auto removed = registry().RemoveTap(kAlice, ByIds("vm1"));
+  const auto removed = api().RemoveTap(kAlice, ByIds("vm1"));
   faults_.Heal();
   EXPECT_EQ(List(kAlice).size(), removed.ok() ? 0u : 1u);
   MustRemove(kAlice, ByIds("vm1"));
@@ -640,9 +639,9 @@ TEST_P(FailureTest, ACleanupThatFailsIsCompletedByTheNext) {
   MustCreate(kAlice, "vm1");
   MustCreate(kBob, "vm2");
   faults_.FailAfter(GetParam());
-  registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).IgnoreError();
+  api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).IgnoreError();
   faults_.Heal();
-  ASSERT_TRUE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_EQ(Picture(), before);
 }
 
@@ -685,12 +684,12 @@ class CheapCallsTest : public NetworkRegistryTest {
 
 TEST_F(CheapCallsTest, GetNetworkIsAnsweredFromMemoryWhenAskedTooOften) {
   const auto burst = static_cast<int>(NetworkObserver::kLooks.burst);
-  const auto ask = [&] { ASSERT_TRUE(registry().GetNetwork(kRoot, {}).ok()); };
+  const auto ask = [&] { ASSERT_TRUE(api().GetNetwork(kRoot, {}).ok()); };
   for (int i = 0; i < burst; ++i) EXPECT_THAT(AskedBy(ask), Contains("ListLinks"));
   EXPECT_THAT(AskedBy(ask), Not(Contains("ListLinks")));
   // What svnetd itself has done it knows.
   MustCreate(kAlice, "vm2");
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_used, 2u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_used, 2u);
   kernel_.Find("svbr0")->mtu = 1300;
   now_ += absl::Milliseconds(250);
   EXPECT_THAT(AskedBy(ask), Contains("ListLinks"));
@@ -699,14 +698,14 @@ TEST_F(CheapCallsTest, GetNetworkIsAnsweredFromMemoryWhenAskedTooOften) {
 
 TEST_F(CheapCallsTest, CleanupListAndARepeatedCreateReadNotAllLinks) {
   const auto cheap = Not(Contains("ListLinks"));
-  EXPECT_THAT(AskedBy([&] { registry().Cleanup(kBob, {.scope = CleanupScope::kCaller}).value(); }),
+  EXPECT_THAT(AskedBy([&] { api().Cleanup(kBob, {.scope = CleanupScope::kCaller}).value(); }),
               cheap);
-  EXPECT_THAT(AskedBy([&] { registry().ListTaps(kAlice, {.limit = 10}).value(); }), cheap);
+  EXPECT_THAT(AskedBy([&] { api().ListTaps(kAlice, {.limit = 10}).value(); }), cheap);
   EXPECT_THAT(AskedBy([&] { MustCreate(kAlice, "vm1"); }), cheap);
   EXPECT_THAT(AskedBy([&] { MustRemove(kAlice, ByIds("vm9")); }), cheap);
   EXPECT_THAT(AskedBy([&] {
-                EXPECT_EQ(
-                    registry().Cleanup(kAlice, {.scope = CleanupScope::kCaller})->taps_removed, 1u);
+                EXPECT_EQ(api().Cleanup(kAlice, {.scope = CleanupScope::kCaller})->taps_removed,
+                          1u);
               }),
               cheap);
 }

@@ -188,7 +188,7 @@ TEST_F(RepairTest, ReadsEverythingWhileNotificationsFail) {
 class ReapTest : public NetworkRegistryTest {
  protected:
   // Without the reaping that MustRemove does.
-  void Retire(const std::string& vm) { ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds(vm)).ok()); }
+  void Retire(const std::string& vm) { ASSERT_TRUE(api().RemoveTap(kAlice, ByIds(vm)).ok()); }
 };
 
 TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
@@ -200,10 +200,10 @@ TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
   EXPECT_EQ(second.spec.tap, first.spec.tap);
   EXPECT_EQ(second.spec.mac, first.spec.mac);
   EXPECT_NE(second.spec.ip, first.spec.ip);
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 1u);
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_used, 1u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_used, 1u);
   registry().Reap();
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
   EXPECT_EQ(kernel_.Find(RetiredTapName(first.state.ifindex, 0).text()), nullptr);
   EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
   EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{first.spec.ip});
@@ -220,7 +220,7 @@ TEST_F(ReapTest, DoesNotDestroyALinkThatReusesTheNumberOfADeletedTap) {
     registry().Reap();
     EXPECT_NE(kernel_.Find("another"), nullptr);
     EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{lease.spec.ip});
-    EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
+    EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
     kernel_.Delete("another");
     registry().HandleEvents();
   }
@@ -230,7 +230,7 @@ TEST_F(ReapTest, ACleanupOfTheNetworkLeavesNothingToDestroy) {
   const Lease first = MustCreate(kAlice, "vm1");
   const Lease second = MustCreate(kAlice, "vm2");
   Retire("vm1");
-  ASSERT_TRUE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   for (const Lease& lease : {first, second}) {
     kernel_.AddLink({.ifindex = lease.state.ifindex, .name = lease.spec.tap.text()});
   }
@@ -253,15 +253,15 @@ TEST_F(ReapTest, ReapsWhatWasRetiredBeforeARestart) {
   Retire("vm1");
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kAlice), SizeIs(1));
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 1u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
   EXPECT_EQ(
-      ReasonIn(registry()
+      ReasonIn(api()
                    .CreateTap(kAlice, {.vm = Vm("a"), .iface = Iface("b"), .ip = lease.spec.ip})
                    .status()),
       "ADDRESS_IN_USE");
   registry().Reap();
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
 TEST_F(ReapTest, SparesAForeignLinkInTheLinkGroup) {
@@ -272,7 +272,7 @@ TEST_F(ReapTest, SparesAForeignLinkInTheLinkGroup) {
   Retire("vm2");
   registry().Reap();
   EXPECT_NE(kernel_.Find("foreign"), nullptr);
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
 TEST_F(ReapTest, RetriesAfterAFailure) {
@@ -281,21 +281,21 @@ TEST_F(ReapTest, RetriesAfterAFailure) {
   Retire("vm1");
   faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
   registry().Reap();
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 1u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
   EXPECT_THAT(log_, Contains(HasSubstr("cannot destroy TAPs: EBUSY")));
   registry().Reap();
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
 TEST_F(ReapTest, GivesUpForgettingFlowsAfterThreeAttempts) {
   MustCreate(kAlice, "vm1");
   Retire("vm1");
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 1u);
+    EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
     faults_.FailNext("ForgetFlows", absl::InternalError("EOPNOTSUPP"));
     registry().Reap();
   }
-  EXPECT_EQ(registry().GetNetwork(kRoot, {})->addresses_reaping, 0u);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
   EXPECT_THAT(Conditions(), ElementsAre("FLOWS_NOT_FORGOTTEN"));
 }
 
@@ -308,7 +308,7 @@ TEST_F(SmallReapTest, AnEmptyPoolIsRetryableWhileATapIsRetired) {
   MustCreate(kAlice, "vm1");
   const absl::Status full = Create(kAlice, "vm2").status();
   EXPECT_FALSE(IsPassing(full));
-  ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds("vm1")).ok());
+  ASSERT_TRUE(api().RemoveTap(kAlice, ByIds("vm1")).ok());
   const absl::Status passing = Create(kAlice, "vm2").status();
   EXPECT_EQ(ReasonIn(passing), "ADDRESS_POOL_EXHAUSTED");
   EXPECT_TRUE(IsPassing(passing));
@@ -319,8 +319,7 @@ TEST_F(SmallReapTest, AnEmptyPoolIsRetryableWhileATapIsRetired) {
 class LifetimeTest : public NetworkRegistryTest {
  protected:
   absl::StatusOr<Lease> Create(const Caller& caller, const Lifetime& lifetime) {
-    return registry().CreateTap(caller,
-                                {.vm = Vm("vm1"), .iface = Iface("eth0"), .lifetime = lifetime});
+    return api().CreateTap(caller, {.vm = Vm("vm1"), .iface = Iface("eth0"), .lifetime = lifetime});
   }
   bool Lives() {
     registry().HandleEvents();
@@ -454,7 +453,7 @@ TEST_F(LifetimeTest, TextIsExact) {
 class WatchTest : public NetworkRegistryTest {
  protected:
   std::shared_ptr<Watch> MustWatch(const Caller& caller) {
-    auto watch = registry().WatchTaps(caller, {}, [this] { ++wakes_; });
+    auto watch = api().WatchTaps(caller, {}, [this] { ++wakes_; });
     EXPECT_TRUE(watch.ok()) << watch.status();
     return *watch;
   }
@@ -516,7 +515,7 @@ TEST_F(WatchTest, EndsAReaderThatIsTooSlow) {
 TEST_F(WatchTest, IsLimitedForEachUid) {
   std::vector<std::shared_ptr<Watch>> watches;
   for (size_t i = 0; i < Quota::kOfStreams.of_one_uid; ++i) watches.push_back(MustWatch(kAlice));
-  EXPECT_EQ(ReasonIn(registry().WatchTaps(kAlice, {}, [] {}).status()), "QUOTA_EXCEEDED");
+  EXPECT_EQ(ReasonIn(api().WatchTaps(kAlice, {}, [] {}).status()), "QUOTA_EXCEEDED");
   MustWatch(kBob);
   watches.front()->Close();
   MustWatch(kAlice);
@@ -525,7 +524,7 @@ TEST_F(WatchTest, IsLimitedForEachUid) {
 TEST_F(WatchTest, EndsWithSvnetd) {
   const auto watch = MustWatch(kAlice);
   EXPECT_EQ(Take(*watch), "");
-  registry().EndWatches(Error(Reason::kUnsupported, "over"));
+  api().EndWatches(Error(Reason::kUnsupported, "over"));
   EXPECT_EQ(wakes_, 1);
   EXPECT_EQ(Take(*watch), "end: UNSUPPORTED");
 }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,13 +39,16 @@ class NetworkRegistryTest : public ::testing::Test {
 
   // A second call is a restart.
   absl::Status Start() {
+    api_.reset();
     registry_.reset();
     NetworkRegistry::Parts parts = parts_.All();
     parts.wall_clock = [] { return absl::FromUnixSeconds(1800000000); };
     parts.on_health = on_health_;
     auto registry = NetworkRegistry::Start(settings_, parts);
-    if (registry.ok()) registry_ = *std::move(registry);
-    return registry.status();
+    if (!registry.ok()) return registry.status();
+    registry_ = *std::move(registry);
+    api_.emplace(parts_.ApiOf(registry_.get()));
+    return absl::OkStatus();
   }
 
   NetworkRegistry& registry() {
@@ -53,9 +57,13 @@ class NetworkRegistryTest : public ::testing::Test {
     }
     return *registry_;
   }
+  NetworkApi& api() {
+    registry();
+    return *api_;
+  }
 
   absl::StatusOr<Lease> Create(const Caller& caller, const std::string& vm) {
-    return registry().CreateTap(caller, {.vm = Vm(vm), .iface = Iface("eth0")});
+    return api().CreateTap(caller, {.vm = Vm(vm), .iface = Iface("eth0")});
   }
   Lease MustCreate(const Caller& caller, const std::string& vm) {
     const absl::StatusOr<Lease> lease = Create(caller, vm);
@@ -66,17 +74,17 @@ class NetworkRegistryTest : public ::testing::Test {
     return LeaseIds{.vm = Vm(vm), .iface = Iface("eth0")};
   }
   bool MustRemove(const Caller& caller, const LeaseSelector& selector) {
-    const auto removed = registry().RemoveTap(caller, selector);
+    const auto removed = api().RemoveTap(caller, selector);
     EXPECT_TRUE(removed.ok()) << removed.status();
     registry().Reap();
     return removed->has_value();
   }
   std::vector<Lease> List(const Caller& caller) {
-    return registry().ListTaps(caller, {.limit = 1000})->leases;
+    return api().ListTaps(caller, {.limit = 1000})->leases;
   }
   std::vector<std::string> Conditions() {
     std::vector<std::string> types;
-    const NetworkStatus status = registry().GetNetwork(kRoot, {}).value();
+    const NetworkStatus status = api().GetNetwork(kRoot, {}).value();
     for (const Condition& each : status.conditions) types.push_back(each.type);
     return types;
   }
@@ -99,6 +107,7 @@ class NetworkRegistryTest : public ::testing::Test {
   NetworkSettings settings_;
   std::function<void(const NetworkHealth&)> on_health_ = [](const NetworkHealth&) {};
   std::unique_ptr<NetworkRegistry> registry_;
+  std::optional<NetworkApi> api_;
 };
 
 }  // namespace svnet

@@ -217,10 +217,11 @@ class NetworkCallsTest : public ::testing::Test {
                                            .prefix = Prefix("172.30.0.0/24"),
                                            .bridge_mac = Mac("c2:00:00:00:00:01")},
                                           parts_.All())),
-        calls_({.uid = 1000, .gid = 1000}, registry_.get(), &metrics_) {}
+        calls_({.uid = 1000, .gid = 1000}, &api_, &metrics_) {}
 
   testing::FakeParts parts_{MonotonicNow};
   std::unique_ptr<NetworkRegistry> registry_;
+  NetworkApi api_ = parts_.ApiOf(registry_.get());
   Metrics metrics_;
   NetworkCalls calls_;
 };

@@ -37,7 +37,7 @@ class TamperingTest : public NetworkRegistryTest {
  protected:
   Lease MustCreateWithQueues(const Caller& caller, const std::string& vm, int queues) {
     const auto lease =
-        registry().CreateTap(caller, {.vm = Vm(vm), .iface = Iface("eth0"), .queues = queues});
+        api().CreateTap(caller, {.vm = Vm(vm), .iface = Iface("eth0"), .queues = queues});
     EXPECT_TRUE(lease.ok()) << lease.status();
     return *lease;
   }
@@ -49,7 +49,7 @@ TEST_F(TamperingTest, EndsTheLeaseAtOnceAndSaysWhy) {
   for (const Change& change : AllChanges()) {
     MustCreate(kBob, "bobs");
     const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
-    const std::shared_ptr<Watch> watch = registry().WatchTaps(kAlice, {}, [] {}).value();
+    const std::shared_ptr<Watch> watch = api().WatchTaps(kAlice, {}, [] {}).value();
     EXPECT_EQ(watch->Take().value()->type, TapEvent::Type::kAdded);
     EXPECT_EQ(watch->Take().value()->type, TapEvent::Type::kSnapshotEnd);
     change.make(kernel_.Find(lease.spec.tap.text()));
@@ -165,15 +165,15 @@ TEST_F(TamperingTest, ThatWasTakenBackWhileSvnetdIsAwayIsRepairedAtItsStart) {
 
 TEST_F(TamperingTest, NoGuestGetsTheMacOfTaps) {
   const auto lease =
-      registry().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .mac = kTapMac});
+      api().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .mac = kTapMac});
   EXPECT_EQ(ReasonIn(lease.status()), "ADDRESS_IN_USE");
 }
 
 TEST_F(TamperingTest, ACarrierThatIsTurnedOffEndsNoLease) {
   const auto created =
-      registry().CreateTap(kAlice, {.vm = Vm("vm1"),
-                                    .iface = Iface("eth0"),
-                                    .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
+      api().CreateTap(kAlice, {.vm = Vm("vm1"),
+                               .iface = Iface("eth0"),
+                               .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
   ASSERT_TRUE(created.ok());
   const std::string tap = created->spec.tap.text();
   kernel_.Attach(tap);
@@ -193,10 +193,10 @@ TEST_F(TamperingTest, ACarrierThatIsTurnedOffEndsNoLease) {
 
 TEST_F(TamperingTest, ACarrierThatIsTurnedOffEndsNoLeaseOfManyQueues) {
   const auto created =
-      registry().CreateTap(kAlice, {.vm = Vm("vm1"),
-                                    .iface = Iface("eth0"),
-                                    .queues = 2,
-                                    .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
+      api().CreateTap(kAlice, {.vm = Vm("vm1"),
+                               .iface = Iface("eth0"),
+                               .queues = 2,
+                               .lifetime = UntilDetached{.grace = absl::Seconds(1)}});
   ASSERT_TRUE(created.ok());
   const std::string tap = created->spec.tap.text();
   kernel_.Attach(tap);
@@ -226,7 +226,7 @@ TEST_F(TamperingTest, ARacerWhoNeverLosesGetsNoLeaseOpened) {
   const std::string before = Picture();
   kernel_.RaceForNewTaps(1000);
   const auto lease =
-      registry().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .queues = 2});
+      api().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .queues = 2});
   EXPECT_EQ(ReasonIn(lease.status()), "TAP_CREATE_FAILED");
   EXPECT_THAT(lease.status().message(), HasSubstr("opened by another process"));
   registry().Reap();
@@ -237,7 +237,7 @@ TEST_F(TamperingTest, QueuesHaveAQuotaOfTheirOwn) {
   Caller alice = kAlice;
   alice.queue_limit = 4;
   const auto create = [&](const std::string& vm, int queues) {
-    return registry().CreateTap(alice, {.vm = Vm(vm), .iface = Iface("eth0"), .queues = queues});
+    return api().CreateTap(alice, {.vm = Vm(vm), .iface = Iface("eth0"), .queues = queues});
   };
   EXPECT_TRUE(create("vm1", 3).ok());
   // One that is not multi-queue is only a TAP.

@@ -16,19 +16,19 @@ class UpdateTest : public NetworkRegistryTest {
  protected:
   absl::StatusOr<Lease> Update(const Caller& caller, const Lifetime& lifetime,
                                std::optional<uint64_t> if_generation = std::nullopt) {
-    return registry().UpdateTap(
+    return api().UpdateTap(
         caller, {.lease = ByIds("vm1"), .lifetime = lifetime, .if_generation = if_generation});
   }
-  Lease MustGet() { return registry().GetTap(kAlice, ByIds("vm1")).value(); }
+  Lease MustGet() { return api().GetTap(kAlice, ByIds("vm1")).value(); }
 };
 
 TEST_F(UpdateTest, GetTapShowsOwnersTheirOwnLeaseOnly) {
   const Lease lease = MustCreate(kAlice, "vm1");
-  EXPECT_EQ(*registry().GetTap(kAlice, ByIds("vm1")), lease);
-  EXPECT_EQ(*registry().GetTap(kAlice, lease.spec.tap), lease);
-  EXPECT_EQ(*registry().GetTap(kRoot, lease.spec.tap), lease);
-  EXPECT_EQ(ReasonIn(registry().GetTap(kBob, lease.spec.tap).status()), "TAP_NOT_FOUND");
-  EXPECT_EQ(ReasonIn(registry().GetTap(kBob, ByIds("vm1")).status()), "TAP_NOT_FOUND");
+  EXPECT_EQ(*api().GetTap(kAlice, ByIds("vm1")), lease);
+  EXPECT_EQ(*api().GetTap(kAlice, lease.spec.tap), lease);
+  EXPECT_EQ(*api().GetTap(kRoot, lease.spec.tap), lease);
+  EXPECT_EQ(ReasonIn(api().GetTap(kBob, lease.spec.tap).status()), "TAP_NOT_FOUND");
+  EXPECT_EQ(ReasonIn(api().GetTap(kBob, ByIds("vm1")).status()), "TAP_NOT_FOUND");
 }
 
 TEST_F(UpdateTest, ChangesTheLifetimeAndTheGeneration) {
@@ -59,7 +59,7 @@ TEST_F(UpdateTest, IsNoDrift) {
 
 TEST_F(UpdateTest, ASupervisorThatRestartsTakesItsLeaseOver) {
   kernel_.StartProcess(7, 1000, 555);
-  ASSERT_TRUE(registry()
+  ASSERT_TRUE(api()
                   .CreateTap(kAlice, {.vm = Vm("vm1"),
                                       .iface = Iface("eth0"),
                                       .lifetime = BoundToProcess{.pid = 7}})
@@ -127,7 +127,7 @@ TEST_F(UpdateTest, FindsNoTapIfAnotherProgramHasJustDeletedIt) {
 
 TEST_F(UpdateTest, WatchersSeeIt) {
   MustCreate(kAlice, "vm1");
-  const std::shared_ptr<Watch> watch = registry().WatchTaps(kAlice, {}, [] {}).value();
+  const std::shared_ptr<Watch> watch = api().WatchTaps(kAlice, {}, [] {}).value();
   std::vector<TapEvent::Type> types;
   std::vector<uint64_t> sequence;
   ASSERT_TRUE(Update(kAlice, kUntilDetached).ok());
@@ -145,9 +145,8 @@ TEST_F(UpdateTest, ListTapsFindsTheLeasesOfOneVm) {
   MustCreate(kAlice, "vm1");
   const Lease wanted = MustCreate(kAlice, "vm2");
   MustCreate(kBob, "vm3");
-  EXPECT_THAT(registry().ListTaps(kAlice, {.limit = 9, .vm = Vm("vm2")})->leases,
-              ElementsAre(wanted));
-  EXPECT_THAT(registry().ListTaps(kAlice, {.limit = 9, .vm = Vm("vm3")})->leases, IsEmpty());
+  EXPECT_THAT(api().ListTaps(kAlice, {.limit = 9, .vm = Vm("vm2")})->leases, ElementsAre(wanted));
+  EXPECT_THAT(api().ListTaps(kAlice, {.limit = 9, .vm = Vm("vm3")})->leases, IsEmpty());
 }
 
 TEST_F(UpdateTest, EveryCallRefusesANetworkThatDoesNotExist) {
@@ -155,30 +154,29 @@ TEST_F(UpdateTest, EveryCallRefusesANetworkThatDoesNotExist) {
   MustCreate(kAlice, "vm1");
   const std::string before = Picture();
   EXPECT_EQ(
-      ReasonIn(registry()
+      ReasonIn(api()
                    .CreateTap(kAlice, {.network = other, .vm = Vm("vm2"), .iface = Iface("eth0")})
                    .status()),
       "NETWORK_NOT_FOUND");
-  EXPECT_EQ(ReasonIn(registry().GetNetwork(kAlice, other).status()), "NETWORK_NOT_FOUND");
-  EXPECT_EQ(ReasonIn(registry().ListTaps(kAlice, {.limit = 9, .network = other}).status()),
+  EXPECT_EQ(ReasonIn(api().GetNetwork(kAlice, other).status()), "NETWORK_NOT_FOUND");
+  EXPECT_EQ(ReasonIn(api().ListTaps(kAlice, {.limit = 9, .network = other}).status()),
             "NETWORK_NOT_FOUND");
-  EXPECT_EQ(ReasonIn(registry().WatchTaps(kAlice, other, [] {}).status()), "NETWORK_NOT_FOUND");
+  EXPECT_EQ(ReasonIn(api().WatchTaps(kAlice, other, [] {}).status()), "NETWORK_NOT_FOUND");
   for (const CleanupScope scope : {CleanupScope::kCaller, CleanupScope::kNetwork}) {
-    EXPECT_EQ(ReasonIn(registry().Cleanup(kRoot, {.scope = scope, .network = other}).status()),
+    EXPECT_EQ(ReasonIn(api().Cleanup(kRoot, {.scope = scope, .network = other}).status()),
               "NETWORK_NOT_FOUND");
   }
   EXPECT_EQ(Picture(), before);
-  EXPECT_THAT(registry().ListNetworks(kAlice), ElementsAre(NetworkName()));
+  EXPECT_THAT(api().ListNetworks(kAlice), ElementsAre(NetworkName()));
 }
 
 TEST_F(UpdateTest, TheNetworkSaysWhatTheCallerHas) {
   MustCreate(kAlice, "vm1");
-  ASSERT_TRUE(
-      registry().CreateTap(kAlice, {.vm = Vm("vm2"), .iface = Iface("eth0"), .queues = 4}).ok());
-  const Holdings alices = registry().GetNetwork(kAlice, {})->held;
+  ASSERT_TRUE(api().CreateTap(kAlice, {.vm = Vm("vm2"), .iface = Iface("eth0"), .queues = 4}).ok());
+  const Holdings alices = api().GetNetwork(kAlice, {})->held;
   EXPECT_EQ(alices.taps, 2u);
   EXPECT_EQ(alices.queues, 4u);
-  EXPECT_EQ(registry().GetNetwork(kBob, {})->held.taps, 0u);
+  EXPECT_EQ(api().GetNetwork(kBob, {})->held.taps, 0u);
 }
 
 TEST(NetworkNameTest, IsALowerCaseWordOfUpTo15Characters) {

@@ -1,0 +1,49 @@
+#include "daemon/network/call_turn.h"
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+#include "daemon/network/network.h"
+
+namespace svnet {
+namespace {
+
+absl::Status NotFound(const NetworkName& name) {
+  return Error(Reason::kNetworkNotFound,
+               absl::StrCat("there is no network \"", name.text(),
+                            "\" that you may use: ListNetworks lists those that there are"));
+}
+
+}  // namespace
+
+CallTurn::CallTurn(NetworkRegistry* registry, const std::optional<NetworkName>& name)
+    : registry_(registry) {
+  registry_->mutex_.lock();
+  registry_->last_call_ = absl::ToUnixNanos(registry_->parts_.clock());
+  status_ = name.has_value() && !registry_->networks_.contains(*name) ? NotFound(*name)
+                                                                      : registry_->CatchUp();
+}
+
+CallTurn::~CallTurn() {
+  registry_->mutex_.AssertHeld();
+  if (status_.ok()) registry_->EndTurn();
+  registry_->mutex_.unlock();
+}
+
+Network& CallTurn::network() const {
+  registry_->mutex_.AssertHeld();
+  return registry_->network();
+}
+
+Holdings CallTurn::HoldingsOf(uid_t owner) const {
+  registry_->mutex_.AssertHeld();
+  Holdings holdings;
+  for (const auto& [name, network] : registry_->networks_) holdings += network->HoldingsOf(owner);
+  return holdings;
+}
+
+void CallTurn::WaitUntilReaped() {
+  registry_->mutex_.AssertHeld();
+  while (network().IsReaping()) registry_->changed_.wait(registry_->mutex_);
+}
+
+}  // namespace svnet

@@ -1,0 +1,46 @@
+// A call's turn at the networks.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "daemon/lease/ids.h"
+#include "daemon/lease/lease_table.h"
+#include "daemon/network/network_registry.h"
+
+namespace svnet {
+
+// As long as it lives nobody else has one. It takes in first what has happened on the host, and at
+// its end others are told what the call has changed. Nothing else may be used unless status is OK.
+class ABSL_SCOPED_LOCKABLE CallTurn {
+ public:
+  // `name`: see the contract; nullopt: all networks.
+  CallTurn(NetworkRegistry* registry, const std::optional<NetworkName>& name)
+      ABSL_EXCLUSIVE_LOCK_FUNCTION(registry->mutex_);
+  ~CallTurn() ABSL_UNLOCK_FUNCTION();
+  CallTurn(const CallTurn&) = delete;
+  CallTurn& operator=(const CallTurn&) = delete;
+
+  // NETWORK_NOT_FOUND if there is none of that name, BRIDGE_SETUP_FAILED if the state of the host
+  // cannot be read.
+  const absl::Status& status() const { return status_; }
+
+  // The one network that there is so far.
+  Network& network() const;
+  // What counts against the owner's quotas, in all networks.
+  Holdings HoldingsOf(uid_t owner) const;
+
+  // Waits until no batch of TAPs is being destroyed; others have turns in that time.
+  void WaitUntilReaped();
+  // To be used when that is so.
+  TapDestroyer* destroyer() const { return &registry_->destroyer_; }
+
+ private:
+  NetworkRegistry* const registry_;
+  absl::Status status_;
+};
+
+}  // namespace svnet

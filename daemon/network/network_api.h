@@ -1,0 +1,71 @@
+// The calls of the contract.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/lease/lease.h"
+#include "daemon/network/caller.h"
+#include "daemon/network/event_sink.h"
+#include "daemon/network/network_registry.h"
+#include "daemon/network/network_status.h"
+#include "daemon/network/requests.h"
+#include "daemon/network/watchers.h"
+
+namespace svnet {
+
+// Who may do it, in whose turn, and to which network.
+//
+// Failure: a call has its whole effect or none, except Cleanup, which may be repeated. Errors have
+// one of the contract's reasons; one that IsPassing is worth another try when TAPs were reaped.
+//
+// Thread-safe: a CallTurn makes calls take turns.
+class NetworkApi {
+ public:
+  // All must outlive it.
+  NetworkApi(NetworkRegistry* registry, ForeignFirewallReconciler* foreign, EventSink* events)
+      : registry_(registry), foreign_(foreign), events_(events) {}
+
+  // The rpcs of the contract (proto/svnet/v1/network.proto), which says what they do.
+  // `made`, if wanted: whether the lease is new.
+  absl::StatusOr<Lease> CreateTap(const Caller& caller, const TapRequest& request,
+                                  bool* made = nullptr);
+  // The lease that was removed; nullopt if there was none.
+  absl::StatusOr<std::optional<Lease>> RemoveTap(const Caller& caller,
+                                                 const LeaseSelector& selector);
+  absl::StatusOr<std::string> GetBootArgs(const Caller& caller, const BootArgsRequest& request);
+  absl::StatusOr<Lease> GetTap(const Caller& caller, const LeaseSelector& selector);
+  absl::StatusOr<Lease> UpdateTap(const Caller& caller, const UpdateRequest& request);
+  absl::StatusOr<CleanupResult> Cleanup(const Caller& caller, const CleanupRequest& request);
+  absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const ListRequest& request);
+  // The networks that the caller may use.
+  std::vector<NetworkName> ListNetworks(const Caller& caller);
+  // The state now, or, if others have asked very often, a moment ago: looking takes as long as many
+  // calls, and the looks of all callers together are limited (NetworkObserver::kLooks).
+  absl::StatusOr<NetworkStatus> GetNetwork(const Caller& caller, const NetworkName& name);
+  absl::StatusOr<NetworkMeasures> Measure();
+  // The leases that exist now, and then what happens. `wake`: see Watch.
+  // `network_name` nullopt: of all networks.
+  absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const Caller& caller,
+                                                   const std::optional<NetworkName>& network_name,
+                                                   std::function<void()> wake);
+  // Ends all watches.
+  void EndWatches(const absl::Status& why);
+
+  const NetworkSettings& settings() const { return registry_->settings(); }
+
+ private:
+  absl::StatusOr<NetworkStatus> Observe(const Caller& caller, const NetworkName& name,
+                                        bool* looked);
+
+  NetworkRegistry* const registry_;
+  ForeignFirewallReconciler* const foreign_;
+  EventSink* const events_;
+};
+
+}  // namespace svnet

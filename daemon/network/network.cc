@@ -15,6 +15,7 @@
 #include "daemon/network/infrastructure.h"
 #include "daemon/network/lease_book.h"
 #include "daemon/network/lease_creator.h"
+#include "daemon/network/lease_ender.h"
 #include "daemon/network/lease_updater.h"
 #include "daemon/network/link_observer.h"
 #include "daemon/network/network_cleaner.h"
@@ -67,6 +68,13 @@ Network::Network(const NetworkSettings& settings, const Parts& parts)
                                                                    .events = parts.events,
                                                                    .failures = failures_.get(),
                                                                    .clock = parts.clock})),
+      ender_(std::make_unique<LeaseEnder>(LeaseEnder::Parts{.kernel = parts.kernel,
+                                                            .book = book_.get(),
+                                                            .expiry = expiry_.get(),
+                                                            .reaper = reaper_.get(),
+                                                            .observer = link_observer_.get(),
+                                                            .failures = failures_.get(),
+                                                            .clock = parts.clock})),
       reconciler_(
           std::make_unique<Reconciler>(Reconciler::Parts{.kernel = parts.kernel,
                                                          .segment = segment_.get(),
@@ -75,6 +83,7 @@ Network::Network(const NetworkSettings& settings, const Parts& parts)
                                                          .book = book_.get(),
                                                          .expiry = expiry_.get(),
                                                          .reaper = reaper_.get(),
+                                                         .ender = ender_.get(),
                                                          .observer = link_observer_.get(),
                                                          .adopter = adopter_.get(),
                                                          .limit = limit_.get(),

@@ -35,6 +35,7 @@ class HostRelations;
 class Infrastructure;
 class LeaseBook;
 class LeaseCreator;
+class LeaseEnder;
 class LeaseUpdater;
 class LinkObserver;
 class NetworkCleaner;
@@ -122,6 +123,7 @@ class Network {
   const std::unique_ptr<TapReaper> reaper_;
   const std::unique_ptr<LinkObserver> link_observer_;
   const std::unique_ptr<TapAdopter> adopter_;
+  const std::unique_ptr<LeaseEnder> ender_;
   const std::unique_ptr<Reconciler> reconciler_;
   const std::unique_ptr<LeaseCreator> creator_;
   const std::unique_ptr<LeaseUpdater> updater_;

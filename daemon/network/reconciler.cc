@@ -1,18 +1,17 @@
 #include "daemon/network/reconciler.h"
 
 #include <utility>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/base/repair_limit.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/lease/tampering.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/expiry.h"
 #include "daemon/network/failure_reporter.h"
 #include "daemon/network/infrastructure.h"
 #include "daemon/network/lease_book.h"
+#include "daemon/network/lease_ender.h"
 #include "daemon/network/link_observer.h"
 #include "daemon/network/tap_adopter.h"
 #include "daemon/network/tap_reaper.h"
@@ -23,8 +22,6 @@ namespace {
 constexpr char kNetwork[] = "the network";  // what is repaired, for the limit
 
 constexpr absl::Duration kRetry = absl::Seconds(1);
-// How often it is asked whether a TAP without a carrier is still held.
-constexpr absl::Duration kHeldRetry = absl::Seconds(5);
 
 Condition Degraded(const std::vector<std::string>& paused) {
   const auto message = [](absl::string_view what) {
@@ -75,9 +72,9 @@ absl::StatusOr<bool> Reconciler::CatchUp(const HostEvents& events) {
     if (!adoption_failed_) try_again_.reset();
   }
   bool turned_forwarding_on = false;
-  EndTampered();
+  if (!parts_.ender->EndTampered()) TryAgain();
   Repair(&turned_forwarding_on);
-  ExpireLeases();
+  if (!parts_.ender->EndExpired()) TryAgain();
   return turned_forwarding_on;
 }
 
@@ -90,21 +87,6 @@ absl::StatusOr<std::vector<Link>> Reconciler::Resync() {
 }
 
 void Reconciler::TryAgain() { try_again_ = parts_.clock() + kRetry; }
-
-void Reconciler::EndTampered() {
-  std::vector<std::pair<Ifindex, std::string>> tampered;
-  for (const auto& [tap, notes] : parts_.book->notes()) {
-    if (!notes.tampering.empty()) tampered.emplace_back(tap, notes.tampering);
-  }
-  for (const auto& [tap, what] : tampered) {
-    const Lease lease = *parts_.book->leases().FindByIfindex(tap);
-    const absl::Status retired = parts_.reaper->Retire(lease, ByItsHolder(what));
-    if (retired.ok()) continue;
-    TryAgain();
-    parts_.failures->Report(absl::StrCat("cannot remove ", lease.spec.tap.text(), " (", what,
-                                         "): ", retired.message()));
-  }
-}
 
 // Without leases there is nothing to keep: the next CreateTap makes what it needs.
 void Reconciler::Repair(bool* turned_forwarding_on) {
@@ -166,35 +148,6 @@ bool Reconciler::MayRepair(const Lease& lease) {
   if (parts_.limit->IsPaused(name)) return false;
   parts_.limit->Note(name, parts_.clock());
   return true;
-}
-
-void Reconciler::ExpireLeases() {
-  for (const Ifindex tap : parts_.expiry->Due(parts_.clock())) {
-    const Lease* lease = parts_.book->leases().FindByIfindex(tap);
-    if (lease != nullptr) ExpireUnlessHeld(*lease);
-  }
-}
-
-void Reconciler::ExpireUnlessHeld(const Lease& lease) {
-  const Ifindex tap = lease.state.ifindex;
-  const absl::StatusOr<std::optional<Link>> link = parts_.kernel->FindLink(tap);
-  const bool exists = link.ok() && link->has_value();
-  // A process may have opened it in this instant.
-  if (exists && (*link)->carrier) return parts_.observer->ObserveAttachment(**link, lease);
-  UniqueFd hold;
-  if (exists) {
-    const absl::StatusOr<bool> held = parts_.expiry->IsHeld(lease, **link, &hold);
-    // Its holder has turned the carrier off. When it lets go, nothing says so.
-    if (held.ok() && *held) return parts_.expiry->PutOff(tap, parts_.clock() + kHeldRetry);
-  }
-  const LinkName name = lease.spec.tap;
-  const bool bound = std::holds_alternative<BoundToProcess>(lease.spec.lifetime);
-  const absl::Status retired = parts_.reaper->Retire(
-      lease, bound ? "its process has ended" : "its VMM has let go of the TAP");
-  if (retired.ok()) return;
-  TryAgain();
-  parts_.failures->Report(
-      absl::StrCat("cannot end the lease of ", name.text(), ": ", retired.message()));
 }
 
 std::optional<absl::Time> Reconciler::NextDue() const {

@@ -1,4 +1,4 @@
-// Keeps what leases need as it should be, and ends leases that are over.
+// Keeps what leases need as it should be.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ class Expiry;
 class FailureReporter;
 class Infrastructure;
 class LeaseBook;
+class LeaseEnder;
 class LinkObserver;
 class NetworkRules;
 class RepairLimit;
@@ -48,6 +49,7 @@ class Reconciler {
     LeaseBook* book;
     Expiry* expiry;
     TapReaper* reaper;
+    LeaseEnder* ender;
     LinkObserver* observer;
     TapAdopter* adopter;
     RepairLimit* limit;
@@ -76,15 +78,12 @@ class Reconciler {
   void AddConditions(std::vector<Condition>* conditions) const;
 
  private:
-  void EndTampered();
   void Repair(bool* turned_forwarding_on);
   // What was repaired; nullopt: nothing.
   std::optional<TapEvent> RepairNetwork(bool* turned_forwarding_on);
   void RepairTap(Ifindex tap, const std::string& known);
   // False if too many repairs of that TAP were needed lately.
   bool MayRepair(const Lease& lease);
-  void ExpireLeases();
-  void ExpireUnlessHeld(const Lease& lease);
   void TryAgain();
 
   const Parts parts_;

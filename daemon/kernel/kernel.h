@@ -224,8 +224,9 @@ class Kernel {
   // OK if it, or the link, is gone.
   virtual absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) = 0;
 
-  // Makes a TAP, and its port, what they were when it joined. True as OpenTap::Join.
-  virtual absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name,
+  // Makes a TAP, as it was last seen, and its port what they were when it joined. True as
+  // OpenTap::Join. NotFound if it is gone.
+  virtual absl::StatusOr<bool> RepairTap(const Link& tap, const LinkName& name,
                                          const PortSpec& port) = 0;
   // Another alias for a TAP: all of it, or an error and the old one. NotFound if it is gone.
   virtual absl::Status SetAlias(Ifindex tap, const std::string& alias) = 0;

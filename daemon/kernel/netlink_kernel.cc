@@ -339,14 +339,12 @@ absl::Status NetlinkKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
   return Prepend(absl::StrCat("neighbour ", address.ToString()), status);
 }
 
-absl::StatusOr<bool> NetlinkKernel::RepairTap(Ifindex tap, const LinkName& name,
+absl::StatusOr<bool> NetlinkKernel::RepairTap(const Link& tap, const LinkName& name,
                                               const PortSpec& port) {
-  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, FindLink(tap));
-  if (!link.has_value()) return absl::NotFoundError("the TAP is gone");
-  if (link->name != name.text()) {
-    SVNET_RETURN_IF_ERROR(RenameLink(tap, name));
+  if (tap.name != name.text()) {
+    SVNET_RETURN_IF_ERROR(RenameLink(tap.ifindex, name));
   }
-  return JoinBridge(socket_, tap, port);
+  return JoinBridge(socket_, tap.ifindex, port);
 }
 
 absl::Status NetlinkKernel::SetAlias(Ifindex tap, const std::string& alias) {

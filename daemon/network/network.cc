@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/address/host_network_reader.h"
 #include "daemon/base/error.h"
 #include "daemon/base/repair_limit.h"
 #include "daemon/base/status_macros.h"
@@ -133,7 +134,7 @@ absl::Status Network::CatchUp(const HostEvents& events) {
 }
 
 void Network::ReportUp() {
-  if (!host_->is_up()) host_->ReportUp(segment_->FindUplink());
+  if (!host_->is_up()) host_->ReportUp(ReadUplink(parts_.kernel));
 }
 
 bool Network::NoteForwardFilter(const std::string& whose) {

@@ -130,7 +130,7 @@ void Reconciler::RepairTap(Ifindex tap, const std::string& known) {
   std::string drift = parts_.segment->Compare(*lease, **link);
   if (drift.empty()) drift = known;
   if (drift.empty() || !MayRepair(*lease)) return;
-  const absl::StatusOr<TapState> state = parts_.segment->Repair(*lease);
+  const absl::StatusOr<TapState> state = parts_.segment->Repair(*lease, **link);
   if (!state.ok()) {
     TryAgain();
     parts_.failures->Report(absl::StrCat("cannot repair ", lease->spec.tap.text(), " (", drift,

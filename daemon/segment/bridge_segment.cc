@@ -10,6 +10,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/names.h"
+#include "daemon/segment/bridge_status.h"
 
 namespace svnet {
 namespace {
@@ -109,7 +110,7 @@ absl::StatusOr<bool> BridgeSegment::Release() {
   MarkEntriesDirty();
   gateway_ = {};
   mtu_in_use_.reset();
-  ports_.clear();
+  ports_.Clear();
   SVNET_ASSIGN_OR_RETURN(const bool removed, kernel_->ReleaseBridge(SpecWith(0)));
   if (removed) return true;
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> bridge, kernel_->FindLink(settings_.bridge));
@@ -152,10 +153,10 @@ std::string BridgeSegment::Compare(const Lease& lease, const Link& link) const {
   return IsKnown() ? DescribeDrift(lease, link, plan()) : "";
 }
 
-absl::StatusOr<TapState> BridgeSegment::Repair(const Lease& lease) {
+absl::StatusOr<TapState> BridgeSegment::Repair(const Lease& lease, const Link& link) {
   TapState state = lease.state;
-  SVNET_ASSIGN_OR_RETURN(
-      state.pinned, kernel_->RepairTap(state.ifindex, lease.spec.tap, PlanPort(lease, plan())));
+  SVNET_ASSIGN_OR_RETURN(state.pinned,
+                         kernel_->RepairTap(link, lease.spec.tap, PlanPort(lease, plan())));
   state.bridge = gateway_.ifindex;
   return state;
 }
@@ -163,32 +164,11 @@ absl::StatusOr<TapState> BridgeSegment::Repair(const Lease& lease) {
 void BridgeSegment::Note(const KernelChanges& changes, const LeaseTable& leases) {
   for (const auto& [ifindex, link] : changes.links) {
     if (HasDrifted(link)) MarkDirty();
-    NotePort(link);
   }
-  for (const Ifindex gone : changes.gone) ports_.erase(gone);
   const Ifindex bridge = gateway_.ifindex;
+  ports_.Note(changes, bridge);
   if (changes.gone.contains(bridge) || changes.addresses.contains(bridge)) MarkDirty();
   neighbours_.Note(changes, bridge, leases);
-}
-
-void BridgeSegment::NotePort(const Link& link) {
-  if (!IsKnown()) return;
-  if (link.master == gateway_.ifindex) {
-    ports_.insert(link.ifindex);
-  } else {
-    ports_.erase(link.ifindex);
-  }
-}
-
-void BridgeSegment::NoteLinks(const std::vector<Link>& links) {
-  ports_.clear();
-  const auto bridge = std::find_if(links.begin(), links.end(), [&](const Link& link) {
-    return link.name == settings_.bridge.text();
-  });
-  if (bridge == links.end()) return;
-  for (const Link& link : links) {
-    if (link.master == bridge->ifindex) ports_.insert(link.ifindex);
-  }
 }
 
 bool BridgeSegment::HasDrifted(const Link& link) const {
@@ -213,6 +193,17 @@ PortPlan BridgeSegment::PlanAmong(const std::vector<Link>& links) const {
     }
   }
   return among;
+}
+
+absl::StatusOr<SegmentStatus> BridgeSegment::Observe(const std::vector<Link>& links, bool in_use) {
+  SVNET_ASSIGN_OR_RETURN(SegmentStatus status, ObserveBridge(settings_, links, in_use, kernel_));
+  const auto bridge = std::find_if(links.begin(), links.end(), [&](const Link& link) {
+    return link.kind == LinkKind::kBridge && link.name == settings_.bridge.text();
+  });
+  SVNET_ASSIGN_OR_RETURN(
+      status.mtu,
+      PlanMtu(bridge == links.end() ? std::nullopt : std::make_optional(*bridge), true));
+  return status;
 }
 
 BridgeSpec BridgeSegment::SpecWith(uint32_t mtu) const {

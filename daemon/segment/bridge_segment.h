@@ -2,11 +2,11 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/segment/bridge_neighbours.h"
+#include "daemon/segment/bridge_ports.h"
 #include "daemon/segment/network_settings.h"
 #include "daemon/segment/segment.h"
 
@@ -28,15 +28,15 @@ class BridgeSegment final : public Segment {
 
   absl::Status CheckCapacity() const override;
   absl::StatusOr<TapState> Attach(OpenTap* tap, const LeaseSpec& spec) override;
-  void NoteAttached(Ifindex tap) override { ports_.insert(tap); }
+  void NoteAttached(Ifindex tap) override { ports_.Insert(tap); }
   absl::Status Detach(const Lease& lease) override;
   absl::Status Reattach(const Lease& lease) override;
   std::string Compare(const Lease& lease, const Link& link) const override;
-  absl::StatusOr<TapState> Repair(const Lease& lease) override;
+  absl::StatusOr<TapState> Repair(const Lease& lease, const Link& link) override;
 
   void Note(const KernelChanges& changes, const LeaseTable& leases) override;
-  void NoteLinks(const std::vector<Link>& links) override;
-  void NoteDestroyed(Ifindex tap) override { ports_.erase(tap); }
+  void NoteLinks(const std::vector<Link>& links) override { ports_.Read(links, settings_.bridge); }
+  void NoteDestroyed(Ifindex tap) override { ports_.Erase(tap); }
   void MarkDirty() override { bridge_clean_ = false; }
   void MarkEntriesDirty() override { neighbours_.MarkDirty(); }
   bool IsDirty() const override { return !bridge_clean_ || neighbours_.IsDirty(); }
@@ -44,7 +44,6 @@ class BridgeSegment final : public Segment {
   const Gateway& gateway() const override { return gateway_; }
   PortPlan plan() const override;
   PortPlan PlanAmong(const std::vector<Link>& links) const override;
-  std::string FindUplink() override;
   absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links, bool in_use) override;
 
  private:
@@ -55,10 +54,7 @@ class BridgeSegment final : public Segment {
   bool IsKnown() const { return gateway_.ifindex != 0; }
   // Whether a link is the bridge, or has its name, and is not as the bridge was.
   bool HasDrifted(const Link& link) const;
-  void NotePort(const Link& link);
   BridgeSpec SpecWith(uint32_t mtu) const;
-  // `bridge` is nullptr if there is none.
-  absl::Status ObserveHost(const Link* bridge, SegmentStatus* status);
 
   const NetworkSettings settings_;
   Kernel* const kernel_;
@@ -67,7 +63,7 @@ class BridgeSegment final : public Segment {
   bool bridge_clean_ = false;
   BridgeNeighbours neighbours_;
   std::optional<uint32_t> mtu_in_use_;  // of the bridge, while there are leases
-  std::set<Ifindex> ports_;             // all links on the bridge, foreign ones too
+  BridgePorts ports_;
 };
 
 }  // namespace svnet

@@ -79,8 +79,8 @@ class Segment {
   virtual absl::Status Reattach(const Lease& lease) = 0;
   // How the TAP of a lease has drifted, for people; empty: it has not. Pure.
   virtual std::string Compare(const Lease& lease, const Link& link) const = 0;
-  // Makes the TAP of a lease again what Attach made it.
-  virtual absl::StatusOr<TapState> Repair(const Lease& lease) = 0;
+  // Makes the TAP of a lease, which is `link`, again what Attach made it.
+  virtual absl::StatusOr<TapState> Repair(const Lease& lease, const Link& link) = 0;
 
   // What the kernel has said of changes.
   virtual void Note(const KernelChanges& changes, const LeaseTable& leases) = 0;
@@ -98,8 +98,6 @@ class Segment {
   virtual PortPlan plan() const = 0;
   // The same, with the gateway's link that is among `links`.
   virtual PortPlan PlanAmong(const std::vector<Link>& links) const = 0;
-  // The link by which guests get out; empty: there is none, or it is not known.
-  virtual std::string FindUplink() = 0;
   // Its state, for people, from all links of the host. `in_use`: there are leases.
   virtual absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links, bool in_use) = 0;
 };

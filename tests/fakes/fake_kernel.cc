@@ -221,10 +221,10 @@ void FakeKernel::JoinPort(Link* link, const PortSpec& port) {
   touched_.insert(link->ifindex);
 }
 
-absl::StatusOr<bool> FakeKernel::RepairTap(Ifindex tap, const LinkName& name,
+absl::StatusOr<bool> FakeKernel::RepairTap(const Link& tap, const LinkName& name,
                                            const PortSpec& port) {
   SVNET_RETURN_IF_ERROR(faults_->Check("RepairTap"));
-  const auto link = links_.find(tap);
+  const auto link = links_.find(tap.ifindex);
   if (link == links_.end()) return absl::NotFoundError("No such device");
   link->second.name = name.text();
   JoinPort(&link->second, port);

@@ -39,7 +39,8 @@ class FakeKernel final : public Kernel {
   absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> ListStaticMacs(Ifindex bridge) override;
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
-  absl::StatusOr<bool> RepairTap(Ifindex tap, const LinkName& name, const PortSpec& port) override;
+  absl::StatusOr<bool> RepairTap(const Link& tap, const LinkName& name,
+                                 const PortSpec& port) override;
   absl::Status SetAlias(Ifindex tap, const std::string& alias) override;
   absl::Status RetireTap(Ifindex tap, uint32_t group) override;
   absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) override;

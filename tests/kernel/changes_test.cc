@@ -84,7 +84,7 @@ TEST_F(ChangesTest, OfPortsAndTheirStaticEntriesAreSaid) {
                          .mac = testing::kOwnMac,
                          .guest = mac,
                          .isolated = false};
-  ASSERT_TRUE(*kernel().RepairTap(tap_, Name("tap1"), port));
+  ASSERT_TRUE(*kernel().RepairTap(*kernel().FindLink(tap_).value(), Name("tap1"), port));
   KernelChanges changes = Changes();
   EXPECT_THAT(changes.static_macs, Contains(Pair(std::pair(tap_, mac), true)));
   EXPECT_TRUE(changes.pinned.at(tap_));

@@ -303,8 +303,7 @@ TEST_P(KernelContractTest, ANameThatIsTakenIsAlreadyExists) {
   MakeTap("tap1", bridge.ifindex);
   EXPECT_TRUE(absl::IsAlreadyExists(kernel().OpenNewTap(Tap("tap1")).status()));
   EXPECT_TRUE(absl::IsAlreadyExists(kernel().OpenNewTap(Tap("svbr0", true)).status()));
-  const Ifindex other =
-      MakeTap("tap2", bridge.ifindex, false, MacAddress({2, 0, 0, 0, 0, 10}));
+  const Ifindex other = MakeTap("tap2", bridge.ifindex, false, MacAddress({2, 0, 0, 0, 0, 10}));
   EXPECT_TRUE(absl::IsAlreadyExists(kernel().RenameLink(other, Name("tap1"))));
   EXPECT_TRUE(kernel().RenameLink(other, Name("tap3")).ok());
   EXPECT_THAT(NamesOfTaps(), UnorderedElementsAre("tap1", "tap3"));
@@ -314,11 +313,13 @@ TEST_P(KernelContractTest, WhatIsDoneToATapThatIsGoneIsNotFound) {
   const Bridge bridge = MakeBridge();
   const Ifindex tap = MakeTap("tap1", bridge.ifindex);
   EXPECT_TRUE(absl::IsNotFound(kernel().HoldTap(Name("tap1"), tap + 100).status()));
+  const Link link = *Find("tap1");
   host().Delete("tap1");
   EXPECT_TRUE(absl::IsNotFound(kernel().RenameLink(tap, Name("tap2"))));
   EXPECT_TRUE(absl::IsNotFound(kernel().RetireTap(tap, 9)));
   EXPECT_TRUE(absl::IsNotFound(kernel().SetAlias(tap, "other")));
-  EXPECT_FALSE(kernel().RepairTap(tap, Name("tap1"), Port(bridge.ifindex)).ok());
+  EXPECT_TRUE(
+      absl::IsNotFound(kernel().RepairTap(link, Name("tap1"), Port(bridge.ifindex)).status()));
   EXPECT_TRUE(absl::IsNotFound(kernel().HoldTap(Name("tap1"), tap).status()));
   EXPECT_EQ(kernel().FindLink(tap).value(), std::nullopt);
   EXPECT_EQ(Find("tap1"), std::nullopt);
@@ -344,7 +345,7 @@ TEST_P(KernelContractTest, RepairTapMakesItAsItWasWhenItJoined) {
   host().SetOwnMac("tap2", kGuest);  // takes its own guest's place on the bridge
   EXPECT_THAT(*kernel().ListStaticMacs(bridge.ifindex), IsEmpty());
   host().SetDown("tap2");
-  EXPECT_TRUE(kernel().RepairTap(tap, Name("tap1"), Port(bridge.ifindex)).value());
+  EXPECT_TRUE(kernel().RepairTap(*Find("tap2"), Name("tap1"), Port(bridge.ifindex)).value());
   EXPECT_EQ(Find("tap1"), before);
   EXPECT_THAT(*kernel().ListStaticMacs(bridge.ifindex), ElementsAre(Pair(tap, kGuest)));
 }
@@ -409,7 +410,8 @@ TEST_P(KernelContractTest, ChangesAreSaidOnce) {
   EXPECT_THAT(made.links, Contains(Key(bridge)));
   // But a carrier follows when the kernel has time.
   const KernelChanges none = Changes();
-  for (const auto& [ifindex, link] : none.links) EXPECT_EQ(link, kernel().FindLink(ifindex).value());
+  for (const auto& [ifindex, link] : none.links)
+    EXPECT_EQ(link, kernel().FindLink(ifindex).value());
   EXPECT_THAT(none.gone, IsEmpty());
   EXPECT_THAT(none.addresses, IsEmpty());
   EXPECT_THAT(none.neighbours, IsEmpty());

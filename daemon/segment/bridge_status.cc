@@ -1,10 +1,12 @@
-// BridgeSegment: its state, for people.
+#include "daemon/segment/bridge_status.h"
+
 #include <algorithm>
+#include <optional>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/address/host_network_reader.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/segment/bridge_segment.h"
 
 namespace svnet {
 namespace {
@@ -35,45 +37,40 @@ std::optional<Condition> FindTrouble(const Link* bridge, const LinkName& name) {
                    .remedy = kRemedy};
 }
 
+// How guests get out, and whether the host has the prefix elsewhere.
+absl::Status ObserveHost(const Ipv4Prefix& prefix, Ifindex bridge, Kernel* kernel,
+                         SegmentStatus* status) {
+  SVNET_ASSIGN_OR_RETURN(const HostNetwork host, ReadHostNetwork(kernel));
+  if (const Link* uplink = FindUplink(host); uplink != nullptr) status->uplink = uplink->name;
+  const std::optional<std::string> conflict = FindConflict(host, prefix, bridge);
+  if (!conflict.has_value()) return absl::OkStatus();
+  status->conditions.push_back(
+      {.type = "SUBNET_CONFLICT",
+       .message = absl::StrCat("subnet ", prefix.ToString(), " overlaps ", *conflict),
+       .remedy = "set another `subnet`, or remove that"});
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<SegmentStatus> BridgeSegment::Observe(const std::vector<Link>& links, bool in_use) {
+absl::StatusOr<SegmentStatus> ObserveBridge(const NetworkSettings& settings,
+                                            const std::vector<Link>& links, bool in_use,
+                                            Kernel* kernel) {
   SegmentStatus status;
-  const Link* named = FindByName(links, settings_.bridge);
+  const Link* named = FindByName(links, settings.bridge);
   const bool is_bridge = named != nullptr && named->kind == LinkKind::kBridge;
   const Link* bridge = is_bridge ? named : nullptr;
-  if (named != nullptr && !is_bridge) status.conditions.push_back(NotABridge(settings_.bridge));
+  if (named != nullptr && !is_bridge) status.conditions.push_back(NotABridge(settings.bridge));
   status.up = is_bridge && bridge->up;
   for (const Link& link : links) {
     if (is_bridge && link.master == bridge->ifindex) ++status.ports_used;
   }
-  SVNET_ASSIGN_OR_RETURN(status.mtu,
-                         PlanMtu(is_bridge ? std::make_optional(*bridge) : std::nullopt, true));
-  SVNET_RETURN_IF_ERROR(ObserveHost(named, &status));
+  SVNET_RETURN_IF_ERROR(
+      ObserveHost(settings.prefix, named == nullptr ? 0 : named->ifindex, kernel, &status));
   if (!in_use) return status;
-  const std::optional<Condition> trouble = FindTrouble(bridge, settings_.bridge);
+  const std::optional<Condition> trouble = FindTrouble(bridge, settings.bridge);
   if (trouble.has_value()) status.conditions.push_back(*trouble);
   return status;
-}
-
-std::string BridgeSegment::FindUplink() {
-  const absl::StatusOr<HostNetwork> host = ReadHostNetwork(kernel_);
-  const Link* uplink = host.ok() ? svnet::FindUplink(*host) : nullptr;
-  return uplink == nullptr ? "" : uplink->name;
-}
-
-absl::Status BridgeSegment::ObserveHost(const Link* bridge, SegmentStatus* status) {
-  SVNET_ASSIGN_OR_RETURN(const HostNetwork host, ReadHostNetwork(kernel_));
-  if (const Link* uplink = svnet::FindUplink(host); uplink != nullptr)
-    status->uplink = uplink->name;
-  const std::optional<std::string> conflict =
-      FindConflict(host, settings_.prefix, bridge == nullptr ? 0 : bridge->ifindex);
-  if (!conflict.has_value()) return absl::OkStatus();
-  status->conditions.push_back(
-      {.type = "SUBNET_CONFLICT",
-       .message = absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict),
-       .remedy = "set another `subnet`, or remove that"});
-  return absl::OkStatus();
 }
 
 }  // namespace svnet

@@ -21,7 +21,8 @@ forbid daemon/base 'daemon/|client/|svnet/' 'daemon/base/'
 forbid daemon/config 'daemon/|client/|svnet/' 'daemon/(base|config)/'
 forbid daemon/netlink 'daemon/|client/|svnet/' 'daemon/(base|netlink)/'
 forbid daemon/kernel 'daemon/|client/|svnet/' 'daemon/(base|netlink|kernel)/'
-forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|netlink|firewall)/'
+forbid daemon/ruleset 'daemon/|client/|svnet/' 'daemon/(base|ruleset)/'
+forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|netlink|ruleset|firewall)/'
 forbid daemon/foreign 'daemon/|client/|svnet/' \
   'daemon/(base|foreign)/|daemon/firewall/nft_commands.h'
 forbid daemon/address 'daemon/|client/|svnet/' 'daemon/(base|address)/|daemon/kernel/kernel.h'
@@ -48,19 +49,19 @@ forbid client 'daemon/' \
 for folder in daemon/*/; do
   [[ $folder == daemon/gate/ ]] || forbid "$folder" 'grpcpp/|grpc/(grpc|impl|support)|.*grpc\.pb\.h' "$none"
 done
-for folder in daemon/wire daemon/store daemon/base daemon/netlink daemon/kernel daemon/firewall daemon/foreign daemon/address \
-  daemon/lease daemon/segment daemon/network daemon/metrics; do
+for folder in daemon/wire daemon/store daemon/base daemon/netlink daemon/kernel daemon/ruleset daemon/firewall daemon/foreign \
+  daemon/address daemon/lease daemon/segment daemon/network daemon/metrics; do
   forbid "$folder" 'grpc|google/|spdlog|CLI/|toml\+\+' "$none"
 done
 for folder in daemon/base daemon/address daemon/lease daemon/segment daemon/network daemon/metrics \
   daemon/rpc daemon/accept daemon/wire; do
   forbid "$folder" 'netlink/|linux/' 'linux/(rtnetlink|sockios).h' # constants: RT_TABLE_MAIN, SIOCOUTQ
 done
-for folder in daemon/firewall daemon/foreign; do
+for folder in daemon/ruleset daemon/firewall daemon/foreign; do
   forbid "$folder" 'netlink/|linux/' 'linux/(netfilter|netlink.h)'
 done
-for folder in daemon/base daemon/netlink daemon/foreign daemon/kernel daemon/address daemon/lease daemon/segment daemon/network \
-  daemon/metrics daemon/rpc; do
+for folder in daemon/base daemon/netlink daemon/foreign daemon/kernel daemon/ruleset daemon/address daemon/lease daemon/segment \
+  daemon/network daemon/metrics daemon/rpc; do
   forbid "$folder" 'nftables/' "$none"
 done
 for folder in daemon/base daemon/kernel daemon/firewall daemon/address daemon/lease daemon/segment \

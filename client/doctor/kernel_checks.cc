@@ -50,7 +50,7 @@ Findings CheckModule(const Observed& observed, const std::string& name, bool in_
 bool RulesExist(const Observed& observed) {
   if (!observed.nft.ok()) return false;
   for (const FilterChain& chain : *observed.nft) {
-    if (chain.table == TableName(observed.bridge)) return true;
+    if (IsTableOf(chain.table, observed.bridge)) return true;
   }
   return false;
 }

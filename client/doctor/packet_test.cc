@@ -131,7 +131,13 @@ Findings Ping(const Guest& guest, const MacAddress& gateway, const std::string& 
 }
 
 absl::StatusOr<int64_t> Counter(const Observed& observed, const std::string& name) {
-  return observed.host.NftCounter("bridge", TableName(observed.bridge), name);
+  if (!observed.nft.ok()) return observed.nft.status();
+  for (const FilterChain& chain : *observed.nft) {
+    if (chain.family == "bridge" && IsTableOf(chain.table, observed.bridge)) {
+      return observed.host.NftCounter(chain.family, chain.table, name);
+    }
+  }
+  return absl::NotFoundError("svnetd's table of the family bridge is missing");
 }
 
 // Sends a frame that svnetd's rules must count under `counter` and drop.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/base/table_name.h"
 #include "daemon/firewall/connection_table.h"
 
 namespace svnet {
@@ -14,6 +15,23 @@ namespace {
 
 // Of the connections that the kernel tracks, one in so many is an owner's.
 constexpr uint32_t kOwnerShare = 8;
+
+// Deletes the tables, if they are there.
+std::string RenderRemoval(const std::string& table) {
+  std::string removal;
+  // To add a table before it is deleted makes "delete" right whether or not it was there.
+  for (const std::string& family : TableFamilies()) {
+    const std::string words = absl::StrCat(" table ", family, " ", table, "\n");
+    absl::StrAppend(&removal, "add", words, "delete", words);
+  }
+  return removal;
+}
+
+// Deletes the chain kForwardOthersChain, which must be there.
+std::string RenderOpening(const std::string& table) {
+  const std::string chain = absl::StrCat(" chain inet ", table, " ", kForwardOthersChain, "\n");
+  return absl::StrCat("flush", chain, "delete", chain);
+}
 
 }  // namespace
 
@@ -31,10 +49,16 @@ absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Bin
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.apply"));
   spec_.others = others;
   const std::optional<RulesetSpec> spec = Resolve();
-  SVNET_RETURN_IF_ERROR(Change(RenderRuleset(spec.value_or(spec_), bridge, bindings)));
+  SVNET_RETURN_IF_ERROR(Replace(spec.value_or(spec_), bridge, bindings));
   // The first rules on a host make the kernel track connections, and say how many.
   if (spec.has_value()) return absl::OkStatus();
-  return Change(RenderRuleset(Resolve().value_or(spec_), bridge, bindings));
+  return Replace(Resolve().value_or(spec_), bridge, bindings);
+}
+
+absl::Status NftFirewall::Replace(const RulesetSpec& spec, const GuestBridge& bridge,
+                                  const std::vector<Binding>& bindings) {
+  const std::string table = TableName(spec.bridge);
+  return Change(absl::StrCat(RenderRemoval(table), RenderRuleset(spec, bridge, bindings, table)));
 }
 
 std::optional<RulesetSpec> NftFirewall::Resolve() const {
@@ -55,7 +79,7 @@ absl::StatusOr<OtherForwarding> NftFirewall::ReadOtherForwarding() {
 
 absl::Status NftFirewall::OpenOtherForwarding() {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.open"));
-  return Change(RenderOpening(spec_.bridge));
+  return Change(RenderOpening(TableName(spec_.bridge)));
 }
 
 absl::Status NftFirewall::Change(const std::string& commands) {
@@ -82,13 +106,12 @@ bool NftFirewall::IsOurs(const NftTransaction& transaction) const {
 
 absl::Status NftFirewall::Bind(const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.bind"));
-  return socket_.Add(TableName(spec_.bridge), ElementsOf(binding, spec_.local_access));
+  return socket_.Add(TableName(spec_.bridge), ElementsOf(binding, spec_));
 }
 
 absl::Status NftFirewall::Unbind(const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.unbind"));
-  const absl::Status status =
-      socket_.Delete(TableName(spec_.bridge), ElementsOf(binding, spec_.local_access));
+  const absl::Status status = socket_.Delete(TableName(spec_.bridge), ElementsOf(binding, spec_));
   if (status.ok()) return status;
   SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
   return stand ? status : absl::OkStatus();
@@ -113,7 +136,7 @@ absl::StatusOr<bool> NftFirewall::Remove() {
   SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
   if (!stand) return false;
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.remove"));
-  SVNET_RETURN_IF_ERROR(Change(RenderRemoval(spec_.bridge)));
+  SVNET_RETURN_IF_ERROR(Change(RenderRemoval(TableName(spec_.bridge))));
   return true;
 }
 

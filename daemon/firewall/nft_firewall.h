@@ -14,7 +14,7 @@
 #include "daemon/firewall/nft_counters.h"
 #include "daemon/firewall/nft_monitor.h"
 #include "daemon/firewall/nft_socket.h"
-#include "daemon/firewall/ruleset.h"
+#include "daemon/ruleset/ruleset.h"
 
 namespace svnet {
 
@@ -48,6 +48,8 @@ class NftFirewall final : public Firewall {
 
   // The spec with what it leaves to the kernel: nullopt if that is not to be had yet.
   std::optional<RulesetSpec> Resolve() const;
+  absl::Status Replace(const RulesetSpec& spec, const GuestBridge& bridge,
+                       const std::vector<Binding>& bindings);
   // Runs commands of our own that change something.
   absl::Status Change(const std::string& commands);
   // How many of our tables stand.

@@ -40,9 +40,9 @@ NetlinkMessage ElementMessage(int type, const std::string& table, const NftEleme
   {
     const Nest list(&message, NFTA_SET_ELEM_LIST_ELEMENTS);
     const Nest only(&message, NFTA_LIST_ELEM);
-    PutData(&message, NFTA_SET_ELEM_KEY, element.key);
+    PutData(&message, NFTA_SET_ELEM_KEY, element.KeyBytes());
     const bool has_data = type == NFT_MSG_NEWSETELEM && !element.data.empty();
-    if (has_data) PutData(&message, NFTA_SET_ELEM_DATA, element.data);
+    if (has_data) PutData(&message, NFTA_SET_ELEM_DATA, element.DataBytes());
   }
   return message;
 }

@@ -9,21 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/netlink/netlink_socket.h"
+#include "daemon/ruleset/nft_element.h"
 
 namespace svnet {
-
-// An element of a set, or of a map if it has data: bytes as the kernel's registers hold
-// them, each field from a multiple of four (linux/netfilter/nf_tables.h).
-struct NftElement {
-  // Of the table.
-  enum class Family : uint8_t { kInet = 1, kBridge = 7 };  // NFPROTO_INET, NFPROTO_BRIDGE
-  Family family = Family::kBridge;
-  std::string set;
-  std::string key;
-  std::string data;  // empty: none
-
-  friend bool operator==(const NftElement&, const NftElement&) = default;
-};
 
 // libnftables reads all tables, and all links of the host to make sense of an ifindex,
 // before it adds one element: 10 ms with 1,000 guests. Not thread-safe. Errors carry the

@@ -28,7 +28,7 @@ std::string TypeOf(const FilterChain& base) {
 // one it is. ufw first: with it, Docker's rules alone drop nothing.
 FirewallKind KindOf(const std::vector<FilterChain>& chains, const FilterChain& base,
                     const std::string& bridge) {
-  if (base.table == TableName(bridge)) return FirewallKind::kOurs;
+  if (IsTableOf(base.table, bridge)) return FirewallKind::kOurs;
   if (base.table == "firewalld") return FirewallKind::kFirewalld;
   if (base.name != "FORWARD" || base.table != "filter") return FirewallKind::kOther;
   if (HasInSameTable(chains, base, "ufw-")) return FirewallKind::kUfw;

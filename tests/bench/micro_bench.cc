@@ -7,11 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "daemon/address/address_pool.h"
-#include "daemon/firewall/ruleset.h"
 #include "daemon/lease/alias.h"
 #include "daemon/lease/lease_table.h"
 #include "daemon/lease/names.h"
 #include "daemon/rpc/conversions.h"
+#include "daemon/ruleset/ruleset.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -112,8 +112,8 @@ void Ruleset(benchmark::State& state) {
         {.ifindex = lease.state.ifindex, .mac = lease.spec.mac, .ip = lease.spec.ip, .zone = 1000});
   }
   for (auto _ : state) {
-    benchmark::DoNotOptimize(
-        RenderRuleset(spec, {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")}, bindings));
+    benchmark::DoNotOptimize(RenderRuleset(spec, {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")},
+                                           bindings, "svnet-svbr0"));
   }
 }
 BENCHMARK(Ruleset)->Arg(0)->Arg(1000);
@@ -121,7 +121,8 @@ BENCHMARK(Ruleset)->Arg(0)->Arg(1000);
 void Elements(benchmark::State& state) {
   const Binding binding = {
       .ifindex = 7, .mac = Mac("02:00:00:00:00:07"), .ip = Ip("10.0.0.2"), .zone = 1000};
-  for (auto _ : state) benchmark::DoNotOptimize(ElementsOf(binding, LocalAccess::kAll));
+  const RulesetSpec spec = {.bridge = Name("svbr0"), .prefix = Prefix("10.0.0.0/8")};
+  for (auto _ : state) benchmark::DoNotOptimize(ElementsOf(binding, spec));
 }
 BENCHMARK(Elements);
 

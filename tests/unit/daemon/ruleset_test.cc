@@ -1,12 +1,16 @@
-#include "daemon/firewall/ruleset.h"
+#include "daemon/ruleset/ruleset.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
-#include "daemon/firewall/nft_firewall.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "daemon/firewall/nft_commands.h"
+#include "daemon/ruleset/ruleset_part.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -23,36 +27,80 @@ using ::testing::StartsWith;
 
 const GuestBridge kBridge = {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")};
 
-// The whole policy, as a reader should see it: every option that adds a rule is on.
-TEST(RulesetTest, IsTheGoldenText) {
-  const RulesetSpec spec = {
-      .bridge = Name("br-vm.1"),
-      .prefix = Prefix("10.1.2.64/26"),
-      .link_group = 100,
-      .host_access = false,
-      .host_ports = {{HostPort::Protocol::kUdp, 53}, {HostPort::Protocol::kTcp, 8080}},
-      .blocked_destinations = {Prefix("169.254.0.0/16"), Prefix("10.0.0.0/8")},
-      .guest_connections = 4096,
-      .owner_connections = 32768,
-      .others = OtherForwarding::kClosed,
-      .local_access = LocalAccess::kOwner,
-      .admin_gids = {27, 100}};
-  const Binding binding = {.ifindex = 7,
-                           .mac = Mac("02:00:00:00:00:07"),
-                           .ip = Ip("10.1.2.66"),
-                           .zone = 4294967294,
-                           .owner = 100'000};
-  std::ifstream file(SVNET_GOLDEN_RULESET);
+// Every option that adds a rule is on.
+RulesetSpec FullSpec() {
+  return {.bridge = Name("br-vm.1"),
+          .prefix = Prefix("10.1.2.64/26"),
+          .link_group = 100,
+          .host_access = false,
+          .host_ports = {{HostPort::Protocol::kUdp, 53}, {HostPort::Protocol::kTcp, 8080}},
+          .blocked_destinations = {Prefix("169.254.0.0/16"), Prefix("10.0.0.0/8")},
+          .guest_connections = 4096,
+          .owner_connections = 32768,
+          .others = OtherForwarding::kClosed,
+          .local_access = LocalAccess::kOwner,
+          .admin_gids = {27, 100}};
+}
+
+const Binding kBinding = {.ifindex = 7,
+                          .mac = Mac("02:00:00:00:00:07"),
+                          .ip = Ip("10.1.2.66"),
+                          .zone = 4294967294,
+                          .owner = 100'000};
+
+std::string Golden(absl::string_view name) {
+  std::ifstream file(absl::StrCat(SVNET_GOLDEN_RULESETS, "/", name, ".nft"));
   std::ostringstream golden;
   golden << file.rdbuf();
-  EXPECT_EQ(RenderRuleset(spec, kBridge, {binding}), golden.str());
+  return golden.str();
+}
+
+// The whole policy, as a reader should see it.
+TEST(RulesetTest, IsTheGoldenText) {
+  EXPECT_EQ(RenderRuleset(FullSpec(), kBridge, {kBinding}, "svnet-br-vm.1"), Golden("whole"));
+}
+
+class RulesetPartTest : public ::testing::TestWithParam<const RulesetPart*> {};
+INSTANTIATE_TEST_SUITE_P(Parts, RulesetPartTest, ::testing::ValuesIn(RulesetParts()),
+                         [](const auto& each) { return std::string(each.param->name); });
+
+// What it has for each place, and what a guest adds to its sets.
+TEST_P(RulesetPartTest, IsItsGoldenText) {
+  RulesetSlots slots;
+  GetParam()->render(FullSpec(), &slots);
+  std::string text;
+  for (const auto& [slot, lines] : slots.texts()) absl::StrAppend(&text, "%", slot, "\n", lines);
+  std::vector<NftElement> elements;
+  if (GetParam()->add_elements != nullptr) {
+    GetParam()->add_elements(kBinding, FullSpec(), &elements);
+  }
+  for (const NftElement& element : elements) {
+    absl::StrAppend(&text, "element ", element.set, " { ", element.Text(), " }\n");
+  }
+  EXPECT_EQ(text, Golden(GetParam()->name));
+}
+
+// A part that is rendered for a place that the tables do not have would be lost.
+TEST_P(RulesetPartTest, IsInTheWhole) {
+  RulesetSlots slots;
+  GetParam()->render(FullSpec(), &slots);
+  const std::string whole = RenderRuleset(FullSpec(), kBridge, {}, "svnet-br-vm.1");
+  for (const auto& [slot, lines] : slots.texts()) {
+    const std::string filled = absl::StrReplaceAll(lines, {{"$bridge", "3"},
+                                                           {"$name", "br-vm.1"},
+                                                           {"$mac", "c2:00:00:00:00:01"},
+                                                           {"$prefix", "10.1.2.64/26"},
+                                                           {"$taps", "{ 100, 101 }"}});
+    EXPECT_THAT(whole, HasSubstr(filled)) << slot;
+  }
 }
 
 TEST(RulesetTest, WithoutOptionsLeavesTheirRulesOut) {
-  const std::string ruleset = RenderRuleset(
-      {.bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24"), .link_group = 100}, kBridge, {});
-  for (const char* absent : {"@blocked", "set blocked", "host_denied drop", "add element",
-                             "ct count", "forward_others", "$"}) {
+  const std::string ruleset =
+      RenderRuleset({.bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24"), .link_group = 100},
+                    kBridge, {}, "svnet-svbr0");
+  for (const char* absent : {"@blocked", "set blocked", "host_denied drop", "elements", "ct count",
+                             "forward_others", "$"}) {
     EXPECT_THAT(ruleset, Not(HasSubstr(absent)));
   }
 }
@@ -62,7 +110,7 @@ TEST(RulesetTest, BlocksOneDestinationWithoutASet) {
   const std::string ruleset = RenderRuleset({.bridge = Name("svbr0"),
                                              .prefix = Prefix("172.30.0.0/24"),
                                              .blocked_destinations = {Prefix("169.254.0.0/16")}},
-                                            kBridge, {});
+                                            kBridge, {}, "svnet-svbr0");
   EXPECT_THAT(ruleset, HasSubstr("ip daddr 169.254.0.0/16 counter name blocked_destination drop"));
   EXPECT_THAT(ruleset, Not(HasSubstr("set blocked")));
 }
@@ -70,7 +118,7 @@ TEST(RulesetTest, BlocksOneDestinationWithoutASet) {
 // A guest more is elements more, and never a rule.
 TEST(RulesetTest, HasNoMoreRulesForAThousandGuests) {
   const RulesetSpec spec = {.bridge = Name("svbr0"), .prefix = Prefix("10.0.0.0/8")};
-  const auto lines_without_elements = [&](int guests) {
+  const auto lines = [&](int guests) {
     std::vector<Binding> bindings;
     for (int i = 0; i < guests; ++i) {
       bindings.push_back({.ifindex = i + 5,
@@ -78,30 +126,36 @@ TEST(RulesetTest, HasNoMoreRulesForAThousandGuests) {
                           .ip = Ipv4Address(0x0a000002 + i),
                           .zone = 1});
     }
-    const std::string ruleset = RenderRuleset(spec, kBridge, bindings);
-    return ruleset.substr(0, ruleset.find("add element"));
+    const std::string ruleset = RenderRuleset(spec, kBridge, bindings, "svnet-svbr0");
+    return std::count(ruleset.begin(), ruleset.end(), '\n');
   };
-  EXPECT_EQ(lines_without_elements(1), lines_without_elements(1000));
+  EXPECT_EQ(lines(1), lines(1000));
 }
 
-TEST(RulesetTest, ElementsAreAsTheKernelHoldsThem) {
-  const Binding binding = {
-      .ifindex = 7, .mac = Mac("02:29:a3:2f:41:c8"), .ip = Ip("172.30.0.2"), .zone = 5, .owner = 5};
-  const std::string seven("\7\0\0\0", 4), five("\5\0\0\0", 4);
-  const std::string mac("\x02\x29\xa3\x2f\x41\xc8\0\0", 8);
-  EXPECT_THAT(ElementsOf(binding, LocalAccess::kOwner),
-              ElementsAre(NftElement{.set = "macs", .key = seven + mac},
-                          NftElement{.set = "addresses",
-                                     .key = seven + mac + std::string("\xac\x1e\0\2", 4)},
-                          NftElement{.set = "zone_of", .key = seven, .data = five},
-                          NftElement{.set = "zones", .key = seven + five},
-                          NftElement{.family = NftElement::Family::kInet,
-                                     .set = "owner_of",
-                                     .key = std::string("\xac\x1e\0\2", 4),
-                                     .data = five},
-                          NftElement{.family = NftElement::Family::kInet,
-                                     .set = "local_users",
-                                     .key = std::string("\xac\x1e\0\2", 4) + five}));
+TEST(NftElementTest, IsTextForNftAndBytesForTheKernel) {
+  const std::vector<NftElement> elements = ElementsOf({.ifindex = 7,
+                                                       .mac = Mac("02:29:a3:2f:41:c8"),
+                                                       .ip = Ip("172.30.0.2"),
+                                                       .zone = 5,
+                                                       .owner = 0x12345},
+                                                      {.bridge = Name("svbr0"),
+                                                       .prefix = Prefix("172.30.0.0/24"),
+                                                       .local_access = LocalAccess::kOwner});
+  const std::string seven("\7\0\0\0", 4), five("\5\0\0\0", 4), owner("\x45\x23\1\0", 4);
+  const std::string mac("\x02\x29\xa3\x2f\x41\xc8\0\0", 8), address("\xac\x1e\0\2", 4);
+  std::vector<std::string> texts, keys, data;
+  for (const NftElement& element : elements) {
+    texts.push_back(absl::StrCat(element.set, " ", element.Text()));
+    keys.push_back(element.KeyBytes());
+    data.push_back(element.DataBytes());
+  }
+  EXPECT_THAT(texts, ElementsAre("macs 7 . 02:29:a3:2f:41:c8",
+                                 "addresses 7 . 02:29:a3:2f:41:c8 . 172.30.0.2", "zone_of 7 : 5",
+                                 "zones 7 . 5", "local_users 172.30.0.2 . 74565",
+                                 "owner_of 172.30.0.2 : 1:2345"));
+  EXPECT_THAT(keys, ElementsAre(seven + mac, seven + mac + address, seven, seven + five,
+                                address + owner, address));
+  EXPECT_THAT(data, ElementsAre("", "", five, "", "", owner));
 }
 
 TEST(ShortenNftErrorTest, LeavesOutTheCommandsThatItRepeats) {

@@ -1,19 +1,14 @@
-// The rules as text, for nft(8) or libnftables. All pure; nothing but typed values is
-// ever rendered.
+// What the rules of a network depend on, apart from its guests.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "daemon/base/guest_access.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
-#include "daemon/base/mac_address.h"
-#include "daemon/base/table_name.h"
-#include "daemon/firewall/firewall.h"
-#include "daemon/firewall/nft_socket.h"
+#include "daemon/ruleset/binding.h"
 
 namespace svnet {
 
@@ -38,24 +33,5 @@ struct RulesetSpec {
   LocalAccess local_access = LocalAccess::kAll;
   std::vector<uint32_t> admin_gids;  // whose processes are administrators' for kOwner
 };
-
-// The families of svnetd's tables (TableName): `inet`, `bridge`, `arp`.
-const std::vector<std::string>& TableFamilies();
-
-// Replaces those tables, whole.
-std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
-                          const std::vector<Binding>& bindings);
-
-// The chain that stands in the table of the family inet if other forwarding is closed.
-inline constexpr char kForwardOthersChain[] = "forward_others";
-
-// Deletes that chain, which must be there.
-std::string RenderOpening(const LinkName& bridge);
-
-// Deletes them, if they are there.
-std::string RenderRemoval(const LinkName& bridge);
-
-// What a binding adds to the sets: the same as RenderRuleset does.
-std::vector<NftElement> ElementsOf(const Binding& binding, LocalAccess local_access);
 
 }  // namespace svnet

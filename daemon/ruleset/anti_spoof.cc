@@ -1,0 +1,124 @@
+#include "daemon/ruleset/ruleset_part.h"
+
+namespace svnet {
+namespace {
+
+// A TAP of ours is known by its link group, which nobody but root can change: from the
+// instant in which it joins the bridge until it is gone, with elements or without, what
+// is not bound is dropped.
+constexpr absl::string_view kBridgeSets = R"(  set macs { type iface_index . ether_addr; }
+  set addresses { type iface_index . ether_addr . ipv4_addr; }
+)";
+
+constexpr absl::string_view kBridgeCounters = R"(  counter foreign_mac { }
+  counter foreign_protocol { }
+  counter foreign_arp { }
+  counter foreign_address { }
+  counter dhcp_server { }
+  counter foreign_destination { }
+  counter foreign_receiver { }
+  counter loopback_destination { }
+)";
+
+constexpr absl::string_view kBridgePrerouting =
+    R"(    ether type ip iif . ether saddr . ip saddr @addresses goto bound_ip comment "nearly every frame: one lookup"
+    iifgroup $taps goto from_guest
+)";
+
+constexpr absl::string_view kBridgePreroutingChains = R"(
+  chain bound_ip {
+    ip daddr 127.0.0.0/8 counter name loopback_destination drop comment "whatever route_localnet says, and before any NAT"
+    udp sport 67 counter name dhcp_server drop
+  }
+
+  chain from_guest {
+    iif . ether saddr != @macs counter name foreign_mac drop
+    ether type ip counter name foreign_address drop
+    ether type arp goto arp_from_guest
+    counter name foreign_protocol drop comment "IPv6, VLAN tags, BPDUs, LLC and all else"
+  }
+
+  chain arp_from_guest {
+    arp htype 1 arp ptype ip arp hlen 6 arp plen 4 iif . arp saddr ether . arp saddr ip @addresses accept
+    arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iif . arp saddr ether @macs arp saddr ip 0.0.0.0 accept comment "RFC 5227: a probe"
+    counter name foreign_arp drop
+  }
+)";
+
+constexpr absl::string_view kBridgeInput =
+    R"(    ether daddr != $mac iifgroup $taps goto to_host
+)";
+
+constexpr absl::string_view kBridgeInputChains = R"(
+  chain to_host {
+    ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 counter name foreign_destination drop comment "a MAC that is local to the bridge, but not the gateway's"
+    ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name foreign_destination drop comment "reserved: these go up by the port itself"
+  }
+)";
+
+constexpr absl::string_view kBridgePostrouting =
+    R"(    oif . ether daddr @macs accept comment "nearly every frame: one lookup"
+    ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 oifgroup $taps counter name foreign_receiver drop comment "a port carries what is for its own guest, or for many"
+)";
+
+constexpr absl::string_view kInetCounters = R"(  counter past_the_bridge { }
+  counter spoofed_source { }
+  counter loopback_to_host { }
+)";
+
+constexpr absl::string_view kForwardFirst =
+    R"(    ip saddr $prefix counter name spoofed_source drop comment "guests' packets come by the bridge only"
+)";
+
+constexpr absl::string_view kForwardLast =
+    R"(    iifgroup $taps counter name past_the_bridge drop comment "a frame to 01:80:c2:00:00:0e may come past the bridge's hooks"
+)";
+
+constexpr absl::string_view kToGuest = R"(    iifgroup $taps counter name past_the_bridge drop
+)";
+
+constexpr absl::string_view kInput = R"(    iifgroup $taps counter name past_the_bridge drop
+    iif != lo ip saddr $prefix counter name spoofed_source drop
+)";
+
+constexpr absl::string_view kHostFromGuest =
+    R"(    ip daddr 127.0.0.0/8 counter name loopback_to_host drop comment "as in the bridge's rules; also what NAT sends there"
+    ip saddr 127.0.0.0/8 counter name loopback_to_host drop
+    ct original ip daddr 127.0.0.0/8 counter name loopback_to_host drop
+)";
+
+constexpr absl::string_view kArpInput =
+    R"(    iifgroup $taps drop comment "as in inet forward"
+)";
+
+void Render(const RulesetSpec& /*spec*/, RulesetSlots* slots) {
+  slots->Add("bridge.sets", kBridgeSets);
+  slots->Add("bridge.counters", kBridgeCounters);
+  slots->Add("bridge.prerouting", kBridgePrerouting);
+  slots->Add("bridge.prerouting.chains", kBridgePreroutingChains);
+  slots->Add("bridge.input", kBridgeInput);
+  slots->Add("bridge.input.chains", kBridgeInputChains);
+  slots->Add("bridge.postrouting", kBridgePostrouting);
+  slots->Add("inet.counters", kInetCounters);
+  slots->Add("inet.forward.first", kForwardFirst);
+  slots->Add("inet.forward.last", kForwardLast);
+  slots->Add("inet.to_guest", kToGuest);
+  slots->Add("inet.input", kInput);
+  slots->Add("inet.host_from_guest", kHostFromGuest);
+  slots->Add("arp.input", kArpInput);
+}
+
+void AddElements(const Binding& binding, const RulesetSpec& /*spec*/,
+                 std::vector<NftElement>* elements) {
+  const NftField ifindex = NftField::Ifindex(binding.ifindex);
+  const NftField mac = NftField::Mac(binding.mac);
+  elements->push_back({.set = "macs", .key = {ifindex, mac}, .data = {}});
+  elements->push_back(
+      {.set = "addresses", .key = {ifindex, mac, NftField::Address(binding.ip)}, .data = {}});
+}
+
+}  // namespace
+
+const RulesetPart kAntiSpoof = {"anti_spoof", Render, AddElements};
+
+}  // namespace svnet

@@ -1,0 +1,51 @@
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "daemon/ruleset/ruleset_part.h"
+
+namespace svnet {
+namespace {
+
+// What the host's own processes begin. What the kernel sends by itself has no user, and is
+// an answer, or about one.
+constexpr absl::string_view kChains = R"(
+  set local_users { type ipv4_addr . uid; }
+
+  chain output {
+    type filter hook output priority filter; policy accept;
+    oif $bridge goto guest_from_host
+  }
+
+  chain guest_from_host {
+    ct state established,related accept
+    meta skuid 0 accept
+$admin_rule    ip daddr . meta skuid @local_users accept
+    meta nfproto ipv4 counter name local_denied drop
+    meta skuid != 0 counter name local_denied drop comment "IPv6, which guests have not"
+  }
+)";
+
+void Render(const RulesetSpec& spec, RulesetSlots* slots) {
+  slots->Add("inet.counters", "  counter local_denied { }\n");
+  if (spec.local_access == LocalAccess::kAll) return;
+  const std::string admins =
+      spec.admin_gids.empty()
+          ? ""
+          : absl::StrCat("    meta skgid { ", absl::StrJoin(spec.admin_gids, ", "), " } accept\n");
+  slots->Add("inet.chains", absl::StrReplaceAll(kChains, {{"$admin_rule", admins}}));
+}
+
+void AddElements(const Binding& binding, const RulesetSpec& spec,
+                 std::vector<NftElement>* elements) {
+  if (spec.local_access == LocalAccess::kAll) return;
+  elements->push_back({.family = NftElement::Family::kInet,
+                       .set = "local_users",
+                       .key = {NftField::Address(binding.ip), NftField::Uid(binding.owner)},
+                       .data = {}});
+}
+
+}  // namespace
+
+const RulesetPart kLocalAccess = {"local_access", Render, AddElements};
+
+}  // namespace svnet

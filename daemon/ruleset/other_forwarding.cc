@@ -1,0 +1,28 @@
+#include "daemon/ruleset/ruleset_part.h"
+
+namespace svnet {
+namespace {
+
+// Behind the chain `forward`, whose counters say more. What two bridges have between them may be
+// bridged: with bridge-nf-call-iptables that comes here, too, and is not ours to drop.
+constexpr absl::string_view kChain = R"(
+  chain forward_others {
+    comment "svnetd has turned net.ipv4.ip_forward on, for its guests alone"
+    type filter hook forward priority filter + 10; policy accept;
+    iif $bridge accept
+    oif $bridge accept
+    meta iifkind "bridge" meta oifkind "bridge" accept
+    meta nfproto ipv4 counter name other_forwarding drop
+  }
+)";
+
+void Render(const RulesetSpec& spec, RulesetSlots* slots) {
+  slots->Add("inet.counters", "  counter other_forwarding { }\n");
+  if (spec.others == OtherForwarding::kClosed) slots->Add("inet.chains", kChain);
+}
+
+}  // namespace
+
+const RulesetPart kOtherForwarding = {"other_forwarding", Render};
+
+}  // namespace svnet

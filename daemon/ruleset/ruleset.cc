@@ -1,0 +1,266 @@
+#include "daemon/ruleset/ruleset.h"
+
+#include <map>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "daemon/ruleset/ruleset_part.h"
+
+namespace svnet {
+namespace {
+
+// The places of the parts: a line % and its name is replaced by what they have for it.
+// No rule names a guest: they are elements of sets, so that a packet costs the same however
+// many guests there are.
+
+// Frames between a guest and the bridge; then packets between guests, the host and all others.
+constexpr absl::string_view kTables = R"(table bridge $table {
+  comment "$comment"
+
+%bridge.sets
+
+%bridge.counters
+
+  chain prerouting {
+    type filter hook prerouting priority dstnat; policy accept;
+%bridge.prerouting
+  }
+%bridge.prerouting.chains
+
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+%bridge.forward
+  }
+%bridge.forward.chains
+
+  chain input {
+    type filter hook input priority filter; policy accept;
+%bridge.input
+  }
+%bridge.input.chains
+
+  chain postrouting {
+    type filter hook postrouting priority filter; policy accept;
+%bridge.postrouting
+  }
+}
+table inet $table {
+  comment "$comment"
+
+%inet.counters
+
+%inet.maps
+%inet.sets
+
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iif $bridge goto from_guest
+%inet.forward.first
+    oif $bridge goto to_guest
+%inet.forward.last
+  }
+
+  chain from_guest {
+%inet.from_guest
+  }
+
+  chain to_guest {
+%inet.to_guest
+  }
+%inet.chains
+
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iif $bridge goto host_from_guest
+%inet.input
+  }
+
+  chain host_from_guest {
+%inet.host_from_guest
+  }
+
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+%inet.postrouting
+  }
+}
+table arp $table {
+  comment "$comment"
+
+  chain input {
+    type filter hook input priority filter; policy accept;
+%arp.input
+  }
+}
+)";
+
+std::vector<absl::string_view> LinesOf(absl::string_view text) {
+  absl::ConsumeSuffix(&text, "\n");
+  return absl::StrSplit(text, '\n');
+}
+
+// The tables with what the parts have for each place.
+std::string FillPlaces(const RulesetSpec& spec) {
+  RulesetSlots slots;
+  for (const RulesetPart* part : RulesetParts()) part->render(spec, &slots);
+  std::string text;
+  for (absl::string_view line : LinesOf(kTables)) {
+    if (absl::ConsumePrefix(&line, "%")) {
+      const auto slot = slots.texts().find(std::string(line));
+      if (slot != slots.texts().end()) text += slot->second;
+    } else {
+      absl::StrAppend(&text, line, "\n");
+    }
+  }
+  return text;
+}
+
+std::string Render(const RulesetSpec& spec, const GuestBridge& bridge, const std::string& table) {
+  return absl::StrReplaceAll(
+      FillPlaces(spec),
+      {{"$table", table},
+       {"$comment", kTableComment},
+       {"$prefix", spec.prefix.ToString()},
+       {"$name", spec.bridge.text()},
+       {"$bridge", absl::StrCat(bridge.ifindex)},
+       {"$mac", bridge.mac.ToString()},
+       {"$taps", absl::StrCat("{ ", spec.link_group, ", ", spec.link_group + 1, " }")}});
+}
+
+// The texts of all elements by the start of their set's line: "inet set macs".
+using ElementTexts = std::map<std::string, std::vector<std::string>>;
+
+ElementTexts ElementTextsOf(const RulesetSpec& spec, const std::vector<Binding>& bindings) {
+  ElementTexts texts;
+  for (const Binding& binding : bindings) {
+    for (const NftElement& element : ElementsOf(binding, spec)) {
+      const char* family = element.family == NftElement::Family::kInet ? "inet" : "bridge";
+      texts[absl::StrCat(family, " ", element.data.empty() ? "set" : "map", " ", element.set)]
+          .push_back(element.Text());
+    }
+  }
+  return texts;
+}
+
+// Puts the elements into the line that makes their set: `add element` would have libnftables
+// read the sets of all others.
+std::string AddElementTexts(const std::string& tables, const ElementTexts& texts) {
+  if (texts.empty()) return tables;
+  std::string text;
+  absl::string_view family;
+  for (absl::string_view line : LinesOf(tables)) {
+    const std::vector<absl::string_view> words = absl::StrSplit(line, absl::MaxSplits(' ', 5));
+    if (words[0] == "table") family = words[1];
+    // "  set macs { ...; }"
+    const auto found = words.size() < 5
+                           ? texts.end()
+                           : texts.find(absl::StrCat(family, " ", words[2], " ", words[3]));
+    if (found != texts.end() && absl::ConsumeSuffix(&line, "}")) {
+      absl::StrAppend(&text, line, "elements = { ", absl::StrJoin(found->second, ", "), " } }\n");
+    } else {
+      absl::StrAppend(&text, line, "\n");
+    }
+  }
+  return text;
+}
+
+// The commands that a block of the text above stands for. Rules come last: they name sets and
+// chains.
+class Commands {
+ public:
+  void Add(absl::string_view line) {
+    if (absl::StartsWith(line, "table ")) {
+      const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
+      table_ = absl::StrCat(words[1], " ", words[2]);
+    } else if (absl::ConsumePrefix(&line, "  chain ")) {
+      StartChain(*absl::StrSplit(line, ' ').begin());
+    } else if (line == "  }") {
+      End();
+    } else if (!chain_.empty()) {
+      AddToChain(absl::StripPrefix(line, "    "));
+    } else if (IsObject(line)) {
+      const std::vector<absl::string_view> words =
+          absl::StrSplit(line.substr(2), absl::MaxSplits(' ', 1));
+      absl::StrAppend(&objects_, "add ", words[0], " ", table_, " ", words[1], "\n");
+    } else if (absl::StartsWith(line, "    ")) {
+      absl::StrAppend(&objects_, line, "\n");  // of a set that takes several lines
+    }
+  }
+
+  std::string Take() { return absl::StrCat(objects_, chains_, rules_); }
+
+ private:
+  static bool IsObject(absl::string_view line) {
+    return absl::StartsWith(line, "  set ") || absl::StartsWith(line, "  map ") ||
+           absl::StartsWith(line, "  counter ");
+  }
+
+  void StartChain(absl::string_view name) {
+    chain_ = absl::StrCat(table_, " ", name);
+    header_.clear();
+  }
+
+  // A chain's type and comment come first, then its rules.
+  void AddToChain(absl::string_view line) {
+    if (absl::StartsWith(line, "type ")) {
+      absl::StrAppend(&header_, line, " ");
+    } else if (absl::StartsWith(line, "comment ")) {
+      absl::StrAppend(&header_, line, "; ");
+    } else {
+      absl::StrAppend(&rules_, "add rule ", chain_, " ", line, "\n");
+    }
+  }
+
+  void End() {
+    if (chain_.empty()) {
+      objects_ += "  }\n";
+      return;
+    }
+    absl::StrAppend(&chains_, "add chain ", chain_);
+    if (!header_.empty()) absl::StrAppend(&chains_, " { ", header_, "}");
+    chains_ += "\n";
+    chain_.clear();
+  }
+
+  std::string table_;  // "inet svnet-svbr0.a"
+  std::string chain_;  // with its table; empty: outside of chains
+  std::string header_;
+  std::string objects_;
+  std::string chains_;
+  std::string rules_;
+};
+
+}  // namespace
+
+const std::vector<std::string>& TableFamilies() {
+  static const auto* const families = new std::vector<std::string>{"inet", "bridge", "arp"};
+  return *families;
+}
+
+std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
+                          const std::vector<Binding>& bindings, const std::string& table) {
+  return AddElementTexts(Render(spec, bridge, table), ElementTextsOf(spec, bindings));
+}
+
+std::string RenderCommands(const RulesetSpec& spec, const GuestBridge& bridge,
+                           const std::vector<Binding>& bindings, const std::string& table) {
+  Commands commands;
+  const std::string text = RenderRuleset(spec, bridge, bindings, table);
+  for (const absl::string_view line : LinesOf(text)) commands.Add(line);
+  return commands.Take();
+}
+
+std::vector<NftElement> ElementsOf(const Binding& binding, const RulesetSpec& spec) {
+  std::vector<NftElement> elements;
+  elements.reserve(8);
+  for (const RulesetPart* part : RulesetParts()) {
+    if (part->add_elements != nullptr) part->add_elements(binding, spec, &elements);
+  }
+  return elements;
+}
+
+}  // namespace svnet

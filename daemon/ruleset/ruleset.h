@@ -1,0 +1,34 @@
+// The rules as text, for nft(8) or libnftables. All pure; nothing but typed values is
+// ever rendered.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/ruleset/nft_element.h"
+#include "daemon/ruleset/ruleset_spec.h"
+
+namespace svnet {
+
+// `inet`, `bridge`, `arp`: there is a table in each of the families.
+const std::vector<std::string>& TableFamilies();
+
+// The tables of that name, whole.
+std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
+                          const std::vector<Binding>& bindings, const std::string& table);
+
+// The same as commands, for tables that exist and are empty: no command makes a table, or
+// needs what is in the sets of other tables.
+std::string RenderCommands(const RulesetSpec& spec, const GuestBridge& bridge,
+                           const std::vector<Binding>& bindings, const std::string& table);
+
+// What `nft list` shows of the tables, so that people know whose they are.
+inline constexpr char kTableComment[] = "made by svnetd, which replaces it whole: changes are lost";
+
+// The chain of the family inet that there is if other forwarding is closed.
+inline constexpr char kForwardOthersChain[] = "forward_others";
+
+// What a binding adds to the sets.
+std::vector<NftElement> ElementsOf(const Binding& binding, const RulesetSpec& spec);
+
+}  // namespace svnet

@@ -24,7 +24,7 @@ forbid daemon/kernel 'daemon/|client/|svnet/' 'daemon/(base|netlink|kernel)/'
 forbid daemon/ruleset 'daemon/|client/|svnet/' 'daemon/(base|ruleset)/'
 forbid daemon/firewall 'daemon/|client/|svnet/' 'daemon/(base|netlink|ruleset|firewall)/'
 forbid daemon/foreign 'daemon/|client/|svnet/' \
-  'daemon/(base|foreign)/|daemon/firewall/nft_commands.h'
+  'daemon/(base|netlink|foreign)/|daemon/firewall/nft_commands.h'
 forbid daemon/address 'daemon/|client/|svnet/' 'daemon/(base|address)/|daemon/kernel/kernel.h'
 forbid daemon/lease 'daemon/|client/|svnet/' \
   'daemon/(base|address|lease)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'

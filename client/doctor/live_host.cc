@@ -17,6 +17,7 @@
 #include "daemon/base/unique_fd.h"
 #include "daemon/foreign/iptables_legacy_table.h"
 #include "daemon/foreign/nft_json.h"
+#include "daemon/netlink/nft_tables.h"
 
 namespace svnet::client {
 namespace {
@@ -33,7 +34,7 @@ absl::StatusOr<std::string> RunNft(const std::string& command) {
   if (geteuid() != 0) return absl::PermissionDeniedError("only root may list nftables");
   const std::unique_ptr<nft_ctx, FreeContext> nft(nft_ctx_new(NFT_CTX_DEFAULT));
   if (nft == nullptr) return absl::ResourceExhaustedError("nftables: out of memory");
-  nft_ctx_output_set_flags(nft.get(), NFT_CTX_OUTPUT_JSON);
+  nft_ctx_output_set_flags(nft.get(), NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE);
   nft_ctx_buffer_output(nft.get());
   nft_ctx_buffer_error(nft.get());
   if (nft_run_cmd_from_buffer(nft.get(), command.c_str()) != 0) {
@@ -106,8 +107,15 @@ absl::StatusOr<std::vector<HostAddress>> LiveHost::Addresses() const { return Du
 absl::StatusOr<std::vector<HostRoute>> LiveHost::Routes() const { return DumpRoutes(); }
 
 absl::StatusOr<std::vector<FilterChain>> LiveHost::NftChains() const {
-  SVNET_ASSIGN_OR_RETURN(const std::string json, RunNft("list ruleset"));
-  return ParseRuleset(json);
+  if (geteuid() != 0) return absl::PermissionDeniedError("only root may list nftables");
+  SVNET_ASSIGN_OR_RETURN(const std::vector<std::string> commands, CommandsToListRules({}));
+  std::vector<FilterChain> chains;
+  for (const std::string& command : commands) {
+    SVNET_ASSIGN_OR_RETURN(const std::string json, RunNft(command));
+    SVNET_ASSIGN_OR_RETURN(const std::vector<FilterChain> some, ParseRuleset(json));
+    chains.insert(chains.end(), some.begin(), some.end());
+  }
+  return chains;
 }
 
 absl::StatusOr<int64_t> LiveHost::NftCounter(const std::string& family, const std::string& table,

@@ -24,6 +24,7 @@ struct Fault {
   std::string name;
   int countdown = 0;
   bool die = false;
+  int error = EIO;
 };
 
 std::string Setting() {
@@ -37,6 +38,7 @@ Fault ReadFault(const std::string& setting) {
   if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &fault.countdown)) return {};
   fault.name = parts[0];
   fault.die = parts[2] == "die";
+  if (parts[2] == "unsupported") fault.error = EOPNOTSUPP;
   return fault;
 }
 
@@ -60,7 +62,7 @@ absl::Status FaultPoint(absl::string_view name) {
   Trace(name);
   if (name != fault.name || --fault.countdown != 0) return absl::OkStatus();
   if (fault.die) kill(getpid(), SIGKILL);
-  return absl::ErrnoToStatus(EIO, absl::StrCat("fault point ", name));
+  return absl::ErrnoToStatus(fault.error, absl::StrCat("fault point ", name));
 }
 
 }  // namespace svnet

@@ -11,6 +11,7 @@ namespace svnet {
 //
 //   SVNET_FAULT=NAME:COUNT:die   at the COUNTth time (from 1) that NAME is passed, SIGKILL
 //   SVNET_FAULT=NAME:COUNT:fail  the same, but it returns an error, as the step would
+//   SVNET_FAULT=NAME:COUNT:unsupported  the error of a kernel that does not know the step
 //   SVNET_FAULT_TRACE=FILE       each name that is passed, a line each
 #ifdef SVNET_FAULT_POINTS
 absl::Status FaultPoint(absl::string_view name);

@@ -1,7 +1,17 @@
 #include "daemon/firewall/nft_commands.h"
 
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <set>
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/mutex.h"
 
@@ -17,6 +27,39 @@ Mutex& LibraryMutex() {
   return *mutex;
 }
 
+int SocketOption(int fd, int option) {
+  int value = -1;
+  socklen_t size = sizeof(value);
+  return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+// The sockets of NETLINK_NETFILTER that this process has.
+std::set<int> NetfilterSockets() {
+  std::set<int> sockets;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end;
+       !error && entry != end; entry.increment(error)) {
+    int fd = -1;
+    if (!absl::SimpleAtoi(entry->path().filename().string(), &fd)) continue;
+    if (SocketOption(fd, SO_DOMAIN) == AF_NETLINK &&
+        SocketOption(fd, SO_PROTOCOL) == NETLINK_NETFILTER) {
+      sockets.insert(fd);
+    }
+  }
+  return sockets;
+}
+
+// The one that is not among `before`; -1 if there is not exactly one.
+int NewNetfilterSocket(const std::set<int>& before) {
+  int found = -1;
+  for (const int fd : NetfilterSockets()) {
+    if (before.contains(fd)) continue;
+    if (found != -1) return -1;
+    found = fd;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string ShortenNftError(absl::string_view text) {
@@ -30,13 +73,26 @@ std::string ShortenNftError(absl::string_view text) {
 
 absl::StatusOr<NftCommands> NftCommands::Open(Output output) {
   MutexLock lock(&LibraryMutex());
+  const std::set<int> before = NetfilterSockets();
   Context context(nft_ctx_new(NFT_CTX_DEFAULT));
   if (context == nullptr) return absl::InternalError("nftables: cannot make a context");
   if (nft_ctx_buffer_output(context.get()) != 0 || nft_ctx_buffer_error(context.get()) != 0) {
     return absl::ResourceExhaustedError("nftables: no memory");
   }
-  if (output == Output::kJson) nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_JSON);
-  return NftCommands(std::move(context));
+  if (output == Output::kJson) {
+    nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE);
+  }
+  const int socket = NewNetfilterSocket(before);
+  // libnftables leaves it to programs that are executed.
+  if (socket >= 0) fcntl(socket, F_SETFD, FD_CLOEXEC);
+  return NftCommands(std::move(context), socket);
+}
+
+absl::StatusOr<UniqueFd> NftCommands::ShareSocket() const {
+  if (socket_ < 0) return absl::InternalError("nftables: libnftables' socket is not to be found");
+  UniqueFd shared(fcntl(socket_, F_DUPFD_CLOEXEC, 0));
+  if (!shared.valid()) return absl::ErrnoToStatus(errno, "nftables");
+  return shared;
 }
 
 absl::StatusOr<std::string> NftCommands::Run(const std::string& commands) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "daemon/base/unique_fd.h"
 
 namespace svnet {
 
@@ -16,12 +17,18 @@ namespace svnet {
 class NftCommands {
  public:
   enum class Output { kText, kJson };
-  // For the network namespace that the calling thread is in now.
+  // For the network namespace that the calling thread is in now. JSON is printed without
+  // the elements of named sets: others may have a million of them.
   static absl::StatusOr<NftCommands> Open(Output output);
 
   // What the commands print. Those that change something are one transaction. Internal,
   // with the first line of what nft says, if they fail: then nothing was changed.
   absl::StatusOr<std::string> Run(const std::string& commands);
+
+  // A descriptor of the socket by which all commands go, for messages that libnftables does
+  // not know: to the kernel, what comes by it and what Run sends have one sender, who may own
+  // tables. Use it while Run does not run.
+  absl::StatusOr<UniqueFd> ShareSocket() const;
 
  private:
   struct FreeContext {
@@ -29,9 +36,10 @@ class NftCommands {
   };
   using Context = std::unique_ptr<nft_ctx, FreeContext>;
 
-  explicit NftCommands(Context context) : context_(std::move(context)) {}
+  NftCommands(Context context, int socket) : context_(std::move(context)), socket_(socket) {}
 
   Context context_;
+  int socket_;  // the context's; it keeps one for its whole life
 };
 
 // libnftables' error text, cut to what is said in its first line: after that it

@@ -1,10 +1,11 @@
 #include "daemon/firewall/nft_firewall.h"
 
 #include <algorithm>
-#include <vector>
+#include <map>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "daemon/base/error.h"
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/table_name.h"
@@ -16,32 +17,81 @@ namespace {
 // Of the connections that the kernel tracks, one in so many is an owner's.
 constexpr uint32_t kOwnerShare = 8;
 
-// Deletes the tables, if they are there.
-std::string RenderRemoval(const std::string& table) {
-  std::string removal;
-  // To add a table before it is deleted makes "delete" right whether or not it was there.
-  for (const std::string& family : TableFamilies()) {
-    const std::string words = absl::StrCat(" table ", family, " ", table, "\n");
-    absl::StrAppend(&removal, "add", words, "delete", words);
-  }
-  return removal;
+using TableList = std::vector<NftTableInfo>;
+
+// Those of that name, or those of all others.
+TableList OfName(const TableList& tables, const std::string& name) {
+  TableList found;
+  std::copy_if(tables.begin(), tables.end(), std::back_inserter(found),
+               [&](const NftTableInfo& table) { return table.name == name; });
+  return found;
 }
 
-// Deletes the chain kForwardOthersChain, which must be there.
-std::string RenderOpening(const std::string& table) {
-  const std::string chain = absl::StrCat(" chain inet ", table, " ", kForwardOthersChain, "\n");
-  return absl::StrCat("flush", chain, "delete", chain);
+TableList OfOtherNames(const TableList& tables, const std::string& name) {
+  TableList found;
+  std::copy_if(tables.begin(), tables.end(), std::back_inserter(found),
+               [&](const NftTableInfo& table) { return table.name != name; });
+  return found;
+}
+
+// The name of the tables that have rules. A svnetd that died may have left empty ones of
+// another name: they are filled in the transaction that deletes those before.
+std::string NameInForce(const TableList& tables, const std::string& otherwise) {
+  std::map<std::string, uint32_t> uses;
+  for (const NftTableInfo& table : tables) uses[table.name] += table.use;
+  const auto most = std::max_element(
+      uses.begin(), uses.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == uses.end() ? otherwise : most->first;
+}
+
+std::string RenderDeletion(const TableList& tables) {
+  std::string commands;
+  for (const NftTableInfo& table : tables) {
+    absl::StrAppend(&commands, "delete table ", table.Words(), "\n");
+  }
+  return commands;
+}
+
+// Empty tables, whether or not there were some: to add a table before it is deleted makes
+// "delete" right in either case.
+std::string RenderEmptyTables(const std::string& name) {
+  std::string commands;
+  for (const std::string& family : TableFamilies()) {
+    const std::string table = absl::StrCat(" table ", family, " ", name);
+    absl::StrAppend(&commands, "add", table, "\ndelete", table, "\nadd", table, " { comment \"",
+                    kTableComment, "\"; }\n");
+  }
+  return commands;
+}
+
+bool IsUnsupported(const absl::Status& status) {
+  return absl::IsUnimplemented(status) || absl::IsInvalidArgument(status);
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec& spec) {
+absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec& spec,
+                                                               Tables tables) {
+  std::vector<std::string> names = TableNames(spec.bridge.text());
   SVNET_ASSIGN_OR_RETURN(NftCommands commands, NftCommands::Open(NftCommands::Output::kText));
-  SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Open());
+  SVNET_ASSIGN_OR_RETURN(UniqueFd shared, commands.ShareSocket());
+  SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Share(std::move(shared)));
   SVNET_ASSIGN_OR_RETURN(NftCounters counters, NftCounters::Open());
-  SVNET_ASSIGN_OR_RETURN(NftMonitor monitor, NftMonitor::Open(TableName(spec.bridge)));
-  return std::unique_ptr<NftFirewall>(new NftFirewall(
-      std::move(commands), std::move(socket), std::move(counters), std::move(monitor), spec));
+  SVNET_ASSIGN_OR_RETURN(NftMonitor monitor, NftMonitor::Open(names));
+  std::unique_ptr<NftFirewall> firewall(new NftFirewall(
+      std::move(commands), std::move(socket), std::move(counters), std::move(monitor), spec,
+      std::move(names), tables == Tables::kPersistentIfPossible));
+  SVNET_RETURN_IF_ERROR(firewall->TakeOver());
+  return firewall;
+}
+
+absl::Status NftFirewall::TakeOver() {
+  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
+  table_ = NameInForce(tables, table_);
+  TableList orphans;
+  std::copy_if(tables.begin(), tables.end(), std::back_inserter(orphans),
+               [](const NftTableInfo& table) { return table.IsOrphan(); });
+  return Prepend("take over the tables of an earlier svnetd", socket_.Adopt(orphans));
 }
 
 absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
@@ -57,8 +107,44 @@ absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Bin
 
 absl::Status NftFirewall::Replace(const RulesetSpec& spec, const GuestBridge& bridge,
                                   const std::vector<Binding>& bindings) {
-  const std::string table = TableName(spec.bridge);
-  return Change(absl::StrCat(RenderRemoval(table), RenderRuleset(spec, bridge, bindings, table)));
+  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
+  if (persistent_) {
+    const absl::Status status = ReplaceByPersistent(spec, bridge, bindings, tables);
+    if (!IsUnsupported(status)) return status;
+    persistent_ = false;
+  }
+  return ReplaceByPlain(spec, bridge, bindings, tables);
+}
+
+absl::Status NftFirewall::ReplaceByPersistent(const RulesetSpec& spec, const GuestBridge& bridge,
+                                              const std::vector<Binding>& bindings,
+                                              const TableList& tables) {
+  const std::string next = NameInForce(tables, names_[0]) == names_[1] ? names_[2] : names_[1];
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.own"));
+  SVNET_RETURN_IF_ERROR(socket_.MakePersistentTables(next, kTableComment, OfName(tables, next)));
+  absl::Cleanup remove = [&] {
+    const absl::StatusOr<TableList> made = socket_.ListTables({next});
+    if (made.ok()) socket_.DeleteTables(*made).IgnoreError();
+  };
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.fill"));
+  const std::string commands = absl::StrCat(RenderCommands(spec, bridge, bindings, next),
+                                            RenderDeletion(OfOtherNames(tables, next)));
+  SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
+  std::move(remove).Cancel();
+  table_ = next;
+  return absl::OkStatus();
+}
+
+absl::Status NftFirewall::ReplaceByPlain(const RulesetSpec& spec, const GuestBridge& bridge,
+                                         const std::vector<Binding>& bindings,
+                                         const TableList& tables) {
+  const std::string& name = names_[0];
+  const std::string commands =
+      absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, bridge, bindings, name),
+                   RenderDeletion(OfOtherNames(tables, name)));
+  SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
+  table_ = name;
+  return absl::OkStatus();
 }
 
 std::optional<RulesetSpec> NftFirewall::Resolve() const {
@@ -71,60 +157,45 @@ std::optional<RulesetSpec> NftFirewall::Resolve() const {
 }
 
 absl::StatusOr<OtherForwarding> NftFirewall::ReadOtherForwarding() {
-  SVNET_ASSIGN_OR_RETURN(
-      const bool closes,
-      socket_.HasChain(NftElement::Family::kInet, TableName(spec_.bridge), kForwardOthersChain));
+  SVNET_ASSIGN_OR_RETURN(const bool closes,
+                         socket_.HasChain(NftElement::Family::kInet, table_, kForwardOthersChain));
   return closes ? OtherForwarding::kClosed : OtherForwarding::kAsItIs;
 }
 
 absl::Status NftFirewall::OpenOtherForwarding() {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.open"));
-  return Change(RenderOpening(TableName(spec_.bridge)));
-}
-
-absl::Status NftFirewall::Change(const std::string& commands) {
-  SVNET_ASSIGN_OR_RETURN(const uint32_t before, socket_.ReadGeneration());
-  SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
-  SVNET_ASSIGN_OR_RETURN(const uint32_t after, socket_.ReadGeneration());
-  // Where somebody else's was in between, ours cannot be told from that one.
-  if (after == before + 1) own_generations_.insert(after);
-  return absl::OkStatus();
+  const std::string chain = absl::StrCat(" chain inet ", table_, " ", kForwardOthersChain, "\n");
+  return commands_.Run(absl::StrCat("flush", chain, "delete", chain)).status();
 }
 
 absl::StatusOr<bool> NftFirewall::WereChanged() {
   SVNET_ASSIGN_OR_RETURN(const NftChanges changes, monitor_.Take());
-  bool changed = changes.lost;
   others_changed_ |= changes.lost || changes.others;
-  for (const NftTransaction& transaction : changes.transactions) changed |= !IsOurs(transaction);
-  own_generations_.clear();
-  return changed;
-}
-
-bool NftFirewall::IsOurs(const NftTransaction& transaction) const {
-  return transaction.port == socket_.port() || own_generations_.contains(transaction.generation);
+  const bool by_others = std::any_of(
+      changes.transactions.begin(), changes.transactions.end(),
+      [&](const NftTransaction& transaction) { return transaction.port != socket_.port(); });
+  return changes.lost || by_others;
 }
 
 absl::Status NftFirewall::Bind(const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.bind"));
-  return socket_.Add(TableName(spec_.bridge), ElementsOf(binding, spec_));
+  return socket_.Add(table_, ElementsOf(binding, spec_));
 }
 
 absl::Status NftFirewall::Unbind(const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.unbind"));
-  const absl::Status status = socket_.Delete(TableName(spec_.bridge), ElementsOf(binding, spec_));
+  const absl::Status status = socket_.Delete(table_, ElementsOf(binding, spec_));
   if (status.ok()) return status;
   SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
   return stand ? status : absl::OkStatus();
 }
 
 absl::StatusOr<bool> NftFirewall::Stand() {
-  SVNET_ASSIGN_OR_RETURN(const int standing, CountTables());
-  return standing > 0;
+  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
+  return !tables.empty();
 }
 
-absl::StatusOr<std::vector<DropCount>> NftFirewall::ReadDrops() {
-  return counters_.Read(TableName(spec_.bridge));
-}
+absl::StatusOr<std::vector<DropCount>> NftFirewall::ReadDrops() { return counters_.Read(table_); }
 
 absl::StatusOr<ConnectionTable> NftFirewall::ReadConnections() {
   absl::StatusOr<ConnectionTable> table = ReadConnectionTable();
@@ -133,22 +204,11 @@ absl::StatusOr<ConnectionTable> NftFirewall::ReadConnections() {
 }
 
 absl::StatusOr<bool> NftFirewall::Remove() {
-  SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
-  if (!stand) return false;
+  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
+  if (tables.empty()) return false;
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.remove"));
-  SVNET_RETURN_IF_ERROR(Change(RenderRemoval(TableName(spec_.bridge))));
+  SVNET_RETURN_IF_ERROR(socket_.DeleteTables(tables));
   return true;
-}
-
-absl::StatusOr<int> NftFirewall::CountTables() {
-  SVNET_ASSIGN_OR_RETURN(const std::string tables, commands_.Run("list tables\n"));
-  const std::vector<absl::string_view> lines = absl::StrSplit(tables, '\n');
-  int count = 0;
-  for (const std::string& family : TableFamilies()) {
-    const std::string ours = absl::StrCat("table ", family, " ", TableName(spec_.bridge));
-    count += static_cast<int>(std::count(lines.begin(), lines.end(), ours));
-  }
-  return count;
 }
 
 }  // namespace svnet

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,10 +17,24 @@
 
 namespace svnet {
 
+// The rules are in three tables of one name, which are replaced whole.
+//
+// Where the kernel can (from 6.9 on), the tables are svnetd's own: `nft flush ruleset` of
+// another program passes over them, and when svnetd has ended they stay, until the next one
+// owns them. Such a table cannot be replaced under its name in one step, so there are two
+// names, and each Apply uses the other one. On an older kernel the tables can be flushed, and
+// Apply repairs that.
+//
+// libnftables does not know such tables. So they are made by messages on its own socket, and
+// its commands only fill them; none of these has it read the sets of other tables.
 class NftFirewall final : public Firewall {
  public:
-  // Of the network namespace that the calling thread is in now.
-  static absl::StatusOr<std::unique_ptr<NftFirewall>> Open(const RulesetSpec& spec);
+  enum class Tables { kPersistentIfPossible, kPlain };
+
+  // Of the network namespace that the calling thread is in now. Owns what an earlier svnetd
+  // has left.
+  static absl::StatusOr<std::unique_ptr<NftFirewall>> Open(
+      const RulesetSpec& spec, Tables tables = Tables::kPersistentIfPossible);
 
   absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
                      OtherForwarding others) override;
@@ -39,30 +52,38 @@ class NftFirewall final : public Firewall {
 
  private:
   NftFirewall(NftCommands commands, NftSocket socket, NftCounters counters, NftMonitor monitor,
-              RulesetSpec spec)
+              RulesetSpec spec, std::vector<std::string> names, bool persistent)
       : commands_(std::move(commands)),
         socket_(std::move(socket)),
         counters_(std::move(counters)),
         monitor_(std::move(monitor)),
-        spec_(std::move(spec)) {}
+        spec_(std::move(spec)),
+        names_(std::move(names)),
+        persistent_(persistent),
+        table_(names_[0]) {}
 
+  // Owns the tables of an earlier svnetd, and finds out which are in force.
+  absl::Status TakeOver();
   // The spec with what it leaves to the kernel: nullopt if that is not to be had yet.
   std::optional<RulesetSpec> Resolve() const;
+  // Replaces what there is.
   absl::Status Replace(const RulesetSpec& spec, const GuestBridge& bridge,
                        const std::vector<Binding>& bindings);
-  // Runs commands of our own that change something.
-  absl::Status Change(const std::string& commands);
-  // How many of our tables stand.
-  absl::StatusOr<int> CountTables();
-  bool IsOurs(const NftTransaction& transaction) const;
+  absl::Status ReplaceByPersistent(const RulesetSpec& spec, const GuestBridge& bridge,
+                                   const std::vector<Binding>& bindings,
+                                   const std::vector<NftTableInfo>& tables);
+  absl::Status ReplaceByPlain(const RulesetSpec& spec, const GuestBridge& bridge,
+                              const std::vector<Binding>& bindings,
+                              const std::vector<NftTableInfo>& tables);
 
   NftCommands commands_;
-  NftSocket socket_;
+  NftSocket socket_;  // the commands', too
   NftCounters counters_;
   NftMonitor monitor_;
   RulesetSpec spec_;
-  // Those of Change that the monitor has not told of yet.
-  std::set<uint32_t> own_generations_;
+  const std::vector<std::string> names_;  // that the tables may have (TableNames)
+  bool persistent_;                       // until the kernel says that it cannot
+  std::string table_;                     // the name of those in force
   bool others_changed_ = false;
 };
 

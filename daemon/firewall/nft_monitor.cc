@@ -6,9 +6,11 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
+#include "absl/strings/strip.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 
@@ -20,22 +22,23 @@ constexpr int kReceiveBuffer = 16 << 20;  // bytes; the elements of 1,000 guests
 
 // In all messages on what is in a table its name comes first (NFTA_TABLE_NAME,
 // NFTA_CHAIN_TABLE and so on are all 1).
-bool IsOfTable(const NetlinkReader& message, const std::string& table) {
+bool IsOfAny(const NetlinkReader& message, const std::vector<std::string>& tables) {
   const int family = message.fixed<nfgenmsg>().nfgen_family;
   if (family != NFPROTO_INET && family != NFPROTO_BRIDGE && family != NFPROTO_ARP) return false;
   absl::string_view attributes = message.attribute_bytes<nfgenmsg>();
   const std::optional<NetlinkAttribute> first = TakeAttribute(&attributes);
-  return first.has_value() && first->type == NFTA_TABLE_NAME &&
-         first->value == absl::string_view(table.c_str(), table.size() + 1);
+  if (!first.has_value() || first->type != NFTA_TABLE_NAME) return false;
+  const absl::string_view name = absl::StripSuffix(first->value, absl::string_view("", 1));
+  return std::find(tables.begin(), tables.end(), name) != tables.end();
 }
 
 }  // namespace
 
-absl::StatusOr<NftMonitor> NftMonitor::Open(std::string table) {
+absl::StatusOr<NftMonitor> NftMonitor::Open(std::vector<std::string> tables) {
   absl::StatusOr<NetlinkListener> listener =
       NetlinkListener::Open(NETLINK_NETFILTER, kGroups, kReceiveBuffer);
   if (!listener.ok()) return Prepend("nftables (it takes CAP_NET_ADMIN)", listener.status());
-  return NftMonitor(*std::move(listener), std::move(table));
+  return NftMonitor(*std::move(listener), std::move(tables));
 }
 
 absl::StatusOr<NftChanges> NftMonitor::Take() {
@@ -47,7 +50,7 @@ absl::StatusOr<NftChanges> NftMonitor::Take() {
 
 void NftMonitor::Add(const NetlinkReader& message, NftChanges* changes) {
   if (message.type() != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN)) {
-    const bool ours = IsOfTable(message, table_);
+    const bool ours = IsOfAny(message, tables_);
     touched_ |= ours;
     changes->others |= !ours;
   } else if (std::exchange(touched_, false)) {

@@ -27,24 +27,24 @@ struct NftChanges {
   bool others = false;
 };
 
-// Watches the tables of one name in the families inet, bridge and arp. Not thread-safe.
+// Watches the tables of some names in the families inet, bridge and arp. Not thread-safe.
 class NftMonitor {
  public:
   // Of the network namespace that the calling thread is in now.
-  static absl::StatusOr<NftMonitor> Open(std::string table);
+  static absl::StatusOr<NftMonitor> Open(std::vector<std::string> tables);
 
   int fd() const { return listener_.fd(); }
   // Since the last call, or since Open. Does not wait.
   absl::StatusOr<NftChanges> Take();
 
  private:
-  NftMonitor(NetlinkListener listener, std::string table)
-      : listener_(std::move(listener)), table_(std::move(table)) {}
+  NftMonitor(NetlinkListener listener, std::vector<std::string> tables)
+      : listener_(std::move(listener)), tables_(std::move(tables)) {}
 
   void Add(const NetlinkReader& message, NftChanges* changes);
 
   NetlinkListener listener_;
-  std::string table_;
+  std::vector<std::string> tables_;
   // Of the transaction whose messages are being read: its end comes last.
   bool touched_ = false;
 };

@@ -6,9 +6,12 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 
@@ -16,10 +19,10 @@ namespace svnet {
 namespace {
 
 constexpr absl::string_view kContext = "nftables";
-// NFT_TABLE_F_OWNER, which older headers do not have; and dormant, which an empty table is
-// anyway: nft up to 1.0.7 (Debian 12 has 1.0.6) writes a table with exactly one flag as broken
-// JSON, and corrupts its memory (table_flags_json).
-constexpr uint32_t kOwnerAndDormant = 1 << 1 | NFT_TABLE_F_DORMANT;
+// Dormant, which an empty table is anyway, because of NftTableInfo::BreaksJson.
+constexpr uint32_t kOwnerAndDormant = NftTableInfo::kOwner | NFT_TABLE_F_DORMANT;
+constexpr uint32_t kOwnerAndPersist = NftTableInfo::kOwner | NftTableInfo::kPersist;
+constexpr std::array<uint8_t, 3> kFamilies = {NFPROTO_INET, NFPROTO_BRIDGE, NFPROTO_ARP};
 
 // `type`: NFT_MSG_... `family`: NFPROTO_...
 NetlinkMessage NftMessage(int type, int flags, uint8_t family) {
@@ -47,11 +50,23 @@ NetlinkMessage ElementMessage(int type, const std::string& table, const NftEleme
   return message;
 }
 
-NetlinkMessage TableMessage(int type, const std::string& table) {
-  const bool is_new = type == NFT_MSG_NEWTABLE;
-  NetlinkMessage message = NftMessage(type, is_new ? NLM_F_CREATE | NLM_F_EXCL : 0, NFPROTO_INET);
-  message.PutText(NFTA_TABLE_NAME, table);
-  if (is_new) message.Put(NFTA_TABLE_FLAGS, htonl(kOwnerAndDormant));
+// `comment`: what nft(8) shows of the table; empty: none.
+NetlinkMessage NewTable(uint8_t family, const std::string& name, uint32_t flags,
+                        const std::string& comment) {
+  NetlinkMessage message = NftMessage(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, family);
+  message.PutText(NFTA_TABLE_NAME, name);
+  message.Put(NFTA_TABLE_FLAGS, htonl(flags));
+  if (comment.empty()) return message;
+  // libnftnl's: a type (NFTNL_UDATA_TABLE_COMMENT), a length, and the text with its NUL.
+  const char start[] = {0, static_cast<char>(comment.size() + 1)};
+  message.PutBytes(NFTA_TABLE_USERDATA, absl::StrCat(absl::string_view(start, sizeof(start)),
+                                                     comment, absl::string_view("", 1)));
+  return message;
+}
+
+NetlinkMessage DeleteTable(uint8_t family, const std::string& name) {
+  NetlinkMessage message = NftMessage(NFT_MSG_DELTABLE, 0, family);
+  message.PutText(NFTA_TABLE_NAME, name);
   return message;
 }
 
@@ -60,6 +75,11 @@ NetlinkMessage TableMessage(int type, const std::string& table) {
 absl::StatusOr<NftSocket> NftSocket::Open() {
   SVNET_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_NETFILTER));
   return NftSocket(std::move(socket));
+}
+
+absl::StatusOr<NftSocket> NftSocket::Share(UniqueFd socket) {
+  SVNET_ASSIGN_OR_RETURN(NetlinkSocket shared, NetlinkSocket::Share(std::move(socket)));
+  return NftSocket(std::move(shared));
 }
 
 absl::StatusOr<uint32_t> NftSocket::ReadGeneration() {
@@ -107,15 +127,54 @@ absl::Status NftSocket::ChangeElements(const std::string& table, const std::vect
   return ChangeAll(std::move(requests));
 }
 
-absl::Status NftSocket::AddOwnedTable(const std::string& table) {
-  const absl::Status status = ChangeTable({NFT_MSG_NEWTABLE}, table);
-  if (!absl::IsAlreadyExists(status)) return status;
-  return ChangeTable({NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE}, table);
+absl::StatusOr<std::vector<NftTableInfo>> NftSocket::ListTables(
+    const std::vector<std::string>& names) {
+  SVNET_ASSIGN_OR_RETURN(std::vector<NftTableInfo> tables, ListNftTables(socket_));
+  const auto is_other = [&](const NftTableInfo& table) {
+    return std::find(kFamilies.begin(), kFamilies.end(), table.family) == kFamilies.end() ||
+           std::find(names.begin(), names.end(), table.name) == names.end();
+  };
+  tables.erase(std::remove_if(tables.begin(), tables.end(), is_other), tables.end());
+  return tables;
 }
 
-absl::Status NftSocket::ChangeTable(const std::vector<int>& types, const std::string& table) {
+absl::Status NftSocket::MakePersistentTables(const std::string& name, const std::string& comment,
+                                             const std::vector<NftTableInfo>& tables) {
   std::vector<NetlinkMessage> requests;
-  for (const int type : types) requests.push_back(TableMessage(type, table));
+  for (const NftTableInfo& table : tables)
+    requests.push_back(DeleteTable(table.family, table.name));
+  for (const uint8_t family : kFamilies) {
+    requests.push_back(NewTable(family, name, kOwnerAndPersist, comment));
+  }
+  return ChangeAll(std::move(requests));
+}
+
+absl::Status NftSocket::Adopt(const std::vector<NftTableInfo>& orphans) {
+  std::vector<NetlinkMessage> requests;
+  for (const NftTableInfo& table : orphans) {
+    NetlinkMessage request = NftMessage(NFT_MSG_NEWTABLE, 0, table.family);
+    request.PutText(NFTA_TABLE_NAME, table.name);
+    request.Put(NFTA_TABLE_FLAGS, htonl(table.flags | NftTableInfo::kOwner));
+    requests.push_back(std::move(request));
+  }
+  return ChangeAll(std::move(requests));
+}
+
+absl::Status NftSocket::DeleteTables(const std::vector<NftTableInfo>& tables) {
+  std::vector<NetlinkMessage> requests;
+  for (const NftTableInfo& table : tables)
+    requests.push_back(DeleteTable(table.family, table.name));
+  return ChangeAll(std::move(requests));
+}
+
+absl::Status NftSocket::AddOwnedTable(const std::string& table) {
+  std::vector<NetlinkMessage> requests;
+  requests.push_back(NewTable(NFPROTO_INET, table, kOwnerAndDormant, ""));
+  const absl::Status status = ChangeAll(std::move(requests));
+  if (!absl::IsAlreadyExists(status)) return status;
+  requests.clear();
+  requests.push_back(DeleteTable(NFPROTO_INET, table));
+  requests.push_back(NewTable(NFPROTO_INET, table, kOwnerAndDormant, ""));
   return ChangeAll(std::move(requests));
 }
 

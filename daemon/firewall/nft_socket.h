@@ -8,7 +8,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/base/unique_fd.h"
 #include "daemon/netlink/netlink_socket.h"
+#include "daemon/netlink/nft_tables.h"
 #include "daemon/ruleset/nft_element.h"
 
 namespace svnet {
@@ -20,6 +22,8 @@ class NftSocket {
  public:
   // Of the network namespace that the calling thread is in now.
   static absl::StatusOr<NftSocket> Open();
+  // By NftCommands::ShareSocket.
+  static absl::StatusOr<NftSocket> Share(UniqueFd socket);
 
   // What the kernel names as the sender of this socket's transactions.
   uint32_t port() const { return socket_.port(); }
@@ -38,6 +42,20 @@ class NftSocket {
   absl::Status Add(const std::string& table, const std::vector<NftElement>& elements);
   absl::Status Delete(const std::string& table, const std::vector<NftElement>& elements);
 
+  // The tables of these names, of the families inet, bridge and arp.
+  absl::StatusOr<std::vector<NftTableInfo>> ListTables(const std::vector<std::string>& names);
+
+  // Makes empty tables of that name, of the families inet, bridge and arp, that this socket
+  // owns (NFT_TABLE_F_OWNER), and that stay when it is closed (NFT_TABLE_F_PERSIST, from Linux
+  // 6.9): then the next may own them. While they are owned, others can only read them. Replaces
+  // `tables`. Unimplemented or InvalidArgument if the kernel is older.
+  absl::Status MakePersistentTables(const std::string& name, const std::string& comment,
+                                    const std::vector<NftTableInfo>& tables);
+  // Owns tables that have lost their owner.
+  absl::Status Adopt(const std::vector<NftTableInfo>& orphans);
+  // All, with all that is in them.
+  absl::Status DeleteTables(const std::vector<NftTableInfo>& tables);
+
   // Makes an empty table of the family `inet` that this socket owns (NFT_TABLE_F_OWNER, from
   // Linux 5.12): no other can change or delete it, a flush of the whole ruleset passes it
   // over, and it goes with the socket. Replaces a table of that name that has no owner.
@@ -51,8 +69,6 @@ class NftSocket {
   // A batch with a message of each type (NFT_MSG_...SETELEM) for each of the elements.
   absl::Status ChangeElements(const std::string& table, const std::vector<int>& types,
                               const std::vector<NftElement>& elements);
-  // A batch about a table of the family `inet`. `types`: NFT_MSG_...TABLE, in order.
-  absl::Status ChangeTable(const std::vector<int>& types, const std::string& table);
   absl::Status ChangeAll(std::vector<NetlinkMessage> requests);
 
   NetlinkSocket socket_;

@@ -11,6 +11,7 @@
 #include "daemon/foreign/iptables_legacy_rules.h"
 #include "daemon/foreign/iptables_legacy_table.h"
 #include "daemon/foreign/nft_json.h"
+#include "daemon/netlink/nft_tables.h"
 
 namespace svnet {
 namespace {
@@ -69,9 +70,10 @@ NftForeignFirewalls::NftForeignFirewalls(NftCommands commands, const LinkName& b
 
 absl::StatusOr<std::vector<FilterChain>> NftForeignFirewalls::Read() {
   std::vector<FilterChain> chains;
-  for (const char* family : {"ip", "inet"}) {
-    SVNET_ASSIGN_OR_RETURN(const std::string list,
-                           commands_.Run(absl::StrCat("list ruleset ", family, "\n")));
+  SVNET_ASSIGN_OR_RETURN(const std::vector<std::string> commands,
+                         CommandsToListRules({"ip", "inet"}));
+  for (const std::string& command : commands) {
+    SVNET_ASSIGN_OR_RETURN(const std::string list, commands_.Run(command));
     SVNET_ASSIGN_OR_RETURN(const std::vector<FilterChain> some, ParseRuleset(list));
     chains.insert(chains.end(), some.begin(), some.end());
   }

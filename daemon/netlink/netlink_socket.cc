@@ -50,10 +50,17 @@ NetlinkMessage BatchMark(int type, int subsystem) {
                    .res_id = htons(static_cast<uint16_t>(subsystem))}};
 }
 
+// Gives the socket a port, if it has none yet.
 absl::StatusOr<uint32_t> PortOf(const UniqueFd& socket) {
-  sockaddr_nl address = {};
+  sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_pad = 0, .nl_pid = 0, .nl_groups = 0};
+  auto* any = reinterpret_cast<sockaddr*>(&address);
   socklen_t size = sizeof(address);
-  if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+  if (getsockname(socket.get(), any, &size) == 0 && address.nl_family == AF_NETLINK &&
+      address.nl_pid == 0) {
+    size = sizeof(address);
+    if (bind(socket.get(), any, size) != 0) return absl::ErrnoToStatus(errno, "netlink socket");
+  }
+  if (getsockname(socket.get(), any, &size) != 0) {
     return absl::ErrnoToStatus(errno, "netlink socket");
   }
   return address.nl_pid;
@@ -78,10 +85,7 @@ int ErrnoOf(const absl::Status& status) {
 
 absl::StatusOr<NetlinkSocket> NetlinkSocket::Open(int protocol) {
   UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
-  const sockaddr_nl any = {.nl_family = AF_NETLINK, .nl_pad = 0, .nl_pid = 0, .nl_groups = 0};
-  if (!fd.valid() || bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) {
-    return absl::ErrnoToStatus(errno, "netlink socket");
-  }
+  if (!fd.valid()) return absl::ErrnoToStatus(errno, "netlink socket");
   const int on = 1;
   // Best effort: older kernels lack them, and all works without.
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof(kReceiveBuffer));

@@ -31,6 +31,10 @@ std::string Shell(const std::string& command);
 // The exit code of `command` in bash; its output is thrown away.
 int ShellExitCode(const std::string& command);
 
+// The name of the tables of svnetd's rules for svbr0; that of an older kernel's if there are
+// none.
+std::string RulesTable();
+
 // All that svnetd can change in the network namespace, as `ip` and `nft` show it:
 // links with their indexes, addresses, routes, ruleset.
 std::string NetworkPicture();

@@ -45,7 +45,7 @@ found_and_fixed socket PROBLEM 'rm /run/svnet/svnetd.sock'
 found_and_fixed socket PROBLEM 'rm /run/svnet/svnetd.sock; touch /run/svnet/svnetd.sock'
 found_and_fixed answer PROBLEM 'systemctl stop svnetd.socket svnetd.service'
 found_and_fixed own-rules PROBLEM \
-  'systemctl stop svnetd.socket svnetd.service; nft delete table inet svnet-svbr0'
+  'systemctl stop svnetd.socket svnetd.service; nft list tables | sed -n "s/^table inet svnet-svbr0/nft delete &/p" | sh'
 
 # A session that is older than its user's membership: its groups are alice's alone.
 old_session_of_mallory() { inside setpriv --reuid mallory --regid mallory --groups mallory "$@"; }

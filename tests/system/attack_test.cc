@@ -31,9 +31,9 @@ class AttackTest : public SystemTest {
   void Freeze() { svnetd_.Stop(SIGKILL); }
 
   static void TurnOffInetRules() {
-    Shell("nft delete table inet svnet-svbr0; nft delete table arp svnet-svbr0");
+    Shell("nft delete table inet " + RulesTable() + "; nft delete table arp " + RulesTable());
   }
-  static void TurnOffBridgeRules() { Shell("nft delete table bridge svnet-svbr0"); }
+  static void TurnOffBridgeRules() { Shell("nft delete table bridge " + RulesTable()); }
   // Ports learn, are flooded, and forward no reserved group, as a bridge has it by default.
   static void TurnOffForwardingDatabase() {
     Shell(
@@ -342,7 +342,8 @@ TEST_F(SystemTest, ARemovedGuestIsCutOffAtOnce) {
     const TapGuest guest(tap);
     const HostPortListener host(9999);
     EXPECT_TRUE(alice.MustRemove(tap.tap_name()));
-    EXPECT_EQ(Shell("nft list table bridge svnet-svbr0 | grep -c elements || true"), "0\n");
+    EXPECT_EQ(Shell("nft list table bridge " + RulesTable() + " | grep -c elements || true"),
+              "0\n");
     EXPECT_EQ(Shell("ip neighbour show nud permanent"), "");
   }
   const TapGuest again(alice.MustCreate("vm1"));
@@ -358,7 +359,7 @@ TEST_F(SystemTest, AThousandGuestsHaveNoMoreRulesThanOne) {
   const std::string with_one = Shell(rules);
   for (int i = 1; i < 1000; ++i) alice.MustCreate(absl::StrCat("vm", i));
   EXPECT_EQ(Shell(rules), with_one);
-  EXPECT_EQ(Shell("nft list map bridge svnet-svbr0 zone_of | grep -o 0x000003e8 | wc -l"),
+  EXPECT_EQ(Shell("nft list map bridge " + RulesTable() + " zone_of | grep -o 0x000003e8 | wc -l"),
             "1000\n");
   EXPECT_EQ(alice.MustGetNetwork().conditions_size(), 0);
   // And they hold for the last as for the first.

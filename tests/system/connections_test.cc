@@ -197,7 +197,8 @@ TEST_F(ConnectionsTest, TheDefaultsLeaveTheRestToOthers) {
   EXPECT_TRUE(other.Pings(Ip("203.0.113.1")));
   const int max = std::stoi(Shell("cat /proc/sys/net/netfilter/nf_conntrack_max"));
   const int parts = std::min(64, max / 8 / 512);
-  EXPECT_EQ(Shell("nft list chain inet svnet-svbr0 count_owner | grep -o 'mod [0-9]* ct count "
+  EXPECT_EQ(Shell("nft list chain inet " + RulesTable() +
+                  " count_owner | grep -o 'mod [0-9]* ct count "
                   "over [0-9]*'"),
             absl::StrCat("mod ", parts, " ct count over ", max / 8 / parts, "\n"));
 }

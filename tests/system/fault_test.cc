@@ -145,7 +145,7 @@ class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenar
   // Who flushes the rules in the instant in which svnetd dies has taken that record away.
   void ExpectForwardingForGuestsAlone(const std::string& fault) {
     if (!Forwards() || GetParam().name == "Repair") return;
-    EXPECT_EQ(ShellExitCode("nft list chain inet svnet-svbr0 forward_others"), 0) << fault;
+    EXPECT_EQ(ShellExitCode("nft list chain inet " + RulesTable() + " forward_others"), 0) << fault;
   }
 
   // As the next svnetd finds it.

@@ -45,7 +45,7 @@ class ForwardingTest : public SystemTest {
     return Eventually([&] { return ContainerGetsOut(); });
   }
   static bool IsClosed() {
-    return ShellExitCode("nft list chain inet svnet-svbr0 forward_others") == 0;
+    return ShellExitCode("nft list chain inet " + RulesTable() + " forward_others") == 0;
   }
   static bool ComesToOpen() {
     return Eventually([] { return !IsClosed(); });
@@ -75,12 +75,20 @@ TEST_F(ForwardingTest, IsTurnedOnWithTheFirstLeaseAndForGuestsAlone) {
   EXPECT_GE(Counter("inet", "other_forwarding"), 1);
   EXPECT_THAT(svnetd.log(), HasSubstr("net.ipv4.ip_forward was 0 and is 1"));
   EXPECT_EQ(Conditions(root), "");
-  // A flush takes it away for a moment only.
   Shell("nft flush ruleset");
   EXPECT_TRUE(Eventually([] { return IsClosed(); }));
   root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK);
   EXPECT_EQ(Forwarding(), "0\n");
   EXPECT_THAT(svnetd.log(), HasSubstr("net.ipv4.ip_forward is 0 again"));
+}
+
+TEST_F(ForwardingTest, IsClosedAgainAfterAFlushOnAnOlderKernel) {
+  const OlderKernel kernel;
+  Daemon svnetd = Start();
+  Client(svnetd.socket(), 0).MustCreate("vm1");
+  ASSERT_TRUE(IsClosed());
+  Shell("nft flush ruleset");
+  EXPECT_TRUE(Eventually([] { return IsClosed(); }));
 }
 
 // The chain is the record: whoever comes later knows by it.
@@ -214,7 +222,8 @@ TEST_F(LocalAccessTest, IsTheOwnersRootsAndAdministrators) {
   EXPECT_TRUE(guest.Pings(guest.gateway()));
   // Nothing is left of it for the next guest of the address.
   EXPECT_TRUE(alice.MustRemove("svvm1eth0"));
-  EXPECT_EQ(Shell("nft list set inet svnet-svbr0 local_users | grep -c ' . 1000' || true"), "0\n");
+  EXPECT_EQ(Shell("nft list set inet " + RulesTable() + " local_users | grep -c ' . 1000' || true"),
+            "0\n");
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ TEST_P(EitherModeTest, WithIsolationNoneAllReachEachOther) {
 TEST_F(IsolationTest, TheBridgesRulesAloneSeparateOwners) {
   Begin();
   Freeze();
-  Shell("nft delete table inet svnet-svbr0");
+  Shell("nft delete table inet " + RulesTable());
   EXPECT_TRUE(ByTheBridge(alice1(), alice2()));
   EXPECT_FALSE(ByTheBridge(alice1(), bob()));
   EXPECT_FALSE(ByFlooding(alice1(), bob()));
@@ -128,10 +128,10 @@ TEST_F(IsolationTest, TheBridgesRulesAloneSeparateOwners) {
 TEST_F(IsolationTest, TheInetRulesAloneCloseTheWayByTheGateway) {
   Begin();
   Freeze();
-  Shell("nft delete table bridge svnet-svbr0");
+  Shell("nft delete table bridge " + RulesTable());
   EXPECT_FALSE(ByTheGateway(alice1(), bob()));
   // Without them it is open: the gateway forwards.
-  Shell("nft delete table inet svnet-svbr0");
+  Shell("nft delete table inet " + RulesTable());
   EXPECT_TRUE(ByTheGateway(alice1(), bob()));
   EXPECT_TRUE(ByTheBridge(alice1(), bob()));
   EXPECT_TRUE(ByFlooding(alice1(), bob()));

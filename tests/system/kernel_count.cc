@@ -16,11 +16,13 @@ std::ostream& operator<<(std::ostream& out, const KernelCount& count) {
 
 KernelCount CountKernel() {
   // Whatever is not there counts as none.
-  std::istringstream counts(Shell(R"(
+  std::istringstream counts(Shell(
+      R"(
 links=$(ip -o link show type tun)  # once: one may go between two looks
 grep -c . <<<"$links" || true
 grep -Ec ' group [0-9]*[13579] ' <<<"$links" || true  # that of the dying is odd
-(nft -n list set bridge svnet-svbr0 macs 2>/dev/null | sed -n '/elements/,$p' | grep -o ' \. ' || true) | wc -l
+(nft -n list set bridge )" +
+      RulesTable() + R"( macs 2>/dev/null | sed -n '/elements/,$p' | grep -o ' \. ' || true) | wc -l
 (ip neighbour show dev svbr0 nud permanent 2>/dev/null || true) | wc -l
 (bridge fdb show br svbr0 2>/dev/null || true) | grep -c sticky || true)"));
   KernelCount count;

@@ -105,6 +105,7 @@ TEST_F(MetricsTest, SpoofedPacketsAreCountedByCause) {
 }
 
 TEST_F(MetricsTest, RepairsAndEndedLeasesAreCounted) {
+  const OlderKernel kernel;
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");

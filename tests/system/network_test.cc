@@ -108,7 +108,7 @@ TEST_F(NetworkTest, GuestsGetOutAndNobodyGetsInUnasked) {
   EXPECT_NE(internet.ShellExitCode("ping -c 1 -w 2 172.30.0.99"), 0);
   // It is the rules that keep it out; svnetd would put them right.
   svnetd.Stop(SIGKILL);
-  Shell("nft delete table inet svnet-svbr0");
+  Shell("nft delete table inet " + RulesTable());
   EXPECT_EQ(internet.ShellExitCode("ping -c 1 -w 5 172.30.0.99"), 0);
 }
 

@@ -68,6 +68,7 @@ INSTANTIATE_TEST_SUITE_P(Changes, RepairTest, ::testing::ValuesIn(kChanges),
                          [](const auto& each) { return each.param.name; });
 
 TEST_P(RepairTest, IsPutRightAndSaid) {
+  const OlderKernel kernel;
   const Internet internet;
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
@@ -195,6 +196,7 @@ TEST_F(RepairTimeTest, OfATapThatIsSetDown) {
 
 // The same for the rules, from the end of the command that takes them away.
 TEST_F(RepairTimeTest, OfRulesThatAreFlushed) {
+  const OlderKernel kernel;
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");

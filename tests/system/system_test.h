@@ -30,6 +30,16 @@ inline bool Soaks() {
   return soak != nullptr && *soak != '\0';
 }
 
+// While it lives, svnetd starts as on a kernel without persistent tables: others can flush
+// its rules and change them, and the tables are called svnet-svbr0.
+class OlderKernel {
+ public:
+  OlderKernel() { setenv("SVNET_FAULT", "rules.own:1:unsupported", 1); }
+  ~OlderKernel() { unsetenv("SVNET_FAULT"); }
+  OlderKernel(const OlderKernel&) = delete;
+  OlderKernel& operator=(const OlderKernel&) = delete;
+};
+
 class SystemTest : public ::testing::Test {
  protected:
   SystemTest() { EnterFreshNetworkNamespace(); }

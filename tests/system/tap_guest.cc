@@ -128,8 +128,9 @@ void HostPortListener::Send(Ipv4Address to, absl::string_view text) const {
 }
 
 int Counter(const std::string& family, const std::string& name) {
-  const std::string text = Shell(absl::StrCat("nft list counter ", family, " svnet-svbr0 ", name,
-                                              " | sed -n 's/.*packets \\([0-9]*\\) .*/\\1/p'"));
+  const std::string text =
+      Shell(absl::StrCat("nft list counter ", family, " ", RulesTable(), " ", name,
+                         " | sed -n 's/.*packets \\([0-9]*\\) .*/\\1/p'"));
   return std::stoi(text);
 }
 

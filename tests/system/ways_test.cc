@@ -100,10 +100,10 @@ TEST_P(WaysTest, TheBridgesRulesAloneKeepThoseFramesFromTheHost) {
   Begin();
   const MacAddress own = MacOf("svvm1eth0");
   Freeze();
-  Shell("nft delete table inet svnet-svbr0");
+  Shell("nft delete table inet " + RulesTable());
   EXPECT_FALSE(ReachesBob(own));
   // It is these rules: without them the host's stack sends it on to Bob.
-  Shell("nft delete table bridge svnet-svbr0");
+  Shell("nft delete table bridge " + RulesTable());
   EXPECT_TRUE(ReachesBob(own));
 }
 
@@ -122,7 +122,7 @@ TEST_P(WaysTest, APortCarriesWhatIsForItsOwnGuestOnly) {
   steal();
   EXPECT_FALSE(alice().HasReceived(kMark));
   EXPECT_EQ(Counter("bridge", "foreign_receiver"), before + 1);
-  Shell("nft delete table bridge svnet-svbr0");
+  Shell("nft delete table bridge " + RulesTable());
   steal();
   EXPECT_TRUE(alice().HasReceived(kMark));
 }
@@ -258,7 +258,8 @@ TEST_P(WaysTest, AGuestsAddressIsNoSourceOutside) {
   // It is these rules.
   Freeze();
   set_filter(0);
-  Shell("nft flush chain inet svnet-svbr0 forward; nft flush chain inet svnet-svbr0 input");
+  Shell("nft flush chain inet " + RulesTable() + " forward; nft flush chain inet " + RulesTable() +
+        " input");
   send();
   EXPECT_GT(relayed(), 0);
   EXPECT_TRUE(host.HasReceived(kMark));
@@ -283,7 +284,8 @@ TEST_P(WaysTest, OnlyWhatComesByTheBridgeIsMasqueraded) {
   Freeze();
   Shell(
       "for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done;"
-      "nft flush chain inet svnet-svbr0 forward");
+      "nft flush chain inet " +
+      RulesTable() + " forward");
   internet.ShellExitCode(
       absl::StrCat("ping -c 1 -W 0.2 -I ", bob().ip().ToString(), " 198.51.100.9"));
   const auto count = [&](const std::string& name) {
@@ -318,10 +320,10 @@ TEST_P(LoopbackTest, IsNeverReachedByAGuest) {
     EXPECT_EQ(Counter("bridge", "loopback_destination"), before + 1);
   }
   Freeze();
-  Shell("nft delete table bridge svnet-svbr0");
+  Shell("nft delete table bridge " + RulesTable());
   EXPECT_FALSE(Reaches(host, "127.0.0.1"));  // by the inet rules alone
   EXPECT_EQ(Counter("inet", "loopback_to_host"), 1);
-  Shell("nft delete table inet svnet-svbr0");
+  Shell("nft delete table inet " + RulesTable());
   EXPECT_TRUE(Reaches(host, "127.0.0.1"));
 }
 
@@ -336,9 +338,9 @@ TEST_P(LoopbackTest, IsNeverReachedBySomebodysNat) {
   const HostPortListener host(kPort);
   for (const char* to : {"127.0.0.5", "198.51.100.7"}) EXPECT_FALSE(Reaches(host, to)) << to;
   Freeze();
-  Shell("nft delete table bridge svnet-svbr0");
+  Shell("nft delete table bridge " + RulesTable());
   for (const char* to : {"127.0.0.5", "198.51.100.7"}) EXPECT_FALSE(Reaches(host, to)) << to;
-  Shell("nft delete table inet svnet-svbr0");
+  Shell("nft delete table inet " + RulesTable());
   for (const char* to : {"127.0.0.5", "198.51.100.7"}) EXPECT_TRUE(Reaches(host, to)) << to;
 }
 
@@ -355,7 +357,7 @@ TEST_P(LoopbackTest, IsNoSourceOfAGuests) {
   };
   EXPECT_FALSE(reaches());
   Freeze();
-  Shell("nft delete table bridge svnet-svbr0");
+  Shell("nft delete table bridge " + RulesTable());
   EXPECT_FALSE(reaches());
 }
 

@@ -48,7 +48,7 @@ class FakeFirewall final : public Firewall {
 
   absl::Status Bind(const Binding& binding) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Bind"));
-    if (!stands_) return absl::InternalError("nftables: No such file or directory");
+    if (!stands_) return absl::NotFoundError("nftables: No such file or directory");
     bindings_.insert_or_assign(binding.ifindex, binding);
     return absl::OkStatus();
   }

@@ -1,0 +1,174 @@
+// What firewall.h promises, of the implementation and of the fake that unit tests use instead.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "daemon/firewall/nft_firewall.h"
+#include "tests/fakes/fake_firewall.h"
+#include "tests/sandbox/sandbox.h"
+
+namespace svnet {
+namespace {
+
+using ::testing::IsEmpty;
+
+// A firewall, and what other programs do beside it.
+class Place {
+ public:
+  virtual ~Place() = default;
+  virtual Firewall& firewall() = 0;
+  // Takes all rules away, as `nft flush ruleset` does where it can.
+  virtual void Flush() = 0;
+  virtual void ChangeOthers() = 0;
+};
+
+class FakePlace final : public Place {
+ public:
+  Firewall& firewall() override { return firewall_; }
+  void Flush() override { firewall_.Flush(); }
+  void ChangeOthers() override { firewall_.ChangeOthers(); }
+
+ private:
+  testing::Faults faults_;
+  testing::FakeFirewall firewall_{&faults_};
+};
+
+class NftPlace final : public Place {
+ public:
+  explicit NftPlace(NftFirewall::Tables tables) {
+    testing::EnterFreshNetworkNamespace();
+    firewall_ = NftFirewall::Open({.bridge = LinkName::Parse("svbr0").value(),
+                                   .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(),
+                                   .link_group = 100},
+                                  tables)
+                    .value();
+  }
+  Firewall& firewall() override { return *firewall_; }
+  void Flush() override { testing::Shell("nft flush ruleset"); }
+  void ChangeOthers() override { testing::Shell("nft add table inet theirs"); }
+
+ private:
+  std::unique_ptr<NftFirewall> firewall_;
+};
+
+struct Implementation {
+  std::string name;
+  bool can_be_flushed;
+  std::function<std::unique_ptr<Place>()> make;
+
+  friend std::ostream& operator<<(std::ostream& out, const Implementation& each) {
+    return out << each.name;
+  }
+};
+
+const Implementation kImplementations[] = {
+    {"Fake", true, [] { return std::make_unique<FakePlace>(); }},
+    {"NftOnAnOlderKernel", true,
+     [] { return std::make_unique<NftPlace>(NftFirewall::Tables::kPlain); }},
+    {"Nft", false,
+     [] { return std::make_unique<NftPlace>(NftFirewall::Tables::kPersistentIfPossible); }},
+};
+
+class FirewallContractTest : public ::testing::TestWithParam<Implementation> {
+ protected:
+  absl::Status Apply(const std::vector<Binding>& bindings = {},
+                     OtherForwarding others = OtherForwarding::kAsItIs) {
+    return firewall().Apply({.ifindex = 1, .mac = MacAddress({0xc2, 0, 0, 0, 0, 1})}, bindings,
+                            others);
+  }
+  bool WereChanged() { return firewall().WereChanged().value(); }
+
+  Firewall& firewall() { return place_->firewall(); }
+  Place& place() { return *place_; }
+
+  const Binding binding_ = {.ifindex = 7,
+                            .mac = MacAddress({2, 0, 0, 0, 0, 7}),
+                            .ip = Ipv4Address(0xac1e0002),
+                            .zone = 1,
+                            .owner = 1000};
+
+ private:
+  std::unique_ptr<Place> place_ = GetParam().make();
+};
+INSTANTIATE_TEST_SUITE_P(Implementations, FirewallContractTest,
+                         ::testing::ValuesIn(kImplementations),
+                         [](const auto& each) { return each.param.name; });
+
+TEST_P(FirewallContractTest, RulesAreThereFromApplyToRemove) {
+  EXPECT_FALSE(*firewall().Stand());
+  EXPECT_FALSE(*firewall().Remove());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(Apply({binding_}).ok());
+  EXPECT_TRUE(*firewall().Stand());
+  EXPECT_TRUE(*firewall().Remove());
+  EXPECT_FALSE(*firewall().Stand());
+  EXPECT_FALSE(*firewall().Remove());
+}
+
+TEST_P(FirewallContractTest, BindAndUnbindMayBeRepeated) {
+  ASSERT_TRUE(Apply().ok());
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(firewall().Bind(binding_).ok());
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(firewall().Unbind(binding_).ok());
+}
+
+TEST_P(FirewallContractTest, WithoutRulesUnbindIsDoneAndBindFails) {
+  EXPECT_TRUE(firewall().Unbind(binding_).ok());
+  EXPECT_TRUE(absl::IsNotFound(firewall().Bind(binding_)));
+}
+
+TEST_P(FirewallContractTest, OtherForwardingIsAsApplySaidUntilItIsOpened) {
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kAsItIs);
+  EXPECT_FALSE(firewall().OpenOtherForwarding().ok());
+  ASSERT_TRUE(Apply({}, OtherForwarding::kClosed).ok());
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kClosed);
+  ASSERT_TRUE(firewall().OpenOtherForwarding().ok());
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kAsItIs);
+  EXPECT_FALSE(firewall().OpenOtherForwarding().ok());
+  ASSERT_TRUE(Apply({}, OtherForwarding::kClosed).ok());
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kAsItIs);
+}
+
+TEST_P(FirewallContractTest, WithoutRulesNothingIsDropped) {
+  EXPECT_THAT(*firewall().ReadDrops(), IsEmpty());
+}
+
+TEST_P(FirewallContractTest, ItsOwnChangesAreNotOthers) {
+  ASSERT_TRUE(Apply({}, OtherForwarding::kClosed).ok());
+  EXPECT_TRUE(firewall().Bind(binding_).ok());
+  EXPECT_TRUE(firewall().Unbind(binding_).ok());
+  EXPECT_TRUE(firewall().OpenOtherForwarding().ok());
+  EXPECT_TRUE(Apply().ok());
+  EXPECT_TRUE(*firewall().Remove());
+  EXPECT_FALSE(WereChanged());
+  EXPECT_FALSE(firewall().OthersWereChanged());
+}
+
+TEST_P(FirewallContractTest, ChangesOfOtherRulesAreToldOnce) {
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_FALSE(WereChanged());
+  place().ChangeOthers();
+  EXPECT_FALSE(WereChanged());
+  EXPECT_TRUE(firewall().OthersWereChanged());
+  EXPECT_FALSE(firewall().OthersWereChanged());
+}
+
+TEST_P(FirewallContractTest, AFlushIsToldOnceAndRepairedByApply) {
+  if (!GetParam().can_be_flushed) GTEST_SKIP() << "no other program can";
+  ASSERT_TRUE(Apply({binding_}).ok());
+  EXPECT_FALSE(WereChanged());
+  place().Flush();
+  EXPECT_TRUE(WereChanged());
+  EXPECT_FALSE(WereChanged());
+  EXPECT_FALSE(*firewall().Stand());
+  EXPECT_TRUE(firewall().Unbind(binding_).ok());
+  EXPECT_FALSE(firewall().Bind(binding_).ok());
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_TRUE(firewall().Bind(binding_).ok());
+  EXPECT_FALSE(WereChanged());
+}
+
+}  // namespace
+}  // namespace svnet

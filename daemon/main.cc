@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
@@ -244,6 +245,8 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                                            .events = &events,
                                                            .clock = MonotonicNow,
                                                            .on_health = on_health}));
+  // After the threads that change rules have ended.
+  const absl::Cleanup disown = [&] { Warn(registry->DisownRules()); };
   NetworkApi api(registry.get(), &foreign_reconciler, &events);
   const MetricsPage page(&metrics, [&] { return api.Measure(); });
   CallRunner runner(&api, &metrics, &health, &log);

@@ -63,6 +63,11 @@ class Firewall {
   // Takes the rules away, and nobody else's. False if there were none.
   virtual absl::StatusOr<bool> Remove() = 0;
 
+  // Leaves the same rules in force, but to no program: others can then list and change them with
+  // any tool. For svnetd's end. OK if there are no rules, or if others can do so anyway.
+  virtual absl::Status Disown(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+                              OtherForwarding others) = 0;
+
   // Readable when WereChanged may have something to say.
   virtual int changes_fd() const = 0;
   // Whether somebody else has changed the rules since the last call, or may have: then

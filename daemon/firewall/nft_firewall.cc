@@ -211,4 +211,17 @@ absl::StatusOr<bool> NftFirewall::Remove() {
   return true;
 }
 
+absl::Status NftFirewall::Disown(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+                                 OtherForwarding others) {
+  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
+  if (std::none_of(tables.begin(), tables.end(),
+                   [](const NftTableInfo& table) { return table.IsOwned(); })) {
+    return absl::OkStatus();
+  }
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.disown"));
+  spec_.others = others;
+  return Prepend("replace svnetd's tables by those of no program",
+                 ReplaceByPlain(Resolve().value_or(spec_), bridge, bindings, tables));
+}
+
 }  // namespace svnet

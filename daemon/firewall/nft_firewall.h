@@ -22,8 +22,9 @@ namespace svnet {
 // Where the kernel can (from 6.9 on), the tables are svnetd's own: `nft flush ruleset` of
 // another program passes over them, and when svnetd has ended they stay, until the next one
 // owns them. Such a table cannot be replaced under its name in one step, so there are two
-// names, and each Apply uses the other one. On an older kernel the tables can be flushed, and
-// Apply repairs that.
+// names, and each Apply uses the other one. Disown replaces them by plain tables, because nft up
+// to 1.0.7 cannot print as JSON those that have lost their owner. On an older kernel all tables
+// are plain: they can be flushed, and Apply repairs that.
 //
 // libnftables does not know such tables. So they are made by messages on its own socket, and
 // its commands only fill them; none of these has it read the sets of other tables.
@@ -46,6 +47,8 @@ class NftFirewall final : public Firewall {
   absl::StatusOr<std::vector<DropCount>> ReadDrops() override;
   absl::StatusOr<ConnectionTable> ReadConnections() override;
   absl::StatusOr<bool> Remove() override;
+  absl::Status Disown(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+                      OtherForwarding others) override;
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<bool> WereChanged() override;
   bool OthersWereChanged() override { return std::exchange(others_changed_, false); }

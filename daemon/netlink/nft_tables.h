@@ -22,6 +22,7 @@ struct NftTableInfo {
 
   // "inet svnet-svbr0.a"; as nft(8) names it.
   std::string Words() const;
+  bool IsOwned() const { return (flags & kOwner) != 0; }
   // Whether it outlives its owner, and has none now: anybody may flush it, or own it.
   bool IsOrphan() const { return (flags & (kOwner | kPersist)) == kPersist; }
   // nft up to 1.0.7 writes a table with exactly one flag as broken JSON, and corrupts its

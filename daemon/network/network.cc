@@ -137,6 +137,8 @@ void Network::ReportUp() {
   if (!host_->is_up()) host_->ReportUp(ReadUplink(parts_.kernel));
 }
 
+absl::Status Network::DisownRules() { return rules_->Disown(book_->leases()); }
+
 bool Network::NoteForwardFilter(const std::string& whose) {
   if (!rules_->OpenOtherForwarding()) return false;
   host_->NoteForwardingOpened(whose);

@@ -101,6 +101,9 @@ class Network {
   ReapBatch TakeReapBatch();
   void FinishReap(const TapDestroyer::Result& result);
 
+  // For svnetd's end: other programs can then list and change the rules.
+  absl::Status DisownRules();
+
   // Another program filters what the host forwards. True if that changes what svnetd does.
   bool NoteForwardFilter(const std::string& whose);
 

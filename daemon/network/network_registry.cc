@@ -118,6 +118,12 @@ void NetworkRegistry::NoteForwardFilter(const std::string& whose) {
   if (network().NoteForwardFilter(whose)) CatchUp().IgnoreError();
 }
 
+absl::Status NetworkRegistry::DisownRules() {
+  MutexLock lock(&mutex_);
+  for (const auto& [name, network] : networks_) SVNET_RETURN_IF_ERROR(network->DisownRules());
+  return absl::OkStatus();
+}
+
 size_t NetworkRegistry::lease_count() {
   MutexLock lock(&mutex_);
   return network().leases().size();

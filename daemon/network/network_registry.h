@@ -80,6 +80,10 @@ class NetworkRegistry {
   // Destroys retired TAPs, and frees their addresses. Calls go on in that time. One thread only.
   void Reap() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The last call, when svnetd ends: the rules stay in force, and other programs can list and
+  // change them.
+  absl::Status DisownRules() ABSL_LOCKS_EXCLUDED(mutex_);
+
   const NetworkSettings& settings() const { return settings_; }
   std::vector<NetworkName> names() ABSL_LOCKS_EXCLUDED(mutex_);
   // How many leases there are, as far as is known without asking the kernel.

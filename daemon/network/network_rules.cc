@@ -48,14 +48,18 @@ absl::StatusOr<NetworkRules::Change> NetworkRules::Ensure(const GuestBridge& bri
   return change;
 }
 
-absl::Status NetworkRules::Apply(const GuestBridge& bridge, const LeaseTable& leases) {
+std::vector<Binding> NetworkRules::BindingsOf(const LeaseTable& leases) const {
   std::vector<Binding> bindings;
   bindings.reserve(leases.size());
   for (const auto& [tap, lease] : leases.all()) {
     bindings.push_back(BindingOf(lease.spec, lease.state.ifindex, isolation_));
   }
+  return bindings;
+}
+
+absl::Status NetworkRules::Apply(const GuestBridge& bridge, const LeaseTable& leases) {
   SVNET_RETURN_IF_ERROR(
-      firewall_->Apply(bridge, bindings, others_.value_or(OtherForwarding::kAsItIs)));
+      firewall_->Apply(bridge, BindingsOf(leases), others_.value_or(OtherForwarding::kAsItIs)));
   bridge_ = bridge;
   clean_ = true;
   return absl::OkStatus();
@@ -122,6 +126,12 @@ absl::StatusOr<NetworkRules::Released> NetworkRules::Release() {
   SVNET_ASSIGN_OR_RETURN(released.nat_removed, firewall_->Remove());
   others_ = OtherForwarding::kAsItIs;
   return released;
+}
+
+absl::Status NetworkRules::Disown(const LeaseTable& leases) {
+  if (!clean_ || !bridge_.has_value()) return absl::OkStatus();
+  return firewall_->Disown(*bridge_, BindingsOf(leases),
+                           others_.value_or(OtherForwarding::kAsItIs));
 }
 
 absl::StatusOr<ConnectionTable> NetworkRules::Observe(bool in_use,

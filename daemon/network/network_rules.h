@@ -70,6 +70,9 @@ class NetworkRules {
   // Takes the rules away. Turns forwarding off if the rules say that svnetd turned it on.
   absl::StatusOr<Released> Release();
 
+  // For svnetd's end: see Firewall::Disown. Rules that are not known to be whole stay as they are.
+  absl::Status Disown(const LeaseTable& leases);
+
   // Appends what is wrong. `in_use`: there are leases.
   absl::StatusOr<ConnectionTable> Observe(bool in_use, std::vector<Condition>* conditions);
 
@@ -78,6 +81,7 @@ class NetworkRules {
   // forwarding.
   absl::StatusOr<bool> PlanForwarding(bool needed);
   absl::Status Apply(const GuestBridge& bridge, const LeaseTable& leases);
+  std::vector<Binding> BindingsOf(const LeaseTable& leases) const;
 
   const Isolation isolation_;
   Kernel* const kernel_;

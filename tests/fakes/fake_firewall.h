@@ -26,6 +26,7 @@ class FakeFirewall final : public Firewall {
     SVNET_RETURN_IF_ERROR(faults_->Check("Apply"));
     others_ = others;
     stands_ = true;
+    disowned_ = false;
     bridge_ = bridge;
     bindings_.clear();
     for (const Binding& binding : bindings) bindings_.emplace(binding.ifindex, binding);
@@ -81,6 +82,15 @@ class FakeFirewall final : public Firewall {
     return std::exchange(stands_, false);
   }
 
+  absl::Status Disown(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+                      OtherForwarding others) override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("Disown"));
+    if (!stands_) return absl::OkStatus();
+    SVNET_RETURN_IF_ERROR(Apply(bridge, bindings, others));
+    disowned_ = true;
+    return absl::OkStatus();
+  }
+
   int changes_fd() const override { return never_readable_.get(); }
   absl::StatusOr<bool> WereChanged() override {
     SVNET_RETURN_IF_ERROR(faults_->Check("WereChanged"));
@@ -108,6 +118,7 @@ class FakeFirewall final : public Firewall {
   std::string Dump() const {
     if (!stands_) return "no rules\n";
     std::string text = absl::StrCat("rules for ", bridge_.mac.ToString(), "\n");
+    if (disowned_) text += "of no program\n";
     if (others_ == OtherForwarding::kClosed) text += "for its guests alone\n";
     for (const auto& [ifindex, binding] : bindings_) {
       absl::StrAppend(&text, "binding ", ifindex, " ", binding.mac.ToString(), " ",
@@ -119,6 +130,7 @@ class FakeFirewall final : public Firewall {
  private:
   Faults* const faults_;
   bool stands_ = false;
+  bool disowned_ = false;
   OtherForwarding others_ = OtherForwarding::kAsItIs;
   bool others_changed_ = false;
   std::vector<DropCount> drops_;

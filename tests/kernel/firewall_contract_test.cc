@@ -76,14 +76,14 @@ class FirewallContractTest : public ::testing::TestWithParam<Implementation> {
  protected:
   absl::Status Apply(const std::vector<Binding>& bindings = {},
                      OtherForwarding others = OtherForwarding::kAsItIs) {
-    return firewall().Apply({.ifindex = 1, .mac = MacAddress({0xc2, 0, 0, 0, 0, 1})}, bindings,
-                            others);
+    return firewall().Apply(bridge_, bindings, others);
   }
   bool WereChanged() { return firewall().WereChanged().value(); }
 
   Firewall& firewall() { return place_->firewall(); }
   Place& place() { return *place_; }
 
+  const GuestBridge bridge_ = {.ifindex = 1, .mac = MacAddress({0xc2, 0, 0, 0, 0, 1})};
   const Binding binding_ = {.ifindex = 7,
                             .mac = MacAddress({2, 0, 0, 0, 0, 7}),
                             .ip = Ipv4Address(0xac1e0002),
@@ -144,6 +144,30 @@ TEST_P(FirewallContractTest, ItsOwnChangesAreNotOthers) {
   EXPECT_TRUE(*firewall().Remove());
   EXPECT_FALSE(WereChanged());
   EXPECT_FALSE(firewall().OthersWereChanged());
+}
+
+TEST_P(FirewallContractTest, DisownLeavesTheRulesInForce) {
+  EXPECT_TRUE(firewall().Disown(bridge_, {binding_}, OtherForwarding::kClosed).ok());
+  EXPECT_FALSE(*firewall().Stand());
+  ASSERT_TRUE(Apply({binding_}, OtherForwarding::kClosed).ok());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(firewall().Disown(bridge_, {binding_}, OtherForwarding::kClosed).ok());
+    EXPECT_TRUE(*firewall().Stand());
+  }
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kClosed);
+  EXPECT_TRUE(firewall().Unbind(binding_).ok());
+  EXPECT_TRUE(firewall().Bind(binding_).ok());
+  EXPECT_FALSE(WereChanged());
+}
+
+TEST_P(FirewallContractTest, DisownedRulesCanBeFlushedAndAppliedAgain) {
+  ASSERT_TRUE(Apply({binding_}).ok());
+  ASSERT_TRUE(firewall().Disown(bridge_, {binding_}, OtherForwarding::kAsItIs).ok());
+  place().Flush();
+  EXPECT_TRUE(WereChanged());
+  EXPECT_FALSE(*firewall().Stand());
+  ASSERT_TRUE(Apply({binding_}).ok());
+  EXPECT_TRUE(*firewall().Stand());
 }
 
 TEST_P(FirewallContractTest, ChangesOfOtherRulesAreToldOnce) {

@@ -293,6 +293,25 @@ TEST_P(PersistentTablesTest, AreMadeAgainAfterAFlushWhileTheyHadNoOwner) {
   EXPECT_EQ(Rules(), before);
 }
 
+// So that other programs can list and change them while svnetd is stopped.
+TEST_P(PersistentTablesTest, DisownedArePlainOnesWithTheSameRules) {
+  ASSERT_TRUE(Apply({Guest(7)}).ok());
+  const std::string before = Rules();
+  const std::string owned = ListTables();
+  ASSERT_TRUE(firewall().Disown(kBridge, {Guest(7)}, OtherForwarding::kAsItIs).ok());
+  CloseFirewall();
+  EXPECT_EQ(ListTables(),
+            "table inet svnet-svbr0\ntable bridge svnet-svbr0\ntable arp svnet-svbr0\n");
+  EXPECT_EQ(Rules(), before);
+  EXPECT_THAT(Shell("nft list ruleset"), Not(HasSubstr("flags owner")));
+  EXPECT_THAT(Shell("nft -j list ruleset"), Not(HasSubstr("\"flags\": \"owner")));
+  Restart();
+  EXPECT_EQ(Rules(), before);
+  ASSERT_TRUE(Apply({Guest(7)}).ok());
+  EXPECT_EQ(Rules(), before);
+  EXPECT_EQ(ListTables(), owned);
+}
+
 // As an earlier version has left them. In one transaction: those that listen hear of one.
 TEST_P(PersistentTablesTest, ReplaceTheTablesOfAnEarlierVersion) {
   std::unique_ptr<NftFirewall> earlier = NftFirewall::Open(Spec(), Tables::kPlain).value();

@@ -164,8 +164,8 @@ TEST_F(FlushTest, KillsNoConnectionAlsoAcrossAKill) {
   EXPECT_THAT(svnetd->log(), Not(HasSubstr("the nftables rules were changed")));
 }
 
-// An earlier version's tables are replaced in one step.
-TEST_F(FlushTest, AnUpgradeKillsNoConnection) {
+// The tables of an earlier version, and of an svnetd that was stopped, are replaced in one step.
+TEST_F(FlushTest, UpgradeAndRestartsKillNoConnection) {
   {
     const OlderKernel kernel;
     Daemon earlier = Start();
@@ -182,6 +182,8 @@ TEST_F(FlushTest, AnUpgradeKillsNoConnection) {
     EXPECT_THAT(Shell("nft list tables"), Not(HasSubstr("svnet-svbr0\n")));
     EXPECT_EQ(connections.CountSilent(), 0) << i;
     svnetd.Stop(SIGTERM);
+    EXPECT_EQ(RulesTable(), "svnet-svbr0") << "a stopped svnetd leaves plain tables";
+    EXPECT_EQ(connections.CountSilent(), 0) << i;
   }
   EXPECT_EQ(connections.CountDead(), 0);
 }

@@ -493,6 +493,24 @@ TEST_F(NetworkRegistryTest, RulesThatWereFlushedComeBackWithEveryBinding) {
   EXPECT_EQ(Picture(), before);
 }
 
+TEST_F(NetworkRegistryTest, TheEndLeavesTheSameRulesToNoProgram) {
+  MustCreate(kAlice, "vm1");
+  const std::string before = firewall_.Dump();
+  ASSERT_TRUE(registry().DisownRules().ok());
+  EXPECT_THAT(firewall_.Dump(), HasSubstr("of no program"));
+  ASSERT_TRUE(Start().ok());
+  EXPECT_EQ(firewall_.Dump(), before);
+}
+
+TEST_F(NetworkRegistryTest, TheEndAppliesNoRulesThatWereFlushed) {
+  ASSERT_TRUE(registry().DisownRules().ok());
+  EXPECT_EQ(firewall_.Dump(), "no rules\n");
+  MustCreate(kAlice, "vm1");
+  firewall_.Flush();
+  ASSERT_TRUE(registry().DisownRules().ok());
+  EXPECT_EQ(firewall_.Dump(), "no rules\n");
+}
+
 TEST_F(NetworkRegistryTest, ARestartDeletesNeighboursOfLeasesThatAreGone) {
   MustCreate(kAlice, "vm1");
   const Lease gone = MustCreate(kAlice, "vm2");

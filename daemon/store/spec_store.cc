@@ -2,28 +2,24 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <openssl/sha.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "daemon/base/fault_point.h"
+#include "daemon/base/spec_digest.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
 namespace {
 
-constexpr size_t kDigestSize = 15;                 // characters
 constexpr absl::string_view kUnfinished = ".new";  // a text that is being written
 
 struct CloseFolder {
@@ -89,21 +85,6 @@ absl::StatusOr<std::vector<std::string>> ListFiles(const UniqueFd& folder) {
 }
 
 }  // namespace
-
-std::string SpecDigest(absl::string_view text) {
-  unsigned char hash[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash);
-  std::string digest = absl::WebSafeBase64Escape(
-      absl::string_view(reinterpret_cast<const char*>(hash), sizeof(hash)));
-  digest.resize(kDigestSize);
-  return digest;
-}
-
-bool IsSpecDigest(absl::string_view text) {
-  return text.size() == kDigestSize && std::all_of(text.begin(), text.end(), [](char c) {
-           return absl::ascii_isalnum(c) || c == '-' || c == '_';
-         });
-}
 
 absl::StatusOr<SpecStore> SpecStore::Open(const std::string& folder) {
   if (mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) return Failed("make", folder);

@@ -12,13 +12,6 @@
 
 namespace svnet {
 
-// The name of a text: the first 90 bits of its SHA-256 (FIPS 180-4), as 15 characters of
-// base64url (RFC 4648, section 5). Pure.
-std::string SpecDigest(absl::string_view text);
-
-// Whether a text can be one that SpecDigest returns. Pure.
-bool IsSpecDigest(absl::string_view text);
-
 // A folder with a file for each distinct text, named by its digest. An alias names the
 // digest, so writing the text comes first, and setting the alias is what counts; texts that
 // no alias names are deleted at the next start. The folder should be as short-lived as TAPs

@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/spec_digest.h"
+
 namespace svnet {
 namespace {
 

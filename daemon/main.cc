@@ -1,8 +1,8 @@
 // svnetd: wiring only. Objects are created in this order and destroyed in reverse:
 //
-//   Config -> the gates' parent -> LimitedLog, Metrics, HealthBoard -> EventSink -> Kernel, Reaper,
-//   Firewall, ForeignFirewalls -> ForeignFirewallReconciler -> NetworkRegistry -> NetworkApi ->
-//   CallRunner, MetricsListener -> Server -> Housekeeping, Watchdog
+//   Config -> the gates' parent -> LimitedLog, Metrics, HealthBoard -> EventSink -> SpecStore,
+//   Kernel, Reaper, Firewall, ForeignFirewalls -> ForeignFirewallReconciler -> NetworkRegistry ->
+//   NetworkApi -> CallRunner, MetricsListener -> Server -> Housekeeping, Watchdog
 #include <grp.h>
 #include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -52,6 +52,7 @@
 #include "daemon/rpc/call_runner.h"
 #include "daemon/rpc/health_board.h"
 #include "daemon/service_manager.h"
+#include "daemon/store/folder_spec_store.h"
 
 namespace svnet {
 namespace {
@@ -210,6 +211,8 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
         "tell whether another svnetd uses bridge {}",
         config.bridge.text());
   }
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<SpecStore> store,
+                         FolderSpecStore::Open(StateDirOf(config)));
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, NetlinkKernel::Open());
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Firewall> firewall,
@@ -241,6 +244,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                          NetworkRegistry::Start(settings, {.kernel = kernel.get(),
                                                            .reaper = reaper.get(),
                                                            .firewall = firewall.get(),
+                                                           .store = store.get(),
                                                            .foreign = &foreign_reconciler,
                                                            .events = &events,
                                                            .clock = MonotonicNow,

@@ -27,6 +27,7 @@ enum class Reason {
   kUnsupported,
   kNetworkNotFound,
   kStaleGeneration,
+  kSpecLost,
 };
 
 // "TAP_NOT_FOUND": the name in the contract.

@@ -25,6 +25,8 @@ struct Config {
   LinkName bridge = LinkName::Parse("svbr0").value();
   Ipv4Prefix subnet = Ipv4Prefix::Parse("172.30.0.0/24").value();  // /8 to /30
   std::optional<uint32_t> mtu;  // bytes, 576 to 65521; nullopt: "auto", the uplink's MTU
+  // Where the store of specs is; nullopt: see StateDirOf.
+  std::optional<std::string> state_dir;
   LogLevel log_level = LogLevel::kInfo;
   std::optional<ListenAddress> metrics_listen;  // nullopt: only GetMetrics
 
@@ -48,5 +50,10 @@ struct Config {
   uint32_t guest_connections = 4096;
   std::optional<uint32_t> owner_connections;  // nullopt: "auto", an eighth of all
 };
+
+// `state_dir`, or "/run/svnet/state-BRIDGE".
+inline std::string StateDirOf(const Config& config) {
+  return config.state_dir.value_or("/run/svnet/state-" + std::string(config.bridge.text()));
+}
 
 }  // namespace svnet

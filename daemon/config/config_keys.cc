@@ -17,6 +17,7 @@ namespace svnet {
 namespace {
 
 constexpr size_t kMaxSocketPath = 107;  // bytes: sockaddr_un less the NUL
+constexpr size_t kMaxStateDir = 1024;   // bytes
 constexpr uint32_t kMinMtu = 576;       // RFC 791: every host must accept that
 constexpr uint32_t kMaxMtu = 65521;     // a TAP's own maximum
 
@@ -26,6 +27,17 @@ absl::Status SetSocket(Config* config, absl::string_view text, const Accounts&) 
         Quote(text), " is not an absolute path of at most ", kMaxSocketPath, " bytes"));
   }
   config->socket = std::string(text);
+  return absl::OkStatus();
+}
+
+absl::Status SetStateDir(Config* config, absl::string_view text, const Accounts&) {
+  config->state_dir.reset();
+  if (text.empty()) return absl::OkStatus();
+  if (text[0] != '/' || text.size() > kMaxStateDir) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quote(text), " is not an absolute path of at most ", kMaxStateDir, " bytes"));
+  }
+  config->state_dir = std::string(text);
   return absl::OkStatus();
 }
 
@@ -245,6 +257,8 @@ constexpr std::array kKeys = {
               "The network's prefix, /8 to /30 (172.30.0.0/24)"},
     ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger, SetMtu, Differs<&Config::mtu>,
               "BYTES|auto", "The MTU of guests; auto: that of the default route's link (auto)"},
+    ConfigKey{"", "state_dir", ConfigValueType::kText, SetStateDir, Differs<&Config::state_dir>,
+              "PATH", "Where svnetd keeps what does not fit into TAPs (/run/svnet/state-BRIDGE)"},
     ConfigKey{"", "log_level", ConfigValueType::kText, SetLogLevel, kReloaded, "LEVEL",
               "debug, info, warning or error (info)"},
     ConfigKey{"", "metrics_listen", ConfigValueType::kText, SetMetricsListen,

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "daemon/base/spec_digest.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/alias_fields.h"
 
@@ -135,6 +136,13 @@ absl::StatusOr<Lifetime> TakeLifetime(AliasFields& fields) {
   return *lifetime;
 }
 
+absl::StatusOr<std::string> TakeTextDigest(AliasFields& fields) {
+  const std::optional<absl::string_view> text = fields.TakeIf("s");
+  if (!text.has_value()) return std::string();
+  if (!IsSpecDigest(*text)) return NotA("a digest", "s");
+  return std::string(*text);
+}
+
 }  // namespace
 
 std::string FormatAlias(const LeaseSpec& spec) {
@@ -149,6 +157,7 @@ std::string FormatAlias(const LeaseSpec& spec) {
   }
   absl::StrAppend(&text, " t=", Base36(static_cast<uint64_t>(spec.create_time)),
                   " e=", Base36(spec.generation));
+  if (!spec.text_digest.empty()) absl::StrAppend(&text, " s=", spec.text_digest);
   return text;
 }
 
@@ -174,6 +183,7 @@ absl::StatusOr<LeaseSpec> ParseAlias(const LinkName& tap, absl::string_view text
   SVNET_ASSIGN_OR_RETURN(const uint64_t time, TakeNumber(fields, "t", 0, kMaxTime));
   constexpr uint64_t kMaxGeneration = std::numeric_limits<uint32_t>::max();
   SVNET_ASSIGN_OR_RETURN(const uint64_t generation, TakeNumber(fields, "e", 1, kMaxGeneration));
+  SVNET_ASSIGN_OR_RETURN(std::string text_digest, TakeTextDigest(fields));
   LeaseSpec spec = {.key = {.owner = static_cast<uid_t>(owner), .vm = vm, .iface = iface},
                     .tap = tap,
                     .ip = ip,
@@ -182,10 +192,19 @@ absl::StatusOr<LeaseSpec> ParseAlias(const LinkName& tap, absl::string_view text
                     .group = group,
                     .lifetime = lifetime,
                     .create_time = static_cast<int64_t>(time),
-                    .generation = static_cast<uint32_t>(generation)};
+                    .generation = static_cast<uint32_t>(generation),
+                    .text_digest = std::move(text_digest)};
   // Whatever the steps above let pass ("q=01", a word at the end) ends here.
   if (FormatAlias(spec) != text) return absl::InvalidArgumentError("it is not in the exact form");
   return spec;
+}
+
+absl::string_view TextDigestIn(absl::string_view alias) {
+  if (!absl::StartsWith(alias, "svnet")) return "";
+  for (absl::string_view word : absl::StrSplit(alias, ' ')) {
+    if (absl::ConsumePrefix(&word, "s=") && IsSpecDigest(word)) return word;
+  }
+  return "";
 }
 
 bool IsAlias(absl::string_view text) {

@@ -14,7 +14,8 @@ namespace svnet {
 // "svnet2 n=default v=vm1 i=eth0 a=ac1e0002 m=0229a32f41c8 q=1 o=rs t=tro8w0 e=1", in one line
 // of at most 255 bytes (IFALIASZ less the NUL): network, vm, iface, address, MAC, queues,
 // owner, [g= group], [l= lifetime, unless it is persistent: pPID:START or dMILLISECONDS],
-// create time, generation. Numbers are in base 36, but for the address and the MAC.
+// create time, generation, [s= digest of a text in the store]. Numbers are in base 36, but for the
+// address and the MAC.
 std::string FormatAlias(const LeaseSpec& spec);
 
 // What the alias of a TAP of that name says. Exactly what FormatAlias makes, and nothing that
@@ -24,5 +25,9 @@ absl::StatusOr<LeaseSpec> ParseAlias(const LinkName& tap, absl::string_view text
 // Whether it is, or was meant to be, an alias that a svnetd of this or a later version wrote
 // for a TAP of the network `default`. Which bridge that network has, the alias does not say.
 bool IsAlias(absl::string_view text);
+
+// The digest of the text that an alias of any network names, whether or not the alias can be
+// parsed; empty: none.
+absl::string_view TextDigestIn(absl::string_view alias);
 
 }  // namespace svnet

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "daemon/base/ipv4.h"
@@ -43,6 +44,9 @@ struct LeaseSpec {
   Lifetime lifetime;
   int64_t create_time = 0;  // Unix seconds
   uint32_t generation = 1;  // from 1
+  // SpecDigest of the text in the store that says what else was granted (spec_text.h); empty:
+  // nothing else was.
+  std::string text_digest = {};
 
   friend bool operator==(const LeaseSpec&, const LeaseSpec&) = default;
 };

@@ -1,5 +1,7 @@
 #include "daemon/lease/lease_table.h"
 
+#include <utility>
+
 namespace svnet {
 
 bool LeaseTable::Insert(const Lease& lease) {
@@ -14,6 +16,7 @@ bool LeaseTable::Insert(const Lease& lease) {
   by_mac_.emplace(spec.mac, spec.tap);
   by_ip_.emplace(spec.ip, spec.tap);
   by_ifindex_.emplace(lease.state.ifindex, spec.tap);
+  CountText(spec.text_digest);
   return true;
 }
 
@@ -28,6 +31,7 @@ void LeaseTable::Erase(const LinkName& tap) {
   by_mac_.erase(spec.mac);
   by_ip_.erase(spec.ip);
   by_ifindex_.erase(at->second.state.ifindex);
+  DiscountText(spec.text_digest);
   by_tap_.erase(at);
 }
 
@@ -37,6 +41,17 @@ void LeaseTable::SetSpec(const LeaseSpec& spec) {
   LeaseSpec& kept = found->second.spec;
   kept.lifetime = spec.lifetime;
   kept.generation = spec.generation;
+  CountText(spec.text_digest);
+  DiscountText(std::exchange(kept.text_digest, spec.text_digest));
+}
+
+void LeaseTable::CountText(const std::string& digest) {
+  if (!digest.empty()) ++texts_[digest];
+}
+
+void LeaseTable::DiscountText(const std::string& digest) {
+  const auto count = texts_.find(digest);
+  if (count != texts_.end() && --count->second == 0) texts_.erase(count);
 }
 
 void LeaseTable::SetState(const TapState& state) {

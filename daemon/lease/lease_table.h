@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "daemon/lease/lease.h"
@@ -50,17 +51,23 @@ class LeaseTable {
   bool HasMac(const MacAddress& mac) const { return by_mac_.contains(mac); }
   Holdings HoldingsOf(uid_t owner) const;
   size_t size() const { return by_tap_.size(); }
+  // The digests of the texts that leases name, and how many leases name each.
+  const std::map<std::string, size_t>& texts() const { return texts_; }
 
   // By TAP name.
   const std::map<LinkName, Lease>& all() const { return by_tap_; }
 
  private:
+  void CountText(const std::string& digest);
+  void DiscountText(const std::string& digest);
+
   std::map<LinkName, Lease> by_tap_;
   absl::flat_hash_map<LeaseKey, LinkName> by_key_;
   absl::flat_hash_map<uid_t, Holdings> holdings_;  // by owner; none is without TAPs
   absl::flat_hash_map<MacAddress, LinkName> by_mac_;
   absl::flat_hash_map<Ipv4Address, LinkName> by_ip_;
   absl::flat_hash_map<Ifindex, LinkName> by_ifindex_;
+  std::map<std::string, size_t> texts_;
 };
 
 }  // namespace svnet

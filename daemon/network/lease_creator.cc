@@ -10,6 +10,7 @@
 #include "daemon/lease/names.h"
 #include "daemon/network/lease_book.h"
 #include "daemon/network/network_rules.h"
+#include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_reaper.h"
 
 namespace svnet {
@@ -27,10 +28,11 @@ absl::StatusOr<LeaseCreator::Created> LeaseCreator::Create(const LeaseKey& key,
   if (const absl::Status full = parts_.segment->CheckCapacity(); !full.ok()) {
     return RetryableIfReaping(full);
   }
+  SVNET_ASSIGN_OR_RETURN(const std::string text_digest, parts_.texts->Keep(request.spec_text));
   SVNET_ASSIGN_OR_RETURN(const Infrastructure::Change change,
                          parts_.infrastructure->Ensure(Infrastructure::For::kNewLease));
   absl::Cleanup undo = [&] { parts_.infrastructure->Undo(change); };
-  absl::StatusOr<Lease> lease = MakeTap(key, request, picked);
+  absl::StatusOr<Lease> lease = MakeTap(key, request, text_digest, picked);
   if (!lease.ok()) {
     return Explain(Reason::kTapCreateFailed,
                    absl::StrCat("cannot create a TAP for ", key.vm.text(), " ", key.iface.text()),
@@ -42,7 +44,7 @@ absl::StatusOr<LeaseCreator::Created> LeaseCreator::Create(const LeaseKey& key,
 }
 
 absl::StatusOr<Lease> LeaseCreator::MakeTap(const LeaseKey& key, const TapRequest& request,
-                                            Picked picked) {
+                                            const std::string& text_digest, Picked picked) {
   // The bridge that Ensure found may have that MAC, or that address.
   if (!IsStillFree(picked)) {
     SVNET_ASSIGN_OR_RETURN(picked, Pick(request, parts_.segment->gateway().mac));
@@ -56,7 +58,8 @@ absl::StatusOr<Lease> LeaseCreator::MakeTap(const LeaseKey& key, const TapReques
                  .queues = request.queues,
                  .group = request.group,
                  .lifetime = request.lifetime,
-                 .create_time = absl::ToUnixSeconds(parts_.wall_clock())},
+                 .create_time = absl::ToUnixSeconds(parts_.wall_clock()),
+                 .text_digest = text_digest},
                 tap.device.get());
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +19,7 @@ namespace svnet {
 class LeaseBook;
 class NetworkRules;
 class Segment;
+class SpecTexts;
 class TapReaper;
 
 // Not thread-safe. Errors have a reason of the contract.
@@ -31,6 +33,7 @@ class LeaseCreator {
     Infrastructure* infrastructure;
     LeaseBook* book;
     TapReaper* reaper;
+    SpecTexts* texts;
     std::function<absl::Time()> wall_clock;
   };
   LeaseCreator(const NetworkSettings& settings, const Parts& parts)
@@ -41,7 +44,7 @@ class LeaseCreator {
     bool turned_forwarding_on = false;
   };
   // A TAP for `key`, which has no lease, and the network if it is the first. The book does not know
-  // the lease yet. An error leaves nothing.
+  // the lease yet. An error leaves nothing but perhaps a text that no lease names.
   absl::StatusOr<Created> Create(const LeaseKey& key, const TapRequest& request);
 
  private:
@@ -55,7 +58,8 @@ class LeaseCreator {
     MacAddress mac;
   };
 
-  absl::StatusOr<Lease> MakeTap(const LeaseKey& key, const TapRequest& request, Picked picked);
+  absl::StatusOr<Lease> MakeTap(const LeaseKey& key, const TapRequest& request,
+                                const std::string& text_digest, Picked picked);
   absl::StatusOr<Lease> Commit(const LeaseSpec& spec, OpenTap* device);
   absl::StatusOr<NamedTap> OpenTapFor(const LeaseKey& key, const TapRequest& request);
   // As Kernel::OpenNewTap, and a retired TAP is not in its way.

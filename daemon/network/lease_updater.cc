@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
@@ -10,6 +11,8 @@
 #include "daemon/network/event_sink.h"
 #include "daemon/network/expiry.h"
 #include "daemon/network/lease_book.h"
+#include "daemon/network/network_rules.h"
+#include "daemon/network/spec_texts.h"
 
 namespace svnet {
 namespace {
@@ -36,22 +39,41 @@ absl::StatusOr<Lease> LeaseUpdater::Update(const Caller& caller, const Lease& le
   const Lifetime wanted = request.lifetime.value_or(lease.spec.lifetime);
   SVNET_ASSIGN_OR_RETURN(Process process, parts_.expiry->OpenProcessFor(caller, wanted));
   changed.spec.lifetime = WithStartTime(wanted, process.start_time);
-  // The alias is what counts: with it the change is made, for the next start, too.
+  if (request.spec_text.has_value()) {
+    SVNET_ASSIGN_OR_RETURN(changed.spec.text_digest, parts_.texts->Keep(*request.spec_text));
+  }
   const Ifindex tap = changed.state.ifindex;
-  const absl::Status set = parts_.kernel->SetAlias(tap, FormatAlias(changed.spec));
-  if (absl::IsNotFound(set)) {
-    return Error(Reason::kTapNotFound,
-                 absl::StrCat("another program has just deleted ", changed.spec.tap.text()));
-  }
-  if (!set.ok()) {
-    return Explain(Reason::kTapCreateFailed,
-                   absl::StrCat("cannot change ", changed.spec.tap.text()), set);
-  }
+  // One that was cut off, and gets another spec, is let through before that counts.
+  const bool was_lost = parts_.texts->WhyLost(lease.spec).has_value();
+  absl::Cleanup cut_off = [&] {
+    if (was_lost) parts_.rules->Revoke(changed.spec, tap).IgnoreError();
+  };
+  if (was_lost) SVNET_RETURN_IF_ERROR(Admit(changed.spec, tap));
+  SVNET_RETURN_IF_ERROR(Commit(changed.spec, tap));
+  std::move(cut_off).Cancel();
   parts_.book->SetSpec(changed.spec);
   parts_.expiry->Remove(tap);
   parts_.expiry->Add(changed, std::move(process), parts_.clock());
   parts_.events->Publish({.type = TapEvent::Type::kUpdated, .lease = changed, .message = {}});
   return changed;
+}
+
+absl::Status LeaseUpdater::Admit(const LeaseSpec& spec, Ifindex tap) {
+  const absl::Status admitted = parts_.rules->Admit(spec, tap);
+  if (admitted.ok()) return admitted;
+  return Explain(Reason::kTapCreateFailed, absl::StrCat("cannot change ", spec.tap.text()),
+                 admitted);
+}
+
+// With the alias the change is made, for the next start, too.
+absl::Status LeaseUpdater::Commit(const LeaseSpec& spec, Ifindex tap) {
+  const absl::Status set = parts_.kernel->SetAlias(tap, FormatAlias(spec));
+  if (set.ok()) return set;
+  if (absl::IsNotFound(set)) {
+    return Error(Reason::kTapNotFound,
+                 absl::StrCat("another program has just deleted ", spec.tap.text()));
+  }
+  return Explain(Reason::kTapCreateFailed, absl::StrCat("cannot change ", spec.tap.text()), set);
 }
 
 }  // namespace svnet

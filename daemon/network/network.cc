@@ -24,6 +24,7 @@
 #include "daemon/network/network_rules.h"
 #include "daemon/network/reconciler.h"
 #include "daemon/network/repeated_request.h"
+#include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_adopter.h"
 #include "daemon/network/tap_reaper.h"
 #include "daemon/segment/bridge_segment.h"
@@ -34,7 +35,8 @@ Network::Network(const NetworkSettings& settings, const Parts& parts)
       parts_(parts),
       book_(std::make_unique<LeaseBook>(settings.prefix)),
       segment_(std::make_unique<BridgeSegment>(settings, parts.kernel)),
-      rules_(std::make_unique<NetworkRules>(settings.isolation, parts.kernel, parts.firewall)),
+      rules_(std::make_unique<NetworkRules>(settings.isolation, parts.kernel, parts.firewall,
+                                            parts.texts)),
       infrastructure_(
           std::make_unique<Infrastructure>(settings, book_.get(), segment_.get(), rules_.get())),
       limit_(std::make_unique<RepairLimit>()),
@@ -62,6 +64,7 @@ Network::Network(const NetworkSettings& settings, const Parts& parts)
           std::make_unique<TapAdopter>(settings, TapAdopter::Parts{.kernel = parts.kernel,
                                                                    .segment = segment_.get(),
                                                                    .rules = rules_.get(),
+                                                                   .texts = parts.texts,
                                                                    .book = book_.get(),
                                                                    .expiry = expiry_.get(),
                                                                    .reaper = reaper_.get(),
@@ -80,6 +83,7 @@ Network::Network(const NetworkSettings& settings, const Parts& parts)
           std::make_unique<Reconciler>(Reconciler::Parts{.kernel = parts.kernel,
                                                          .segment = segment_.get(),
                                                          .rules = rules_.get(),
+                                                         .texts = parts.texts,
                                                          .infrastructure = infrastructure_.get(),
                                                          .book = book_.get(),
                                                          .expiry = expiry_.get(),
@@ -98,8 +102,11 @@ Network::Network(const NetworkSettings& settings, const Parts& parts)
                                         .infrastructure = infrastructure_.get(),
                                         .book = book_.get(),
                                         .reaper = reaper_.get(),
+                                        .texts = parts.texts,
                                         .wall_clock = parts.wall_clock})),
       updater_(std::make_unique<LeaseUpdater>(LeaseUpdater::Parts{.kernel = parts.kernel,
+                                                                  .rules = rules_.get(),
+                                                                  .texts = parts.texts,
                                                                   .book = book_.get(),
                                                                   .expiry = expiry_.get(),
                                                                   .events = parts.events,
@@ -108,6 +115,7 @@ Network::Network(const NetworkSettings& settings, const Parts& parts)
       observer_(std::make_unique<NetworkObserver>(NetworkObserver::Parts{
           .rules = rules_.get(),
           .infrastructure = infrastructure_.get(),
+          .texts = parts.texts,
           .book = book_.get(),
           .reaper = reaper_.get(),
           .reconciler = reconciler_.get(),
@@ -153,6 +161,7 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
   exact.lifetime = WithStartTime(exact.lifetime, process.start_time);
   if (const Lease* lease = leases().Find(key)) {
     SVNET_RETURN_IF_ERROR(CheckRepeated(lease->spec, exact));
+    SVNET_RETURN_IF_ERROR(CheckNotLost(lease->spec));
     link_observer_->RefreshAttachment(lease->state.ifindex);
     return *lease;
   }
@@ -166,6 +175,15 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
   parts_.events->Publish({.type = TapEvent::Type::kAdded, .lease = created.lease, .message = {}});
   *made = true;
   return std::move(created.lease);
+}
+
+absl::Status Network::CheckNotLost(const LeaseSpec& spec) const {
+  const std::optional<std::string> why = parts_.texts->WhyLost(spec);
+  if (!why.has_value()) return absl::OkStatus();
+  return Error(Reason::kSpecLost, absl::StrCat("the guest on ", spec.tap.text(),
+                                               " is cut off, because what it was "
+                                               "granted cannot be read (",
+                                               *why, "): remove the TAP, and create it anew"));
 }
 
 absl::StatusOr<Lease> Network::UpdateTap(const Caller& caller, const Lease& lease,

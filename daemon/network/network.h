@@ -43,6 +43,7 @@ class NetworkObserver;
 class NetworkRules;
 class Reconciler;
 class RepairLimit;
+class SpecTexts;
 class TapAdopter;
 class TapReaper;
 struct HostEvents;
@@ -56,6 +57,7 @@ class Network {
     Kernel* kernel;
     Firewall* firewall;
     ForeignFirewallReconciler* foreign;
+    SpecTexts* texts;
     EventPoller* poller;
     EventSink* events;
     Clock clock;
@@ -110,6 +112,8 @@ class Network {
   const NetworkSettings& settings() const { return settings_; }
 
  private:
+  // SPEC_LOST.
+  absl::Status CheckNotLost(const LeaseSpec& spec) const;
   // Says that the network exists, if that was not said.
   void ReportUp();
   void NoteUplink(const NetworkStatus& status);

@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/infrastructure.h"
 #include "daemon/network/lease_book.h"
 #include "daemon/network/network_rules.h"
 #include "daemon/network/reconciler.h"
+#include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_reaper.h"
 
 namespace svnet {
@@ -28,6 +30,27 @@ void AppendUnpinnedPorts(const LeaseTable& leases, std::vector<Condition>* condi
            "only the nftables rules hold their guests to their MACs; a newer kernel has both"});
 }
 
+void AppendLostSpecs(const LeaseTable& leases, const SpecTexts& texts,
+                     std::vector<Condition>* conditions) {
+  constexpr size_t kMostNamed = 8;
+  std::vector<std::string> lost;
+  if (leases.texts().empty()) return;
+  for (const auto& [tap, lease] : leases.all()) {
+    const std::optional<std::string> why = texts.WhyLost(lease.spec);
+    if (why.has_value()) lost.push_back(absl::StrCat(tap.text(), " (", *why, ")"));
+  }
+  if (lost.empty()) return;
+  const size_t count = lost.size();
+  lost.resize(std::min(count, kMostNamed));
+  const absl::string_view more = count > kMostNamed ? ", ..." : "";
+  conditions->push_back(
+      {.type = "SPEC_LOST",
+       .message = absl::StrCat("what ", count, " leases were granted cannot be read, and their ",
+                               "guests are cut off: ", absl::StrJoin(lost, ", "), more),
+       .remedy = "remove these TAPs and create them anew, or put the files of `state_dir` back",
+       .for_all = "what some leases were granted cannot be read, and their guests are cut off"});
+}
+
 }  // namespace
 
 absl::Status NetworkObserver::Look(bool* looked) {
@@ -44,6 +67,7 @@ absl::StatusOr<NetworkStatus> NetworkObserver::Observe(bool* looked) {
   parts_.reconciler->AddConditions(&status.conditions);
   parts_.reaper->AddConditions(&status.conditions);
   AppendUnpinnedPorts(parts_.book->leases(), &status.conditions);
+  AppendLostSpecs(parts_.book->leases(), *parts_.texts, &status.conditions);
   status.addresses_total = parts_.book->pool().total();
   status.addresses_reaping = static_cast<uint32_t>(parts_.book->retired_addresses());
   status.addresses_used = static_cast<uint32_t>(parts_.book->leases().size());

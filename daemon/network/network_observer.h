@@ -15,6 +15,7 @@ class Infrastructure;
 class LeaseBook;
 class NetworkRules;
 class Reconciler;
+class SpecTexts;
 class TapReaper;
 
 // Not thread-safe.
@@ -24,6 +25,7 @@ class NetworkObserver {
   struct Parts {
     NetworkRules* rules;
     Infrastructure* infrastructure;
+    const SpecTexts* texts;
     LeaseBook* book;
     TapReaper* reaper;
     Reconciler* reconciler;

@@ -1,6 +1,7 @@
 #include "daemon/network/network_registry.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,7 @@
 #include "daemon/network/event_sink.h"
 #include "daemon/network/network.h"
 #include "daemon/network/reconciler.h"
+#include "daemon/network/spec_texts.h"
 
 namespace svnet {
 namespace {
@@ -34,7 +36,8 @@ NetworkRegistry::NetworkRegistry(const NetworkSettings& settings, const Parts& p
       destroyer_(DeriveLinkGroup(settings.bridge), parts.reaper),
       kernel_(parts.kernel),
       poller_(std::move(poller)),
-      poller_fd_(poller_.fd()) {}
+      poller_fd_(poller_.fd()),
+      texts_(std::make_unique<SpecTexts>(parts.store)) {}
 
 NetworkRegistry::~NetworkRegistry() = default;
 
@@ -55,11 +58,13 @@ absl::Status NetworkRegistry::Begin() {
                                        settings_, Network::Parts{.kernel = parts_.kernel,
                                                                  .firewall = parts_.firewall,
                                                                  .foreign = parts_.foreign,
+                                                                 .texts = texts_.get(),
                                                                  .poller = &poller_,
                                                                  .events = parts_.events,
                                                                  .clock = parts_.clock,
                                                                  .wall_clock = parts_.wall_clock}));
   absl::Status begun = network().Begin();
+  if (begun.ok()) DeleteUnnamedTexts();
   if (begun.ok()) begun = CatchUp();
   ReportHealth();
   SVNET_RETURN_IF_ERROR(begun);
@@ -80,7 +85,29 @@ absl::Status NetworkRegistry::CatchUp() {
   return caught_up;
 }
 
+void NetworkRegistry::DeleteUnnamedTexts() { ReportTextsLeft(texts_->DeleteUnnamed()); }
+
+void NetworkRegistry::DeleteOldTexts() {
+  if (texts_->size() == 0) return;
+  std::set<std::string> named;
+  for (const auto& [name, network] : networks_) {
+    for (const auto& [digest, count] : network->leases().texts()) named.insert(digest);
+  }
+  if (named.size() < texts_->size()) ReportTextsLeft(texts_->DeleteAllBut(named));
+}
+
+void NetworkRegistry::ReportTextsLeft(const absl::Status& deleted) {
+  if (deleted.ok()) return;
+  parts_.events->Publish(
+      {.type = TapEvent::Type::kFailed,
+       .lease = std::nullopt,
+       .message = absl::StrCat("cannot delete a spec that no TAP needs (the next start tries it): ",
+                               deleted.message()),
+       .repaired = {}});
+}
+
 void NetworkRegistry::EndTurn() {
+  DeleteOldTexts();
   // Wakes a thread that waits for a later time, or without one.
   const std::optional<absl::Time> next = NextReap();
   const bool is_earlier =

@@ -27,6 +27,7 @@
 #include "daemon/network/network_health.h"
 #include "daemon/network/tap_destroyer.h"
 #include "daemon/segment/network_settings.h"
+#include "daemon/store/spec_store.h"
 
 namespace svnet {
 
@@ -34,6 +35,7 @@ class ForeignFirewallReconciler;
 struct ForeignFirewallReport;
 class EventSink;
 class Network;
+class SpecTexts;
 
 // The kernel is the store: a lease is a TAP with an alias of ours, and what is known here only
 // spares a dump. So far there is one network, "default".
@@ -47,6 +49,7 @@ class NetworkRegistry {
     Kernel* kernel;
     Reaper* reaper;
     Firewall* firewall;
+    SpecStore* store;
     ForeignFirewallReconciler* foreign;
     EventSink* events;
     Clock clock;  // MonotonicNow
@@ -98,9 +101,15 @@ class NetworkRegistry {
   // The one network that there is so far.
   Network& network() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return *networks_.begin()->second; }
 
+  // Deletes the texts that no alias names, at start.
+  void DeleteUnnamedTexts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Deletes the texts that a lease named and none names any more.
+  void DeleteOldTexts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReportTextsLeft(const absl::Status& deleted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // Has every network take in what has happened.
   absl::Status CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Tells others what was changed.
+  // Tells others what was changed, and deletes what it left.
   void EndTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -121,6 +130,7 @@ class NetworkRegistry {
   Kernel* const kernel_ ABSL_PT_GUARDED_BY(mutex_);
   EventPoller poller_ ABSL_GUARDED_BY(mutex_);
   const int poller_fd_;
+  const std::unique_ptr<SpecTexts> texts_ ABSL_PT_GUARDED_BY(mutex_);
   std::map<NetworkName, std::unique_ptr<Network>> networks_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // see WaitForRetired
   std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);

@@ -5,6 +5,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/network/spec_texts.h"
 
 namespace svnet {
 namespace {
@@ -23,8 +24,9 @@ Condition NearlyFull(const ConnectionTable& connections) {
 
 }  // namespace
 
-NetworkRules::NetworkRules(Isolation isolation, Kernel* kernel, Firewall* firewall)
-    : isolation_(isolation), kernel_(kernel), firewall_(firewall) {}
+NetworkRules::NetworkRules(Isolation isolation, Kernel* kernel, Firewall* firewall,
+                           const SpecTexts* texts)
+    : isolation_(isolation), kernel_(kernel), firewall_(firewall), texts_(texts) {}
 
 absl::StatusOr<NetworkRules::Change> NetworkRules::Ensure(const GuestBridge& bridge,
                                                           const LeaseTable& leases,
@@ -52,6 +54,7 @@ std::vector<Binding> NetworkRules::BindingsOf(const LeaseTable& leases) const {
   std::vector<Binding> bindings;
   bindings.reserve(leases.size());
   for (const auto& [tap, lease] : leases.all()) {
+    if (texts_->WhyLost(lease.spec).has_value()) continue;
     bindings.push_back(BindingOf(lease.spec, lease.state.ifindex, isolation_));
   }
   return bindings;
@@ -88,6 +91,7 @@ void NetworkRules::Undo(const Change& change) {
 }
 
 absl::Status NetworkRules::Admit(const LeaseSpec& spec, Ifindex tap) {
+  if (texts_->WhyLost(spec).has_value()) return absl::OkStatus();
   const absl::Status status = firewall_->Bind(BindingOf(spec, tap, isolation_));
   if (status.ok()) return status;
   MarkDirty();

@@ -15,14 +15,16 @@
 
 namespace svnet {
 
+class SpecTexts;
+
 // Forwarding is here because the rules say on whose behalf it is on: svnetd turns it on for guests
 // only, and the rules then drop what other links forward. Remembers that the rules were applied,
 // and whether a notification has said since that they were changed: then they are dirty. Not
 // thread-safe.
 class NetworkRules {
  public:
-  // Both must outlive it.
-  NetworkRules(Isolation isolation, Kernel* kernel, Firewall* firewall);
+  // All must outlive it.
+  NetworkRules(Isolation isolation, Kernel* kernel, Firewall* firewall, const SpecTexts* texts);
 
   // What Ensure did.
   struct Change {
@@ -31,14 +33,15 @@ class NetworkRules {
     bool turned_forwarding_on = false;
   };
   // Applies the rules if they are dirty or were made for another bridge, with every lease let
-  // through. `forwarding`: turns forwarding on if it is off. An error leaves nothing that was not
-  // there before, if there are no leases.
+  // through whose spec is not lost. `forwarding`: turns forwarding on if it is off. An error leaves
+  // nothing that was not there before, if there are no leases.
   absl::StatusOr<Change> Ensure(const GuestBridge& bridge, const LeaseTable& leases,
                                 bool forwarding);
   // Takes back what that call of Ensure did.
   void Undo(const Change& change);
 
   // Lets the guest on a TAP send what it was given, and nothing else. An error leaves it cut off.
+  // So does a lost spec, which is no error.
   absl::Status Admit(const LeaseSpec& spec, Ifindex tap);
   // Cuts the guest off at once.
   absl::Status Revoke(const LeaseSpec& spec, Ifindex tap);
@@ -86,6 +89,7 @@ class NetworkRules {
   const Isolation isolation_;
   Kernel* const kernel_;
   Firewall* const firewall_;
+  const SpecTexts* const texts_;
   bool clean_ = false;
   bool forwarding_clean_ = false;
   std::optional<GuestBridge> bridge_;  // for which they were applied

@@ -13,6 +13,7 @@
 #include "daemon/network/lease_book.h"
 #include "daemon/network/lease_ender.h"
 #include "daemon/network/link_observer.h"
+#include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_adopter.h"
 #include "daemon/network/tap_reaper.h"
 
@@ -40,6 +41,9 @@ Condition Degraded(const std::vector<std::string>& paused) {
 absl::Status Reconciler::Begin() {
   SVNET_RETURN_IF_ERROR(parts_.infrastructure->CheckPrefix());
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, Resync());
+  for (const Link& link : links) {
+    if (!parts_.book->IsRetired(link.ifindex)) parts_.texts->NoteAlias(link.alias);
+  }
   const absl::StatusOr<bool> was_left = parts_.infrastructure->WasLeft();
   if (parts_.book->leases().size() > 0 || (was_left.ok() && *was_left)) {
     // A network that cannot be made whole is no reason to refuse the owners of its leases:

@@ -27,6 +27,7 @@ class LinkObserver;
 class NetworkRules;
 class RepairLimit;
 class Segment;
+class SpecTexts;
 class TapAdopter;
 class TapReaper;
 struct TapEvent;
@@ -45,6 +46,7 @@ class Reconciler {
     Kernel* kernel;
     Segment* segment;
     NetworkRules* rules;
+    SpecTexts* texts;
     Infrastructure* infrastructure;
     LeaseBook* book;
     Expiry* expiry;

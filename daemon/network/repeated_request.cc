@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
+#include "daemon/base/spec_digest.h"
 
 namespace svnet {
 
@@ -31,6 +32,9 @@ absl::Status CheckRepeated(const LeaseSpec& spec, const TapRequest& request) {
   if (request.lifetime != spec.lifetime) {
     return conflict(absl::StrCat("lifetime ", FormatLifetime(spec.lifetime)),
                     FormatLifetime(request.lifetime));
+  }
+  if (!request.spec_text.empty() && SpecDigest(request.spec_text) != spec.text_digest) {
+    return conflict("another spec", "that one");
   }
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct TapRequest {
   std::optional<gid_t> group;
   int queues = 1;     // pairs, 1 to 256
   Lifetime lifetime;  // BoundToProcess: its pid counts
+  // What else is asked for (spec_text.h); empty: nothing. No rpc has a field for that yet.
+  std::string spec_text = {};
 };
 
 // A lease by its ids; owner nullopt: the caller's.
@@ -49,6 +52,7 @@ struct UpdateRequest {
   LeaseSelector lease;
   std::optional<Lifetime> lifetime = {};  // BoundToProcess: its pid counts
   std::optional<uint64_t> if_generation = {};
+  std::optional<std::string> spec_text = {};  // as in TapRequest; empty: nothing more is granted
 };
 
 struct ListRequest {

@@ -16,6 +16,7 @@
 #include "daemon/network/lease_book.h"
 #include "daemon/network/link_observer.h"
 #include "daemon/network/network_rules.h"
+#include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_reaper.h"
 #include "daemon/segment/segment.h"
 
@@ -43,6 +44,7 @@ absl::StatusOr<std::vector<Link>> TapAdopter::ReadAll(bool* try_again) {
   }
   EndLeasesWithoutLink(*links);
   AdoptUnknownTaps(*links, try_again);
+  ReadTexts();
   parts_.segment->NoteLinks(*links);
   parts_.observer->ObserveLeaseLinks(*links);
   SVNET_RETURN_IF_ERROR(ReadStaticMacs());
@@ -97,6 +99,43 @@ bool TapAdopter::AdoptLease(const Lease& lease) {
   parts_.expiry->Adopt(lease, parts_.clock());
   parts_.events->Publish({.type = TapEvent::Type::kAdded, .lease = lease, .message = {}});
   return true;
+}
+
+void TapAdopter::ReadTexts() {
+  std::set<std::string> digests;
+  for (const auto& [digest, count] : parts_.book->leases().texts()) digests.insert(digest);
+  const SpecTexts::Changes changes = parts_.texts->Look(digests);
+  ReportLost(changes.lost);
+  ReadmitLeasesWith(changes.found);
+  for (const std::string& what : changes.restored) {
+    parts_.events->Publish(
+        {.type = TapEvent::Type::kNoted, .lease = std::nullopt, .message = what, .repaired = {}});
+  }
+  for (const std::string& what : changes.failed) parts_.failures->Report(what);
+}
+
+void TapAdopter::ReportLost(const std::map<std::string, std::string>& lost) {
+  if (lost.empty()) return;
+  for (const auto& [tap, lease] : parts_.book->leases().all()) {
+    const auto why = lost.find(lease.spec.text_digest);
+    if (why == lost.end()) continue;
+    parts_.failures->Report(absl::StrCat("the guest on ", tap.text(), " is cut off, because what ",
+                                         "it was granted cannot be read: ", why->second));
+  }
+}
+
+void TapAdopter::ReadmitLeasesWith(const std::set<std::string>& texts) {
+  // Rules that are not there yet will have them.
+  if (texts.empty() || !parts_.rules->are_clean()) return;
+  for (const auto& [tap, lease] : parts_.book->leases().all()) {
+    if (!texts.contains(lease.spec.text_digest)) continue;
+    // If that fails, all rules are made anew.
+    parts_.rules->Admit(lease.spec, lease.state.ifindex).IgnoreError();
+    parts_.events->Publish({.type = TapEvent::Type::kRepaired,
+                            .lease = lease,
+                            .message = "its spec was lost, and is there again",
+                            .repaired = {"tap"}});
+  }
 }
 
 void TapAdopter::AdoptRetired(const EndedTap& tap) {

@@ -1,6 +1,9 @@
 // Makes the book agree with a dump of all links.
 #pragma once
 
+#include <map>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,6 +23,7 @@ class LeaseBook;
 class LinkObserver;
 class NetworkRules;
 class Segment;
+class SpecTexts;
 class TapReaper;
 
 // Takes over what an earlier svnetd left, and ends leases whose TAPs are gone. Not thread-safe.
@@ -30,6 +34,7 @@ class TapAdopter {
     Kernel* kernel;
     Segment* segment;
     NetworkRules* rules;
+    SpecTexts* texts;
     LeaseBook* book;
     Expiry* expiry;
     TapReaper* reaper;
@@ -53,6 +58,10 @@ class TapAdopter {
  private:
   void EndLeasesWithoutLink(const std::vector<Link>& links);
   void AdoptUnknownTaps(const std::vector<Link>& links, bool* try_again);
+  // Reads what else leases were granted; lets those through whose texts are found again.
+  void ReadTexts();
+  void ReadmitLeasesWith(const std::set<std::string>& texts);
+  void ReportLost(const std::map<std::string, std::string>& lost);
   // False if another lease is in its way.
   bool AdoptLease(const Lease& lease);
   void AdoptRetired(const EndedTap& tap);

@@ -12,6 +12,7 @@
 #include "tests/fakes/fake_firewall.h"
 #include "tests/fakes/fake_foreign_firewalls.h"
 #include "tests/fakes/fake_kernel.h"
+#include "tests/fakes/fake_spec_store.h"
 #include "tests/fakes/faults.h"
 
 namespace svnet::testing {
@@ -24,6 +25,7 @@ struct FakeParts {
     return {.kernel = &kernel,
             .reaper = &reaper,
             .firewall = &firewall,
+            .store = &store,
             .foreign = &foreign_reconciler,
             .events = &events,
             .clock = clock,
@@ -38,6 +40,7 @@ struct FakeParts {
   FakeKernel kernel{&faults};
   FakeReaper reaper{&kernel, &faults};
   FakeFirewall firewall{&faults};
+  FakeSpecStore store{&faults};
   FakeForeignFirewalls foreign{&faults};
   ForeignFirewallReconciler foreign_reconciler{LinkName::Parse("svbr0").value(), false, &foreign,
                                                clock};

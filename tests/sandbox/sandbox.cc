@@ -56,6 +56,8 @@ void EnterPrivateMounts() {
   if (chmod("/dev/net/tun", 0666) != 0) Die("chmod /dev/net/tun");
   mkdir("/run/netns", 0755);
   if (mount("tmpfs", "/run/netns", "tmpfs", 0, "mode=755") != 0) Die("mount /run/netns");
+  mkdir("/run/svnet", 0755);
+  if (mount("tmpfs", "/run/svnet", "tmpfs", 0, "mode=755") != 0) Die("mount /run/svnet");
   // The checkout may be where no other uid can go.
   if (mount("tmpfs", "/mnt", "tmpfs", 0, "mode=755") != 0) Die("mount /mnt");
   BindMount(SVNET_SOURCE_DIR, SVNET_SOURCE);

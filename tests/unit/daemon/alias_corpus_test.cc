@@ -58,6 +58,7 @@ Meaning MeaningOf(const LeaseSpec& alias) {
   if (alias.group.has_value()) meaning["group"] = absl::StrCat(*alias.group);
   meaning["create_time"] = absl::StrCat(alias.create_time);
   meaning["generation"] = absl::StrCat(alias.generation);
+  if (!alias.text_digest.empty()) meaning["text_digest"] = alias.text_digest;
   return meaning;
 }
 
@@ -92,7 +93,7 @@ TEST(AliasCorpusTest, EachAliasOfVersion1MeansWhatItMeant) {
 
 TEST(AliasCorpusTest, EachAliasOfVersion2MeansWhatItMeant) {
   const auto corpus = Corpus("svnet2");
-  EXPECT_THAT(corpus, SizeIs(24));
+  EXPECT_THAT(corpus, SizeIs(26));
   for (const auto& [text, meaning] : corpus) {
     const absl::StatusOr<LeaseSpec> alias = ParseAlias(testing::Name("svvm1eth0"), text);
     ASSERT_TRUE(alias.ok()) << text << ": " << alias.status();

@@ -71,7 +71,21 @@ TEST(AliasTest, HasAllThatWasGranted) {
   EXPECT_EQ(*Parsed(FormatAlias(alias)), alias);
 }
 
-// With the longest name of a network that there may be, and the digest of a spec.
+TEST(AliasTest, NamesTheTextOfASpec) {
+  LeaseSpec alias = Vm1();
+  alias.text_digest = "ungWv48Bz-pBQUD";
+  EXPECT_EQ(FormatAlias(alias), absl::StrCat(kText, " s=ungWv48Bz-pBQUD"));
+  EXPECT_EQ(*Parsed(FormatAlias(alias)), alias);
+  EXPECT_EQ(TextDigestIn(FormatAlias(alias)), "ungWv48Bz-pBQUD");
+  // Of another network, or of a later version.
+  EXPECT_EQ(TextDigestIn("svnet2 n=other v=vm1 s=ungWv48Bz-pBQUD"), "ungWv48Bz-pBQUD");
+  EXPECT_EQ(TextDigestIn("svnet9 s=ungWv48Bz-pBQUD x=y"), "ungWv48Bz-pBQUD");
+  for (const char* text : {kText, kTextV1, "", "a s=ungWv48Bz-pBQUD", "svnet2 s=ungWv48Bz-pBQU"}) {
+    EXPECT_EQ(TextDigestIn(text), "") << text;
+  }
+}
+
+// With the longest name of a network that there may be.
 TEST(AliasTest, LongestFitsTheKernel) {
   const LeaseSpec longest = {
       .key = {.owner = 4294967295,
@@ -85,12 +99,12 @@ TEST(AliasTest, LongestFitsTheKernel) {
       .lifetime = BoundToProcess{.pid = 4194304, .start_time = UINT64_MAX},
       .create_time = 78364164095,
       .generation = UINT32_MAX,
+      .text_digest = std::string(15, 's'),
   };
   const std::string text = FormatAlias(longest);
   EXPECT_EQ(*Parsed(text), longest);
   const std::string network(15, 'n');
-  const std::string spec(15, 's');
-  EXPECT_EQ(With(text, "n=default", "n=" + network).size() + (" s=" + spec).size(), 238u);
+  EXPECT_EQ(With(text, "n=default", "n=" + network).size(), 238u);
 }
 
 TEST(AliasTest, RefusesWhatOnlyResemblesIt) {
@@ -134,7 +148,12 @@ TEST(AliasTest, RefusesWhatOnlyResemblesIt) {
                                   with("e=1", "e=0"),
                                   with("e=1", "e=1z141z4"),
                                   with("e=1", "e=1 "),
-                                  with("e=1", "e=1 s=abcdefghijklmno"),
+                                  with("e=1", "e=1 s="),
+                                  with("e=1", "e=1 s=abcdefghijklmn"),
+                                  with("e=1", "e=1 s=abcdefghijklmnop"),
+                                  with("e=1", "e=1 s=abcdefghijklm/o"),
+                                  with(" e=1", " s=abcdefghijklmno e=1"),
+                                  with("e=1", "e=1 s=abcdefghijklmno s=abcdefghijklmno"),
                                   std::string(kText) + "\n",
                                   std::string(kText, 10)}) {
     EXPECT_FALSE(Parsed(text).ok()) << text;

@@ -43,6 +43,7 @@ TEST(ConfigTest, HasTheAncestorsDefaultsWithoutAFile) {
   EXPECT_EQ(config.bridge.text(), "svbr0");
   EXPECT_EQ(config.subnet.ToString(), "172.30.0.0/24");
   EXPECT_EQ(config.mtu, std::nullopt);
+  EXPECT_EQ(StateDirOf(config), "/run/svnet/state-svbr0");
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
   EXPECT_FALSE(config.manage_foreign_firewalls);
 }
@@ -54,6 +55,7 @@ socket_group = ""
 bridge = "br-vm"
 subnet = "10.0.0.0/8"
 mtu = 9000
+state_dir = "/tmp/state"
 log_level = "debug"
 manage_foreign_firewalls = true
 )";
@@ -63,12 +65,21 @@ manage_foreign_firewalls = true
   EXPECT_EQ(config.bridge.text(), "br-vm");
   EXPECT_EQ(config.subnet.ToString(), "10.0.0.0/8");
   EXPECT_EQ(config.mtu, 9000u);
+  EXPECT_EQ(StateDirOf(config), "/tmp/state");
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_TRUE(config.manage_foreign_firewalls);
   EXPECT_FALSE(
       FromText(kText, {{"manage_foreign_firewalls", "false"}}).value().manage_foreign_firewalls);
   EXPECT_EQ(FromText(kText, {{"mtu", "auto"}}).value().mtu, std::nullopt);
   EXPECT_EQ(FromText(kText, {{"bridge", "br1"}}).value().bridge.text(), "br1");
+}
+
+TEST(ConfigTest, TheStateDirIsNamedAfterTheBridge) {
+  EXPECT_EQ(StateDirOf(FromText("bridge = \"br-vm\"").value()), "/run/svnet/state-br-vm");
+  EXPECT_EQ(StateDirOf(FromText("state_dir = \"\"").value()), "/run/svnet/state-svbr0");
+  EXPECT_THAT(ErrorOf("state_dir = \"state\""), HasSubstr("\"state\" is not an absolute path"));
+  EXPECT_THAT(ErrorOf("state_dir = \"/" + std::string(1024, 'a') + "\""),
+              HasSubstr("is not an absolute path"));
 }
 
 TEST(ConfigTest, ReportsErrorsWithFileLineKeyAndAllowedValues) {
@@ -219,6 +230,7 @@ socket_group = ""
 bridge = "br-vm"
 subnet = "10.0.0.0/8"
 mtu = 9000
+state_dir = "/tmp/state"
 metrics_listen = "127.0.0.1:9464"
 isolation = "all"
 host_access = "deny"
@@ -230,14 +242,15 @@ guest_connections = 1
 owner_connections = 2
 )")
                           .value();
-  EXPECT_THAT(KeysThatNeedRestart(running, next),
-              ElementsAre("socket", "socket_group", "bridge", "subnet", "mtu", "metrics_listen",
+  EXPECT_THAT(
+      KeysThatNeedRestart(running, next),
+      ElementsAre("socket", "socket_group", "bridge", "subnet", "mtu", "state_dir",
+                  "metrics_listen", "isolation", "host_access", "host_ports", "local_access",
+                  "blocked_destinations", "guest_connections", "owner_connections"));
+  EXPECT_THAT(KeysThatNeedRestart(next, FromText("bridge = \"br-vm\"").value()),
+              ElementsAre("socket", "socket_group", "subnet", "mtu", "state_dir", "metrics_listen",
                           "isolation", "host_access", "host_ports", "local_access",
                           "blocked_destinations", "guest_connections", "owner_connections"));
-  EXPECT_THAT(KeysThatNeedRestart(next, FromText("bridge = \"br-vm\"").value()),
-              ElementsAre("socket", "socket_group", "subnet", "mtu", "metrics_listen", "isolation",
-                          "host_access", "host_ports", "local_access", "blocked_destinations",
-                          "guest_connections", "owner_connections"));
 }
 
 TEST(ConfigTest, LoadsTheCommandLine) {

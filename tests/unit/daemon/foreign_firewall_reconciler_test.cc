@@ -395,6 +395,7 @@ class ManagedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
                                        {.kernel = &kernel_,
                                         .reaper = &reaper_,
                                         .firewall = &firewall_,
+                                        .store = &store_,
                                         .foreign = &foreign_firewalls_,
                                         .events = &events_,
                                         .clock = [this] { return now_; }})
@@ -412,6 +413,7 @@ class ManagedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
   testing::FakeKernel kernel_{&faults_};
   testing::FakeReaper reaper_{&kernel_, &faults_};
   testing::FakeFirewall firewall_{&faults_};
+  testing::FakeSpecStore store_{&faults_};
   EventSink events_{{}};
   std::unique_ptr<NetworkRegistry> registry_;
   std::optional<NetworkApi> api_;

@@ -1,4 +1,4 @@
-#include "daemon/store/spec_store.h"
+#include "daemon/store/folder_spec_store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -28,6 +29,18 @@ struct CloseFolder {
 
 absl::Status Failed(absl::string_view what, absl::string_view name) {
   return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", name));
+}
+
+absl::Status MakeFolder(const std::string& path, mode_t mode) {
+  if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return absl::OkStatus();
+  return Failed("cannot make the `state_dir`", path);
+}
+
+// Only the last folder of the path and the one above it: a mistyped path does not grow a tree.
+absl::Status EnsureFolder(const std::string& path) {
+  const std::string above = std::filesystem::path(path).parent_path();
+  if (!above.empty()) SVNET_RETURN_IF_ERROR(MakeFolder(above, 0755));
+  return MakeFolder(path, S_IRWXU);
 }
 
 absl::Status CheckOwner(const UniqueFd& folder, const std::string& path) {
@@ -70,7 +83,14 @@ absl::Status WriteAll(const UniqueFd& file, absl::string_view text, absl::string
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> ListFiles(const UniqueFd& folder) {
+// The digest in the name of a file that Write makes or has begun to make; empty: it is neither.
+absl::string_view DigestIn(absl::string_view name) {
+  const absl::string_view digest = absl::StripSuffix(name, kUnfinished);
+  return IsSpecDigest(digest) ? digest : "";
+}
+
+// The files that Write has made, or has begun to make.
+absl::StatusOr<std::vector<std::string>> ListTexts(const UniqueFd& folder) {
   // A descriptor of its own: the position of a duplicate would be shared.
   UniqueFd again(openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!again.valid()) return Failed("open", "the folder of specs");
@@ -79,25 +99,33 @@ absl::StatusOr<std::vector<std::string>> ListFiles(const UniqueFd& folder) {
   static_cast<void>(again.Release());  // the reader's now
   std::vector<std::string> names;
   errno = 0;
-  while (const dirent* entry = readdir(reader.get())) names.emplace_back(entry->d_name);
+  while (const dirent* entry = readdir(reader.get())) {
+    if (!DigestIn(entry->d_name).empty()) names.emplace_back(entry->d_name);
+  }
   if (errno != 0) return Failed("read", "the folder of specs");
   return names;
 }
 
 }  // namespace
 
-absl::StatusOr<SpecStore> SpecStore::Open(const std::string& folder) {
-  if (mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) return Failed("make", folder);
+absl::StatusOr<std::unique_ptr<FolderSpecStore>> FolderSpecStore::Open(const std::string& folder) {
+  SVNET_RETURN_IF_ERROR(EnsureFolder(folder));
   UniqueFd opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened.valid() && (errno == ENOTDIR || errno == ELOOP)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(folder, " is not a folder: remove it, or set another `state_dir`"));
+  }
   if (!opened.valid()) return Failed("open", folder);
   SVNET_RETURN_IF_ERROR(CheckOwner(opened, folder));
-  if (flock(opened.get(), LOCK_EX | LOCK_NB) == 0) return SpecStore(std::move(opened));
+  if (flock(opened.get(), LOCK_EX | LOCK_NB) == 0) {
+    return std::unique_ptr<FolderSpecStore>(new FolderSpecStore(std::move(opened)));
+  }
   if (errno != EWOULDBLOCK) return Failed("lock", folder);
   return absl::FailedPreconditionError(
       absl::StrCat("another svnetd uses ", folder, ": stop it, or set another `state_dir`"));
 }
 
-absl::StatusOr<std::string> SpecStore::Write(absl::string_view text) {
+absl::StatusOr<std::string> FolderSpecStore::Write(absl::string_view text) {
   if (text.size() > kMaxSize) {
     return absl::InvalidArgumentError(absl::StrCat("a spec has at most ", kMaxSize, " bytes"));
   }
@@ -115,7 +143,7 @@ absl::StatusOr<std::string> SpecStore::Write(absl::string_view text) {
   return digest;
 }
 
-absl::Status SpecStore::WriteFile(const std::string& name, absl::string_view text) {
+absl::Status FolderSpecStore::WriteFile(const std::string& name, absl::string_view text) {
   // What a svnetd that was killed has left.
   unlinkat(folder_.get(), name.c_str(), 0);
   SVNET_RETURN_IF_ERROR(FaultPoint("spec.create"));
@@ -127,7 +155,7 @@ absl::Status SpecStore::WriteFile(const std::string& name, absl::string_view tex
   return WriteAll(file, text, name);
 }
 
-absl::StatusOr<std::string> SpecStore::Read(absl::string_view digest) const {
+absl::StatusOr<std::string> FolderSpecStore::Read(absl::string_view digest) const {
   if (!IsSpecDigest(digest)) return absl::NotFoundError("that is not the digest of a spec");
   const std::string name(digest);
   // O_NONBLOCK: a FIFO in its place is not waited for.
@@ -143,17 +171,23 @@ absl::StatusOr<std::string> SpecStore::Read(absl::string_view digest) const {
   return absl::DataLossError(absl::StrCat("the spec ", digest, " was altered"));
 }
 
-absl::Status SpecStore::DeleteAllBut(const std::set<std::string>& digests) {
-  SVNET_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFiles(folder_));
+absl::Status FolderSpecStore::DeleteAllBut(const std::set<std::string>& digests) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListTexts(folder_));
+  absl::Status deleted = absl::OkStatus();
   for (const std::string& name : names) {
-    const absl::string_view digest = absl::StripSuffix(name, kUnfinished);
-    if (!IsSpecDigest(digest) || (name == digest && digests.contains(name))) continue;
-    SVNET_RETURN_IF_ERROR(FaultPoint("spec.delete"));
-    if (unlinkat(folder_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
-      return Failed("delete", name);
-    }
+    if (!digests.contains(name)) deleted.Update(DeleteFile(name));
   }
-  return absl::OkStatus();
+  return deleted;
+}
+
+absl::Status FolderSpecStore::Delete(const std::string& digest) {
+  return IsSpecDigest(digest) ? DeleteFile(digest) : absl::OkStatus();
+}
+
+absl::Status FolderSpecStore::DeleteFile(const std::string& name) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("spec.delete"));
+  if (unlinkat(folder_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return absl::OkStatus();
+  return Failed("delete", name);
 }
 
 }  // namespace svnet

@@ -1,4 +1,4 @@
-#include "daemon/store/spec_store.h"
+#include "daemon/store/folder_spec_store.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -23,15 +24,15 @@ namespace {
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-class SpecStoreTest : public ::testing::Test {
+class FolderSpecStoreTest : public ::testing::Test {
  protected:
-  SpecStoreTest() {
+  FolderSpecStoreTest() {
     std::string name = ::testing::TempDir() + "/svnet-specs-XXXXXX";
     folder_ = mkdtemp(name.data());
   }
-  ~SpecStoreTest() override { std::filesystem::remove_all(folder_); }
+  ~FolderSpecStoreTest() override { std::filesystem::remove_all(folder_); }
 
-  SpecStore MustOpen() const { return SpecStore::Open(folder_).value(); }
+  std::unique_ptr<SpecStore> MustOpen() const { return FolderSpecStore::Open(folder_).value(); }
   std::string PathOf(const std::string& name) const { return folder_ + "/" + name; }
   std::vector<std::string> Files() const {
     std::vector<std::string> names;
@@ -58,55 +59,64 @@ TEST(SpecDigestTest, IsTheBeginningOfTheSha256) {
   }
 }
 
-TEST_F(SpecStoreTest, ReadsWhatWasWritten) {
+TEST_F(FolderSpecStoreTest, ReadsWhatWasWritten) {
   const std::string text("a\0b", 3);
   std::string digest;
   {
-    SpecStore store = MustOpen();
-    digest = store.Write(text).value();
-    EXPECT_EQ(*store.Write(text), digest);
+    const auto store = MustOpen();
+    digest = store->Write(text).value();
+    EXPECT_EQ(*store->Write(text), digest);
     EXPECT_THAT(Files(), UnorderedElementsAre(digest));
   }
-  EXPECT_EQ(*MustOpen().Read(digest), text);
+  EXPECT_EQ(*MustOpen()->Read(digest), text);
 }
 
-TEST_F(SpecStoreTest, FilesAreForItsUserAlone) {
-  SpecStore store = MustOpen();
-  const std::string digest = store.Write("abc").value();
+TEST_F(FolderSpecStoreTest, FilesAreForItsUserAlone) {
+  const auto store = MustOpen();
+  const std::string digest = store->Write("abc").value();
   struct stat found;
   ASSERT_EQ(stat(PathOf(digest).c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777, 0600u);
 }
 
-TEST_F(SpecStoreTest, MakesItsFolder) {
+TEST_F(FolderSpecStoreTest, MakesItsFolder) {
   const std::string folder = PathOf("state");
-  ASSERT_TRUE(SpecStore::Open(folder).ok());
+  ASSERT_TRUE(FolderSpecStore::Open(folder).ok());
   struct stat found;
   ASSERT_EQ(stat(folder.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777, 0700u);
-  EXPECT_FALSE(SpecStore::Open(PathOf("no/such")).ok());
+  EXPECT_TRUE(FolderSpecStore::Open(PathOf("above/state")).ok());
+  EXPECT_FALSE(FolderSpecStore::Open(PathOf("no/such/state")).ok());
 }
 
-TEST_F(SpecStoreTest, TwoNeverShareAFolder) {
+TEST_F(FolderSpecStoreTest, TwoNeverShareAFolder) {
   {
-    const SpecStore first = MustOpen();
-    EXPECT_TRUE(absl::IsFailedPrecondition(SpecStore::Open(folder_).status()));
+    const auto first = MustOpen();
+    EXPECT_TRUE(absl::IsFailedPrecondition(FolderSpecStore::Open(folder_).status()));
   }
-  EXPECT_TRUE(SpecStore::Open(folder_).ok());
+  EXPECT_TRUE(FolderSpecStore::Open(folder_).ok());
 }
 
-TEST_F(SpecStoreTest, RefusesAFolderThatOthersCanWriteTo) {
+TEST_F(FolderSpecStoreTest, RefusesAFolderThatOthersCanWriteTo) {
   ASSERT_EQ(chmod(folder_.c_str(), 0770), 0);
-  EXPECT_TRUE(absl::IsFailedPrecondition(SpecStore::Open(folder_).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(FolderSpecStore::Open(folder_).status()));
   ASSERT_EQ(symlink("/tmp", PathOf("link").c_str()), 0);
-  EXPECT_FALSE(SpecStore::Open(PathOf("link")).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(FolderSpecStore::Open(PathOf("link")).status()));
+  Put("file", "text");
+  EXPECT_TRUE(absl::IsFailedPrecondition(FolderSpecStore::Open(PathOf("file")).status()));
 }
 
-TEST_F(SpecStoreTest, NoticesWhateverWasDoneToAFile) {
-  SpecStore store = MustOpen();
-  const std::string digest = store.Write("abc").value();
-  const std::string other = store.Write("other").value();
-  const auto code = [&] { return store.Read(digest).status().code(); };
+TEST_F(FolderSpecStoreTest, RefusesAFolderOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_EQ(chown(folder_.c_str(), 1000, 1000), 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(FolderSpecStore::Open(folder_).status()));
+}
+
+TEST_F(FolderSpecStoreTest, NoticesWhateverWasDoneToAFile) {
+  const auto store = MustOpen();
+  const std::string digest = store->Write("abc").value();
+  const std::string other = store->Write("other").value();
+  const auto code = [&] { return store->Read(digest).status().code(); };
   Put(digest, "ab");
   EXPECT_EQ(code(), absl::StatusCode::kDataLoss) << "truncated";
   Put(digest, "other");
@@ -125,30 +135,49 @@ TEST_F(SpecStoreTest, NoticesWhateverWasDoneToAFile) {
   ASSERT_EQ(unlink(path.c_str()), 0);
   ASSERT_EQ(mkdir(path.c_str(), 0700), 0);
   EXPECT_EQ(code(), absl::StatusCode::kDataLoss) << "a folder";
-  EXPECT_EQ(*store.Read(other), "other");
+  EXPECT_EQ(*store->Read(other), "other");
 }
 
-TEST_F(SpecStoreTest, WritesAnewWhatWasAltered) {
-  SpecStore store = MustOpen();
-  const std::string digest = store.Write("abc").value();
+TEST_F(FolderSpecStoreTest, WritesAnewWhatWasAltered) {
+  const auto store = MustOpen();
+  const std::string digest = store->Write("abc").value();
   Put(digest, "ab");
-  EXPECT_EQ(*store.Write("abc"), digest);
-  EXPECT_EQ(*store.Read(digest), "abc");
+  EXPECT_EQ(*store->Write("abc"), digest);
+  EXPECT_EQ(*store->Read(digest), "abc");
 }
 
-TEST_F(SpecStoreTest, DeletesWhatNobodyNames) {
-  SpecStore store = MustOpen();
-  const std::string kept = store.Write("abc").value();
-  const std::string deleted = store.Write("other").value();
+TEST_F(FolderSpecStoreTest, DeletesWhatNobodyNames) {
+  const auto store = MustOpen();
+  const std::string kept = store->Write("abc").value();
+  const std::string deleted = store->Write("other").value();
   Put(deleted + ".new", "oth");
   Put("somebody's", "file");
-  ASSERT_TRUE(store.DeleteAllBut({kept}).ok());
+  ASSERT_TRUE(store->DeleteAllBut({kept}).ok());
   EXPECT_THAT(Files(), UnorderedElementsAre(kept, "somebody's"));
 }
 
-TEST_F(SpecStoreTest, RefusesATextThatIsTooLong) {
-  SpecStore store = MustOpen();
-  EXPECT_FALSE(store.Write(std::string(SpecStore::kMaxSize + 1, 'a')).ok());
+TEST_F(FolderSpecStoreTest, DeletesTheRestIfOneCannotBeDeleted) {
+  const auto store = MustOpen();
+  const std::string first = store->Write("abc").value();
+  const std::string second = store->Write("other").value();
+  ASSERT_EQ(unlink(PathOf(first).c_str()), 0);
+  ASSERT_EQ(mkdir(PathOf(first).c_str(), 0700), 0);
+  EXPECT_FALSE(store->DeleteAllBut({}).ok());
+  EXPECT_THAT(Files(), UnorderedElementsAre(first));
+}
+
+TEST_F(FolderSpecStoreTest, DeletesOneText) {
+  const auto store = MustOpen();
+  const std::string digest = store->Write("abc").value();
+  const std::string kept = store->Write("other").value();
+  EXPECT_TRUE(store->Delete(digest).ok());
+  EXPECT_TRUE(store->Delete(digest).ok()) << "it is gone already";
+  EXPECT_THAT(Files(), UnorderedElementsAre(kept));
+}
+
+TEST_F(FolderSpecStoreTest, RefusesATextThatIsTooLong) {
+  const auto store = MustOpen();
+  EXPECT_FALSE(store->Write(std::string(SpecStore::kMaxSize + 1, 'a')).ok());
   EXPECT_THAT(Files(), IsEmpty());
 }
 
@@ -163,29 +192,29 @@ struct Interruption {
 
 // A process that is killed, or that fails, before any step of Write leaves no text that Read
 // finds, and the next Write succeeds.
-class SpecStoreFaultTest : public SpecStoreTest,
-                           public ::testing::WithParamInterface<Interruption> {};
+class FolderSpecStoreFaultTest : public FolderSpecStoreTest,
+                                 public ::testing::WithParamInterface<Interruption> {};
 
-TEST_P(SpecStoreFaultTest, LeavesTheWholeTextOrNone) {
+TEST_P(FolderSpecStoreFaultTest, LeavesTheWholeTextOrNone) {
   const pid_t child = fork();
   if (child == 0) {
     setenv("SVNET_FAULT", GetParam().fault.c_str(), 1);
-    SpecStore store = MustOpen();
-    _exit(store.Write("abc").ok() ? 1 : 0);
+    const auto store = MustOpen();
+    _exit(store->Write("abc").ok() ? 1 : 0);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   const bool died = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   EXPECT_TRUE(GetParam().dies ? died : status == 0) << status;
-  SpecStore store = MustOpen();
-  EXPECT_TRUE(absl::IsNotFound(store.Read(SpecDigest("abc")).status()));
-  EXPECT_EQ(*store.Write("abc"), SpecDigest("abc"));
-  ASSERT_TRUE(store.DeleteAllBut({SpecDigest("abc")}).ok());
+  const auto store = MustOpen();
+  EXPECT_TRUE(absl::IsNotFound(store->Read(SpecDigest("abc")).status()));
+  EXPECT_EQ(*store->Write("abc"), SpecDigest("abc"));
+  ASSERT_TRUE(store->DeleteAllBut({SpecDigest("abc")}).ok());
   EXPECT_THAT(Files(), UnorderedElementsAre(SpecDigest("abc")));
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    EachStep, SpecStoreFaultTest,
+    EachStep, FolderSpecStoreFaultTest,
     ::testing::Values(Interruption{"DiesBeforeCreate", "spec.create:1:die", true},
                       Interruption{"FailsToCreate", "spec.create:1:fail", false},
                       Interruption{"DiesBeforeWrite", "spec.write:1:die", true},

@@ -1,0 +1,94 @@
+#include "daemon/network/spec_texts.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/spec_text.h"
+
+namespace svnet {
+
+absl::StatusOr<std::string> SpecTexts::Keep(absl::string_view text) {
+  if (text.empty()) return std::string();
+  if (const absl::Status status = CheckSpecText(text); !status.ok()) {
+    return Error(Reason::kInvalidRequest, absl::StrCat("the spec: ", status.message()));
+  }
+  absl::StatusOr<std::string> digest = store_->Write(text);
+  if (!digest.ok())
+    return Explain(Reason::kTapCreateFailed, "cannot keep the spec", digest.status());
+  known_.insert_or_assign(*digest, Known{.text = std::string(text), .why = {}});
+  return digest;
+}
+
+absl::StatusOr<std::string> SpecTexts::Read(const std::string& digest) const {
+  SVNET_ASSIGN_OR_RETURN(std::string text, store_->Read(digest));
+  SVNET_RETURN_IF_ERROR(CheckSpecText(text));
+  return text;
+}
+
+SpecTexts::Changes SpecTexts::Look(const std::set<std::string>& digests) {
+  Changes changes;
+  for (const std::string& digest : digests) {
+    const auto [at, is_new] = known_.try_emplace(digest);
+    Known& known = at->second;
+    if (!known.text.empty()) {
+      Restore(digest, known.text, &changes);
+      continue;
+    }
+    absl::StatusOr<std::string> text = Read(digest);
+    if (text.ok()) {
+      known = {.text = *std::move(text), .why = {}};
+      changes.found.insert(digest);
+    } else {
+      known.why = std::string(text.status().message());
+      if (is_new) changes.lost.emplace(digest, known.why);
+    }
+  }
+  return changes;
+}
+
+void SpecTexts::Restore(const std::string& digest, const std::string& text, Changes* changes) {
+  const absl::Status read = store_->Read(digest).status();
+  if (read.ok()) return;
+  const absl::Status written = store_->Write(text).status();
+  if (written.ok()) {
+    changes->restored.push_back(absl::StrCat(read.message(), ": svnetd has written it again"));
+  } else {
+    changes->failed.push_back(absl::StrCat(read.message(), ", and svnetd cannot write it again (",
+                                           written.message(),
+                                           "): the next start of svnetd will cut its guests off"));
+  }
+}
+
+std::optional<std::string> SpecTexts::WhyLost(const LeaseSpec& spec) const {
+  if (spec.text_digest.empty()) return std::nullopt;
+  const auto known = known_.find(spec.text_digest);
+  if (known == known_.end()) return "its spec was not read yet";
+  if (known->second.text.empty()) return known->second.why;
+  return std::nullopt;
+}
+
+absl::Status SpecTexts::DeleteAllBut(const std::set<std::string>& digests) {
+  absl::Status deleted = absl::OkStatus();
+  for (auto each = known_.begin(); each != known_.end();) {
+    if (digests.contains(each->first)) {
+      ++each;
+      continue;
+    }
+    // One that stays is deleted at the next start.
+    deleted.Update(store_->Delete(each->first));
+    each = known_.erase(each);
+  }
+  return deleted;
+}
+
+void SpecTexts::NoteAlias(absl::string_view alias) {
+  const absl::string_view digest = TextDigestIn(alias);
+  if (!digest.empty()) named_.emplace(digest);
+}
+
+absl::Status SpecTexts::DeleteUnnamed() { return store_->DeleteAllBut(std::exchange(named_, {})); }
+
+}  // namespace svnet

@@ -3,7 +3,9 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <functional>
+#include <optional>
 
 #include "absl/time/time.h"
 
@@ -17,6 +19,12 @@ inline absl::Time MonotonicNow() {
   timespec now = {};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return absl::TimeFromTimespec(now);
+}
+
+// The earlier of two times, of which each may be none.
+inline std::optional<absl::Time> Earlier(std::optional<absl::Time> a, std::optional<absl::Time> b) {
+  if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
+  return std::min(*a, *b);
 }
 
 }  // namespace svnet

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
-#include "daemon/network/network.h"
+#include "daemon/network/networks.h"
 
 namespace svnet {
 namespace {
@@ -19,8 +19,8 @@ CallTurn::CallTurn(NetworkRegistry* registry, const std::optional<NetworkName>& 
     : registry_(registry) {
   registry_->mutex_.lock();
   registry_->last_call_ = absl::ToUnixNanos(registry_->parts_.clock());
-  status_ = name.has_value() && !registry_->networks_.contains(*name) ? NotFound(*name)
-                                                                      : registry_->CatchUp();
+  status_ = name.has_value() && !registry_->networks_->Has(*name) ? NotFound(*name)
+                                                                  : registry_->CatchUp();
 }
 
 CallTurn::~CallTurn() {
@@ -31,14 +31,12 @@ CallTurn::~CallTurn() {
 
 Network& CallTurn::network() const {
   registry_->mutex_.AssertHeld();
-  return registry_->network();
+  return registry_->networks_->only();
 }
 
 Holdings CallTurn::HoldingsOf(uid_t owner) const {
   registry_->mutex_.AssertHeld();
-  Holdings holdings;
-  for (const auto& [name, network] : registry_->networks_) holdings += network->HoldingsOf(owner);
-  return holdings;
+  return registry_->networks_->HoldingsOf(owner);
 }
 
 void CallTurn::WaitUntilReaped() {

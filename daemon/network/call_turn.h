@@ -13,6 +13,8 @@
 
 namespace svnet {
 
+class Network;
+
 // As long as it lives nobody else has one. It takes in first what has happened on the host, and at
 // its end others are told what the call has changed. Nothing else may be used unless status is OK.
 class ABSL_SCOPED_LOCKABLE CallTurn {

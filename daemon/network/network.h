@@ -29,27 +29,12 @@ namespace svnet {
 class ForeignFirewallReconciler;
 class EventPoller;
 class EventSink;
-class Expiry;
-class FailureReporter;
-class HostRelations;
-class Infrastructure;
-class LeaseBook;
-class LeaseCreator;
-class LeaseEnder;
-class LeaseUpdater;
-class LinkObserver;
-class NetworkCleaner;
-class NetworkObserver;
-class NetworkRules;
-class Reconciler;
-class RepairLimit;
 class SpecTexts;
-class TapAdopter;
-class TapReaper;
 struct HostEvents;
+struct NetworkParts;
 
-// Makes the parts of a network and knows the order in which they work. No lock: NetworkRegistry has
-// it. Each call is to come after a CatchUp. Errors have a reason of the contract.
+// Knows the order in which its parts work. No lock: NetworkRegistry has it. Each call is to come
+// after a CatchUp. Errors have a reason of the contract.
 class Network {
  public:
   // What it works with; all must outlive it.
@@ -63,7 +48,7 @@ class Network {
     Clock clock;
     std::function<absl::Time()> wall_clock;
   };
-  Network(const NetworkSettings& settings, const Parts& parts);
+  Network(const NetworkSettings& settings, const Parts& given);
   ~Network();
 
   // Adopts what an earlier svnetd left, and if there are leases makes sure that their network is
@@ -119,24 +104,8 @@ class Network {
   void NoteUplink(const NetworkStatus& status);
 
   const NetworkSettings settings_;
-  const Parts parts_;
-  const std::unique_ptr<LeaseBook> book_;
-  const std::unique_ptr<Segment> segment_;
-  const std::unique_ptr<NetworkRules> rules_;
-  const std::unique_ptr<Infrastructure> infrastructure_;
-  const std::unique_ptr<RepairLimit> limit_;
-  const std::unique_ptr<FailureReporter> failures_;
-  const std::unique_ptr<Expiry> expiry_;
-  const std::unique_ptr<TapReaper> reaper_;
-  const std::unique_ptr<LinkObserver> link_observer_;
-  const std::unique_ptr<TapAdopter> adopter_;
-  const std::unique_ptr<LeaseEnder> ender_;
-  const std::unique_ptr<Reconciler> reconciler_;
-  const std::unique_ptr<LeaseCreator> creator_;
-  const std::unique_ptr<LeaseUpdater> updater_;
-  const std::unique_ptr<HostRelations> host_;
-  const std::unique_ptr<NetworkObserver> observer_;
-  const std::unique_ptr<NetworkCleaner> cleaner_;
+  const Parts given_;
+  const std::unique_ptr<NetworkParts> parts_;
 };
 
 }  // namespace svnet

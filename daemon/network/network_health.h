@@ -9,6 +9,13 @@ struct NetworkHealth {
   bool firewall = true;  // the rules
   bool monitor = true;   // what the kernel says of changes is heard, and understood
 
+  NetworkHealth& operator&=(const NetworkHealth& other) {
+    network &= other.network;
+    firewall &= other.firewall;
+    monitor &= other.monitor;
+    return *this;
+  }
+
   friend bool operator==(const NetworkHealth&, const NetworkHealth&) = default;
 };
 

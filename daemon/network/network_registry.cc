@@ -1,31 +1,20 @@
 #include "daemon/network/network_registry.h"
 
-#include <algorithm>
-#include <set>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/foreign/foreign_firewall_reconciler.h"
-#include "daemon/lease/alias.h"
 #include "daemon/lease/names.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/network.h"
+#include "daemon/network/networks.h"
 #include "daemon/network/reconciler.h"
-#include "daemon/network/spec_texts.h"
 
 namespace svnet {
 namespace {
 
 // The timer's tag is 0; the tag of a lease's process is the ifindex of its TAP.
 constexpr uint64_t kChangesTag = uint64_t{1} << 32;
-
-// The earlier of two times, of which each may be none.
-std::optional<absl::Time> Earlier(std::optional<absl::Time> a, std::optional<absl::Time> b) {
-  if (!a.has_value() || !b.has_value()) return a.has_value() ? a : b;
-  return std::min(*a, *b);
-}
 
 }  // namespace
 
@@ -37,7 +26,15 @@ NetworkRegistry::NetworkRegistry(const NetworkSettings& settings, const Parts& p
       kernel_(parts.kernel),
       poller_(std::move(poller)),
       poller_fd_(poller_.fd()),
-      texts_(std::make_unique<SpecTexts>(parts.store)) {}
+      networks_(std::make_unique<Networks>(settings, parts.store,
+                                           Network::Parts{.kernel = parts.kernel,
+                                                          .firewall = parts.firewall,
+                                                          .foreign = parts.foreign,
+                                                          .texts = nullptr,
+                                                          .poller = &poller_,
+                                                          .events = parts.events,
+                                                          .clock = parts.clock,
+                                                          .wall_clock = parts.wall_clock})) {}
 
 NetworkRegistry::~NetworkRegistry() = default;
 
@@ -54,60 +51,24 @@ absl::StatusOr<std::unique_ptr<NetworkRegistry>> NetworkRegistry::Start(
 
 absl::Status NetworkRegistry::Begin() {
   MutexLock lock(&mutex_);
-  networks_.emplace(NetworkName(), std::make_unique<Network>(
-                                       settings_, Network::Parts{.kernel = parts_.kernel,
-                                                                 .firewall = parts_.firewall,
-                                                                 .foreign = parts_.foreign,
-                                                                 .texts = texts_.get(),
-                                                                 .poller = &poller_,
-                                                                 .events = parts_.events,
-                                                                 .clock = parts_.clock,
-                                                                 .wall_clock = parts_.wall_clock}));
-  absl::Status begun = network().Begin();
-  if (begun.ok()) DeleteUnnamedTexts();
+  absl::Status begun = networks_->Begin();
   if (begun.ok()) begun = CatchUp();
   ReportHealth();
-  SVNET_RETURN_IF_ERROR(begun);
-  return absl::OkStatus();
+  return begun;
 }
 
 absl::Status NetworkRegistry::CatchUp() {
   std::vector<uint64_t> ended = poller_.PollNow();
   const HostEvents events = {.changes = kernel_->TakeChanges(), .ended = std::move(ended)};
-  absl::Status caught_up = absl::OkStatus();
   std::optional<absl::Time> next;
-  for (const auto& [name, network] : networks_) {
-    caught_up.Update(network->CatchUp(events));
-    next = Earlier(next, network->NextDue());
-  }
+  const absl::Status caught_up = networks_->CatchUp(events, &next);
   poller_.ArmTimer(next);
   EndTurn();
   return caught_up;
 }
 
-void NetworkRegistry::DeleteUnnamedTexts() { ReportTextsLeft(texts_->DeleteUnnamed()); }
-
-void NetworkRegistry::DeleteOldTexts() {
-  if (texts_->size() == 0) return;
-  std::set<std::string> named;
-  for (const auto& [name, network] : networks_) {
-    for (const auto& [digest, count] : network->leases().texts()) named.insert(digest);
-  }
-  if (named.size() < texts_->size()) ReportTextsLeft(texts_->DeleteAllBut(named));
-}
-
-void NetworkRegistry::ReportTextsLeft(const absl::Status& deleted) {
-  if (deleted.ok()) return;
-  parts_.events->Publish(
-      {.type = TapEvent::Type::kFailed,
-       .lease = std::nullopt,
-       .message = absl::StrCat("cannot delete a spec that no TAP needs (the next start tries it): ",
-                               deleted.message()),
-       .repaired = {}});
-}
-
 void NetworkRegistry::EndTurn() {
-  DeleteOldTexts();
+  networks_->DeleteOldTexts();
   // Wakes a thread that waits for a later time, or without one.
   const std::optional<absl::Time> next = NextReap();
   const bool is_earlier =
@@ -117,13 +78,7 @@ void NetworkRegistry::EndTurn() {
 }
 
 void NetworkRegistry::ReportHealth() {
-  NetworkHealth health;
-  for (const auto& [name, network] : networks_) {
-    const NetworkHealth each = network->Health();
-    health.network &= each.network;
-    health.firewall &= each.firewall;
-    health.monitor &= each.monitor;
-  }
+  const NetworkHealth health = networks_->Health();
   if (reported_ == health) return;
   reported_ = health;
   parts_.on_health(health);
@@ -142,25 +97,22 @@ void NetworkRegistry::NoteForeignFirewalls(const ForeignFirewallReport& report) 
 void NetworkRegistry::NoteForwardFilter(const std::string& whose) {
   MutexLock lock(&mutex_);
   // The rules may have to be made anew for it.
-  if (network().NoteForwardFilter(whose)) CatchUp().IgnoreError();
+  if (networks_->only().NoteForwardFilter(whose)) CatchUp().IgnoreError();
 }
 
 absl::Status NetworkRegistry::DisownRules() {
   MutexLock lock(&mutex_);
-  for (const auto& [name, network] : networks_) SVNET_RETURN_IF_ERROR(network->DisownRules());
-  return absl::OkStatus();
+  return networks_->DisownRules();
 }
 
 size_t NetworkRegistry::lease_count() {
   MutexLock lock(&mutex_);
-  return network().leases().size();
+  return networks_->only().leases().size();
 }
 
 std::vector<NetworkName> NetworkRegistry::names() {
   MutexLock lock(&mutex_);
-  std::vector<NetworkName> names;
-  for (const auto& [name, network] : networks_) names.push_back(name);
-  return names;
+  return networks_->Names();
 }
 
 absl::Duration NetworkRegistry::TimeUntilIdle() const {
@@ -171,10 +123,10 @@ bool NetworkRegistry::HandleEvents() {
   MutexLock lock(&mutex_);
   // What it cannot do now it tries again by itself.
   CatchUp().IgnoreError();
-  return network().monitor_ok();
+  return networks_->only().monitor_ok();
 }
 
-std::optional<absl::Time> NetworkRegistry::NextReap() { return network().NextReap(); }
+std::optional<absl::Time> NetworkRegistry::NextReap() { return networks_->only().NextReap(); }
 
 bool NetworkRegistry::WaitForRetired() {
   MutexLock lock(&mutex_);
@@ -203,11 +155,11 @@ void NetworkRegistry::Reap() {
   {
     MutexLock lock(&mutex_);
     if (!NextReap().has_value()) return;
-    batch = network().TakeReapBatch();
+    batch = networks_->only().TakeReapBatch();
   }
   const TapDestroyer::Result result = destroyer_.Destroy(batch);
   MutexLock lock(&mutex_);
-  network().FinishReap(result);
+  networks_->only().FinishReap(result);
   changed_.notify_all();
 }
 

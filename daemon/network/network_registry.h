@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,11 +33,10 @@ namespace svnet {
 class ForeignFirewallReconciler;
 struct ForeignFirewallReport;
 class EventSink;
-class Network;
-class SpecTexts;
+class Networks;
 
 // The kernel is the store: a lease is a TAP with an alias of ours, and what is known here only
-// spares a dump. So far there is one network, "default".
+// spares a dump.
 //
 // Threads: any may call. The mutex guards the networks, the Kernel, the Firewall and all below: a
 // CallTurn has it. Housekeeping has the threads that run HandleEvents and Reap.
@@ -98,15 +96,6 @@ class NetworkRegistry {
   NetworkRegistry(const NetworkSettings& settings, const Parts& parts, EventPoller poller);
 
   absl::Status Begin() ABSL_LOCKS_EXCLUDED(mutex_);
-  // The one network that there is so far.
-  Network& network() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return *networks_.begin()->second; }
-
-  // Deletes the texts that no alias names, at start.
-  void DeleteUnnamedTexts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Deletes the texts that a lease named and none names any more.
-  void DeleteOldTexts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ReportTextsLeft(const absl::Status& deleted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
   // Has every network take in what has happened.
   absl::Status CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells others what was changed, and deletes what it left.
@@ -130,8 +119,7 @@ class NetworkRegistry {
   Kernel* const kernel_ ABSL_PT_GUARDED_BY(mutex_);
   EventPoller poller_ ABSL_GUARDED_BY(mutex_);
   const int poller_fd_;
-  const std::unique_ptr<SpecTexts> texts_ ABSL_PT_GUARDED_BY(mutex_);
-  std::map<NetworkName, std::unique_ptr<Network>> networks_ ABSL_GUARDED_BY(mutex_);
+  const std::unique_ptr<Networks> networks_ ABSL_PT_GUARDED_BY(mutex_);
   std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // see WaitForRetired
   std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -25,6 +25,7 @@
 #include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/lease/names.h"
 #include "daemon/network/event_sink.h"
+#include "daemon/network/network_api.h"
 #include "daemon/network/network_registry.h"
 #include "daemon/store/folder_spec_store.h"
 #include "tests/fakes/fake_foreign_firewalls.h"
@@ -66,21 +67,22 @@ class Core {
                                         .events = &events_,
                                         .clock = MonotonicNow})
                     .value();
+    api_.emplace(registry_.get(), &foreign_reconciler_, &events_);
   }
 
   absl::Status Create(const std::string& text, const std::string& vm = "vm1") {
-    return registry_
+    return api_
         ->CreateTap(kAlice,
                     {.vm = testing::Vm(vm), .iface = testing::Iface("eth0"), .spec_text = text})
         .status();
   }
   absl::Status Update(const std::string& text) {
-    return registry_->UpdateTap(kAlice, {.lease = Vm1(), .spec_text = text}).status();
+    return api_->UpdateTap(kAlice, {.lease = Vm1(), .spec_text = text}).status();
   }
-  absl::Status Remove() { return registry_->RemoveTap(kAlice, Vm1()).status(); }
+  absl::Status Remove() { return api_->RemoveTap(kAlice, Vm1()).status(); }
   // Reads all, as `svnetctl status` has it do; returns the types of the conditions.
   std::vector<std::string> Look() {
-    const absl::StatusOr<NetworkStatus> status = registry_->GetNetwork(kRoot, {});
+    const absl::StatusOr<NetworkStatus> status = api_->GetNetwork(kRoot, {});
     if (!status.ok()) return {std::string(status.status().message())};
     std::vector<std::string> types;
     for (const Condition& each : status->conditions) types.push_back(each.type);
@@ -88,9 +90,9 @@ class Core {
   }
   void Settle() { registry_->Reap(); }
   absl::Status Cleanup() {
-    return registry_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status();
+    return api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status();
   }
-  std::vector<Lease> List() { return registry_->ListTaps(kRoot, {.limit = 100})->leases; }
+  std::vector<Lease> List() { return api_->ListTaps(kRoot, {.limit = 100})->leases; }
 
  private:
   static LeaseSelector Vm1() {
@@ -111,6 +113,7 @@ class Core {
   ForeignFirewallReconciler foreign_reconciler_{kBridge, false, &foreign_, MonotonicNow};
   EventSink events_{{}};
   std::unique_ptr<NetworkRegistry> registry_;
+  std::optional<NetworkApi> api_;
 };
 
 // What is done to a lease while a fault is waiting.

@@ -44,14 +44,14 @@ class SpecTest : public NetworkRegistryTest {
   static constexpr char kTap[] = "svvm1eth0";
 
   absl::StatusOr<Lease> CreateWith(const std::string& text, const std::string& vm = "vm1") {
-    return registry().CreateTap(
+    return api().CreateTap(
         kAlice, {.vm = Vm(vm), .iface = Iface("eth0"), .lifetime = {}, .spec_text = text});
   }
   absl::StatusOr<Lease> Update(const std::string& text) {
-    return registry().UpdateTap(kAlice, {.lease = ByIds("vm1"), .spec_text = text});
+    return api().UpdateTap(kAlice, {.lease = ByIds("vm1"), .spec_text = text});
   }
   absl::StatusOr<Lease> UpdateLifetime() {
-    return registry().UpdateTap(
+    return api().UpdateTap(
         kAlice, {.lease = ByIds("vm1"), .lifetime = UntilDetached{.grace = absl::Seconds(5)}});
   }
   // What a start finds.
@@ -108,7 +108,7 @@ TEST_F(SpecTest, GoesWithATapThatAnotherProgramDeletes) {
 TEST_F(SpecTest, GoesWithACleanup) {
   ASSERT_TRUE(CreateWith(kText).ok());
   ASSERT_TRUE(CreateWith(kOther, "vm2").ok());
-  ASSERT_TRUE(registry().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_THAT(Texts(), IsEmpty());
 }
 
@@ -212,7 +212,7 @@ TEST_F(LostSpecTest, CutsTheGuestOffAndSaysSo) {
   ASSERT_TRUE(Start().ok());
   EXPECT_TRUE(IsCutOff());
   EXPECT_FALSE(IsCutOff("svvm2eth0"));
-  const NetworkStatus status = registry().GetNetwork(kRoot, {}).value();
+  const NetworkStatus status = api().GetNetwork(kRoot, {}).value();
   ASSERT_EQ(status.conditions.size(), 1u);
   EXPECT_EQ(status.conditions[0].type, "SPEC_LOST");
   EXPECT_THAT(status.conditions[0].message, HasSubstr("what 1 leases were granted"));
@@ -236,7 +236,7 @@ TEST_F(LostSpecTest, CutsTheGuestOffIfALaterVersionGrantedWhatThisOneDoesNotKnow
   ASSERT_TRUE(Start().ok());
   EXPECT_TRUE(IsCutOff());
   EXPECT_THAT(Conditions(), ElementsAre("SPEC_LOST"));
-  EXPECT_THAT(registry().GetNetwork(kRoot, {})->conditions[0].message, HasSubstr("\"policy\""));
+  EXPECT_THAT(api().GetNetwork(kRoot, {})->conditions[0].message, HasSubstr("\"policy\""));
   EXPECT_THAT(Texts(), ElementsAre(kUnknown)) << "the later version finds it again";
 }
 
@@ -244,7 +244,7 @@ TEST_F(LostSpecTest, CreateTapIsRefusedAndTheRestGoesOn) {
   Lose();
   EXPECT_EQ(ReasonIn(Create(kAlice, "vm1").status()), "SPEC_LOST");
   EXPECT_EQ(ReasonIn(CreateWith(kText).status()), "SPEC_LOST");
-  EXPECT_TRUE(registry().GetTap(kAlice, ByIds("vm1")).ok());
+  EXPECT_TRUE(api().GetTap(kAlice, ByIds("vm1")).ok());
   EXPECT_TRUE(UpdateLifetime().ok());
   EXPECT_TRUE(IsCutOff());
   EXPECT_THAT(AliasOf(), HasSubstr(" s=" + SpecDigest(kText)));
@@ -264,7 +264,7 @@ TEST_F(LostSpecTest, NoRepairLetsTheGuestThrough) {
   EXPECT_TRUE(IsCutOff());
   // A removal that fails gives back what the guest had: nothing.
   faults_.FailNext("RetireTap", absl::InternalError("no"));
-  EXPECT_FALSE(registry().RemoveTap(kAlice, ByIds("vm1")).ok());
+  EXPECT_FALSE(api().RemoveTap(kAlice, ByIds("vm1")).ok());
   EXPECT_TRUE(IsCutOff());
 }
 
@@ -335,7 +335,7 @@ TEST_F(SpecTest, AStartDeletesWhatNoTapNames) {
 TEST_F(SpecTest, WhatCannotBeDeletedIsToldAndGoesAtTheNextStart) {
   ASSERT_TRUE(CreateWith(kText).ok());
   faults_.FailNext("DeleteSpec", absl::InternalError("no"));
-  ASSERT_TRUE(registry().RemoveTap(kAlice, ByIds("vm1")).ok());
+  ASSERT_TRUE(api().RemoveTap(kAlice, ByIds("vm1")).ok());
   EXPECT_THAT(log_, ElementsAre(HasSubstr("cannot delete a spec")));
   EXPECT_THAT(Texts(), ElementsAre(kText));
   ASSERT_TRUE(Start().ok());

@@ -3,14 +3,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "daemon/base/unique_fd.h"
+#include "tests/eventually.h"
 #include "tests/sandbox/sandbox.h"
 
 namespace svnet {
@@ -362,6 +365,31 @@ TEST_P(NftFirewallTest, DoesNotReadTheSetsOfOthers) {
   EXPECT_FALSE(firewall().ReadDrops()->empty());
   EXPECT_TRUE(*firewall().Remove());
   EXPECT_LT(absl::Now() - start, absl::Seconds(2));
+}
+
+// A reload of another firewall is no reason to fail.
+TEST_P(NftFirewallTest, AppliesWhileOthersChangeTheirs) {
+  const pid_t other = fork();
+  if (other == 0) {
+    setpgid(0, 0);
+    execlp("bash", "bash", "-c",
+           "while :; do echo 'add table ip theirs; add chain ip theirs c; add set ip theirs s "
+           "{ type ipv4_addr; }; delete table ip theirs'; done | nft -i >/dev/null 2>&1",
+           nullptr);
+    _exit(1);
+  }
+  const absl::Cleanup end = [other] {
+    kill(-other, SIGKILL);
+    waitpid(other, nullptr, 0);
+  };
+  ASSERT_TRUE(testing::Eventually([&] {
+    EXPECT_TRUE(firewall().WereChanged().ok());
+    return firewall().OthersWereChanged();
+  }));
+  for (int i = 0; i < 50; ++i) {
+    const absl::Status status = Apply({Guest(7)});
+    EXPECT_TRUE(status.ok()) << i << status;
+  }
 }
 
 TEST_P(NftFirewallTest, TakesAwayItsOwnRulesAndNobodyElses) {

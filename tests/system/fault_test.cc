@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/system/kernel_count.h"
+#include "tests/system/spec_files.h"
 #include "tests/system/system_test.h"
 
 namespace svnet::testing {
@@ -26,6 +27,8 @@ struct Scenario {
   // Those that stand after it, if nothing goes wrong.
   std::set<std::string> after;
   std::function<void(const Daemon&)> run;
+  // What else that daemon finds.
+  std::function<void(const std::string& state_dir)> prepare = [](const std::string&) {};
 
   friend std::ostream& operator<<(std::ostream& out, const Scenario& each) {
     return out << each.name;
@@ -75,6 +78,15 @@ void Settle(const Daemon& svnetd) {
   } while (network.addresses().reaping() > 0);
 }
 
+// "a" has a text that "b" also has, and there is what a svnetd that was killed may leave.
+void GrantTexts(const std::string& state_dir) {
+  GrantText(state_dir, "svaeth0", kSpecText);
+  GrantText(state_dir, "svbeth0", kSpecText);
+  Shell("cd " + state_dir + "; echo old >AAAAAAAAAAAAAAA; echo new >BBBBBBBBBBBBBBB.new");
+}
+// "b" has a text of its own.
+void GrantTextToOne(const std::string& state_dir) { GrantText(state_dir, "svbeth0", kSpecText); }
+
 const Scenario kScenarios[] = {
     {"Start", {"a", "b"}, {"a", "b"}, [](const Daemon& svnetd) { Settle(svnetd); }},
     {"FirstCreate", {}, {"c"}, [](const Daemon& svnetd) { Create(svnetd, "c"); }},
@@ -101,6 +113,27 @@ const Scenario kScenarios[] = {
        Cleanup(svnetd, 0, v1::CLEANUP_SCOPE_NETWORK);
        Settle(svnetd);
      }},
+    {"StartWithTexts",
+     {"a", "b"},
+     {"a", "b"},
+     [](const Daemon& svnetd) { Settle(svnetd); },
+     GrantTexts},
+    {"RemoveWithText",
+     {"a", "b"},
+     {"a"},
+     [](const Daemon& svnetd) {
+       Remove(svnetd, "b");
+       Settle(svnetd);
+     },
+     GrantTextToOne},
+    {"CleanupWithTexts",
+     {"a", "b"},
+     {},
+     [](const Daemon& svnetd) {
+       Cleanup(svnetd, 0, v1::CLEANUP_SCOPE_NETWORK);
+       Settle(svnetd);
+     },
+     GrantTexts},
     {"Repair",
      {"a", "b"},
      {"a", "b"},
@@ -123,22 +156,28 @@ class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenar
     return leases;
   }
 
+  std::string state_dir() const { return folder() + "/state"; }
   // Starts from nothing, with `environment` for the daemon that runs the scenario. Whether
   // that one ended before its time.
   bool RunScenario(const std::string& environment) {
     EnterFreshNetworkNamespace();
     empty_ = NetworkPicture();
+    Shell("rm -rf " + state_dir());
     EXPECT_FALSE(Forwards());
     if (!GetParam().before.empty()) {
-      Daemon svnetd = Start({kSubnet});
+      Daemon svnetd = StartNext();
       for (const std::string& vm : GetParam().before) Create(svnetd, vm);
       EXPECT_EQ(Leases(svnetd), GetParam().before);
       svnetd.Stop(SIGKILL);
+      GetParam().prepare(state_dir());
     }
-    Daemon svnetd(folder(), {kSocketGroupFlag, kSubnet}, "", {"env", environment});
+    Daemon svnetd(folder(), {kSocketGroupFlag, kSubnet, "--state-dir=" + state_dir()}, "",
+                  {"env", environment});
     if (svnetd.running()) GetParam().run(svnetd);
     return svnetd.Stop(SIGTERM) != 0;
   }
+
+  Daemon StartNext() { return Start({kSubnet, "--state-dir=" + state_dir()}); }
 
   static bool Forwards() { return Shell("cat /proc/sys/net/ipv4/ip_forward") == "1\n"; }
   // Forwarding was off: if svnetd has turned it on, its rules say so, and close it to others.
@@ -148,10 +187,17 @@ class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenar
     EXPECT_EQ(ShellExitCode("nft list chain inet " + RulesTable() + " forward_others"), 0) << fault;
   }
 
+  // Exactly the texts that leases name are there.
+  void ExpectTextsOfLeases(const std::string& fault) {
+    const std::string named =
+        Shell("ip link show | sed -n 's/^ *alias svnet2 .* s=\\(.*\\)/\\1/p' | sort -u");
+    EXPECT_EQ(Shell("ls -A " + state_dir()), named) << fault;
+  }
+
   // As the next svnetd finds it.
   void ExpectWholeOrNone(const std::string& fault) {
     ExpectForwardingForGuestsAlone(fault);
-    Daemon svnetd = Start({kSubnet});
+    Daemon svnetd = StartNext();
     ASSERT_TRUE(svnetd.running()) << fault << svnetd.log();
     Settle(svnetd);
     const std::set<std::string> leases = Leases(svnetd);
@@ -166,6 +212,7 @@ class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenar
     ExpectForwardingForGuestsAlone(fault);
     const int count = static_cast<int>(leases.size());
     EXPECT_EQ(CountSettledKernel(), CountOfLeases(count)) << fault;
+    ExpectTextsOfLeases(fault);
     // No address is lost.
     Client alice(svnetd.socket(), Member(kAlice));
     for (size_t i = leases.size(); i < kAddresses; ++i) {

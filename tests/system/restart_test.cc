@@ -61,60 +61,6 @@ TEST_F(RestartTest, AfterKill9TheLeasesAreTheSame) {
   EXPECT_EQ(root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK).taps_removed(), 20u);
 }
 
-class UpgradeTest : public SystemTest {
- protected:
-  // Has a TAP be as the version before `svnet2` left it: without owner and group in the alias,
-  // and with a MAC of the kernel's choice.
-  static void MakeOld(const v1::Tap& tap, const std::string& lifetime, int queues) {
-    Shell(absl::StrCat("ip link set ", tap.tap_name(), " address ea:00:00:00:00:0", queues,
-                       " alias 'svnet1 bridge=svbr0 vm=", tap.vm_id(), " iface=", tap.iface_id(),
-                       " ip=", tap.guest_ip(), " mac=", tap.mac(), " queues=", queues,
-                       " lifetime=", lifetime, "'"));
-  }
-};
-
-TEST_F(UpgradeTest, TakesOverWhatAnEarlierVersionLeft) {
-  std::vector<v1::Tap> before;
-  std::optional<TapGuest> guest;
-  {
-    Daemon svnetd = Start();
-    Client alice(svnetd.socket(), Member(kAlice));
-    Client bob(svnetd.socket(), Member(kBob));
-    v1::CreateTapRequest request;
-    request.set_vm_id("vm1");
-    request.set_iface_id("eth0");
-    before.push_back(alice.Create(request).tap);
-    request.set_queues(2);
-    request.set_vm_id("vm2");
-    before.push_back(bob.Create(request).tap);
-    request.set_vm_id("vm3");
-    request.mutable_lifetime()->mutable_until_detached()->mutable_grace()->set_seconds(10);
-    before.push_back(bob.Create(request).tap);
-    guest.emplace(before[0]);
-    svnetd.Stop(SIGKILL);
-  }
-  MakeOld(before[0], "persistent", 1);
-  MakeOld(before[1], "persistent", 2);
-  MakeOld(before[2], "detached:10000", 2);
-  // And with its MAC's place on the bridge, which the change of another MAC does not touch.
-  Daemon svnetd = Start();
-  Client root(svnetd.socket(), 0);
-  const std::vector<v1::Tap> after = root.MustList();
-  ASSERT_EQ(after.size(), 3u);
-  for (size_t i = 0; i < after.size(); ++i) {
-    EXPECT_EQ(after[i].tap_name(), before[i].tap_name());
-    EXPECT_EQ(after[i].owner_uid(), before[i].owner_uid());
-    EXPECT_EQ(after[i].guest_ip(), before[i].guest_ip());
-    EXPECT_EQ(after[i].mac(), before[i].mac());
-    EXPECT_EQ(after[i].lifetime().SerializeAsString(), before[i].lifetime().SerializeAsString());
-    const std::string link = Shell("ip link show " + after[i].tap_name());
-    EXPECT_THAT(link, HasSubstr("alias svnet2 n=default v=" + after[i].vm_id()));
-    EXPECT_THAT(link, HasSubstr("link/ether c2:73:76:6e:65:74"));
-  }
-  EXPECT_THAT(root.MustGetNetwork().conditions(), ::testing::IsEmpty());
-  EXPECT_TRUE(guest->Pings(guest->gateway()));
-}
-
 TEST_F(RestartTest, AVmmKeepsItsTapThroughIt) {
   UniqueFd vmm;
   {

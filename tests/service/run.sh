@@ -51,6 +51,7 @@ rm -rf "$packages"
 version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' build/release/CMakeCache.txt)
 make_packages "$version"
 make_packages "$version+next"
+make_packages "$version~before"
 architecture=$(dpkg --print-architecture)
 rm -rf "$packages/_CPack_Packages"
 ls "$packages"
@@ -396,6 +397,19 @@ check "and so do its gates" gates_are_the_new_versions
 check "the attached TAP has kept ifindex and carrier" is_as_before
 check "the configuration is what it was" inside grep -q '^taps_per_user = 1' /etc/svnet/svnetd.toml
 
+# The program is the same: what an older one does is shown by UpgradeTest.
+step_back_is_warned_of() {
+  local output
+  output=$(inside dpkg --force-downgrade --install "/packages/svnet_$version~before_$architecture.deb" 2>&1)
+  echo "$output"
+  grep -F "svnet: " <<<"$output" | grep -qF "TAPs of svnet $version+next are in use" &&
+    ! grep -F "svnet: " < <(inside dpkg --install "/packages/svnet_$version+next_$architecture.deb" 2>&1)
+}
+check "a step back to an older version is warned of, and an upgrade is not" step_back_is_warned_of
+check "the state of leases is root's alone, and outlives each restart" inside bash -c \
+  '[[ $(stat -c "%a %U" /run/svnet/state-svbr0) == "700 root" ]] && systemctl stop svnetd &&
+    test -d /run/svnet/state-svbr0 && systemctl start svnetd'
+
 link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables | grep -v svnetd-lock-'; }
 links=$(link_picture)
 check "the package is removed" inside dpkg --remove svnet
@@ -410,7 +424,7 @@ nothing_of_ours() {
   inside bash -c 'ip -o link; nft list ruleset; ls /etc/svnet /run/svnet 2>&1
     find /etc/systemd/system -type l -name "svnet*"' >"$scratch/left" || true
   cat "$scratch/left"
-  ! grep -E 'svbr0|svvm1eth0|svnetd\.(toml|sock|service)|gates' "$scratch/left"
+  ! grep -E 'svbr0|svvm1eth0|svnetd\.(toml|sock|service)|gates|state-' "$scratch/left"
 }
 check "nothing of ours is left" nothing_of_ours
 others_are_as_before() {

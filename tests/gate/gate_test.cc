@@ -80,8 +80,10 @@ UniqueFd GateEnd::ConnectRaw(uint64_t connection, const WireStatus& status) {
   return UniqueFd(ends[0]);
 }
 
-std::shared_ptr<grpc::Channel> GateEnd::Connect(uint64_t connection, const WireStatus& status) {
-  return grpc::CreateInsecureChannelFromFd("svnetd", ConnectRaw(connection, status).Release());
+std::shared_ptr<grpc::Channel> GateEnd::Connect(uint64_t connection, const WireStatus& status,
+                                                const grpc::ChannelArguments& arguments) {
+  return grpc::CreateCustomInsecureChannelFromFd("svnetd", ConnectRaw(connection, status).Release(),
+                                                 arguments);
 }
 
 std::string GateEnd::Status(const std::string& name) const {

@@ -47,7 +47,8 @@ class GateEnd {
 
   // The caller's end of a new connection.
   UniqueFd ConnectRaw(uint64_t connection = 1, const WireStatus& status = {});
-  std::shared_ptr<grpc::Channel> Connect(uint64_t connection = 1, const WireStatus& status = {});
+  std::shared_ptr<grpc::Channel> Connect(uint64_t connection = 1, const WireStatus& status = {},
+                                         const grpc::ChannelArguments& arguments = {});
 
   // A line of /proc/PID/status: its value.
   std::string Status(const std::string& name) const;

@@ -70,6 +70,18 @@ TEST_F(GateWatchesTest, EventsArePulledOneByOne) {
   EXPECT_EQ(status.error_details(), "why");
 }
 
+// The watch ends by its own deadline, not by "too_many_pings".
+TEST_F(GateWatchesTest, QuietWatchOutlivesPings) {
+  grpc::ChannelArguments pings;
+  pings.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 1100);
+  pings.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  CallersWatch watch(gate().Connect(1, {}, pings), absl::Seconds(7));
+  const uint64_t id = Begin();
+  EXPECT_EQ(watch.Read(), "");
+  EXPECT_EQ(watch.Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(gate().Next(MessageKind::kCancel).id, id);
+}
+
 TEST_F(GateWatchesTest, ReaderWhoDoesNotReadStopsThePulls) {
   CallersWatch watch(gate().Connect());
   const uint64_t id = Begin();

@@ -1,7 +1,6 @@
 #include "daemon/firewall/nft_firewall.h"
 
 #include <algorithm>
-#include <map>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -10,59 +9,13 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/base/table_name.h"
 #include "daemon/firewall/connection_table.h"
+#include "daemon/firewall/rule_tables.h"
 
 namespace svnet {
 namespace {
 
 // Of the connections that the kernel tracks, one in so many is an owner's.
 constexpr uint32_t kOwnerShare = 8;
-
-using TableList = std::vector<NftTableInfo>;
-
-// Those of that name, or those of all others.
-TableList OfName(const TableList& tables, const std::string& name) {
-  TableList found;
-  std::copy_if(tables.begin(), tables.end(), std::back_inserter(found),
-               [&](const NftTableInfo& table) { return table.name == name; });
-  return found;
-}
-
-TableList OfOtherNames(const TableList& tables, const std::string& name) {
-  TableList found;
-  std::copy_if(tables.begin(), tables.end(), std::back_inserter(found),
-               [&](const NftTableInfo& table) { return table.name != name; });
-  return found;
-}
-
-// The name of the tables that have rules. A svnetd that died may have left empty ones of
-// another name: they are filled in the transaction that deletes those before.
-std::string NameInForce(const TableList& tables, const std::string& otherwise) {
-  std::map<std::string, uint32_t> uses;
-  for (const NftTableInfo& table : tables) uses[table.name] += table.use;
-  const auto most = std::max_element(
-      uses.begin(), uses.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == uses.end() ? otherwise : most->first;
-}
-
-std::string RenderDeletion(const TableList& tables) {
-  std::string commands;
-  for (const NftTableInfo& table : tables) {
-    absl::StrAppend(&commands, "delete table ", table.Words(), "\n");
-  }
-  return commands;
-}
-
-// Empty tables, whether or not there were some: to add a table before it is deleted makes
-// "delete" right in either case.
-std::string RenderEmptyTables(const std::string& name) {
-  std::string commands;
-  for (const std::string& family : TableFamilies()) {
-    const std::string table = absl::StrCat(" table ", family, " ", name);
-    absl::StrAppend(&commands, "add", table, "\ndelete", table, "\nadd", table, " { comment \"",
-                    kTableComment, "\"; }\n");
-  }
-  return commands;
-}
 
 bool IsUnsupported(const absl::Status& status) {
   return absl::IsUnimplemented(status) || absl::IsInvalidArgument(status);
@@ -121,14 +74,15 @@ absl::Status NftFirewall::ReplaceByPersistent(const RulesetSpec& spec, const Gue
                                               const TableList& tables) {
   const std::string next = NameInForce(tables, names_[0]) == names_[1] ? names_[2] : names_[1];
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.own"));
-  SVNET_RETURN_IF_ERROR(socket_.MakePersistentTables(next, kTableComment, OfName(tables, next)));
+  SVNET_RETURN_IF_ERROR(
+      socket_.MakePersistentTables(next, kTableComment, TablesNamed(tables, next)));
   absl::Cleanup remove = [&] {
     const absl::StatusOr<TableList> made = socket_.ListTables({next});
     if (made.ok()) socket_.DeleteTables(*made).IgnoreError();
   };
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.fill"));
   const std::string commands = absl::StrCat(RenderCommands(spec, bridge, bindings, next),
-                                            RenderDeletion(OfOtherNames(tables, next)));
+                                            RenderDeletion(TablesNotNamed(tables, next)));
   SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
   std::move(remove).Cancel();
   table_ = next;
@@ -141,7 +95,7 @@ absl::Status NftFirewall::ReplaceByPlain(const RulesetSpec& spec, const GuestBri
   const std::string& name = names_[0];
   const std::string commands =
       absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, bridge, bindings, name),
-                   RenderDeletion(OfOtherNames(tables, name)));
+                   RenderDeletion(TablesNotNamed(tables, name)));
   SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
   table_ = name;
   return absl::OkStatus();

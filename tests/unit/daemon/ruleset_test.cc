@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "daemon/firewall/nft_commands.h"
+#include "daemon/firewall/rule_tables.h"
 #include "daemon/ruleset/ruleset_part.h"
 #include "tests/unit/values.h"
 
@@ -156,6 +157,19 @@ TEST(NftElementTest, IsTextForNftAndBytesForTheKernel) {
   EXPECT_THAT(keys, ElementsAre(seven + mac, seven + mac + address, seven, seven + five,
                                 address + owner, address));
   EXPECT_THAT(data, ElementsAre("", "", five, "", "", owner));
+}
+
+TEST(RuleTablesTest, ThoseWithRulesAreInForce) {
+  const NftTableInfo left = {.family = 1, .name = "svnet-svbr0.a", .flags = 0, .use = 0};
+  const NftTableInfo full = {.family = 7, .name = "svnet-svbr0.b", .flags = 0, .use = 9};
+  EXPECT_EQ(NameInForce({}, "svnet-svbr0"), "svnet-svbr0");
+  EXPECT_EQ(NameInForce({left}, "svnet-svbr0"), "svnet-svbr0.a");
+  EXPECT_EQ(NameInForce({left, full}, "svnet-svbr0"), "svnet-svbr0.b");
+  EXPECT_EQ(NameInForce({full, left}, "svnet-svbr0"), "svnet-svbr0.b");
+  EXPECT_EQ(RenderDeletion(TablesNamed({left, full}, full.name)),
+            "delete table bridge svnet-svbr0.b\n");
+  EXPECT_EQ(RenderDeletion(TablesNotNamed({left, full}, full.name)),
+            "delete table inet svnet-svbr0.a\n");
 }
 
 TEST(ShortenNftErrorTest, LeavesOutTheCommandsThatItRepeats) {

@@ -39,12 +39,12 @@ absl::StatusOr<Lease> LeaseUpdater::Update(const Caller& caller, const Lease& le
   const Lifetime wanted = request.lifetime.value_or(lease.spec.lifetime);
   SVNET_ASSIGN_OR_RETURN(Process process, parts_.expiry->OpenProcessFor(caller, wanted));
   changed.spec.lifetime = WithStartTime(wanted, process.start_time);
+  // One that was cut off, and gets another spec, is let through before that counts.
+  const bool was_lost = parts_.texts->WhyLost(lease.spec).has_value();
   if (request.spec_text.has_value()) {
     SVNET_ASSIGN_OR_RETURN(changed.spec.text_digest, parts_.texts->Keep(*request.spec_text));
   }
   const Ifindex tap = changed.state.ifindex;
-  // One that was cut off, and gets another spec, is let through before that counts.
-  const bool was_lost = parts_.texts->WhyLost(lease.spec).has_value();
   absl::Cleanup cut_off = [&] {
     if (was_lost) parts_.rules->Revoke(changed.spec, tap).IgnoreError();
   };

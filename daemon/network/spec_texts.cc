@@ -18,7 +18,9 @@ absl::StatusOr<std::string> SpecTexts::Keep(absl::string_view text) {
   absl::StatusOr<std::string> digest = store_->Write(text);
   if (!digest.ok())
     return Explain(Reason::kTapCreateFailed, "cannot keep the spec", digest.status());
-  known_.insert_or_assign(*digest, Known{.text = std::string(text), .why = {}});
+  const auto [known, is_new] = known_.try_emplace(*digest);
+  if (!is_new && known->second.text.empty()) kept_again_.insert(*digest);
+  known->second = {.text = std::string(text), .why = {}};
   return digest;
 }
 
@@ -30,6 +32,7 @@ absl::StatusOr<std::string> SpecTexts::Read(const std::string& digest) const {
 
 SpecTexts::Changes SpecTexts::Look(const std::set<std::string>& digests) {
   Changes changes;
+  changes.found = std::exchange(kept_again_, {});
   for (const std::string& digest : digests) {
     const auto [at, is_new] = known_.try_emplace(digest);
     Known& known = at->second;

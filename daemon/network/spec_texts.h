@@ -29,7 +29,7 @@ class SpecTexts {
   absl::StatusOr<std::string> Keep(absl::string_view text);
 
   struct Changes {
-    std::set<std::string> found;              // they were lost, or not known yet
+    std::set<std::string> found;              // since the last time: they were lost, or unknown
     std::map<std::string, std::string> lost;  // and why: they were not known yet
     std::vector<std::string> restored;        // what was repaired, for people
     std::vector<std::string> failed;          // and what could not be
@@ -62,6 +62,7 @@ class SpecTexts {
   SpecStore* const store_;
   std::map<std::string, Known> known_;  // by digest
   std::set<std::string> named_;         // digests; see NoteAlias
+  std::set<std::string> kept_again_;    // digests: they were lost, and then granted anew
 };
 
 }  // namespace svnet

@@ -276,6 +276,19 @@ TEST_F(LostSpecTest, AnotherSpecHealsIt) {
   EXPECT_TRUE(Create(kAlice, "vm1").ok());
 }
 
+TEST_F(LostSpecTest, TheSameSpecAgainHealsAllThatHadIt) {
+  ASSERT_TRUE(CreateWith(kText).ok());
+  ASSERT_TRUE(CreateWith(kText, "vm2").ok());
+  texts().clear();
+  ASSERT_TRUE(Start().ok());
+  EXPECT_TRUE(IsCutOff());
+  EXPECT_TRUE(IsCutOff("svvm2eth0"));
+  ASSERT_TRUE(Update(kText).ok());
+  EXPECT_FALSE(IsCutOff());
+  EXPECT_THAT(Conditions(), IsEmpty());
+  EXPECT_FALSE(IsCutOff("svvm2eth0"));
+}
+
 TEST_F(LostSpecTest, AnUpdateThatFailsLeavesItCutOff) {
   Lose();
   for (const char* step : {"WriteSpec", "Bind", "SetAlias"}) {

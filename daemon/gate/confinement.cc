@@ -105,6 +105,9 @@ absl::Status AddConditions(const Filter& filter) {
       allow(SCMP_SYS(setpriority), {SCMP_A0_64(SCMP_CMP_EQ, PRIO_PGRP), SCMP_A1_64(SCMP_CMP_EQ, 0),
                                     SCMP_A2_64(SCMP_CMP_EQ, kLowestNice)}));
   SVNET_RETURN_IF_ERROR(allow(SCMP_SYS(prctl), {SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NAME)}));
+  // Later versions of Abseil give their memory a name, and do without.
+  SVNET_RETURN_IF_ERROR(
+      Add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), {SCMP_A0_64(SCMP_CMP_EQ, PR_SET_VMA)}));
   for (const int command : {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC}) {
     const scmp_arg_cmp that = SCMP_A1_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command));
     SVNET_RETURN_IF_ERROR(allow(SCMP_SYS(fcntl), {that}));

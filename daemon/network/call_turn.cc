@@ -18,9 +18,13 @@ absl::Status NotFound(const NetworkName& name) {
 CallTurn::CallTurn(NetworkRegistry* registry, const std::optional<NetworkName>& name)
     : registry_(registry) {
   registry_->mutex_.lock();
+  if (name.has_value() && !registry_->networks_->Has(*name)) {
+    status_ = NotFound(*name);
+    return;
+  }
+  // From here on, and not for a call that takes nothing in, events are left to calls for a moment.
   registry_->last_call_ = absl::ToUnixNanos(registry_->parts_.clock());
-  status_ = name.has_value() && !registry_->networks_->Has(*name) ? NotFound(*name)
-                                                                  : registry_->CatchUp();
+  status_ = registry_->CatchUp();
 }
 
 CallTurn::~CallTurn() {

@@ -16,8 +16,9 @@ absl::StatusOr<std::string> SpecTexts::Keep(absl::string_view text) {
     return Error(Reason::kInvalidRequest, absl::StrCat("the spec: ", status.message()));
   }
   absl::StatusOr<std::string> digest = store_->Write(text);
-  if (!digest.ok())
+  if (!digest.ok()) {
     return Explain(Reason::kTapCreateFailed, "cannot keep the spec", digest.status());
+  }
   const auto [known, is_new] = known_.try_emplace(*digest);
   if (!is_new && known->second.text.empty()) kept_again_.insert(*digest);
   known->second = {.text = std::string(text), .why = {}};

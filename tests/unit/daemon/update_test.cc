@@ -153,6 +153,7 @@ TEST_F(UpdateTest, EveryCallRefusesANetworkThatDoesNotExist) {
   const NetworkName other = *NetworkName::Parse("other");
   MustCreate(kAlice, "vm1");
   const std::string before = Picture();
+  now_ += absl::Seconds(1);
   EXPECT_EQ(
       ReasonIn(api()
                    .CreateTap(kAlice, {.network = other, .vm = Vm("vm2"), .iface = Iface("eth0")})
@@ -167,6 +168,10 @@ TEST_F(UpdateTest, EveryCallRefusesANetworkThatDoesNotExist) {
               "NETWORK_NOT_FOUND");
   }
   EXPECT_EQ(Picture(), before);
+  // None of these took anything in: events are not left to such calls.
+  EXPECT_LE(registry().TimeUntilIdle(), absl::ZeroDuration());
+  MustCreate(kAlice, "vm2");
+  EXPECT_GT(registry().TimeUntilIdle(), absl::ZeroDuration());
   EXPECT_THAT(api().ListNetworks(kAlice), ElementsAre(NetworkName()));
 }
 

@@ -21,7 +21,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "daemon/accept/accept_loop.h"
+#include "daemon/accept/connection_counts.h"
 #include "daemon/accept/caller_identity.h"
 #include "daemon/accept/gate_parent_link.h"
 #include "daemon/accept/listening_socket.h"

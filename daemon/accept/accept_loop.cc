@@ -29,25 +29,13 @@ constexpr absl::Duration kPatience = absl::Seconds(5);
 // How many are accepted in a row, before those that are there are looked after.
 constexpr int kMaxAcceptedAtOnce = 16;
 
-// What svnetd needs for itself: files, sockets to the kernel, one for each gate. Some to spare.
-constexpr size_t kOwnDescriptors = 256;
-constexpr size_t kMaxAdministrators = 1024;
-
 UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 }  // namespace
 
-ConnectionLimits ConnectionLimits::Plan(size_t descriptors, size_t users) {
-  // A connection takes two while it is handed to its gate.
-  const size_t others = kOwnDescriptors + 2 * AcceptLoop::kMaxRefused;
-  const size_t connections = (std::max(descriptors, 2 * others) - others) / 2;
-  const size_t administrators = std::min(kMaxAdministrators, connections / 4);
-  return {.users = std::min(users, connections - administrators), .administrators = administrators};
-}
-
 AcceptLoop::AcceptLoop(const Parts& parts, UniqueFd spare, const AdmissionRules& rules,
                        const ConnectionLimits& limits)
-    : parts_(parts), spare_(std::move(spare)), rules_(rules), limits_(limits) {}
+    : parts_(parts), spare_(std::move(spare)), rules_(rules), counts_(limits) {}
 
 absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(const Parts& parts,
                                                                const AdmissionRules& rules,
@@ -61,7 +49,7 @@ absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(const Parts& part
 
 size_t AcceptLoop::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
   rules_ = rules;
-  limits_ = limits;
+  counts_.ChangeLimits(limits);
   std::map<uid_t, uint32_t> kept;
   size_t ended = 0;
   for (auto each = connections_.begin(); each != connections_.end();) {
@@ -142,57 +130,36 @@ void AcceptLoop::RefuseWithoutDescriptor() {
   spare_ = OpenSpare();
 }
 
-uint32_t& AcceptLoop::Count::Of(const Connection& connection) {
-  if (!connection.verdict.ok()) return refused;
-  return connection.caller().administrator ? administrators : users;
-}
-
 absl::Status AcceptLoop::Admit(UniqueFd fd) {
   SVNET_ASSIGN_OR_RETURN(Caller peer, IdentifyCaller(fd.get()));
   Connection connection = {.admission = svnet::Admit(peer, rules_), .since = MonotonicNow()};
   connection.verdict = connection.admission.verdict;
-  if (!MayKeep(&connection)) return absl::OkStatus();
+  if (!counts_.Add(connection.admission, &connection.verdict, connection.since)) {
+    if (connection.verdict.ok()) {
+      LogTurnedAway(peer.uid, [&] {
+        return absl::StrCat("uid ", peer.uid, " is turned away: there are ", counts_.ToString());
+      });
+    }
+    return absl::OkStatus();
+  }
   if (connection.verdict.ok()) peer.shares_pids = SharesPids(fd.get());
   connection.admission.caller.shares_pids = peer.shares_pids;
   connection.peer = std::move(peer);
   connection.fd = std::move(fd);
   const uint64_t number = ++last_number_;
   // Edge-triggered: a caller who sends less than a preface wakes nobody again and again.
-  SVNET_ASSIGN_OR_RETURN(
-      connection.watch,
+  const auto watch =
       parts_.poller->Add(connection.fd.get(), EPOLLIN | EPOLLRDHUP | EPOLLET,
-                         [this, number](uint32_t events) { OnEvent(number, events); }));
-  ++count_.Of(connection);
-  ++counts_[connection.peer.uid].Of(connection);
+                         [this, number](uint32_t events) { OnEvent(number, events); });
+  if (!watch.ok()) {
+    counts_.Remove(connection.caller(), connection.verdict);
+    return watch.status();
+  }
+  connection.watch = *watch;
   parts_.metrics->Opened(connection.caller(), connection.verdict);
   deadlines_.push_back({.when = connection.since + kPatience, .connection = number});
   connections_.emplace(number, std::move(connection));
   return absl::OkStatus();
-}
-
-bool AcceptLoop::MayKeep(Connection* connection) {
-  const Caller& caller = connection->caller();
-  const auto found = counts_.find(caller.uid);
-  const Count count = found == counts_.end() ? Count() : found->second;
-  if (connection->verdict.ok() && count.admitted() >= connection->admission.connection_limit) {
-    connection->verdict = TooManyConnections(connection->admission);
-  }
-  if (!connection->verdict.ok()) {
-    return count_.refused < kMaxRefused && count.refused < kMaxRefusedOfOneUid &&
-           told_.Take(MonotonicNow());
-  }
-  if (HasRoomFor(caller)) return true;
-  LogTurnedAway(caller.uid, [&] {
-    return absl::StrCat("uid ", caller.uid, " is turned away: there are ", count_.users,
-                        " connections of users and ", count_.administrators, " of administrators");
-  });
-  return false;
-}
-
-bool AcceptLoop::HasRoomFor(const Caller& caller) const {
-  if (!caller.administrator) return count_.users < limits_.users;
-  const size_t for_root = caller.uid == 0 ? 0 : limits_.administrators / 4;
-  return count_.administrators < limits_.administrators - for_root;
 }
 
 void AcceptLoop::OnEvent(uint64_t number, uint32_t events) {
@@ -224,10 +191,7 @@ bool AcceptLoop::Begin(uint64_t number, Connection& connection) {
 
 void AcceptLoop::Close(Connections::iterator found) {
   const Connection& connection = found->second;
-  const auto count = counts_.find(connection.peer.uid);
-  --count_.Of(connection);
-  --count->second.Of(connection);
-  if (count->second.admitted() + count->second.refused == 0) counts_.erase(count);
+  counts_.Remove(connection.caller(), connection.verdict);
   parts_.metrics->Closed(connection.caller(), connection.verdict);
   if (connection.served) parts_.gates->Closed(found->first);
   shutdown(connection.fd.get(), SHUT_RDWR);  // the gate's duplicate sees it too

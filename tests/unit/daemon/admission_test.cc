@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "daemon/accept/accept_loop.h"
+#include "daemon/accept/connection_counts.h"
 #include "daemon/log/log_limit.h"
 #include "tests/unit/values.h"
 
@@ -197,7 +197,7 @@ TEST(ConnectionLimitsTest, LeaveRoomForAdministratorsAndForRefusals) {
     const ConnectionLimits limits = ConnectionLimits::Plan(descriptors, 1'000'000);
     EXPECT_GT(limits.users, 0u);
     EXPECT_GT(limits.administrators, 3u);
-    EXPECT_LT(2 * (limits.users + limits.administrators + AcceptLoop::kMaxRefused),
+    EXPECT_LT(2 * (limits.users + limits.administrators + ConnectionCounts::kMaxRefused),
               std::max<size_t>(descriptors, 1024));
   }
 }

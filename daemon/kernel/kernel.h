@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -258,11 +259,10 @@ class Reaper {
   // Destroys the link, even one that a process holds open. OK if it is gone.
   // Takes the kernel 16 to 20 ms for a TAP.
   virtual absl::Status DeleteLink(Ifindex ifindex) = 0;
-  // The same for all links of a group, none of which needs to be there any more, in
-  // hardly more time than for one. FailedPrecondition, and nothing is destroyed, if a
-  // link that is none of `members` is in it; a single member is destroyed by itself,
-  // whoever else is in the group.
-  virtual absl::Status DeleteGroup(uint32_t group, const std::set<Ifindex>& members) = 0;
+  // The same for all links of a group, also those that join it meanwhile, in hardly more time
+  // than for one; OK if there are none. FailedPrecondition, and nothing is destroyed, if a link
+  // is in it that is not `ours`.
+  virtual absl::Status DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) = 0;
 
   // Ends what the host's connection tracking knows of any of these addresses, as either
   // end, before or after NAT.

@@ -36,21 +36,18 @@ absl::Status NetlinkReaper::DeleteLink(Ifindex ifindex) {
       route_.Transact(NetlinkMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = ifindex})));
 }
 
-absl::Status NetlinkReaper::DeleteGroup(uint32_t group, const std::set<Ifindex>& members) {
-  // One needs no group, and nobody's else is at risk.
-  if (members.empty()) return absl::OkStatus();
-  if (members.size() == 1) return DeleteLink(*members.begin());
-  SVNET_RETURN_IF_ERROR(CheckGroup(group, members));
+absl::Status NetlinkReaper::DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) {
+  SVNET_RETURN_IF_ERROR(CheckGroup(group, ours));
   NetlinkMessage request = NetlinkMessage(RTM_DELLINK, 0, ifinfomsg{});
   request.Put(IFLA_GROUP, group);
   SVNET_RETURN_IF_ERROR(FaultPoint("reap.group"));
   return IgnoreAbsent(route_.Transact(std::move(request)));
 }
 
-absl::Status NetlinkReaper::CheckGroup(uint32_t group, const std::set<Ifindex>& members) {
+absl::Status NetlinkReaper::CheckGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) {
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, DumpLinks(route_));
   for (const Link& link : links) {
-    if (link.group != group || members.contains(link.ifindex)) continue;
+    if (link.group != group || ours(link.ifindex)) continue;
     return absl::FailedPreconditionError(
         absl::StrCat("link ", absl::CHexEscape(link.name), " is in link group ", group,
                      ", which is svnetd's own: take it out of it"));

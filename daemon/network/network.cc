@@ -133,6 +133,8 @@ bool Network::IsReaping() const { return parts_->book.IsReaping(); }
 
 ReapBatch Network::TakeReapBatch() { return parts_->reaper.Take(); }
 
+bool Network::IsRetired(Ifindex tap) const { return parts_->book.IsRetired(tap); }
+
 void Network::FinishReap(const TapDestroyer::Result& result) { parts_->reaper.Finish(result); }
 
 }  // namespace svnet

@@ -86,6 +86,8 @@ class Network {
   std::optional<absl::Time> NextReap() const;
   bool IsReaping() const;
   ReapBatch TakeReapBatch();
+  // Whether that TAP waits to be reaped.
+  bool IsRetired(Ifindex tap) const;
   void FinishReap(const TapDestroyer::Result& result);
 
   // For svnetd's end: other programs can then list and change the rules.

@@ -157,7 +157,12 @@ void NetworkRegistry::Reap() {
     if (!NextReap().has_value()) return;
     batch = networks_->only().TakeReapBatch();
   }
-  const TapDestroyer::Result result = destroyer_.Destroy(batch);
+  // Calls go on meanwhile, and retire more.
+  const auto is_retired = [this](Ifindex tap) {
+    MutexLock lock(&mutex_);
+    return networks_->only().IsRetired(tap);
+  };
+  const TapDestroyer::Result result = destroyer_.Destroy(batch, is_retired);
   MutexLock lock(&mutex_);
   networks_->only().FinishReap(result);
   changed_.notify_all();

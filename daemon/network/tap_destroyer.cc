@@ -7,7 +7,8 @@
 
 namespace svnet {
 
-TapDestroyer::Result TapDestroyer::Destroy(const ReapBatch& batch) {
+TapDestroyer::Result TapDestroyer::Destroy(const ReapBatch& batch,
+                                           const std::function<bool(Ifindex)>& is_retired) {
   std::set<Ifindex> taps;
   std::set<Ipv4Address> addresses;
   for (const auto& [ifindex, tap] : batch) {
@@ -15,14 +16,18 @@ TapDestroyer::Result TapDestroyer::Destroy(const ReapBatch& batch) {
     if (tap.address.has_value()) addresses.insert(*tap.address);
   }
   Result result;
-  result.destroyed = DestroyGroup(RetiredGroupOf(group_), taps);
+  result.destroyed = DestroyGroup(RetiredGroupOf(group_), taps, is_retired);
   if (result.destroyed.ok()) result.flows_forgotten = reaper_.ForgetFlows(addresses);
   return result;
 }
 
-absl::Status TapDestroyer::DestroyGroup(uint32_t group, const std::set<Ifindex>& taps) {
-  const absl::Status status = reaper_.DeleteGroup(group, taps);
-  if (!absl::IsFailedPrecondition(status)) return status;
+absl::Status TapDestroyer::DestroyGroup(uint32_t group, const std::set<Ifindex>& taps,
+                                        const std::function<bool(Ifindex)>& is_retired) {
+  if (taps.size() > 1) {
+    const auto ours = [&](Ifindex link) { return taps.contains(link) || is_retired(link); };
+    const absl::Status status = reaper_.DeleteGroup(group, ours);
+    if (!absl::IsFailedPrecondition(status)) return status;
+  }
   for (const Ifindex tap : taps) SVNET_RETURN_IF_ERROR(reaper_.DeleteLink(tap));
   return absl::OkStatus();
 }
@@ -37,7 +42,10 @@ absl::Status TapDestroyer::DestroyAll(const std::vector<Link>& taps) {
       others.push_back(tap.ifindex);
     }
   }
-  for (const auto& [group, members] : groups) SVNET_RETURN_IF_ERROR(DestroyGroup(group, members));
+  const auto no_other = [](Ifindex) { return false; };
+  for (const auto& [group, members] : groups) {
+    SVNET_RETURN_IF_ERROR(DestroyGroup(group, members, no_other));
+  }
   for (const Ifindex tap : others) SVNET_RETURN_IF_ERROR(reaper_.DeleteLink(tap));
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -21,15 +22,17 @@ class TapDestroyer {
     absl::Status destroyed;
     absl::Status flows_forgotten;
   };
-  // Destroys those TAPs, and ends the flows of their addresses.
-  Result Destroy(const ReapBatch& batch);
+  // Destroys those TAPs, and ends the flows of their addresses. `is_retired` says of any other
+  // that is retired meanwhile that it may be destroyed, too.
+  Result Destroy(const ReapBatch& batch, const std::function<bool(Ifindex)>& is_retired);
 
   // Destroys TAPs whatever group they are in.
   absl::Status DestroyAll(const std::vector<Link>& taps);
 
  private:
   // A link that is not ours may be in the group: then each is destroyed by itself.
-  absl::Status DestroyGroup(uint32_t group, const std::set<Ifindex>& taps);
+  absl::Status DestroyGroup(uint32_t group, const std::set<Ifindex>& taps,
+                            const std::function<bool(Ifindex)>& is_retired);
 
   const uint32_t group_;
   Reaper& reaper_;

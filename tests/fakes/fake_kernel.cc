@@ -355,14 +355,12 @@ absl::Status FakeReaper::DeleteLink(Ifindex ifindex) {
   return absl::OkStatus();
 }
 
-absl::Status FakeReaper::DeleteGroup(uint32_t group, const std::set<Ifindex>& members) {
+absl::Status FakeReaper::DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) {
   SVNET_RETURN_IF_ERROR(faults_->Check("DeleteGroup"));
-  if (members.size() == 1) kernel_->Erase(*members.begin());
-  if (members.size() <= 1) return absl::OkStatus();
   std::set<Ifindex> all;
   for (const auto& [ifindex, link] : kernel_->links_) {
     if (link.group != group) continue;
-    if (!members.contains(ifindex)) return absl::FailedPreconditionError("a link of others");
+    if (!ours(ifindex)) return absl::FailedPreconditionError("a link of others");
     all.insert(ifindex);
   }
   for (const Ifindex ifindex : all) kernel_->Erase(ifindex);

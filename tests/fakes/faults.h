@@ -1,6 +1,7 @@
 // Failures on demand, for the fakes.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -18,6 +19,11 @@ class Faults {
     named_[operation] = std::move(status);
   }
 
+  // Does that before the next call of `operation`: what another does meanwhile.
+  void BeforeNext(const std::string& operation, std::function<void()> what) {
+    before_[operation] = std::move(what);
+  }
+
   // The call after the next `count` calls fails, whatever it is.
   void FailAfter(int count) { countdown_ = count; }
   // Every call from now on fails.
@@ -33,6 +39,9 @@ class Faults {
 
   // The fakes ask before they do anything.
   absl::Status Check(const std::string& operation) {
+    if (const auto at = before_.find(operation); at != before_.end()) {
+      before_.extract(at).mapped()();
+    }
     calls_.push_back(operation);
     if (const auto at = named_.find(operation); at != named_.end()) {
       return named_.extract(at).mapped();
@@ -43,6 +52,7 @@ class Faults {
 
  private:
   std::map<std::string, absl::Status> named_;
+  std::map<std::string, std::function<void()>> before_;
   int countdown_ = -1;  // below zero: none
   bool all_ = false;
   std::vector<std::string> calls_;

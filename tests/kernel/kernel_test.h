@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <functional>
 #include <memory>
+#include <set>
+#include <utility>
 
 #include "daemon/kernel/netlink_kernel.h"
 #include "daemon/kernel/netlink_reaper.h"
@@ -43,6 +46,11 @@ class KernelTest : public ::testing::Test {
   std::unique_ptr<NetlinkKernel> kernel_;
   std::unique_ptr<NetlinkReaper> reaper_;
 };
+
+// For DeleteGroup.
+inline std::function<bool(Ifindex)> OneOf(std::set<Ifindex> links) {
+  return [links = std::move(links)](Ifindex link) { return links.contains(link); };
+}
 
 // The exit code of a child.
 inline int WaitFor(pid_t child) {

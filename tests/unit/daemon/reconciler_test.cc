@@ -14,6 +14,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class RepairTest : public NetworkRegistryTest {
@@ -275,11 +276,28 @@ TEST_F(ReapTest, SparesAForeignLinkInTheLinkGroup) {
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
+TEST_F(ReapTest, DestroysTogetherWithABatchWhatIsRetiredMeanwhile) {
+  for (const char* vm : {"vm1", "vm2", "vm3"}) MustCreate(kAlice, vm);
+  Retire("vm1");
+  Retire("vm2");
+  faults_.BeforeNext("DeleteGroup", [this] { Retire("vm3"); });
+  faults_.TakeCalls();
+  registry().Reap();
+  EXPECT_THAT(faults_.TakeCalls(), Not(Contains("DeleteLink")));
+  for (const char* tap : {"svvm1eth0", "svvm2eth0", "svvm3eth0"}) {
+    EXPECT_EQ(kernel_.Find(tap), nullptr) << tap;
+  }
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
+  registry().Reap();
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
+  EXPECT_EQ(MustCreate(kAlice, "vm3").spec.tap, Name("svvm3eth0"));
+}
+
 TEST_F(ReapTest, RetriesAfterAFailure) {
   MustCreate(kAlice, "vm1");
   MustCreate(kAlice, "vm2");
   Retire("vm1");
-  faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
+  faults_.FailNext("DeleteLink", absl::InternalError("EBUSY"));
   registry().Reap();
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
   EXPECT_THAT(log_, Contains(HasSubstr("cannot destroy TAPs: EBUSY")));

@@ -26,36 +26,26 @@ constexpr absl::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 // How long a caller may take to say that, or to hear why it is refused.
 constexpr absl::Duration kPatience = absl::Seconds(5);
 
-// How many are accepted in a row, before those that are there are looked after.
-constexpr int kMaxAcceptedAtOnce = 16;
-
-UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
-
 }  // namespace
 
-AcceptLoop::AcceptLoop(const Parts& parts, UniqueFd spare, const AdmissionRules& rules,
-                       const ConnectionLimits& limits)
-    : parts_(parts), spare_(std::move(spare)), rules_(rules), counts_(limits) {}
-
-absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(const Parts& parts,
-                                                               const AdmissionRules& rules,
-                                                               const ConnectionLimits& limits) {
-  std::unique_ptr<AcceptLoop> loop(new AcceptLoop(parts, OpenSpare(), rules, limits));
-  SVNET_ASSIGN_OR_RETURN(
-      loop->listening_watch_,
-      parts.poller->Add(parts.listening, EPOLLIN, [raw = loop.get()](uint32_t) { raw->Accept(); }));
+absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(const Parts& parts) {
+  std::unique_ptr<AcceptLoop> loop(new AcceptLoop(parts));
+  SVNET_RETURN_IF_ERROR(
+      parts.poller
+          ->Add(parts.acceptor->fd(), EPOLLIN, [raw = loop.get()](uint32_t) { raw->Take(); })
+          .status());
   return loop;
 }
 
 size_t AcceptLoop::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
-  rules_ = rules;
-  counts_.ChangeLimits(limits);
+  parts_.acceptor->ChangeRules(rules, limits);
+  Take();
   std::map<uid_t, uint32_t> kept;
   size_t ended = 0;
   for (auto each = connections_.begin(); each != connections_.end();) {
     const auto found = each++;
     const Connection& connection = found->second;
-    const Admission now = svnet::Admit(connection.peer, rules_);
+    const Admission now = Admit(connection.peer, rules);
     const bool goes_on =
         now.caller == connection.caller() && now.verdict == connection.admission.verdict &&
         (!connection.verdict.ok() || ++kept[connection.peer.uid] <= now.connection_limit);
@@ -68,8 +58,6 @@ size_t AcceptLoop::ChangeRules(const AdmissionRules& rules, const ConnectionLimi
   }
   return ended;
 }
-
-void AcceptLoop::StopAccepting() { parts_.poller->Remove(listening_watch_); }
 
 absl::Time AcceptLoop::NextDue() const {
   return deadlines_.empty() ? absl::InfiniteFuture() : deadlines_.front().when;
@@ -86,28 +74,34 @@ void AcceptLoop::Disconnect() {
   }
 }
 
-void AcceptLoop::Accept() {
-  for (int i = 0; i < kMaxAcceptedAtOnce; ++i) {
-    UniqueFd connection(accept4(parts_.listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!connection.valid() && (errno == ECONNABORTED || errno == EINTR)) continue;
-    if (!connection.valid()) {
-      if (errno == EAGAIN) return;
-      const int error = errno;
-      if (error == EMFILE || error == ENFILE) RefuseWithoutDescriptor();
-      LogTurnedAway(LogLimit::kTogether, [&] { return absl::StrCat("accept: ", strerror(error)); });
-      return;
-    }
-    if (const absl::Status status = Admit(std::move(connection)); !status.ok()) {
-      LogTurnedAway(LogLimit::kTogether,
-                    [&] { return absl::StrCat("a connection is refused: ", status.message()); });
-    }
+void AcceptLoop::Take() {
+  for (Acceptor::Arrival& arrival : parts_.acceptor->Take()) {
+    const Caller caller = arrival.caller();
+    const absl::Status verdict = arrival.verdict;
+    const absl::Status added = Add(std::move(arrival));
+    if (added.ok()) continue;
+    parts_.acceptor->Release(caller, verdict);
+    LogTurnedAway(caller.uid, added);
   }
 }
 
-void AcceptLoop::LogTurnedAway(uid_t uid, const std::function<std::string()>& why) {
+absl::Status AcceptLoop::Add(Acceptor::Arrival arrival) {
+  const uint64_t number = ++last_number_;
+  // Edge-triggered: a caller who sends less than a preface wakes nobody again and again.
+  SVNET_ASSIGN_OR_RETURN(
+      const Poller::Id watch,
+      parts_.poller->Add(arrival.fd.get(), EPOLLIN | EPOLLRDHUP | EPOLLET,
+                         [this, number](uint32_t events) { OnEvent(number, events); }));
+  parts_.metrics->Opened(arrival.caller(), arrival.verdict);
+  deadlines_.push_back({.when = arrival.since + kPatience, .connection = number});
+  connections_.emplace(number, Connection{std::move(arrival), watch});
+  return absl::OkStatus();
+}
+
+void AcceptLoop::LogTurnedAway(uid_t uid, const absl::Status& why) {
   parts_.log->Write(spdlog::level::warn, LogLimit::Source::kRefused, uid, [&] {
-    LogLine line = {.text = why()};
-    if (uid != LogLimit::kTogether) line.fields.caller = uid;
+    LogLine line = {.text = std::string(why.message())};
+    line.fields.caller = uid;
     return line;
   });
 }
@@ -122,44 +116,6 @@ void AcceptLoop::LogRefusal(const Connection& connection) {
     line.fields.reason = std::string(ReasonName(reason));
     return line;
   });
-}
-
-void AcceptLoop::RefuseWithoutDescriptor() {
-  spare_.Reset();
-  UniqueFd(accept4(parts_.listening, nullptr, nullptr, SOCK_CLOEXEC));  // and closed
-  spare_ = OpenSpare();
-}
-
-absl::Status AcceptLoop::Admit(UniqueFd fd) {
-  SVNET_ASSIGN_OR_RETURN(Caller peer, IdentifyCaller(fd.get()));
-  Connection connection = {.admission = svnet::Admit(peer, rules_), .since = MonotonicNow()};
-  connection.verdict = connection.admission.verdict;
-  if (!counts_.Add(connection.admission, &connection.verdict, connection.since)) {
-    if (connection.verdict.ok()) {
-      LogTurnedAway(peer.uid, [&] {
-        return absl::StrCat("uid ", peer.uid, " is turned away: there are ", counts_.ToString());
-      });
-    }
-    return absl::OkStatus();
-  }
-  if (connection.verdict.ok()) peer.shares_pids = SharesPids(fd.get());
-  connection.admission.caller.shares_pids = peer.shares_pids;
-  connection.peer = std::move(peer);
-  connection.fd = std::move(fd);
-  const uint64_t number = ++last_number_;
-  // Edge-triggered: a caller who sends less than a preface wakes nobody again and again.
-  const auto watch =
-      parts_.poller->Add(connection.fd.get(), EPOLLIN | EPOLLRDHUP | EPOLLET,
-                         [this, number](uint32_t events) { OnEvent(number, events); });
-  if (!watch.ok()) {
-    counts_.Remove(connection.caller(), connection.verdict);
-    return watch.status();
-  }
-  connection.watch = *watch;
-  parts_.metrics->Opened(connection.caller(), connection.verdict);
-  deadlines_.push_back({.when = connection.since + kPatience, .connection = number});
-  connections_.emplace(number, std::move(connection));
-  return absl::OkStatus();
 }
 
 void AcceptLoop::OnEvent(uint64_t number, uint32_t events) {
@@ -183,15 +139,13 @@ bool AcceptLoop::Begin(uint64_t number, Connection& connection) {
   const absl::Status served =
       parts_.gates->Serve(number, connection.caller(), connection.verdict, std::move(duplicate));
   connection.served = served.ok();
-  if (!served.ok()) {
-    LogTurnedAway(connection.peer.uid, [&] { return std::string(served.message()); });
-  }
+  if (!served.ok()) LogTurnedAway(connection.peer.uid, served);
   return served.ok();
 }
 
 void AcceptLoop::Close(Connections::iterator found) {
   const Connection& connection = found->second;
-  counts_.Remove(connection.caller(), connection.verdict);
+  parts_.acceptor->Release(connection.caller(), connection.verdict);
   parts_.metrics->Closed(connection.caller(), connection.verdict);
   if (connection.served) parts_.gates->Closed(found->first);
   shutdown(connection.fd.get(), SHUT_RDWR);  // the gate's duplicate sees it too

@@ -1,9 +1,8 @@
-// Takes connections in, and hands each to the gate of its caller.
+// Hands each connection to the gate of its caller, and watches it to its end.
 #pragma once
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,11 +12,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/accept/acceptor.h"
 #include "daemon/accept/admission.h"
 #include "daemon/accept/connection_counts.h"
 #include "daemon/accept/gates.h"
 #include "daemon/accept/poller.h"
-#include "daemon/base/unique_fd.h"
 #include "daemon/log/limited_log.h"
 #include "daemon/metrics/connection_metrics.h"
 #include "daemon/network/caller.h"
@@ -31,23 +30,19 @@ class AcceptLoop {
  public:
   // All outlive it.
   struct Parts {
-    int listening;  // a listening, non-blocking socket
+    Acceptor* acceptor;
     Poller* poller;
     Gates* gates;
     ConnectionMetrics* metrics;
     LimitedLog* log;
   };
-  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Create(const Parts& parts,
-                                                            const AdmissionRules& rules,
-                                                            const ConnectionLimits& limits);
+  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Create(const Parts& parts);
 
   // Also for connections that are there, by the identity that the kernel recorded when they
   // were made: one that would be served otherwise now is ended, and so are those of a uid that
   // are more than it may have now. The others go on. How many were ended.
   size_t ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits);
 
-  // Takes no more connections: they wait, in the kernel, for who next listens on the socket.
-  void StopAccepting();
   // Whether there is a connection that is not older than `time`.
   bool HasConnectionSince(absl::Time time) const;
 
@@ -65,17 +60,10 @@ class AcceptLoop {
  private:
   // The gate gets a duplicate of the descriptor, and is not believed when it closes that; this
   // one sees the end.
-  struct Connection {
-    UniqueFd fd;
-    Caller peer;  // as the kernel has it
-    Admission admission;
-    absl::Status verdict;  // the admission's, or that there are too many
-    absl::Time since;
+  struct Connection : Acceptor::Arrival {
     Poller::Id watch;
     // Handed to a gate. Before, svnetd waits for what every HTTP/2 client begins with.
     bool served = false;
-
-    const Caller& caller() const { return admission.caller; }
   };
   // By number, from the oldest to the youngest.
   using Connections = std::map<uint64_t, Connection>;
@@ -87,16 +75,13 @@ class AcceptLoop {
     uint64_t connection;
   };
 
-  AcceptLoop(const Parts& parts, UniqueFd spare, const AdmissionRules& rules,
-             const ConnectionLimits& limits);
+  explicit AcceptLoop(const Parts& parts) : parts_(parts) {}
 
-  // Those that wait; not so many that others are kept waiting for long.
-  void Accept();
-  // Out of descriptors: the one that waits is closed, or the loop would spin.
-  void RefuseWithoutDescriptor();
-  absl::Status Admit(UniqueFd connection);
+  // Those that have come.
+  void Take();
+  absl::Status Add(Acceptor::Arrival arrival);
   // A line in the log about a connection that is not taken.
-  void LogTurnedAway(uid_t uid, const std::function<std::string()>& why);
+  void LogTurnedAway(uid_t uid, const absl::Status& why);
   // One about a connection that is only told why it is refused.
   void LogRefusal(const Connection& connection);
   void OnEvent(uint64_t number, uint32_t events);
@@ -105,10 +90,6 @@ class AcceptLoop {
   void Close(Connections::iterator connection);
 
   const Parts parts_;
-  UniqueFd spare_;  // for RefuseWithoutDescriptor
-  AdmissionRules rules_;
-  ConnectionCounts counts_;
-  Poller::Id listening_watch_ = 0;
   Connections connections_;
   std::deque<Deadline> deadlines_;  // in order
   uint64_t last_number_ = 0;

@@ -26,13 +26,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Parts& parts,
                    .log = parts.log,
                    .clock = MonotonicNow,
                    .on_lost = [raw](uint64_t connection) { raw->loop_->Lost(connection); }});
+  SVNET_ASSIGN_OR_RETURN(server->acceptor_,
+                         Acceptor::Start(parts.listening, parts.log, rules, limits));
   SVNET_ASSIGN_OR_RETURN(server->loop_,
-                         AcceptLoop::Create({.listening = parts.listening,
+                         AcceptLoop::Create({.acceptor = server->acceptor_.get(),
                                              .poller = server->poller_.get(),
                                              .gates = server->gates_.get(),
                                              .metrics = &parts.metrics->connections(),
-                                             .log = parts.log},
-                                            rules, limits));
+                                             .log = parts.log}));
   SVNET_RETURN_IF_ERROR(
       server->poller_->Add(wakes->fd(), EPOLLIN, [raw](uint32_t) { raw->gates_->OnNews(); })
           .status());
@@ -79,7 +80,7 @@ size_t Server::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& 
 
 absl::Status Server::Settle() {
   poller_->Remove(wake_watch_);  // nobody takes what there is to read
-  loop_->StopAccepting();
+  acceptor_->Stop();
   const absl::Time end = MonotonicNow() + kSettleTime;
   for (absl::Time now = MonotonicNow(); now < end && loop_->HasConnectionSince(now - kSettleTime);
        now = MonotonicNow()) {

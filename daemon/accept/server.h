@@ -1,4 +1,4 @@
-// What serves callers: one thread, which takes connections, hands them to gates, and runs calls.
+// What serves callers: one thread, which hands their connections to gates, and runs calls.
 #pragma once
 
 #include <functional>
@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/accept/accept_loop.h"
+#include "daemon/accept/acceptor.h"
 #include "daemon/accept/admission.h"
 #include "daemon/accept/gate_maker.h"
 #include "daemon/accept/gates.h"
@@ -76,6 +77,7 @@ class Server {
 
   std::unique_ptr<Poller> poller_;
   std::unique_ptr<Gates> gates_;
+  std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<AcceptLoop> loop_;
   Poller::Id wake_watch_ = 0;
   bool woken_ = false;

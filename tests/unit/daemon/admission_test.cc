@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "daemon/accept/connection_counts.h"
+#include "daemon/base/error.h"
 #include "daemon/log/log_limit.h"
 #include "tests/unit/values.h"
 
@@ -187,6 +190,78 @@ TEST_F(LogLimitTest, KeepsLittleHoweverManyUidsThereAre) {
   for (uid_t uid = 0; uid < 10'000; ++uid) written += Written(Source::kUser, 100'000 + uid, 1);
   EXPECT_LE(limit_.kept(), LogLimit::kMaxKept + 5);
   EXPECT_LE(written, static_cast<int>(LogLimit::kMaxKept) + 200);
+}
+
+class ConnectionCountsTest : public ::testing::Test {
+ protected:
+  static Admission Of(uid_t uid, bool administrator, absl::Status verdict) {
+    Admission admission = {.caller = Peer(uid, {}), .verdict = std::move(verdict)};
+    admission.caller.administrator = administrator;
+    admission.connection_limit = administrator ? 1000 : 2;
+    return admission;
+  }
+  static Admission Stranger(uid_t uid) {
+    return Of(uid, false, Error(Reason::kPermissionDenied, "may not"));
+  }
+
+  // The verdict of one that is counted; nullopt: it is not.
+  std::optional<absl::Status> Add(const Admission& admission) {
+    absl::Status verdict = admission.verdict;
+    if (!counts_.Add(admission, &verdict, now_)) return std::nullopt;
+    return verdict;
+  }
+
+  ConnectionCounts counts_{{.users = 3, .administrators = 4}};
+  absl::Time now_ = absl::FromUnixSeconds(1'000'000);
+};
+
+TEST_F(ConnectionCountsTest, OneUidsExcessIsToldAndTakesNoneOfTheOthersRoom) {
+  const Admission alice = Of(1000, false, absl::OkStatus());
+  EXPECT_TRUE(Add(alice)->ok());
+  EXPECT_TRUE(Add(alice)->ok());
+  const absl::Status excess = Add(alice).value();
+  EXPECT_EQ(ReasonIn(excess), "QUOTA_EXCEEDED");
+  EXPECT_TRUE(Add(Of(1001, false, absl::OkStatus()))->ok());
+  EXPECT_EQ(Add(Of(1002, false, absl::OkStatus())), std::nullopt);  // of users there are three
+  counts_.Remove(alice.caller, excess);
+  EXPECT_EQ(Add(Of(1002, false, absl::OkStatus())), std::nullopt);
+  counts_.Remove(alice.caller, absl::OkStatus());
+  EXPECT_TRUE(Add(Of(1002, false, absl::OkStatus()))->ok());
+  EXPECT_TRUE(Add(Of(0, true, absl::OkStatus()))->ok());
+}
+
+TEST_F(ConnectionCountsTest, AQuarterOfTheAdministratorsIsRootsAlone) {
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Add(Of(1000, true, absl::OkStatus()))->ok());
+  EXPECT_EQ(Add(Of(1000, true, absl::OkStatus())), std::nullopt);
+  EXPECT_TRUE(Add(Of(0, true, absl::OkStatus()))->ok());
+  EXPECT_EQ(Add(Of(0, true, absl::OkStatus())), std::nullopt);
+}
+
+TEST_F(ConnectionCountsTest, FewAreToldAtATimeWhyTheyAreRefused) {
+  int told = 0;
+  for (uid_t uid = 5000; uid < 5100; ++uid) {
+    for (int i = 0; i < 10; ++i) told += Add(Stranger(uid)).has_value() ? 1 : 0;
+  }
+  EXPECT_EQ(told, static_cast<int>(ConnectionCounts::kMaxRefused));
+  // The first eight uids have taken all.
+  EXPECT_EQ(Add(Stranger(5100)), std::nullopt);
+  counts_.Remove(Stranger(5000).caller, Stranger(5000).verdict);
+  EXPECT_TRUE(Add(Stranger(5100)).has_value());
+}
+
+TEST_F(ConnectionCountsTest, AndFewASecond) {
+  const auto add_and_remove = [this](int times) {
+    int told = 0;
+    for (int i = 0; i < times; ++i) {
+      if (!Add(Stranger(5000)).has_value()) continue;
+      counts_.Remove(Stranger(5000).caller, Stranger(5000).verdict);
+      ++told;
+    }
+    return told;
+  };
+  EXPECT_EQ(add_and_remove(1000), ConnectionCounts::kRefusedRate.burst);
+  now_ += absl::Seconds(1);
+  EXPECT_EQ(add_and_remove(1000), ConnectionCounts::kRefusedRate.per_second);
 }
 
 TEST(ConnectionLimitsTest, LeaveRoomForAdministratorsAndForRefusals) {

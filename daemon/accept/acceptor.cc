@@ -1,0 +1,157 @@
+#include "daemon/accept/acceptor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/accept/caller_identity.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/status_macros.h"
+
+namespace svnet {
+namespace {
+
+// After an error that is not of one connection: the next would be the same.
+constexpr int kPauseAfterFailure = 10;  // milliseconds
+
+UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+UniqueFd OpenEvent() { return UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Start(int listening, LimitedLog* log,
+                                                          const AdmissionRules& rules,
+                                                          const ConnectionLimits& limits) {
+  Events events = {.stop = OpenEvent(), .arrived = OpenEvent()};
+  if (!events.stop.valid() || !events.arrived.valid()) {
+    return absl::ErrnoToStatus(errno, "eventfd");
+  }
+  return std::unique_ptr<Acceptor>(new Acceptor(listening, log, std::move(events), rules, limits));
+}
+
+Acceptor::Acceptor(int listening, LimitedLog* log, Events events, const AdmissionRules& rules,
+                   const ConnectionLimits& limits)
+    : listening_(listening),
+      log_(log),
+      stop_(std::move(events.stop)),
+      arrived_(std::move(events.arrived)),
+      spare_(OpenSpare()),
+      rules_(std::make_shared<const AdmissionRules>(rules)),
+      counts_(limits),
+      thread_([this] { Run(); }) {}
+
+Acceptor::~Acceptor() { Stop(); }
+
+void Acceptor::Stop() {
+  eventfd_write(stop_.get(), 1);
+  if (thread_.joinable()) thread_.join();
+}
+
+std::vector<Acceptor::Arrival> Acceptor::Take() {
+  MutexLock lock(&mutex_);
+  eventfd_t count = 0;
+  eventfd_read(arrived_.get(), &count);
+  return std::exchange(arrivals_, {});
+}
+
+void Acceptor::Release(const Caller& caller, const absl::Status& verdict) {
+  MutexLock lock(&mutex_);
+  counts_.Remove(caller, verdict);
+}
+
+void Acceptor::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
+  MutexLock lock(&mutex_);
+  rules_ = std::make_shared<const AdmissionRules>(rules);
+  counts_.ChangeLimits(limits);
+}
+
+Acceptor::Rules Acceptor::rules() {
+  MutexLock lock(&mutex_);
+  return rules_;
+}
+
+void Acceptor::Run() {
+  while (WaitForConnection()) AcceptOne();
+}
+
+bool Acceptor::WaitForConnection() {
+  std::array<pollfd, 2> events = {pollfd{.fd = listening_, .events = POLLIN},
+                                  pollfd{.fd = stop_.get(), .events = POLLIN}};
+  poll(events.data(), events.size(), -1);
+  return events[1].revents == 0;
+}
+
+void Acceptor::AcceptOne() {
+  UniqueFd connection(accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!connection.valid()) return AfterFailure(errno);
+  if (const absl::Status status = Admit(std::move(connection)); !status.ok()) {
+    LogTurnedAway(LogLimit::kTogether,
+                  [&] { return absl::StrCat("a connection is refused: ", status.message()); });
+  }
+}
+
+void Acceptor::AfterFailure(int error) {
+  if (error == EAGAIN || error == ECONNABORTED || error == EINTR) return;
+  LogTurnedAway(LogLimit::kTogether, [&] { return absl::StrCat("accept: ", strerror(error)); });
+  if (error == EMFILE || error == ENFILE) return RefuseWithoutDescriptor();
+  pollfd stop = {.fd = stop_.get(), .events = POLLIN};
+  poll(&stop, 1, kPauseAfterFailure);
+}
+
+void Acceptor::RefuseWithoutDescriptor() {
+  spare_.Reset();
+  UniqueFd(accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC));  // and closed
+  spare_ = OpenSpare();
+}
+
+absl::Status Acceptor::Admit(UniqueFd fd) {
+  Arrival arrival = {.since = MonotonicNow()};
+  SVNET_ASSIGN_OR_RETURN(arrival.peer, IdentifyCaller(fd.get()));
+  const Rules rules = this->rules();
+  arrival.admission = svnet::Admit(arrival.peer, *rules);
+  // Not for those who are refused: it costs as much as all the rest.
+  if (arrival.admission.verdict.ok()) {
+    arrival.peer.shares_pids = SharesPids(fd.get());
+    arrival.admission.caller.shares_pids = arrival.peer.shares_pids;
+  }
+  arrival.fd = std::move(fd);
+  Announce(std::move(arrival), rules);
+  return absl::OkStatus();
+}
+
+void Acceptor::Announce(Arrival arrival, const Rules& rules) {
+  std::string turned_away;
+  {
+    MutexLock lock(&mutex_);
+    if (rules != rules_) arrival.admission = svnet::Admit(arrival.peer, *rules_);
+    arrival.verdict = arrival.admission.verdict;
+    if (counts_.Add(arrival.admission, &arrival.verdict, arrival.since)) {
+      arrivals_.push_back(std::move(arrival));
+      eventfd_write(arrived_.get(), 1);
+      return;
+    }
+    if (!arrival.verdict.ok()) return;
+    turned_away = counts_.ToString();
+  }
+  const uid_t uid = arrival.peer.uid;
+  LogTurnedAway(
+      uid, [&] { return absl::StrCat("uid ", uid, " is turned away: there are ", turned_away); });
+}
+
+void Acceptor::LogTurnedAway(uid_t uid, const std::function<std::string()>& why) {
+  log_->Write(spdlog::level::warn, LogLimit::Source::kRefused, uid, [&] {
+    LogLine line = {.text = why()};
+    if (uid != LogLimit::kTogether) line.fields.caller = uid;
+    return line;
+  });
+}
+
+}  // namespace svnet

@@ -1,0 +1,98 @@
+// Takes connections from the socket, and decides who is served on them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/accept/admission.h"
+#include "daemon/accept/connection_counts.h"
+#include "daemon/base/mutex.h"
+#include "daemon/base/unique_fd.h"
+#include "daemon/log/limited_log.h"
+#include "daemon/network/caller.h"
+
+namespace svnet {
+
+// In a thread of its own: who connects again and again only to be refused keeps that thread busy,
+// and not the one that runs calls, which would lose its turn on the processor to all that do
+// more than wait. Thread-safe.
+class Acceptor {
+ public:
+  // A connection that has been counted: each wants a Release.
+  struct Arrival {
+    UniqueFd fd;
+    Caller peer;  // as the kernel has it
+    Admission admission;
+    absl::Status verdict;  // the admission's, or that there are too many
+    absl::Time since;
+
+    const Caller& caller() const { return admission.caller; }
+  };
+
+  // `listening`, a listening socket that does not block, and `log` must outlive it.
+  static absl::StatusOr<std::unique_ptr<Acceptor>> Start(int listening, LimitedLog* log,
+                                                         const AdmissionRules& rules,
+                                                         const ConnectionLimits& limits);
+  ~Acceptor();
+
+  // Takes no more connections: they wait, in the kernel, for who next listens on the socket.
+  void Stop();
+
+  // Readable when there is something to take.
+  int fd() const { return arrived_.get(); }
+  // In the order in which they came.
+  std::vector<Arrival> Take() ABSL_LOCKS_EXCLUDED(mutex_);
+  // It has ended, and may be counted no more.
+  void Release(const Caller& caller, const absl::Status& verdict) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // From now on. What was decided by others before is there to be taken when this returns.
+  void ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  using Rules = std::shared_ptr<const AdmissionRules>;
+
+  struct Events {
+    UniqueFd stop;  // eventfd(2)s
+    UniqueFd arrived;
+  };
+
+  Acceptor(int listening, LimitedLog* log, Events events, const AdmissionRules& rules,
+           const ConnectionLimits& limits);
+
+  void Run();
+  // False when it is to end.
+  bool WaitForConnection();
+  void AcceptOne();
+  void AfterFailure(int error);
+  // Out of descriptors: the one that waits is closed, or all that come after it would wait, too.
+  void RefuseWithoutDescriptor();
+  absl::Status Admit(UniqueFd connection);
+  // Decides and counts; whoever is to be closed without a word is left to the caller.
+  void Announce(Arrival arrival, const Rules& rules) ABSL_LOCKS_EXCLUDED(mutex_);
+  Rules rules() ABSL_LOCKS_EXCLUDED(mutex_);
+  // A line in the log about a connection that is not taken.
+  void LogTurnedAway(uid_t uid, const std::function<std::string()>& why);
+
+  const int listening_;
+  LimitedLog* const log_;
+  const UniqueFd stop_;
+  const UniqueFd arrived_;
+  UniqueFd spare_;  // for RefuseWithoutDescriptor
+  Mutex mutex_;
+  Rules rules_ ABSL_GUARDED_BY(mutex_);
+  ConnectionCounts counts_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace svnet

@@ -32,11 +32,15 @@ int FieldOf(const std::string& path, absl::string_view name) {
 }
 
 // What its first line says; empty if the process has ended.
-std::string LineOf(pid_t pid, const char* file) {
-  std::ifstream stream(absl::StrCat("/proc/", pid, "/", file));
+std::string LineOf(const std::string& path) {
+  std::ifstream stream(path);
   std::string line;
   std::getline(stream, line);
   return line;
+}
+
+std::string LineOf(pid_t pid, const char* file) {
+  return LineOf(absl::StrCat("/proc/", pid, "/", file));
 }
 
 // All that there are, and the parent of each (proc(5), stat).
@@ -55,6 +59,18 @@ std::map<pid_t, pid_t> Parents() {
     if (state != 'Z' && state != 'X') parents[pid] = parent;
   }
   return parents;
+}
+
+// Whether a thread of that process has something to do.
+bool IsBusy(pid_t pid) {
+  std::error_code error;  // it may end meanwhile
+  const std::filesystem::directory_iterator threads(absl::StrCat("/proc/", pid, "/task"), error);
+  if (error) return false;
+  return std::any_of(begin(threads), end(threads), [](const auto& thread) {
+    const std::string line = LineOf(thread.path() / "stat");
+    const size_t name_end = line.rfind(')');
+    return name_end != std::string::npos && absl::StartsWith(line.substr(name_end), ") R");
+  });
 }
 
 size_t EntriesOf(const std::string& folder) {
@@ -145,6 +161,17 @@ void ExpectDescriptorsReturnTo(size_t before, pid_t svnetd) {
   // While a gate is being made, its socket is there and it is not.
   EXPECT_TRUE(Eventually([&] { return DescriptorsBesideGates(svnetd) <= before; }))
       << DescriptorsBesideGates(svnetd) << " where there were " << before;
+}
+
+void ExpectGatesComeToRest(pid_t svnetd) {
+  // One that is busy may wait for a moment.
+  constexpr int kLooks = 20;
+  int at_rest = 0;
+  EXPECT_TRUE(Eventually([&] {
+    const std::vector<pid_t> gates = GatesOf(svnetd);
+    at_rest = std::any_of(gates.begin(), gates.end(), IsBusy) ? 0 : at_rest + 1;
+    return at_rest == kLooks;
+  }));
 }
 
 size_t ThreadsOf(pid_t pid) { return EntriesOf(absl::StrCat("/proc/", pid, "/task")); }

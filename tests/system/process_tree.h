@@ -31,6 +31,8 @@ size_t DescriptorsBesideGates(pid_t svnetd);
 // Fails the test if they are more than that for 20 seconds.
 void ExpectDescriptorsReturnTo(size_t before, pid_t svnetd);
 size_t ThreadsOf(pid_t pid);
+// Fails the test if gates have something to do for 20 seconds.
+void ExpectGatesComeToRest(pid_t svnetd);
 
 // In KiB.
 int MemoryOf(pid_t pid);  // resident

@@ -25,15 +25,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Parts& parts,
                    .metrics = &parts.metrics->gates(),
                    .log = parts.log,
                    .clock = MonotonicNow,
-                   .on_lost = [raw](uint64_t connection) { raw->loop_->Lost(connection); }});
+                   .on_lost = [raw](uint64_t connection) { raw->connections_->Lost(connection); }});
   SVNET_ASSIGN_OR_RETURN(server->acceptor_,
                          Acceptor::Start(parts.listening, parts.log, rules, limits));
-  SVNET_ASSIGN_OR_RETURN(server->loop_,
-                         AcceptLoop::Create({.acceptor = server->acceptor_.get(),
-                                             .poller = server->poller_.get(),
-                                             .gates = server->gates_.get(),
-                                             .metrics = &parts.metrics->connections(),
-                                             .log = parts.log}));
+  SVNET_ASSIGN_OR_RETURN(server->connections_,
+                         CallerConnections::Create({.acceptor = server->acceptor_.get(),
+                                                    .poller = server->poller_.get(),
+                                                    .gates = server->gates_.get(),
+                                                    .metrics = &parts.metrics->connections(),
+                                                    .log = parts.log}));
   SVNET_RETURN_IF_ERROR(
       server->poller_->Add(wakes->fd(), EPOLLIN, [raw](uint32_t) { raw->gates_->OnNews(); })
           .status());
@@ -60,10 +60,10 @@ absl::Status Server::Run() {
 }
 
 absl::Status Server::Turn(absl::Time deadline) {
-  const absl::Time due = std::min({deadline, gates_->NextDue(), loop_->NextDue()});
+  const absl::Time due = std::min({deadline, gates_->NextDue(), connections_->NextDue()});
   SVNET_RETURN_IF_ERROR(poller_->Wait(due - MonotonicNow()));
   gates_->Tick();
-  loop_->CloseOverdue();
+  connections_->CloseOverdue();
   if (parent_has_ended_) return absl::UnavailableError("the parent of the gates has ended");
   return absl::OkStatus();
 }
@@ -75,15 +75,15 @@ void Server::AcceptReader(int listening) {
 }
 
 size_t Server::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
-  return loop_->ChangeRules(rules, limits);
+  return connections_->ChangeRules(rules, limits);
 }
 
 absl::Status Server::Settle() {
   poller_->Remove(wake_watch_);  // nobody takes what there is to read
   acceptor_->Stop();
   const absl::Time end = MonotonicNow() + kSettleTime;
-  for (absl::Time now = MonotonicNow(); now < end && loop_->HasConnectionSince(now - kSettleTime);
-       now = MonotonicNow()) {
+  for (absl::Time now = MonotonicNow();
+       now < end && connections_->HasConnectionSince(now - kSettleTime); now = MonotonicNow()) {
     SVNET_RETURN_IF_ERROR(Turn(end));
   }
   return absl::OkStatus();

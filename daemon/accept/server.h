@@ -9,9 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "daemon/accept/accept_loop.h"
 #include "daemon/accept/acceptor.h"
 #include "daemon/accept/admission.h"
+#include "daemon/accept/caller_connections.h"
 #include "daemon/accept/gate_maker.h"
 #include "daemon/accept/gates.h"
 #include "daemon/accept/poller.h"
@@ -44,7 +44,7 @@ class Server {
   // Until `wake`; may be called again. An error is one that leaves nothing to go on with.
   absl::Status Run();
 
-  // See AcceptLoop.
+  // See CallerConnections.
   size_t ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits);
 
   // Calls that wait for what was dying may go on. Thread-safe.
@@ -59,7 +59,7 @@ class Server {
   absl::Status FinishCalls(absl::Duration most);
 
   // Ends all connections, at once: whoever still waits for an answer gets UNAVAILABLE.
-  void Disconnect() { loop_->Disconnect(); }
+  void Disconnect() { connections_->Disconnect(); }
 
   size_t gate_count() const { return gates_->count(); }
 
@@ -78,7 +78,7 @@ class Server {
   std::unique_ptr<Poller> poller_;
   std::unique_ptr<Gates> gates_;
   std::unique_ptr<Acceptor> acceptor_;
-  std::unique_ptr<AcceptLoop> loop_;
+  std::unique_ptr<CallerConnections> connections_;
   Poller::Id wake_watch_ = 0;
   bool woken_ = false;
   bool parent_has_ended_ = false;

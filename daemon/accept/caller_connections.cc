@@ -1,4 +1,4 @@
-#include "daemon/accept/accept_loop.h"
+#include "daemon/accept/caller_connections.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -28,16 +28,16 @@ constexpr absl::Duration kPatience = absl::Seconds(5);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AcceptLoop>> AcceptLoop::Create(const Parts& parts) {
-  std::unique_ptr<AcceptLoop> loop(new AcceptLoop(parts));
+absl::StatusOr<std::unique_ptr<CallerConnections>> CallerConnections::Create(const Parts& parts) {
+  std::unique_ptr<CallerConnections> connections(new CallerConnections(parts));
   SVNET_RETURN_IF_ERROR(
       parts.poller
-          ->Add(parts.acceptor->fd(), EPOLLIN, [raw = loop.get()](uint32_t) { raw->Take(); })
+          ->Add(parts.acceptor->fd(), EPOLLIN, [raw = connections.get()](uint32_t) { raw->Take(); })
           .status());
-  return loop;
+  return connections;
 }
 
-size_t AcceptLoop::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
+size_t CallerConnections::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
   parts_.acceptor->ChangeRules(rules, limits);
   Take();
   std::map<uid_t, uint32_t> kept;
@@ -59,22 +59,22 @@ size_t AcceptLoop::ChangeRules(const AdmissionRules& rules, const ConnectionLimi
   return ended;
 }
 
-absl::Time AcceptLoop::NextDue() const {
+absl::Time CallerConnections::NextDue() const {
   return deadlines_.empty() ? absl::InfiniteFuture() : deadlines_.front().when;
 }
 
-bool AcceptLoop::HasConnectionSince(absl::Time time) const {
+bool CallerConnections::HasConnectionSince(absl::Time time) const {
   return std::any_of(connections_.begin(), connections_.end(),
                      [&](const auto& each) { return each.second.since >= time; });
 }
 
-void AcceptLoop::Disconnect() {
+void CallerConnections::Disconnect() {
   for (const auto& [number, connection] : connections_) {
     shutdown(connection.fd.get(), SHUT_RDWR);
   }
 }
 
-void AcceptLoop::Take() {
+void CallerConnections::Take() {
   for (Acceptor::Arrival& arrival : parts_.acceptor->Take()) {
     const Caller caller = arrival.caller();
     const absl::Status verdict = arrival.verdict;
@@ -85,7 +85,7 @@ void AcceptLoop::Take() {
   }
 }
 
-absl::Status AcceptLoop::Add(Acceptor::Arrival arrival) {
+absl::Status CallerConnections::Add(Acceptor::Arrival arrival) {
   const uint64_t number = ++last_number_;
   // Edge-triggered: a caller who sends less than a preface wakes nobody again and again.
   SVNET_ASSIGN_OR_RETURN(
@@ -98,7 +98,7 @@ absl::Status AcceptLoop::Add(Acceptor::Arrival arrival) {
   return absl::OkStatus();
 }
 
-void AcceptLoop::LogTurnedAway(uid_t uid, const absl::Status& why) {
+void CallerConnections::LogTurnedAway(uid_t uid, const absl::Status& why) {
   parts_.log->Write(spdlog::level::warn, LogLimit::Source::kRefused, uid, [&] {
     LogLine line = {.text = std::string(why.message())};
     line.fields.caller = uid;
@@ -106,7 +106,7 @@ void AcceptLoop::LogTurnedAway(uid_t uid, const absl::Status& why) {
   });
 }
 
-void AcceptLoop::LogRefusal(const Connection& connection) {
+void CallerConnections::LogRefusal(const Connection& connection) {
   const uid_t uid = connection.peer.uid;
   parts_.log->Write(spdlog::level::info, LogLimit::Source::kRefused, uid, [&] {
     const Reason reason = ReasonOf(connection.verdict).value_or(Reason::kPermissionDenied);
@@ -118,14 +118,14 @@ void AcceptLoop::LogRefusal(const Connection& connection) {
   });
 }
 
-void AcceptLoop::OnEvent(uint64_t number, uint32_t events) {
+void CallerConnections::OnEvent(uint64_t number, uint32_t events) {
   const auto found = connections_.find(number);
   if (found == connections_.end()) return;
   const bool ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if (ended || (!found->second.served && !Begin(number, found->second))) Close(found);
 }
 
-bool AcceptLoop::Begin(uint64_t number, Connection& connection) {
+bool CallerConnections::Begin(uint64_t number, Connection& connection) {
   std::array<char, kPreface.size()> start;
   const ssize_t count = recv(connection.fd.get(), start.data(), start.size(), MSG_PEEK);
   if (count < 0) return errno == EAGAIN || errno == EINTR;
@@ -143,7 +143,7 @@ bool AcceptLoop::Begin(uint64_t number, Connection& connection) {
   return served.ok();
 }
 
-void AcceptLoop::Close(Connections::iterator found) {
+void CallerConnections::Close(Connections::iterator found) {
   const Connection& connection = found->second;
   parts_.acceptor->Release(connection.caller(), connection.verdict);
   parts_.metrics->Closed(connection.caller(), connection.verdict);
@@ -153,14 +153,14 @@ void AcceptLoop::Close(Connections::iterator found) {
   connections_.erase(found);
 }
 
-void AcceptLoop::Lost(uint64_t number) {
+void CallerConnections::Lost(uint64_t number) {
   const auto found = connections_.find(number);
   if (found == connections_.end()) return;
   found->second.served = false;
   Close(found);
 }
 
-void AcceptLoop::CloseOverdue() {
+void CallerConnections::CloseOverdue() {
   const absl::Time now = MonotonicNow();
   while (!deadlines_.empty() && deadlines_.front().when <= now) {
     const Deadline deadline = deadlines_.front();

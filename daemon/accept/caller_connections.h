@@ -26,7 +26,7 @@ namespace svnet {
 // Everything that a caller can take here has a limit, and reaching it is felt by that
 // caller alone. Who is refused is only told why: a few connections at a time, besides those of
 // who is admitted, and not for long. Not thread-safe; one thread runs it.
-class AcceptLoop {
+class CallerConnections {
  public:
   // All outlive it.
   struct Parts {
@@ -36,7 +36,7 @@ class AcceptLoop {
     ConnectionMetrics* metrics;
     LimitedLog* log;
   };
-  static absl::StatusOr<std::unique_ptr<AcceptLoop>> Create(const Parts& parts);
+  static absl::StatusOr<std::unique_ptr<CallerConnections>> Create(const Parts& parts);
 
   // Also for connections that are there, by the identity that the kernel recorded when they
   // were made: one that would be served otherwise now is ended, and so are those of a uid that
@@ -75,7 +75,7 @@ class AcceptLoop {
     uint64_t connection;
   };
 
-  explicit AcceptLoop(const Parts& parts) : parts_(parts) {}
+  explicit CallerConnections(const Parts& parts) : parts_(parts) {}
 
   // Those that have come.
   void Take();

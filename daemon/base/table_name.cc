@@ -17,7 +17,7 @@ std::string TableName(const LinkName& bridge) { return TableName(bridge.text());
 
 std::vector<std::string> TableNames(absl::string_view bridge) {
   const std::string name = TableName(bridge);
-  return {name, name + ".a", name + ".b"};
+  return {name, name + "/a", name + "/b"};
 }
 
 bool IsTableOf(absl::string_view table, absl::string_view bridge) {

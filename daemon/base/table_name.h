@@ -17,7 +17,8 @@ std::string TableName(absl::string_view bridge);
 std::string TableName(const LinkName& bridge);
 
 // All names that the tables of a bridge may have. On a kernel with persistent tables, they are
-// replaced by those of the other generation: `svnet-BRIDGE.a`, `svnet-BRIDGE.b`.
+// replaced by those of the other generation: `svnet-BRIDGE/a`, `svnet-BRIDGE/b`. No link's name
+// has a slash, so that they are no other bridge's.
 std::vector<std::string> TableNames(absl::string_view bridge);
 
 // Whether a table of that name belongs to the bridge.

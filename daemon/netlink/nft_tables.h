@@ -20,7 +20,7 @@ struct NftTableInfo {
   uint32_t flags = 0;  // NFT_TABLE_F_...
   uint32_t use = 0;    // how many chains, sets and objects it has
 
-  // "inet svnet-svbr0.a"; as nft(8) names it.
+  // "inet svnet-svbr0/a"; as nft(8) names it.
   std::string Words() const;
   bool IsOwned() const { return (flags & kOwner) != 0; }
   // Whether it outlives its owner, and has none now: anybody may flush it, or own it.

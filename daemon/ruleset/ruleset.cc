@@ -226,7 +226,7 @@ class Commands {
     chain_.clear();
   }
 
-  std::string table_;  // "inet svnet-svbr0.a"
+  std::string table_;  // "inet svnet-svbr0/a"
   std::string chain_;  // with its table; empty: outside of chains
   std::string header_;
   std::string objects_;

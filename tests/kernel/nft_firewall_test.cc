@@ -55,7 +55,7 @@ Binding Guest(int ifindex) {
 std::string Rules() {
   return Shell(
       "nft list ruleset | "
-      "sed -E 's/^(table .* svnet-svbr0)\\.[ab] \\{.*/\\1 {/; /^\\tflags (owner)?$/d; /^$/d'");
+      "sed -E 's|^(table .* svnet-svbr0)/[ab] \\{.*|\\1 {|; /^\\tflags (owner)?$/d; /^$/d'");
 }
 
 std::string ListTables() { return Shell("nft list tables"); }
@@ -190,7 +190,7 @@ TEST_P(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
                   "foreign_receiver", "spoofed_source", "loopback_destination", "loopback_to_host",
                   "guest_connections", "other_forwarding", "local_denied", "owner_connections"));
   Shell(
-      "nft 'add table ip svnet-svbr0.a; add counter ip svnet-svbr0.a others {}';"
+      "nft 'add table ip svnet-svbr0/a; add counter ip svnet-svbr0/a others {}';"
       "nft 'add table inet svnet-svbr00; add counter inet svnet-svbr00 others {}'");
   const std::vector<DropCount> drops = *firewall().ReadDrops();
   EXPECT_EQ(drops, none);
@@ -260,9 +260,9 @@ INSTANTIATE_TEST_SUITE_P(Kernels, PersistentTablesTest,
 TEST_P(PersistentTablesTest, AreReplacedByThoseOfTheOtherName) {
   ASSERT_TRUE(Apply().ok());
   const std::string first = ListTables();
-  EXPECT_THAT(first, HasSubstr("table bridge svnet-svbr0.a\n"));
+  EXPECT_THAT(first, HasSubstr("table bridge svnet-svbr0/a\n"));
   ASSERT_TRUE(Apply().ok());
-  EXPECT_EQ(ListTables(), absl::StrReplaceAll(first, {{".a\n", ".b\n"}}));
+  EXPECT_EQ(ListTables(), absl::StrReplaceAll(first, {{"/a\n", "/b\n"}}));
   ASSERT_TRUE(Apply().ok());
   EXPECT_EQ(ListTables(), first);
 }
@@ -334,13 +334,13 @@ TEST_P(PersistentTablesTest, EmptyOnesAreNotTakenForThoseInForce) {
   ASSERT_TRUE(Apply({Guest(7)}).ok());
   const std::string before = Rules();
   CloseFirewall();
-  Shell("nft add table inet svnet-svbr0.b; nft add table arp svnet-svbr0.b");
+  Shell("nft add table inet svnet-svbr0/b; nft add table arp svnet-svbr0/b");
   Restart();
   ASSERT_TRUE(firewall().Bind(Guest(8)).ok());
   ASSERT_TRUE(firewall().Unbind(Guest(8)).ok());
   ASSERT_TRUE(Apply({Guest(7)}).ok());
   EXPECT_EQ(Rules(), before);
-  EXPECT_THAT(ListTables(), Not(HasSubstr("svnet-svbr0.a\n")));
+  EXPECT_THAT(ListTables(), Not(HasSubstr("svnet-svbr0/a\n")));
 }
 
 TEST_P(PersistentTablesTest, AnybodyMayDeleteThoseThatHaveNoOwner) {

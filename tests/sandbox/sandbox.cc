@@ -89,7 +89,7 @@ std::string RulesTable() {
   // Each has a chain of that name; an empty one is not in force.
   const std::string name = Shell(
       "nft list tables | while read -r word family name; do case $name in"
-      "  svnet-svbr0 | svnet-svbr0.[ab])"
+      "  svnet-svbr0 | svnet-svbr0/[ab])"
       "    nft list chain $family $name input >/dev/null 2>&1 && echo -n $name && break;;"
       "esac; done || true");
   return name.empty() ? "svnet-svbr0" : name;
@@ -102,7 +102,7 @@ std::string NetworkPicture() {
       // An svnetd's lock is there as long as that svnetd is.
       "sed '/^table inet svnetd-lock-/,/^}/d' |"
       // Of its tables it does not matter whose turn it is, and whether it runs.
-      "sed -E 's/^(table .* svnet-.*)\\.[ab] \\{.*/\\1 {/; /^\\tflags (owner)?$/d; /^$/d' |"
+      "sed -E 's|^(table .* svnet-.*)/[ab] \\{.*|\\1 {|; /^\\tflags (owner)?$/d; /^$/d' |"
       "sed -E 's/(NO-CARRIER,|,LOWER_UP)//; s/ state [A-Z]+//; s/ linkdown//'");
 }
 

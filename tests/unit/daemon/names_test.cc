@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/table_name.h"
 #include "daemon/lease/boot_args.h"
 #include "tests/unit/values.h"
 
@@ -171,6 +172,24 @@ TEST(NamesTest, LinkGroupsAreEvenAndNotTheDefault) {
     groups.insert(group);
   }
   EXPECT_EQ(groups.size(), 100u);
+}
+
+TEST(TableNameTest, NoTwoBridgesShareOne) {
+  const std::vector<std::string> bridges = {"x", "x.a", "x.a.b", "x-a", "x.b", "svnet-x", "a"};
+  std::set<std::string> all;
+  size_t count = 0;
+  for (const std::string& bridge : bridges) {
+    ASSERT_TRUE(LinkName::Parse(bridge).ok()) << bridge;
+    for (const std::string& table : TableNames(bridge)) {
+      EXPECT_TRUE(all.insert(table).second) << table;
+      EXPECT_TRUE(IsSvnetTable(table));
+      ++count;
+      for (const std::string& other : bridges) {
+        EXPECT_EQ(IsTableOf(table, other), other == bridge) << table << ", " << other;
+      }
+    }
+  }
+  EXPECT_EQ(all.size(), count);
 }
 
 }  // namespace

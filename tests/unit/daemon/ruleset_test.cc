@@ -160,16 +160,16 @@ TEST(NftElementTest, IsTextForNftAndBytesForTheKernel) {
 }
 
 TEST(RuleTablesTest, ThoseWithRulesAreInForce) {
-  const NftTableInfo left = {.family = 1, .name = "svnet-svbr0.a", .flags = 0, .use = 0};
-  const NftTableInfo full = {.family = 7, .name = "svnet-svbr0.b", .flags = 0, .use = 9};
+  const NftTableInfo left = {.family = 1, .name = "svnet-svbr0/a", .flags = 0, .use = 0};
+  const NftTableInfo full = {.family = 7, .name = "svnet-svbr0/b", .flags = 0, .use = 9};
   EXPECT_EQ(NameInForce({}, "svnet-svbr0"), "svnet-svbr0");
-  EXPECT_EQ(NameInForce({left}, "svnet-svbr0"), "svnet-svbr0.a");
-  EXPECT_EQ(NameInForce({left, full}, "svnet-svbr0"), "svnet-svbr0.b");
-  EXPECT_EQ(NameInForce({full, left}, "svnet-svbr0"), "svnet-svbr0.b");
+  EXPECT_EQ(NameInForce({left}, "svnet-svbr0"), "svnet-svbr0/a");
+  EXPECT_EQ(NameInForce({left, full}, "svnet-svbr0"), "svnet-svbr0/b");
+  EXPECT_EQ(NameInForce({full, left}, "svnet-svbr0"), "svnet-svbr0/b");
   EXPECT_EQ(RenderDeletion(TablesNamed({left, full}, full.name)),
-            "delete table bridge svnet-svbr0.b\n");
+            "delete table bridge svnet-svbr0/b\n");
   EXPECT_EQ(RenderDeletion(TablesNotNamed({left, full}, full.name)),
-            "delete table inet svnet-svbr0.a\n");
+            "delete table inet svnet-svbr0/a\n");
 }
 
 TEST(ShortenNftErrorTest, LeavesOutTheCommandsThatItRepeats) {

@@ -53,6 +53,14 @@ void GateLink::HandOver(uint64_t connection, std::shared_ptr<const Caller> calle
       std::move(fd));
 }
 
+void GateLink::Forget(uint64_t connection) {
+  callers_.erase(connection);
+  // Who connects faster than the gate takes connections shall not fill svnetd with those that
+  // have ended.
+  std::erase_if(out_, [&](const Outgoing& each) { return each.connection == connection; });
+  if (!ended_) Listen();
+}
+
 void GateLink::OnEvents(uint32_t events) {
   if ((events & EPOLLOUT) != 0) Flush();
   if (ended_ || (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
@@ -203,7 +211,9 @@ void GateLink::SendWithBody(Message message, absl::string_view body) {
 void GateLink::Send(const Message& message, UniqueFd descriptor) {
   if (ended_) return;
   const bool waits = !out_.empty();
-  out_.push_back({.packet = Encode(message), .descriptor = std::move(descriptor)});
+  const uint64_t hands_over = message.kind == MessageKind::kConnection ? message.connection : 0;
+  out_.push_back(
+      {.packet = Encode(message), .descriptor = std::move(descriptor), .connection = hands_over});
   if (waits) return;
   last_taken_ = MonotonicNow();
   Flush();

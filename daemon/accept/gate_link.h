@@ -54,7 +54,7 @@ class GateLink {
   void HandOver(uint64_t connection, std::shared_ptr<const Caller> caller,
                 const absl::Status& verdict, UniqueFd fd);
   // That connection has ended: its calls are not begun any more.
-  void Forget(uint64_t connection) { callers_.erase(connection); }
+  void Forget(uint64_t connection);
 
   // That watch may have something to say.
   void Wake(uint64_t call) { MoveOn(call); }
@@ -77,6 +77,7 @@ class GateLink {
   struct Outgoing {
     std::string packet;
     UniqueFd descriptor;
+    uint64_t connection;  // that it hands over; 0: it is something else
   };
   struct OpenWatch {
     std::shared_ptr<MessageSource> source;

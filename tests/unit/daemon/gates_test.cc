@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <filesystem>
 #include <limits>
 #include <set>
 #include <string>
@@ -526,6 +527,30 @@ TEST_F(GatesTest, OneThatIsSharedIsFollowedByAnotherInTime) {
   gates_->Closed(connection);
   Pass(Gates::kIdle);
   EXPECT_FALSE(IsThere(first));
+}
+
+// A gate that is slow, or wants to be, is handed only what is still there.
+TEST_F(GatesTest, WhoConnectsFasterThanItsGateTakesConnectionsFillsNothing) {
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator entries("/proc/self/fd");
+    return std::distance(begin(entries), end(entries));
+  };
+  uint64_t connection;
+  const uint64_t gate = Begin(kAlice, &connection);
+  const auto before = descriptors();
+  for (int i = 0; i < 3000; ++i) gates_->Closed(Connect(kAlice));
+  EXPECT_LE(descriptors(), before);
+  const uint64_t last = Connect(kAlice);
+  uint64_t taken = 0;
+  do {
+    for (const Message& message : All(gate)) taken = message.connection;
+    Turn();
+  } while (taken != last && IsThere(gate) && taken != 0);
+  EXPECT_EQ(taken, last);
+  // Nothing hinders its calls.
+  Say(gate, Call(Method::kListTaps, 1, last, ""));
+  Turn();
+  EXPECT_EQ(Next(gate).kind, MessageKind::kAnswer);
 }
 
 TEST_F(GatesTest, AUidHasFourAtMost) {

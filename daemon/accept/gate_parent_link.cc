@@ -10,9 +10,6 @@
 namespace svnet {
 namespace {
 
-// Numbers of descriptors that a gate may find taken.
-constexpr uint32_t kToSpare = 64;
-
 // The least that there is.
 constexpr uint8_t kNiceOfRefused = 19;
 
@@ -26,7 +23,7 @@ absl::Status GateParentLink::Make(Role role, uint64_t number, Channel end) {
   SVNET_RETURN_IF_ERROR(FaultPoint("gate.make"));
   GateRequest request = {.kind = GateRequest::Kind::kMakeForCalls, .number = number};
   if (role == Role::kMetrics) request.kind = GateRequest::Kind::kMakeForMetrics;
-  if (role == Role::kSharedCalls) request.connections = kMostOfShared + kToSpare;
+  request.is_shared = role == Role::kSharedCalls;
   if (role == Role::kRefusedCalls) request.nice = kNiceOfRefused;
   const absl::Status status = parent_.Send(BytesOf(request), end.fd());
   if (status.ok()) return status;

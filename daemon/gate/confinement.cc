@@ -137,10 +137,10 @@ absl::Status LimitDescriptors(rlim_t count) {
   return SetLimit(RLIMIT_NOFILE, std::min(count, now.rlim_max));
 }
 
-absl::Status SetLimits(size_t connections) {
+absl::Status SetLimits() {
   SVNET_RETURN_IF_ERROR(SetLimit(RLIMIT_CORE, 0));
   SVNET_RETURN_IF_ERROR(SetLimit(RLIMIT_FSIZE, 0));
-  SVNET_RETURN_IF_ERROR(LimitDescriptors(kOwnDescriptors + connections));
+  SVNET_RETURN_IF_ERROR(LimitDescriptors(kOwnDescriptors + kMaxConnectionDescriptors));
   return kConfinesSystemCalls ? SetLimit(RLIMIT_DATA, kMaxData) : absl::OkStatus();
 }
 
@@ -153,8 +153,8 @@ absl::Status GiveUpGains() {
 
 }  // namespace
 
-absl::Status Confine(size_t connections) {
-  SVNET_RETURN_IF_ERROR(SetLimits(connections));
+absl::Status Confine() {
+  SVNET_RETURN_IF_ERROR(SetLimits());
   SVNET_RETURN_IF_ERROR(GiveUpGains());
   if (!kConfinesSystemCalls) return absl::OkStatus();
   SVNET_ASSIGN_OR_RETURN(const Filter filter, MakeFilter(SCMP_ACT_KILL_PROCESS));

@@ -188,12 +188,11 @@ absl::Status Gate::MoveToFreshNumber(UniqueFd* connection) {
 
 }  // namespace
 
-void RunGate(Channel core, size_t connections) {
+void RunGate(Channel core, bool is_shared) {
   SaveMemory();
   absl::StatusOr<Priority> priority = Priority::Start();
-  if (!priority.ok() || !Confine(connections).ok()) _exit(1);
+  if (!priority.ok() || !Confine().ok()) _exit(1);
   DiscardLibraryLogs();
-  const bool is_shared = connections > kDefaultConnections;
   // Never destroyed: gRPC's threads end with the process.
   const absl::Status end = (new Gate(std::move(core), *std::move(priority), is_shared))->Run();
   _exit(absl::IsAborted(end) ? 0 : 1);

@@ -42,9 +42,8 @@ UniqueFd KeepOnly(int channel, int null) {
   // the parent has ended just now.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent) _exit(1);
   Channel core(KeepOnly(channel, null));
-  const size_t connections = request.connections == 0 ? kDefaultConnections : request.connections;
-  if (request.kind == GateRequest::Kind::kMakeForCalls) RunGate(std::move(core), connections);
-  if (!Confine(connections).ok()) _exit(1);
+  if (request.kind == GateRequest::Kind::kMakeForCalls) RunGate(std::move(core), request.is_shared);
+  if (!Confine().ok()) _exit(1);
   RunMetricsGate(std::move(core));
 }
 

@@ -17,9 +17,9 @@ struct GateRequest {
 
   Kind kind;
   uint8_t nice = 0;  // nice(2) of what the gate does: 0 to 19
-  uint8_t unused[2] = {};
-  uint32_t connections = 0;  // that the gate is to serve at most; 0: as many as is usual (64)
-  uint64_t number;           // of the gate: svnetd's choice, none comes twice
+  bool is_shared = false;  // by several callers, who must never be taken for each other
+  uint8_t unused[5] = {};
+  uint64_t number;  // of the gate: svnetd's choice, none comes twice
 };
 static_assert(sizeof(GateRequest) == 16);
 

@@ -29,7 +29,7 @@ constexpr int kNotConfined = 100;
 int StatusAfter(const std::function<int()>& attempt, bool as_parent = false) {
   const pid_t pid = fork();
   if (pid == 0) {
-    const absl::Status confined = as_parent ? ConfineParent() : Confine(64);
+    const absl::Status confined = as_parent ? ConfineParent() : Confine();
     _exit(confined.ok() ? attempt() : kNotConfined);
   }
   int status = 0;
@@ -152,7 +152,7 @@ TEST_F(ConfinementTest, WhatAGateNeedsItHas) {
                   mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
               const bool mapped = memory != MAP_FAILED && munmap(memory, 4096) == 0;
               rlimit limit = {};
-              const bool read = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 96;
+              const bool read = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 4192;
               return mapped && read && prctl(PR_SET_NAME, "name") == 0 ? 0 : 1;
             }),
             0);
@@ -183,7 +183,7 @@ TEST_F(ConfinementTest, ParentOfGatesRunsNoProgramAndOpensNoSocket) {
   EXPECT_EQ(StatusAfter(
                 [] {
                   const pid_t pid = fork();
-                  if (pid == 0) _exit(Confine(64).ok() ? 7 : 1);
+                  if (pid == 0) _exit(Confine().ok() ? 7 : 1);
                   int status = 0;
                   waitpid(pid, &status, 0);
                   return WIFEXITED(status) && WEXITSTATUS(status) == 7 ? 0 : 1;

@@ -105,11 +105,10 @@ size_t GateEnd::Descriptors() const {
   return count;
 }
 
-GateEnd GateParentEnd::Make(GateRequest::Kind kind, uint32_t connections, uint8_t nice) {
+GateEnd GateParentEnd::Make(GateRequest request) {
   const std::vector<pid_t> before = ChildrenOf(pid());
   auto ends = Channel::Pair();
-  const GateRequest request = {
-      .kind = kind, .nice = nice, .connections = connections, .number = ++last_number_};
+  request.number = ++last_number_;
   const std::string packet(reinterpret_cast<const char*>(&request), sizeof(request));
   EXPECT_TRUE(launched_.channel.Send(packet, ends->second.fd()).ok());
   ends->second = Channel(UniqueFd());

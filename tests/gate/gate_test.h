@@ -67,8 +67,7 @@ class GateParentEnd {
 
   pid_t pid() const { return launched_.pid; }
   // That of which the gate is ready.
-  GateEnd Make(GateRequest::Kind kind = GateRequest::Kind::kMakeForCalls, uint32_t connections = 0,
-               uint8_t nice = 0);
+  GateEnd Make(GateRequest request = {.kind = GateRequest::Kind::kMakeForCalls});
   void Kill(uint64_t number);
   uint64_t last_number() const { return last_number_; }
   // As if svnetd had gone.

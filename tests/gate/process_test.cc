@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +22,7 @@
 #include "daemon/gate/confinement.h"
 #include "daemon/gate/gate_parent.h"
 #include "daemon/gate/privileges.h"
+#include "tests/eventually.h"
 #include "tests/gate/gate_test.h"
 
 namespace svnet::testing {
@@ -64,7 +66,7 @@ TEST_F(GateProcessTest, GoesFirstWithoutMemory) {
 
 // All of it: each thread has a priority of its own.
 TEST_F(GateProcessTest, GivesWayToOthersIfItIsOfTheRefused) {
-  GateEnd refused = parent().Make(GateRequest::Kind::kMakeForCalls, 0, 19);
+  GateEnd refused = parent().Make({.kind = GateRequest::Kind::kMakeForCalls, .nice = 19});
   CallUnderWay call(refused.Connect());
   refused.Answer(refused.Next(MessageKind::kCall).id, "");
   EXPECT_TRUE(call.Wait().ok());
@@ -164,7 +166,7 @@ TEST_F(GateProcessTest, DescriptorsAreOnePerConnectionAndComeBack) {
 // A call is known by the number of its connection's descriptor: one that comes late must not
 // pass for a call of the caller who has come since.
 TEST_F(GateProcessTest, NoConnectionOfASharedGateHasANumberOfAnEarlierOne) {
-  GateEnd shared = parent().Make(GateRequest::Kind::kMakeForCalls, 4096);
+  GateEnd shared = parent().Make({.kind = GateRequest::Kind::kMakeForCalls, .is_shared = true});
   std::set<int> before;
   for (uint64_t i = 1; i <= 100; ++i) {
     const auto channel = shared.Connect(i);
@@ -185,12 +187,15 @@ TEST_F(GateProcessTest, NoConnectionOfASharedGateHasANumberOfAnEarlierOne) {
 
 // Each would wait for ever: svnetd keeps a duplicate, to see its end.
 TEST_F(GateProcessTest, ConnectionThatItHasNoRoomForEndsIt) {
-  const UniqueFd some(dup(gate().channel().fd()));
-  for (int i = 0; i < 200; ++i) {
-    if (!gate().channel().Send(Encode({.kind = MessageKind::kConnection}), some.get(), true).ok()) {
-      break;
-    }
-  }
+  std::array<int, 2> ends;
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()), 0);
+  const UniqueFd some(ends[0]);
+  const UniqueFd other(ends[1]);
+  const std::string connection = Encode({.kind = MessageKind::kConnection});
+  EXPECT_TRUE(Eventually([&] {
+    const absl::Status sent = gate().channel().Send(connection, some.get(), false);
+    return !sent.ok() && !absl::IsUnavailable(sent);
+  }));
   EXPECT_TRUE(gate().IsClosed());
 }
 

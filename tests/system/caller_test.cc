@@ -191,6 +191,19 @@ TEST_F(HostileCallerTest, WithAThousandConnectionsHarmsNobody) {
   ExpectDescriptorsReturnTo(before);
 }
 
+// Who may have more connections than is usual has a gate that takes them.
+TEST_F(HostileCallerTest, AnAdministratorHasHundredsOfConnections) {
+  const std::string call = RawStart() + RawCall("ListTaps", 1);
+  std::vector<UniqueFd> connections;
+  for (int i = 0; i < 400; ++i) {
+    connections.push_back(ConnectAs(svnetd().socket(), {.uid = 0, .gid = 0, .groups = {}}));
+    ASSERT_TRUE(SendAll(connections.back(), call));
+  }
+  for (const UniqueFd& connection : connections) {
+    ASSERT_THAT(ReceiveUntil(connection, "grpc-status"), HasSubstr("grpc-status"));
+  }
+}
+
 TEST_F(HostileCallerTest, WhoSaysNothingIsClosed) {
   const UniqueFd silent = Connect();
   const UniqueFd hesitant = Connect();

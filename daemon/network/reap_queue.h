@@ -55,7 +55,7 @@ class ReapQueue {
 
   static constexpr absl::Duration kQuietPeriod = absl::Milliseconds(50);
   static constexpr size_t kLargeBatch = 100;
-  static constexpr absl::Duration kMaxDelay = absl::Seconds(1);
+  static constexpr absl::Duration kMaxDelay = absl::Milliseconds(200);
   static constexpr absl::Duration kPenalty = absl::Seconds(3);
 
  private:

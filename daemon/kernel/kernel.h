@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "daemon/base/ifindex.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
@@ -84,11 +85,20 @@ struct Route {
 
 struct BridgeSpec {
   LinkName name;
-  MacAddress mac;  // what a bridge that svnetd makes gets, and is known by
+  MacAddress mac;  // of a bridge that svnetd makes
   uint32_t mtu;    // bytes; of a bridge that svnetd makes
   Ipv4Address gateway;
   Ipv4Prefix prefix;
 };
+
+// The alias of a bridge that svnetd has made, unless somebody gives it another.
+inline constexpr absl::string_view kBridgeAlias = "svnet-bridge";
+
+// Whether svnetd has made that bridge: by the MAC, which it has from its first instant, or by the
+// alias, should somebody have changed the MAC.
+inline bool IsOurs(const Link& bridge, const MacAddress& mac) {
+  return bridge.mac == mac || bridge.alias == kBridgeAlias;
+}
 
 struct Bridge {
   Ifindex ifindex = 0;
@@ -100,6 +110,7 @@ struct Bridge {
   bool brought_up = false;
   bool given_address = false;
   bool given_mtu = false;
+  bool given_mac = false;
   std::vector<Ipv4Address> addresses;  // all that it has, the gateway among them
 
   // Should something else fail now, ReleaseBridge is the way back.

@@ -99,8 +99,8 @@ absl::StatusOr<Bridge> NetlinkKernel::EnsureBridge(const BridgeSpec& spec) {
   Bridge bridge;
   SVNET_ASSIGN_OR_RETURN(const Link link, FindOrCreateBridge(spec, &bridge.made));
   bridge.ifindex = link.ifindex;
-  bridge.mac = link.mac;
-  bridge.ours = link.mac == spec.mac;
+  bridge.ours = IsOurs(link, spec.mac);
+  bridge.mac = bridge.ours ? spec.mac : link.mac;
   bridge.mtu = bridge.ours ? spec.mtu : link.mtu;
   // What stood before as our own has ports, perhaps, and is not taken away.
   absl::Cleanup release = [&] {
@@ -182,19 +182,21 @@ absl::Status NetlinkKernel::PutRight(const Link& link, const BridgeSpec& spec, B
     // No link-local address, and no router advertisement of a guest's is believed.
     SVNET_RETURN_IF_ERROR(DisableIpv6(spec.name));
   }
-  if (bridge->ours && link.up && link.mtu == spec.mtu) return absl::OkStatus();
+  const bool is_right =
+      link.up && link.mtu == spec.mtu && link.mac == spec.mac && !link.alias.empty();
+  if (bridge->ours && is_right) return absl::OkStatus();
   NetlinkMessage request = NetlinkMessage(
       RTM_SETLINK, 0,
       ifinfomsg{.ifi_index = link.ifindex, .ifi_flags = IFF_UP, .ifi_change = IFF_UP});
-  if (bridge->ours) {
-    request.Put(IFLA_MTU, spec.mtu);
-  } else {
-    request.Put(IFLA_ADDRESS, link.mac.octets());  // to itself: that pins it
-  }
+  // Of another's bridge to itself: that pins it.
+  request.Put(IFLA_ADDRESS, bridge->mac.octets());
+  if (bridge->ours) request.Put(IFLA_MTU, spec.mtu);
+  if (bridge->ours && link.alias.empty()) request.PutText(IFLA_IFALIAS, kBridgeAlias);
   SVNET_RETURN_IF_ERROR(FaultPoint("bridge.up"));
   SVNET_RETURN_IF_ERROR(socket_.Transact(std::move(request)));
   bridge->brought_up = !link.up;
   bridge->given_mtu = bridge->ours && link.mtu != spec.mtu;
+  bridge->given_mac = link.mac != bridge->mac;
   return absl::OkStatus();
 }
 
@@ -237,7 +239,7 @@ absl::Status NetlinkKernel::ChangeAddress(int type, int flags, Ifindex bridge,
 absl::StatusOr<bool> NetlinkKernel::ReleaseBridge(const BridgeSpec& spec) {
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, FindLink(spec.name));
   if (!link.has_value() || link->kind != LinkKind::kBridge) return false;
-  if (link->mac != spec.mac) {
+  if (!IsOurs(*link, spec.mac)) {
     SVNET_RETURN_IF_ERROR(ReleaseForeignBridge(*link, spec));
     return false;
   }

@@ -30,6 +30,7 @@ std::vector<absl::string_view> CausesOf(const Bridge& bridge, bool renamed) {
   if (bridge.brought_up && !bridge.made) causes.push_back("the bridge was down");
   if (bridge.given_address && !bridge.made) causes.push_back("the bridge had lost its address");
   if (bridge.given_mtu) causes.push_back("the bridge had another MTU");
+  if (bridge.given_mac) causes.push_back("the bridge had another MAC");
   return causes;
 }
 
@@ -56,7 +57,7 @@ absl::Status BridgeSegment::CheckPrefix() {
 absl::StatusOr<Segment::Found> BridgeSegment::Find() {
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
   if (!link.has_value() || link->kind != LinkKind::kBridge) return Found::kNothing;
-  return link->mac == settings_.bridge_mac ? Found::kOurs : Found::kSomething;
+  return IsOurs(*link, settings_.bridge_mac) ? Found::kOurs : Found::kSomething;
 }
 
 absl::StatusOr<SegmentChange> BridgeSegment::Ensure(bool in_use) {
@@ -78,8 +79,8 @@ void BridgeSegment::Remember(const Bridge& bridge) {
   ours_ = bridge.ours;
   mtu_in_use_ = bridge.mtu;
   bridge_clean_ = true;
-  // Such a bridge has no neighbours yet.
-  if (bridge.made || bridge.brought_up) neighbours_.MarkDirty();
+  // Such a bridge has no neighbours yet, or, with the MAC, has lost them.
+  if (bridge.made || bridge.brought_up || bridge.given_mac) neighbours_.MarkDirty();
 }
 
 void BridgeSegment::Undo(const SegmentChange& change) {

@@ -102,9 +102,14 @@ absl::StatusOr<Bridge> FakeKernel::EnsureBridge(const BridgeSpec& spec) {
     bridge.made = true;
   }
   bridge.brought_up = !link->up;
-  bridge.ours = link->mac == spec.mac;
+  bridge.ours = IsOurs(*link, spec.mac);
   bridge.given_mtu = bridge.ours && link->mtu != spec.mtu;
-  if (bridge.ours) link->mtu = spec.mtu;
+  bridge.given_mac = bridge.ours && link->mac != spec.mac;
+  if (bridge.ours) {
+    link->mtu = spec.mtu;
+    link->mac = spec.mac;
+    if (link->alias.empty()) link->alias = std::string(kBridgeAlias);
+  }
   link->up = true;
   touched_.insert(link->ifindex);
   if (!HasAddress(link->ifindex, spec.gateway)) {
@@ -124,7 +129,7 @@ absl::StatusOr<bool> FakeKernel::ReleaseBridge(const BridgeSpec& spec) {
   SVNET_RETURN_IF_ERROR(faults_->Check("ReleaseBridge"));
   Link* link = LinkOf(spec.name.text());
   if (link == nullptr || link->kind != LinkKind::kBridge) return false;
-  if (link->mac == spec.mac) {
+  if (IsOurs(*link, spec.mac)) {
     Erase(link->ifindex);
     return true;
   }

@@ -225,6 +225,7 @@ TEST_P(KernelContractTest, EnsureBridgeMakesOneAndThenFindsIt) {
   EXPECT_FALSE(found.brought_up);
   EXPECT_FALSE(found.given_address);
   EXPECT_FALSE(found.given_mtu);
+  EXPECT_FALSE(found.given_mac);
   EXPECT_FALSE(found.changed());
   EXPECT_EQ(found.ifindex, made.ifindex);
 }
@@ -242,6 +243,27 @@ TEST_P(KernelContractTest, EnsureBridgeSaysWhatItGave) {
   EXPECT_TRUE(repaired.given_mtu);
   EXPECT_TRUE(Find("svbr0")->up);
   EXPECT_EQ(Find("svbr0")->mtu, 1300u);
+}
+
+// Also after svnetd has started anew, and also if somebody has given it another alias.
+TEST_P(KernelContractTest, EnsureBridgeKnowsItsOwnThoughAnotherMacWasGivenToIt) {
+  const Ifindex made = MakeBridge().ifindex;
+  EXPECT_EQ(Find("svbr0")->alias, kBridgeAlias);
+  host().SetOwnMac("svbr0", kGuest);
+  const Bridge repaired = MakeBridge();
+  EXPECT_EQ(repaired.ifindex, made);
+  EXPECT_TRUE(repaired.ours);
+  EXPECT_TRUE(repaired.given_mac);
+  EXPECT_FALSE(repaired.changed());
+  EXPECT_EQ(repaired.mac, kBridgeMac);
+  EXPECT_EQ(Find("svbr0")->mac, kBridgeMac);
+  ASSERT_TRUE(kernel().SetAlias(made, "the operator's").ok());
+  EXPECT_TRUE(MakeBridge().ours);
+  EXPECT_EQ(Find("svbr0")->alias, "the operator's");
+  ASSERT_TRUE(kernel().SetAlias(made, std::string(kBridgeAlias)).ok());
+  host().SetOwnMac("svbr0", kGuest);
+  EXPECT_TRUE(kernel().ReleaseBridge(Spec()).value());
+  EXPECT_EQ(Find("svbr0"), std::nullopt);
 }
 
 TEST_P(KernelContractTest, ReleaseBridgeDeletesOursAndOnlyOurs) {

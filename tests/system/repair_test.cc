@@ -45,6 +45,7 @@ const Change kChanges[] = {
     {"DeleteBridge", "ip link delete svbr0", "the bridge was gone"},
     {"BridgeDown", "ip link set svbr0 down", "the bridge was down"},
     {"BridgeMtu", "ip link set svbr0 mtu 900", "the bridge had another MTU"},
+    {"BridgeMac", "ip link set svbr0 address 02:00:00:00:55:01", "the bridge had another MAC"},
     {"BridgeAddress", "ip address delete 172.30.0.1/24 dev svbr0",
      "the bridge had lost its address"},
     {"BridgeRenamed", "ip link set svbr0 name other", "the bridge had another name"},

@@ -39,7 +39,8 @@ TEST_F(NetworkRegistryTest, TheFirstTapMakesTheNetwork) {
   EXPECT_EQ(
       Picture(),
       "link eth0 kind=0 master=- mac=00:00:00:00:00:00 mtu=1500 group=0 up carrier alias=\"\"\n"
-      "link svbr0 kind=1 master=- mac=c2:00:00:00:00:01 mtu=1500 group=0 up alias=\"\"\n"
+      "link svbr0 kind=1 master=- mac=c2:00:00:00:00:01 mtu=1500 group=0 up "
+      "alias=\"svnet-bridge\"\n"
       "link svvm1eth0 kind=2 master=svbr0 mac=c2:73:76:6e:65:74 mtu=1500 group=" +
           group +
           " up persistent pinned guest=02:29:a3:2f:41:c8 owner=1000 alias=\"svnet2 n=default "

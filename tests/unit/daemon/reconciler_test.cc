@@ -65,6 +65,8 @@ TEST_F(RepairTest, RepairsWhateverIsDoneToTheNetwork) {
   ExpectRepaired("the bridge was down");
   kernel_.Find("svbr0")->mtu = 900;
   ExpectRepaired("the bridge had another MTU");
+  kernel_.Find("svbr0")->mac = MacAddress({2, 0, 0, 0, 0x55, 1});
+  ExpectRepaired("the bridge had another MAC");
   kernel_.Find("svbr0")->name = "renamed";
   ExpectRepaired("the bridge had another name");
   kernel_.TakeAddresses("svbr0");

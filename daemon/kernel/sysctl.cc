@@ -49,9 +49,10 @@ absl::Status DisableIpv4Forwarding() {
 }
 
 absl::Status DisableIpv6(const LinkName& link) {
-  const absl::Status status =
-      Write(absl::StrCat("/proc/sys/net/ipv6/conf/", link.text(), "/disable_ipv6"), '1');
-  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+  const std::string path = absl::StrCat("/proc/sys/net/ipv6/conf/", link.text(), "/disable_ipv6");
+  const absl::StatusOr<char> value = Read(path);
+  if (absl::IsNotFound(value.status()) || (value.ok() && *value == '1')) return absl::OkStatus();
+  return Write(path, '1');
 }
 
 }  // namespace svnet

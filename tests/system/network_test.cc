@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/system_test.h"
@@ -30,6 +31,19 @@ class NetworkTest : public SystemTest {
 };
 
 std::string Forwarding() { return Shell("cat /proc/sys/net/ipv4/ip_forward"); }
+
+// In a container /proc/sys may be read-only, with everything set before.
+TEST_F(NetworkTest, WritesNoSettingThatIsAsItShouldBe) {
+  Furnish();
+  Shell(
+      "sysctl -qw net.ipv4.ip_forward=1; sysctl -qw net.ipv6.conf.default.disable_ipv6=1;"
+      "mount --bind /proc/sys /proc/sys; mount -o remount,ro,bind /proc/sys");
+  const absl::Cleanup unmount = [] { Shell("umount /proc/sys"); };
+  ASSERT_NE(ShellExitCode("echo 1 > /proc/sys/net/ipv4/ip_forward"), 0);
+  Daemon svnetd = Start();
+  Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
+  EXPECT_EQ(Shell("cat /proc/sys/net/ipv6/conf/svbr0/disable_ipv6"), "1\n");
+}
 
 TEST_F(NetworkTest, CleanupOfTheNetworkLeavesWhatWasThereBefore) {
   Furnish();

@@ -127,7 +127,9 @@ void AddRun(CLI::App& app, std::optional<Command>& chosen) {
       "\n"
       "In the program's arguments {tap}, {mac}, {ip}, {gateway}, {netmask}, {prefix_length},\n"
       "{mtu}, {vm}, {iface} and {boot_args} are replaced; {{tap}} becomes {tap}. The exit\n"
-      "code is the program's, or 128 plus the number of the signal that ended it.");
+      "code is the program's, or 128 plus the number of the signal that ended it. If the program\n"
+      "goes into the background (-daemonize), and a process still has the TAP open, the lease\n"
+      "stays until that closes it.");
   AddLeaseToCreate(run, request);
   AddLifetime(
       run, [request] { return request->mutable_lifetime(); },

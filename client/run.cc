@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <fstream>
 #include <map>
 #include <optional>
 #include <utility>
@@ -10,6 +11,8 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/child.h"
 #include "client/connection.h"
 #include "client/placeholders.h"
@@ -23,6 +26,10 @@ using Stub = Connection::Stub;
 // The exit codes that shells use.
 constexpr int kCannotRun = 126;
 constexpr int kNoSuchProgram = 127;
+
+// How late svnetd may hear that a TAP was closed, and some more.
+constexpr absl::Duration kAnnouncedAfter = absl::Milliseconds(1500);
+constexpr absl::Duration kAskAgain = absl::Milliseconds(20);
 
 // The values of the placeholders.
 struct Placed {
@@ -76,6 +83,12 @@ Failure WithHint(Failure failure) {
   return failure;
 }
 
+void Say(const std::string& text) { WriteFully(STDERR_FILENO, text).IgnoreError(); }
+
+void SayHowToRemove(const std::string& tap_name) {
+  Say(absl::StrCat("the lease still exists: svnetctl remove --tap ", tap_name, "\n"));
+}
+
 // Prints an error to standard error if it cannot.
 void RemoveLease(const std::string& socket, absl::Duration timeout, const std::string& tap_name) {
   Result<Connection> svnetd = Connection::Open(socket, timeout);
@@ -88,10 +101,45 @@ void RemoveLease(const std::string& socket, absl::Duration timeout, const std::s
     failure = std::get_if<Failure>(&answer);
   }
   if (failure == nullptr) return;
-  WriteFully(STDERR_FILENO, MakeReport(*failure, Format::kPeople).standard_error).IgnoreError();
-  WriteFully(STDERR_FILENO,
-             absl::StrCat("the lease still exists: svnetctl remove --tap ", tap_name, "\n"))
-      .IgnoreError();
+  Say(MakeReport(*failure, Format::kPeople).standard_error);
+  SayHowToRemove(tap_name);
+}
+
+// Whether the TAP has a carrier, which is as long as a process has it open; nullopt: it is down,
+// or svnetctl is in another network namespace.
+std::optional<bool> HasCarrier(const std::string& tap_name) {
+  std::ifstream file(absl::StrCat("/sys/class/net/", tap_name, "/carrier"));
+  char carrier = 0;
+  if (!file.get(carrier)) return std::nullopt;
+  return carrier == '1';
+}
+
+// Whether a process has the TAP open. svnetd, if it has to be asked, knows up to a second later
+// that one has let go of it. If it cannot be known, the answer is no.
+bool IsHeld(Connection& svnetd, const std::string& tap_name) {
+  if (const std::optional<bool> carrier = HasCarrier(tap_name)) return *carrier;
+  v1::GetTapRequest request;
+  request.set_tap_name(tap_name);
+  for (const absl::Time end = absl::Now() + kAnnouncedAfter; absl::Now() < end;) {
+    const Result<v1::GetTapResponse> answer = svnetd.Call(&Stub::GetTap, request);
+    const auto* found = std::get_if<v1::GetTapResponse>(&answer);
+    if (found == nullptr || !found->tap().attached()) return false;
+    absl::SleepFor(kAskAgain);
+  }
+  return true;
+}
+
+// The program may have gone into the background (qemu -daemonize): who has the TAP open keeps it.
+void EndLease(const std::string& socket, absl::Duration timeout, const std::string& tap_name,
+              bool ends_by_itself) {
+  Result<Connection> svnetd = Connection::Open(socket, timeout);
+  auto* connection = std::get_if<Connection>(&svnetd);
+  if (connection == nullptr || !IsHeld(*connection, tap_name)) {
+    return RemoveLease(socket, timeout, tap_name);
+  }
+  Say(absl::StrCat("svnetctl: the program has ended, and a process still has ", tap_name, " open",
+                   ends_by_itself ? ": the lease ends when it closes that\n" : "\n"));
+  if (!ends_by_itself) SayHowToRemove(tap_name);
 }
 
 Result<Placed> CreateLeaseFor(const std::string& socket, absl::Duration timeout,
@@ -135,7 +183,8 @@ Result<int> RunProgram(const std::string& socket, absl::Duration timeout, const 
   const Result<Placed> placed = CreateLeaseFor(socket, timeout, run.request);
   if (const auto* failure = std::get_if<Failure>(&placed)) return *failure;
   const auto& lease = std::get<Placed>(placed);
-  const absl::Cleanup remove = [&] { RemoveLease(socket, timeout, lease.tap_name); };
+  const bool ends_by_itself = !run.request.has_lifetime();
+  const absl::Cleanup end = [&] { EndLease(socket, timeout, lease.tap_name, ends_by_itself); };
   const auto command = SubstituteAll(run.program, lease.values);
   if (const auto* failure = std::get_if<Failure>(&command)) return *failure;
   return RunToItsEnd(std::get<std::vector<std::string>>(command));

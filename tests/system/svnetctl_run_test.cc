@@ -91,6 +91,29 @@ TEST_F(SvnetctlRunTest, RunsQemuAndEndsItWithASignal) {
   EXPECT_EQ(Taps().size(), 0);
 }
 
+// A VMM that goes into the background is not cut off when the program that was run has ended.
+TEST_F(SvnetctlRunTest, LeavesATapThatIsHeldToItsLifetime) {
+  Client alice(svnetd_.socket(), Member(kAlice));
+  Watcher watcher(alice);
+  Shell("mkdir -m 777 " + folder() + "/alice");
+  std::vector<std::string> command = {"run", "vm1", "--"};
+  for (const std::string& argument : Qemu()) command.push_back(argument);
+  command.insert(
+      command.end(),
+      {"-daemonize", "-netdev", "tap,id=n,ifname={tap},script=no,downscript=no", "-device",
+       "virtio-net-pci,netdev=n,mac={mac}", "-pidfile", folder() + "/alice/qemu.pid"});
+  const Exited exited = Svnetctl(command);
+  EXPECT_EQ(exited.code, 0) << exited.err;
+  EXPECT_THAT(exited.err, HasSubstr("a process still has svvm1eth0 open: the lease ends when it"));
+  EXPECT_EQ(Taps().size(), 1u);
+  pid_t qemu = -1;
+  std::ifstream(folder() + "/alice/qemu.pid") >> qemu;
+  ASSERT_GT(qemu, 1);
+  kill(qemu, SIGKILL);
+  EXPECT_THAT(watcher.WaitFor(v1::TAP_EVENT_TYPE_REMOVED, "svvm1eth0").message(),
+              HasSubstr("its process has ended"));
+}
+
 TEST_F(SvnetctlRunTest, PrintsArgumentsThatQemuAccepts) {
   for (const char* queues : {"1", "2"}) {
     const Exited created =

@@ -5,7 +5,6 @@
 //   NetworkApi -> CallRunner, MetricsListener -> Server -> Housekeeping, Watchdog
 #include <grp.h>
 #include <malloc.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -21,8 +20,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "daemon/accept/connection_counts.h"
 #include "daemon/accept/caller_identity.h"
+#include "daemon/accept/connection_counts.h"
 #include "daemon/accept/gate_parent_link.h"
 #include "daemon/accept/listening_socket.h"
 #include "daemon/accept/server.h"
@@ -42,6 +41,7 @@
 #include "daemon/log/event_log.h"
 #include "daemon/log/journal_sink.h"
 #include "daemon/log/library_logs.h"
+#include "daemon/log/stderr_sink.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/metrics/metrics_listener.h"
 #include "daemon/metrics/metrics_page.h"
@@ -81,7 +81,7 @@ void StartLog(LogLevel level) {
   // The journal adds fields and the time itself.
   const bool to_journal = IsStderrJournal();
   auto logger =
-      to_journal ? spdlog::create<JournalSink>("svnetd") : spdlog::stderr_logger_mt("svnetd");
+      to_journal ? spdlog::create<JournalSink>("svnetd") : spdlog::create<StderrSink>("svnetd");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
   logger->set_level(ToSpdlogLevel(level));
   spdlog::set_default_logger(std::move(logger));

@@ -1,20 +1,22 @@
-#define SD_JOURNAL_SUPPRESS_LOCATION  // svnetd's source lines do not help readers of the journal
 #include "daemon/log/journal_sink.h"
 
+#include <endian.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
+#include <sys/un.h>
 #include <syslog.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "daemon/log/log_fields.h"
+#include "daemon/log/stderr_sink.h"
 
 namespace svnet {
 namespace {
@@ -35,12 +37,20 @@ int PriorityOf(spdlog::level::level_enum level) {
   }
 }
 
-void Add(std::vector<std::string>* entry, absl::string_view name, absl::string_view value) {
-  if (!value.empty()) entry->push_back(absl::StrCat(name, "=", value));
+void Add(std::string* entry, absl::string_view name, absl::string_view value) {
+  if (value.empty()) return;
+  if (value.find('\n') == absl::string_view::npos) {
+    absl::StrAppend(entry, name, "=", value, "\n");
+    return;
+  }
+  const uint64_t size = htole64(value.size());
+  absl::StrAppend(entry, name, "\n",
+                  absl::string_view(reinterpret_cast<const char*>(&size), sizeof(size)), value,
+                  "\n");
 }
 
-void Add(std::vector<std::string>* entry, absl::string_view name, const std::optional<uid_t>& uid) {
-  if (uid.has_value()) entry->push_back(absl::StrCat(name, "=", *uid));
+void Add(std::string* entry, absl::string_view name, const std::optional<uid_t>& uid) {
+  if (uid.has_value()) Add(entry, name, absl::StrCat(*uid));
 }
 
 }  // namespace
@@ -52,25 +62,31 @@ bool IsStderrJournal() {
   return absl::StrCat(status.st_dev, ":", status.st_ino) == stream;
 }
 
-void JournalSink::sink_it_(const spdlog::details::log_msg& message) {
+JournalSink::JournalSink() : socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
+
+bool JournalSink::TryToWrite(const spdlog::details::log_msg& message) {
   const absl::string_view text(message.payload.data(), message.payload.size());
   const LogFields& fields = FieldsOfThisLine();
-  std::vector<std::string> entry = {absl::StrCat("MESSAGE=", text),
-                                    absl::StrCat("PRIORITY=", PriorityOf(message.level)),
-                                    "SYSLOG_IDENTIFIER=svnetd"};
+  std::string entry;
+  Add(&entry, "MESSAGE", text);
+  Add(&entry, "PRIORITY", absl::StrCat(PriorityOf(message.level)));
+  Add(&entry, "SYSLOG_IDENTIFIER", "svnetd");
   Add(&entry, "VM_ID", fields.vm);
   Add(&entry, "IFACE_ID", fields.iface);
   Add(&entry, "TAP", fields.tap);
   Add(&entry, "OWNER_UID", fields.owner);
   Add(&entry, "CALLER_UID", fields.caller);
   Add(&entry, "REASON", fields.reason);
-  std::vector<iovec> parts;
-  for (std::string& part : entry)
-    parts.push_back({.iov_base = part.data(), .iov_len = part.size()});
-  if (sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) == 0) return;
-  // At least the message: standard error also goes to the journal.
-  std::fprintf(stderr, "<%d>%.*s\n", PriorityOf(message.level), static_cast<int>(text.size()),
-               text.data());
+  const sockaddr_un journal = {.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
+  const ssize_t sent =
+      sendto(socket_.get(), entry.data(), entry.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+             reinterpret_cast<const sockaddr*>(&journal), sizeof(journal));
+  if (sent >= 0) return true;
+  if (errno == EAGAIN) return false;
+  // It is not there, or the entry is too long: at least the message. Standard error also goes to
+  // the journal.
+  const std::string line = absl::StrCat("<", PriorityOf(message.level), ">", text, "\n");
+  return TryToWriteToStderr(line.data(), line.size());
 }
 
 }  // namespace svnet

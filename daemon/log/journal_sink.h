@@ -1,9 +1,8 @@
 // A log sink for systemd's journal.
 #pragma once
 
-#include <spdlog/sinks/base_sink.h>
-
-#include <mutex>
+#include "daemon/base/unique_fd.h"
+#include "daemon/log/non_blocking_sink.h"
 
 namespace svnet {
 
@@ -11,11 +10,16 @@ namespace svnet {
 bool IsStderrJournal();
 
 // One entry for each line, with the fields of the line (LogFields) as fields of the
-// entry: `journalctl VM_ID=vm1`. Thread-safe, as spdlog's sinks with a mutex are.
-class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
+// entry: `journalctl VM_ID=vm1`. In the journal's own protocol (systemd's "Native Journal
+// Protocol"), because sd_journal_sendv(3) waits for a journal that is busy.
+class JournalSink final : public NonBlockingSink {
+ public:
+  JournalSink();
+
  private:
-  void sink_it_(const spdlog::details::log_msg& message) override;
-  void flush_() override {}
+  bool TryToWrite(const spdlog::details::log_msg& message) override;
+
+  const UniqueFd socket_;
 };
 
 }  // namespace svnet

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 namespace svnet {
 namespace {
 
@@ -27,5 +29,8 @@ const LogFields& FieldsOfThisLine() {
   static const auto* const kNone = new LogFields();
   return of_this_line == nullptr ? *kNone : *of_this_line;
 }
+
+WithoutFields::WithoutFields() : fields_(std::exchange(of_this_line, nullptr)) {}
+WithoutFields::~WithoutFields() { of_this_line = fields_; }
 
 }  // namespace svnet

@@ -37,4 +37,16 @@ void WriteLine(spdlog::level::level_enum level, absl::string_view text, const Lo
 // For sinks: the fields of the line that the calling thread is writing now.
 const LogFields& FieldsOfThisLine();
 
+// As long as it lives, that line has none: a sink writes one of its own.
+class WithoutFields {
+ public:
+  WithoutFields();
+  ~WithoutFields();
+  WithoutFields(const WithoutFields&) = delete;
+  WithoutFields& operator=(const WithoutFields&) = delete;
+
+ private:
+  const LogFields* const fields_;
+};
+
 }  // namespace svnet

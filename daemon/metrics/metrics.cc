@@ -4,9 +4,23 @@
 
 #include <iterator>
 
+#include "daemon/base/lost_log_lines.h"
 #include "daemon/metrics/network_families.h"
 
 namespace svnet {
+
+namespace {
+
+prometheus::MetricFamily LostLogLines() {
+  prometheus::ClientMetric metric;
+  metric.counter.value = static_cast<double>(lost_log_lines.load());
+  return {.name = "svnet_log_lines_lost_total",
+          .help = "Lines of the log that nobody took",
+          .type = prometheus::MetricType::Counter,
+          .metric = {metric}};
+}
+
+}  // namespace
 
 Metrics::Metrics()
     : calls_(&registry_), connections_(&registry_), events_(&registry_), gates_(&registry_) {
@@ -29,6 +43,7 @@ std::vector<prometheus::MetricFamily> Metrics::Collect(
   std::vector<prometheus::MetricFamily> families = NetworkFamilies(measures);
   std::vector<prometheus::MetricFamily> counted = registry_.Collect();
   std::move(counted.begin(), counted.end(), std::back_inserter(families));
+  families.push_back(LostLogLines());
   return families;
 }
 

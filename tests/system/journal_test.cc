@@ -1,4 +1,5 @@
 // The log in systemd's journal, in a place of which the test is the journal.
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 #include <array>
 #include <cstring>
 #include <fstream>
+#include <functional>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +18,7 @@
 namespace svnet::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -42,9 +45,21 @@ class JournalTest : public SystemTest {
                   {"env", absl::StrCat("JOURNAL_STREAM=", status.st_dev, ":", status.st_ino)});
   }
 
+  // The entry whose message has that text; empty if none comes in 20 seconds.
+  std::string WaitForText(const std::string& text) const {
+    return WaitForEntry([&](const std::string& entry) {
+      return absl::StrContains(entry.substr(0, entry.find('\n')), text);
+    });
+  }
   // The entry, a line for each field (systemd's "Native Journal Protocol"), that begins
   // with this message; empty if none comes in 20 seconds.
   std::string WaitFor(const std::string& message) const {
+    return WaitForEntry(
+        [&](const std::string& entry) { return absl::StartsWith(entry, "MESSAGE=" + message); });
+  }
+
+ private:
+  std::string WaitForEntry(const std::function<bool(const std::string&)>& is_it) const {
     constexpr int kPatience = 20'000;  // ms
     std::array<char, 65536> entry;
     pollfd wait = {.fd = fd_.get(), .events = POLLIN, .revents = 0};
@@ -52,12 +67,11 @@ class JournalTest : public SystemTest {
       const ssize_t size = recv(fd_.get(), entry.data(), entry.size(), 0);
       if (size < 0) break;
       const std::string text(entry.data(), size);
-      if (absl::StartsWith(text, "MESSAGE=" + message)) return text;
+      if (is_it(text)) return text;
     }
     return "";
   }
 
- private:
   const UniqueFd fd_;
 };
 
@@ -80,6 +94,49 @@ TEST_F(JournalTest, HasFieldsForEachCall) {
   alice.MustRemove("svvm1eth0");
   EXPECT_THAT(WaitFor("RemoveTap"), HasSubstr("\nVM_ID=vm1\n"));
   EXPECT_THAT(svnetd.log(), IsEmpty());
+}
+
+// More lines than wait in the journal's queue, or in a pipe.
+void FillTheLog(const Daemon& svnetd) {
+  Client alice(svnetd.socket(), Member(kAlice));
+  for (int i = 0; i < 300; ++i) {
+    const v1::Tap tap = alice.MustCreate("vm1");
+    ASSERT_TRUE(alice.MustRemove(tap.tap_name()));
+  }
+}
+
+std::string Metrics(const Daemon& svnetd) {
+  return Shell(absl::StrCat(kSvnetctl, " --socket ", svnetd.socket(), " metrics"));
+}
+
+TEST_F(JournalTest, WhoDoesNotReadTheJournalHoldsNobodyUp) {
+  Daemon svnetd = StartInJournal();
+  FillTheLog(svnetd);
+  EXPECT_THAT(Metrics(svnetd), Not(HasSubstr("svnet_log_lines_lost_total 0\n")));
+  EXPECT_NE(WaitFor("CreateTap"), "");  // there is room
+  Client(svnetd.socket(), Member(kAlice)).MustCreate("vm2");
+  // The first that came since says what is missing.
+  EXPECT_THAT(WaitForText(" lines are missing"), HasSubstr("\nPRIORITY=4\n"));
+  EXPECT_THAT(svnetd.log(), IsEmpty());
+}
+
+TEST_F(JournalTest, WhoDoesNotReadStandardErrorHoldsNobodyUp) {
+  const std::string pipe = folder() + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const UniqueFd reader(open(pipe.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  ASSERT_TRUE(reader.valid());
+  ASSERT_GE(fcntl(reader.get(), F_SETPIPE_SZ, 16384), 0);
+  Daemon svnetd(folder(), {kSocketGroupFlag}, "", {"bash", "-c", "exec \"$0\" \"$@\" 2>" + pipe});
+  FillTheLog(svnetd);
+  EXPECT_THAT(Metrics(svnetd), Not(HasSubstr("svnet_log_lines_lost_total 0\n")));
+  std::array<char, 65536> buffer;
+  ASSERT_GT(read(reader.get(), buffer.data(), buffer.size()), 0);
+  Client(svnetd.socket(), Member(kAlice)).MustCreate("vm2");
+  const ssize_t size = read(reader.get(), buffer.data(), buffer.size());
+  ASSERT_GT(size, 0);
+  EXPECT_THAT(std::string(buffer.data(), size),
+              AllOf(HasSubstr(" lines are missing: nobody took them\n"),
+                    HasSubstr("CreateTap uid=1000 vm=vm2")));
 }
 
 TEST_F(JournalTest, NoCallerForgesAField) {

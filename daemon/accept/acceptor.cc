@@ -21,6 +21,9 @@ namespace {
 // After an error that is not of one connection: the next would be the same.
 constexpr int kPauseAfterFailure = 10;  // milliseconds
 
+// As many as usually wait in the kernel at most (net.core.somaxconn).
+constexpr int kMostLeft = 4096;
+
 UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 UniqueFd OpenEvent() { return UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
@@ -80,6 +83,8 @@ Acceptor::Rules Acceptor::rules() {
 
 void Acceptor::Run() {
   while (WaitForConnection()) AcceptOne();
+  for (int i = 0; i < kMostLeft && AcceptOne(); ++i) {
+  }
 }
 
 bool Acceptor::WaitForConnection() {
@@ -89,13 +94,17 @@ bool Acceptor::WaitForConnection() {
   return events[1].revents == 0;
 }
 
-void Acceptor::AcceptOne() {
+bool Acceptor::AcceptOne() {
   UniqueFd connection(accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!connection.valid()) return AfterFailure(errno);
+  if (!connection.valid()) {
+    AfterFailure(errno);
+    return false;
+  }
   if (const absl::Status status = Admit(std::move(connection)); !status.ok()) {
     LogTurnedAway(LogLimit::kTogether,
                   [&] { return absl::StrCat("a connection is refused: ", status.message()); });
   }
+  return true;
 }
 
 void Acceptor::AfterFailure(int error) {

@@ -44,7 +44,8 @@ class Acceptor {
                                                          const ConnectionLimits& limits);
   ~Acceptor();
 
-  // Takes no more connections: they wait, in the kernel, for who next listens on the socket.
+  // Takes those that wait already, and no more: they wait, in the kernel, for who next listens on
+  // the socket.
   void Stop();
 
   // Readable when there is something to take.
@@ -72,7 +73,8 @@ class Acceptor {
   void Run();
   // False when it is to end.
   bool WaitForConnection();
-  void AcceptOne();
+  // False: it got none.
+  bool AcceptOne();
   void AfterFailure(int error);
   // Out of descriptors: the one that waits is closed, or all that come after it would wait, too.
   void RefuseWithoutDescriptor();

@@ -43,6 +43,8 @@ class CallerConnections {
   // are more than it may have now. The others go on. How many were ended.
   size_t ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits);
 
+  // Takes in those that have come.
+  void Take();
   // Whether there is a connection that is not older than `time`.
   bool HasConnectionSince(absl::Time time) const;
 
@@ -77,8 +79,6 @@ class CallerConnections {
 
   explicit CallerConnections(const Parts& parts) : parts_(parts) {}
 
-  // Those that have come.
-  void Take();
   absl::Status Add(Acceptor::Arrival arrival);
   // A line in the log about a connection that is not taken.
   void LogTurnedAway(uid_t uid, const absl::Status& why);

@@ -81,6 +81,7 @@ size_t Server::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& 
 absl::Status Server::Settle() {
   poller_->Remove(wake_watch_);  // nobody takes what there is to read
   acceptor_->Stop();
+  connections_->Take();
   const absl::Time end = MonotonicNow() + kSettleTime;
   for (absl::Time now = MonotonicNow();
        now < end && connections_->HasConnectionSince(now - kSettleTime); now = MonotonicNow()) {

@@ -129,6 +129,7 @@ TEST_F(ReadmissionTest, WhoIsNoLongerAnAdministratorIsNoneAtOnceAndOthersGoOn) {
   Watcher bobs(bob);
   Watcher roots(root);
   EXPECT_EQ(admin.MustList().size(), 1u);
+  EXPECT_EQ(admins.WaitFor(v1::TAP_EVENT_TYPE_ADDED).tap().vm_id(), "vm1");
   svnetd.Reload("[callers]\nallow_users = [\"1000\", \"1001\"]\n");
   v1::CleanupResponse response;
   v1::CleanupRequest request;
@@ -136,7 +137,6 @@ TEST_F(ReadmissionTest, WhoIsNoLongerAnAdministratorIsNoneAtOnceAndOthersGoOn) {
   grpc::ClientContext context;
   EXPECT_EQ(admin.stub().Cleanup(&context, request, &response).error_code(),
             grpc::StatusCode::UNAVAILABLE);
-  EXPECT_EQ(admins.WaitFor(v1::TAP_EVENT_TYPE_ADDED).tap().vm_id(), "vm1");
   EXPECT_EQ(admins.Next().type(), v1::TAP_EVENT_TYPE_UNSPECIFIED);
   EXPECT_EQ(admins.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   // By a new connection it is what it is now.

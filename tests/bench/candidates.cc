@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "tests/bench/bench.h"
@@ -86,12 +87,18 @@ void FloorCandidate::RemoveAll() { floor_.DeleteGroup(kFloorGroup); }
 
 SvnetdCandidate::SvnetdCandidate(std::string name, std::string program)
     : Candidate(std::move(name)), program_(std::move(program)) {
+  // There are several svnetds, each in a network namespace of its own, and one file system. An
+  // earlier version has no such folder.
+  const std::string help = testing::Shell(absl::StrCat(program_, " --help"));
+  if (absl::StrContains(help, "--state-dir")) {
+    flags_.push_back(absl::StrCat("--state-dir=", folder_.path(), "/state"));
+  }
   Start();
 }
 
 double SvnetdCandidate::Start() {
   const Stopwatch stopwatch;
-  daemon_ = std::make_unique<testing::Daemon>(folder_.path(), std::vector<std::string>(), kConfig,
+  daemon_ = std::make_unique<testing::Daemon>(folder_.path(), flags_, kConfig,
                                               std::vector<std::string>(),
                                               testing::Supervision{.program = program_});
   const double time = stopwatch.microseconds();

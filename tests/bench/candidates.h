@@ -84,6 +84,7 @@ class SvnetdCandidate final : public Candidate {
  private:
   const std::string program_;
   testing::TemporaryFolder folder_;
+  std::vector<std::string> flags_;
   std::unique_ptr<testing::Daemon> daemon_;
   std::unique_ptr<testing::Client> caller_;
   DeletedLinks deleted_;

@@ -1,19 +1,14 @@
 // Another program flushes the whole ruleset of the host, while guests have connections open.
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <thread>
 
 #include "tests/eventually.h"
-#include "tests/system/system_test.h"
+#include "tests/system/guest_and_outside.h"
 
 namespace svnet::testing {
 namespace {
@@ -21,125 +16,77 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr uint16_t kPort = 7000;
 constexpr int kConnections = 100;
 
-// What `make` makes in the network namespace of that name: a socket stays in it.
-template <typename Make>
-auto InNamespace(const std::string& name, Make make) {
-  decltype(make()) made;
-  std::thread([&] {
-    const UniqueFd place(open(("/run/netns/" + name).c_str(), O_RDONLY | O_CLOEXEC));
-    ASSERT_EQ(setns(place.get(), CLONE_NEWNET), 0) << strerror(errno);
-    made = make();
-  }).join();
-  return made;
-}
-
-sockaddr_in Outside() {
-  sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(kPort), .sin_addr = {}, .sin_zero = {}};
-  inet_pton(AF_INET, "203.0.113.1", &address.sin_addr);
-  return address;
-}
-
-// Connections from a guest to the outside, with bytes under way in both directions.
-class BusyConnections {
- public:
-  explicit BusyConnections(int count) {
-    const sockaddr_in address = Outside();
-    const auto* any = reinterpret_cast<const sockaddr*>(&address);
-    const UniqueFd listener = InNamespace("outside", [&] {
-      UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      EXPECT_EQ(bind(fd.get(), any, sizeof(address)), 0);
-      EXPECT_EQ(listen(fd.get(), count), 0);
-      return fd;
-    });
-    for (int i = 0; i < count; ++i) {
-      UniqueFd client = InNamespace("guest", [&] {
-        UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        EXPECT_EQ(connect(fd.get(), any, sizeof(address)), 0) << strerror(errno);
-        return fd;
+class FlushTest : public GuestAndOutsideTest {
+ protected:
+  // Connections from a guest to the outside, with bytes under way in both directions.
+  class BusyConnections {
+   public:
+    explicit BusyConnections(int count) {
+      const Listener listener(count);
+      for (int i = 0; i < count; ++i) {
+        auto [guest, outside] = listener.Connect();
+        ends_.push_back(std::make_unique<End>(std::move(guest)));
+        ends_.push_back(std::make_unique<End>(std::move(outside)));
+      }
+      pump_ = std::thread([this] {
+        while (!stop_) {
+          for (const auto& end : ends_) Pump(end.get());
+        }
       });
-      ends_.push_back(std::make_unique<End>(std::move(client)));
-      ends_.push_back(
-          std::make_unique<End>(UniqueFd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC))));
     }
-    pump_ = std::thread([this] {
-      while (!stop_) {
-        for (const auto& end : ends_) Pump(end.get());
-      }
-    });
-  }
-  ~BusyConnections() {
-    stop_ = true;
-    pump_.join();
-  }
+    ~BusyConnections() {
+      stop_ = true;
+      pump_.join();
+    }
 
-  // How many of their ends have seen an error or the end.
-  int CountDead() const {
-    int dead = 0;
-    for (const auto& end : ends_) dead += end->dead ? 1 : 0;
-    return dead;
-  }
+    // How many of their ends have seen an error or the end.
+    int CountDead() const {
+      int dead = 0;
+      for (const auto& end : ends_) dead += end->dead ? 1 : 0;
+      return dead;
+    }
 
-  // Waits until something has come in at each end that is alive; how many got nothing in time.
-  int CountSilent() const {
-    std::vector<uint64_t> before;
-    for (const auto& end : ends_) before.push_back(end->received);
-    int silent = 0;
-    const bool none = Eventually([&] {
-      silent = 0;
-      for (size_t i = 0; i < ends_.size(); ++i) {
-        silent += !ends_[i]->dead && ends_[i]->received == before[i] ? 1 : 0;
-      }
-      return silent == 0;
-    });
-    return none ? 0 : silent;
-  }
+    // Waits until something has come in at each end that is alive; how many got nothing in time.
+    int CountSilent() const {
+      std::vector<uint64_t> before;
+      for (const auto& end : ends_) before.push_back(end->received);
+      int silent = 0;
+      const bool none = Eventually([&] {
+        silent = 0;
+        for (size_t i = 0; i < ends_.size(); ++i) {
+          silent += !ends_[i]->dead && ends_[i]->received == before[i] ? 1 : 0;
+        }
+        return silent == 0;
+      });
+      return none ? 0 : silent;
+    }
 
- private:
-  struct End {
-    explicit End(UniqueFd socket) : fd(std::move(socket)) {}
-    UniqueFd fd;
-    std::atomic<bool> dead = false;
-    std::atomic<uint64_t> received = 0;  // bytes
+   private:
+    struct End {
+      explicit End(UniqueFd socket) : fd(std::move(socket)) {}
+      UniqueFd fd;
+      std::atomic<bool> dead = false;
+      std::atomic<uint64_t> received = 0;  // bytes
+    };
+
+    static void Pump(End* end) {
+      if (end->dead) return;
+      char bytes[2048] = {};
+      const ssize_t sent = send(end->fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+      const bool cannot_send = sent < 0 && errno != EAGAIN;
+      const ssize_t got = recv(end->fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
+      const bool cannot_receive = got == 0 || (got < 0 && errno != EAGAIN);
+      if (got > 0) end->received += static_cast<uint64_t>(got);
+      if (cannot_send || cannot_receive) end->dead = true;
+    }
+
+    std::vector<std::unique_ptr<End>> ends_;
+    std::atomic<bool> stop_ = false;
+    std::thread pump_;
   };
 
-  static void Pump(End* end) {
-    if (end->dead) return;
-    char bytes[2048] = {};
-    const ssize_t sent = send(end->fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
-    const bool cannot_send = sent < 0 && errno != EAGAIN;
-    const ssize_t got = recv(end->fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
-    const bool cannot_receive = got == 0 || (got < 0 && errno != EAGAIN);
-    if (got > 0) end->received += static_cast<uint64_t>(got);
-    if (cannot_send || cannot_receive) end->dead = true;
-  }
-
-  std::vector<std::unique_ptr<End>> ends_;
-  std::atomic<bool> stop_ = false;
-  std::thread pump_;
-};
-
-class FlushTest : public SystemTest {
- protected:
-  FlushTest() {
-    Shell(
-        "ip netns add outside; ip link add up0 type veth peer name eth0 netns outside;"
-        "ip address add 203.0.113.2/24 dev up0; ip link set up0 up;"
-        "ip route add default via 203.0.113.1;"
-        "ip -n outside address add 203.0.113.1/24 dev eth0; ip -n outside link set eth0 up");
-  }
-  ~FlushTest() override { Shell("ip netns delete outside; ip netns delete guest || true"); }
-
-  // A guest's place on the bridge, which is there by now.
-  static void AddGuest() {
-    Shell(
-        "ip netns add guest; ip link add port type veth peer name eth0 netns guest;"
-        "ip link set port master svbr0 up; ip -n guest address add 172.30.0.99/24 dev eth0;"
-        "ip -n guest link set eth0 up; ip -n guest route add default via 172.30.0.1");
-  }
   static bool ArePersistent() { return RulesTable() != "svnet-svbr0"; }
 };
 

@@ -1,0 +1,96 @@
+// A guest and a host outside, each with a TCP stack of its own.
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "daemon/base/unique_fd.h"
+#include "tests/sandbox/sandbox.h"
+#include "tests/system/system_test.h"
+
+namespace svnet::testing {
+
+// The host outside is the next hop of the default route; the guest is on svnetd's bridge.
+class GuestAndOutsideTest : public SystemTest {
+ protected:
+  GuestAndOutsideTest() {
+    Shell(
+        "ip netns add outside; ip link add up0 type veth peer name eth0 netns outside;"
+        "ip address add 203.0.113.2/24 dev up0; ip link set up0 up;"
+        "ip route add default via 203.0.113.1;"
+        "ip -n outside address add 203.0.113.1/24 dev eth0; ip -n outside link set eth0 up;"
+        "ip -n outside address add 198.51.100.1/32 dev lo; ip -n outside link set lo up");
+  }
+  ~GuestAndOutsideTest() override {
+    Shell("ip netns delete outside; ip netns delete guest || true");
+  }
+
+  // A guest's place on the bridge, which is there by now.
+  static void AddGuest() {
+    Shell(
+        "ip netns add guest; ip link add port type veth peer name eth0 netns guest;"
+        "ip link set port master svbr0 up; ip -n guest address add 172.30.0.99/24 dev eth0;"
+        "ip -n guest link set eth0 up; ip -n guest route add default via 172.30.0.1");
+  }
+
+  // What `make` makes in the network namespace of that name: a socket stays in it.
+  template <typename Make>
+  static auto InNamespace(const std::string& name, Make make) {
+    decltype(make()) made;
+    std::thread([&] {
+      const UniqueFd place(open(("/run/netns/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+      ASSERT_EQ(setns(place.get(), CLONE_NEWNET), 0) << strerror(errno);
+      made = make();
+    }).join();
+    return made;
+  }
+
+  // Listens outside, behind the next hop.
+  class Listener {
+   public:
+    explicit Listener(int count) {
+      fd_ = InNamespace("outside", [count] {
+        UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const sockaddr_in address = Address();
+        EXPECT_EQ(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+        EXPECT_EQ(listen(fd.get(), count), 0);
+        return fd;
+      });
+    }
+    // A connection from the guest, and its end outside.
+    std::pair<UniqueFd, UniqueFd> Connect() const {
+      UniqueFd client = InNamespace("guest", [] {
+        UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const sockaddr_in address = Address();
+        EXPECT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+                  0)
+            << strerror(errno);
+        return fd;
+      });
+      return {std::move(client), UniqueFd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC))};
+    }
+
+   private:
+    static sockaddr_in Address() {
+      constexpr uint16_t kPort = 7000;
+      sockaddr_in address = {
+          .sin_family = AF_INET, .sin_port = htons(kPort), .sin_addr = {}, .sin_zero = {}};
+      inet_pton(AF_INET, "198.51.100.1", &address.sin_addr);
+      return address;
+    }
+
+    UniqueFd fd_;
+  };
+};
+
+}  // namespace svnet::testing

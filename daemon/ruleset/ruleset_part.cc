@@ -4,8 +4,8 @@ namespace svnet {
 
 const std::vector<const RulesetPart*>& RulesetParts() {
   static const auto* const parts = new std::vector<const RulesetPart*>{
-      &kAntiSpoof,   &kIsolation,       &kBlockedDestinations, &kInbound,   &kHostAccess,
-      &kLocalAccess, &kOtherForwarding, &kConnectionLimits,    &kMasquerade};
+      &kAntiSpoof,  &kIsolation,   &kBlockedDestinations, &kSegmentSize,      &kInbound,
+      &kHostAccess, &kLocalAccess, &kOtherForwarding,     &kConnectionLimits, &kMasquerade};
   return *parts;
 }
 

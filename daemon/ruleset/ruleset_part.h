@@ -42,6 +42,8 @@ extern const RulesetPart kAntiSpoof;
 extern const RulesetPart kIsolation;
 // Destinations that no guest reaches, wherever they are.
 extern const RulesetPart kBlockedDestinations;
+// Guests' TCP connections have segments that fit the routes.
+extern const RulesetPart kSegmentSize;
 // Nobody outside opens a connection to a guest.
 extern const RulesetPart kInbound;
 // What guests reach of the host itself.

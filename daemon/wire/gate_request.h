@@ -16,7 +16,7 @@ struct GateRequest {
   };
 
   Kind kind;
-  uint8_t nice = 0;  // nice(2) of what the gate does: 0 to 19
+  uint8_t nice = 0;        // nice(2) of what the gate does: 0 to 19
   bool is_shared = false;  // by several callers, who must never be taken for each other
   uint8_t unused[5] = {};
   uint64_t number;  // of the gate: svnetd's choice, none comes twice

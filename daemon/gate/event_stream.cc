@@ -64,7 +64,8 @@ void EventStream::FinishOnce(const grpc::Status& status) {
 void EventStream::OnDone() {
   // The last that uses it, unless who finished it is still on its way out.
   const std::shared_ptr<EventStream> self = std::move(self_);
-  { MutexLock lock(&mutex_); }
+  mutex_.lock();
+  mutex_.unlock();
   core_->Done();
 }
 

@@ -433,8 +433,9 @@ TEST_P(KernelContractTest, ChangesAreSaidOnce) {
   EXPECT_THAT(made.links, Contains(Key(bridge)));
   // But a carrier follows when the kernel has time.
   const KernelChanges none = Changes();
-  for (const auto& [ifindex, link] : none.links)
+  for (const auto& [ifindex, link] : none.links) {
     EXPECT_EQ(link, kernel().FindLink(ifindex).value());
+  }
   EXPECT_THAT(none.gone, IsEmpty());
   EXPECT_THAT(none.addresses, IsEmpty());
   EXPECT_THAT(none.neighbours, IsEmpty());

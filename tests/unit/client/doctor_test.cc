@@ -224,7 +224,8 @@ const std::vector<Trouble>& Troubles() {
        Level::kProblem, "the route 172.16.0.0/12 by link eth0", "subnet = \"10.213.0.0/24\""},
       {"prefix",
        [](Case& c) {
-         c.host.addresses.push_back({1, *Ipv4Address::Parse("172.30.0.9"), 32});
+         const Ipv4Address address = *Ipv4Address::Parse("172.30.0.9");
+         c.host.addresses.push_back({1, address, 32});
        },
        Level::kProblem, "the address 172.30.0.9/32 of link eth0", "subnet = \"172.30.1.0/24\""},
       {"docker-pools",

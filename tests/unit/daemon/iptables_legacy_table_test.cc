@@ -50,8 +50,8 @@ class Entry {
     return *this;
   }
   Entry& Comment(const std::string& text) {
-    std::string data(sizeof(xt_comment_info), '\0');
-    data.replace(0, text.size(), text);
+    std::string data = text;
+    data.resize(sizeof(xt_comment_info));
     return Match("comment", data);
   }
   // A verdict, or the offset of the entry to jump to.

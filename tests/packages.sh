@@ -12,13 +12,25 @@ BUILD_PACKAGES=(
 # A guest, and the namespaces around it.
 GUEST_PACKAGES=(user-mode-linux busybox-static cpio iproute2 nftables iputils-ping procps)
 
+# What tests/run.sh quick needs besides.
+QUICK_PACKAGES=(clang-format libgmock-dev libgtest-dev shellcheck)
+
 TEST_PACKAGES=(
-  clang clang-format clang-tidy-19 git libgmock-dev libgtest-dev shellcheck
+  "${QUICK_PACKAGES[@]}" clang clang-tidy-19 git
   iptables ufw qemu-system-x86 xz-utils kmod
   python3-grpcio python3-jsonschema python3-prometheus-client python3-protobuf
   fish zsh
   # What firewalld needs, which is itself only unpacked (tests/firewalls/build.sh).
   dbus polkitd python3-firewall python3-dbus python3-gi python3-nftables gir1.2-glib-2.0)
+
+# A machine with a kernel of Debian's (tests/hosts/debian12_kernel.sh).
+MACHINE_PACKAGES=(qemu-system-x86 busybox-static cpio kmod e2fsprogs)
+
+# What makes packages, and looks at them (tests/service).
+PACKAGING_PACKAGES=(lintian dpkg-dev python3-minimal)
+
+# What makes a bare Debian, and runs it in a container (tests/debian.sh).
+DEBIAN_PACKAGES=(debootstrap systemd-container)
 
 # What counts instructions.
 COUNT_PACKAGES=(libbenchmark-dev valgrind)
@@ -30,7 +42,7 @@ BENCH_PACKAGES=(
 
 # install_packages NAME...: those that are missing, and says so only if there are any.
 install_packages() {
-  local missing=()
+  local package missing=()
   for package in "$@"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' ||
       missing+=("$package")

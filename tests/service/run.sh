@@ -1,114 +1,46 @@
 #!/usr/bin/env bash
 # Makes the Debian packages, and tries them on a real systemd in a container:
-# sudo tests/service/run.sh
+#
+#   sudo tests/service/run.sh                     both, for Debian 12
+#   tests/service/run.sh make                     only makes the packages and looks at them
+#   sudo tests/service/run.sh try SUITE PACKAGES  only tries those in the folder PACKAGES, on a
+#                                                 Debian SUITE
 #
 # Keeps what it builds in build/: the packages in build/service/packages, the bare
-# Debian of the container in build/service/debian-*. The host's network is not touched.
+# Debian of the container in build/debian. The host's network is not touched.
 # The last line is "N passed, N failed".
 #
 # shellcheck disable=SC2016,SC2317 # scripts for the container; `check` runs functions
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tests/packages.sh
+source tests/service/check.sh
+source tests/debian.sh
 
-if [[ $EUID -ne 0 ]]; then
+suite=bookworm packages=build/service/packages
+case ${1:-all} in
+  all | make) [[ $# -le 1 ]] ;;
+  try) [[ $# -eq 3 ]] && suite=$2 packages=$3 ;;
+  *) false ;;
+esac || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
+
+if [[ ${1:-all} != make && $EUID -ne 0 ]]; then
   echo "this needs root, for a container: sudo $0" >&2
   exit 1
 fi
 
-step() { echo "==> $1"; }
-
-MIRROR=${SVNET_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-packages=build/service/packages
-threshold=15 # systemd-analyze's exposure, times ten
-
-passed=0 failed=0
-# check WHAT COMMAND...: whether it succeeds; what it prints is shown if it does not.
-check() {
-  local what=$1 output
-  shift
-  if output=$("$@" 2>&1); then
-    passed=$((passed + 1)) && echo "passed: $what"
-  else
-    failed=$((failed + 1)) && printf 'FAILED: %s\n%s\n' "$what" "$output"
-  fi
-}
-
-# ------------------------------------------------------------------------- packages
-step "packages"
-install_packages "${BUILD_PACKAGES[@]}" debootstrap systemd-container lintian dpkg-dev python3-minimal
-
-mkdir -p build/service
-{ cmake --preset release && cmake --build --preset release; } >build/release.log 2>&1 ||
-  { tail -50 build/release.log >&2 && exit 1; }
-
-# make_packages VERSION: in $packages, and nothing older.
-make_packages() {
-  (cd build/release && cpack -G DEB -D CPACK_PACKAGE_VERSION="$1" -B "$OLDPWD/$packages") \
-    >build/service/cpack.log 2>&1 || { tail -30 build/service/cpack.log >&2 && return 1; }
-}
-rm -rf "$packages"
-version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' build/release/CMakeCache.txt)
-make_packages "$version"
-make_packages "$version+next"
-make_packages "$version~before"
-architecture=$(dpkg --print-architecture)
-rm -rf "$packages/_CPack_Packages"
-ls "$packages"
-
-check "lintian finds no error" lintian --allow-root --fail-on error \
-  "$packages/svnet_${version}_$architecture.deb" \
-  "$packages/libsvnet-dev_${version}_$architecture.deb"
-check "the lack of each hardening would be found" tests/service/hardening_test.sh
-check "programs and libraries are hardened" tests/service/hardening.sh \
-  "$packages/svnet_${version}_$architecture.deb" "$packages/libsvnet-dev_${version}_$architecture.deb"
-# In the binaries nothing shows of the first, and little of the second.
-check "each file is compiled so" python3 -c '
-import json
-commands = [each["command"] for each in json.load(open("build/release/compile_commands.json"))]
-for flag in ("-fstack-clash-protection", "-D_FORTIFY_SOURCE=3"):
-    assert commands and all(flag in command for command in commands), flag'
-check "what --help names is documented" tests/service/documented.sh build/release
-
-# A client in C++, with nothing of the source but the package.
-client_builds() {
-  local folder
-  folder=$(mktemp -d)
-  dpkg-deb -x "$packages/libsvnet-dev_${version}_$architecture.deb" "$folder/root"
-  cp tests/service/client.cc "$folder/"
-  printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(client LANGUAGES CXX)' \
-    'set(CMAKE_CXX_STANDARD 20)' 'find_package(svnet REQUIRED)' 'add_executable(client client.cc)' \
-    'target_link_libraries(client PRIVATE svnet::svnet_grpc)' >"$folder/CMakeLists.txt"
-  cmake -S "$folder" -B "$folder/build" -G Ninja -DCMAKE_PREFIX_PATH="$folder/root/usr" &&
-    cmake --build "$folder/build" && "$folder/build/client"
-  local code=$?
-  rm -rf "$folder"
-  return "$code"
-}
-check "a client in C++ builds with find_package(svnet)" client_builds
+if [[ ${1:-all} != try ]]; then source tests/service/packages.sh; fi
+if [[ ${1:-all} == make ]]; then
+  check_summary
+  exit
+fi
 
 # ------------------------------------------------------------------------ container
 step "container"
-# What the package depends on, and what the checks use (libpam-systemd: for polkitd, which
-# firewalld needs). libspdlog1.10-fmt9 is a name of
-# libspdlog1.10, which debootstrap does not know.
-include=$(dpkg-deb --field "$packages/svnet_${version}_$architecture.deb" Depends |
-  sed 's/ ([^)]*)//g; s/-fmt[0-9]*//; s/, /,/g'),systemd-sysv,dbus,procps,iptables,polkitd,libpam-systemd
-# Who else is there, or reads what svnetctl prints; debootstrap does not see through what
-# they depend on.
-others=(network-manager firewalld netbase cloud-init)
-debian=build/service/debian-$(echo "$MIRROR $include ${others[*]}" | md5sum | head -c 12)
-if [[ ! -d $debian ]]; then
-  rm -rf "$debian.new"
-  timeout 600 debootstrap --variant=minbase --include="$include" bookworm "$debian.new" "$MIRROR" \
-    >build/service/debootstrap.log 2>&1 || { tail -20 build/service/debootstrap.log >&2 && exit 1; }
-  cp /etc/resolv.conf "$debian.new/etc/"
-  timeout 600 chroot "$debian.new" bash -ec 'export DEBIAN_FRONTEND=noninteractive; apt-get update
-    apt-get install --yes --no-install-recommends "$@"; apt-get clean; rm -r /var/lib/apt/lists' \
-    others "${others[@]}" \
-    >build/service/debootstrap.log 2>&1 || { tail -20 build/service/debootstrap.log >&2 && exit 1; }
-  mv "$debian.new" "$debian"
-fi
+version=$(package_version "$packages")
+architecture=$(dpkg --print-architecture)
+install_packages "${DEBIAN_PACKAGES[@]}"
+make_service_debian "$suite" "$packages/svnet_${version}_$architecture.deb"
 
 scratch=$(mktemp -d)
 nspawn='' leader='' vmm=''
@@ -136,22 +68,17 @@ ln -s /dev/null "$scratch/root/etc/systemd/system/firewalld.service"
 touch "$scratch/root/etc/cloud/cloud-init.disabled"
 mknod -m 666 "$scratch/tun" c 10 200 # as udev has it; the host's may differ
 
-timeout 600 systemd-nspawn --register=no --keep-unit -D "$scratch/root" -M svnet-test \
+# The one hierarchy of cgroups, as Debian has it, and systemd 257 insists on, whatever this host has.
+SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 timeout 600 systemd-nspawn --register=no --keep-unit -D "$scratch/root" -M svnet-test \
   --private-network --bind="$scratch/tun:/dev/net/tun" -b \
   </dev/null >"$scratch/console" 2>&1 &
 nspawn=$!
 
-# until_true SECONDS COMMAND...: asks again until it succeeds.
-until_true() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [[ $SECONDS -lt $end ]] || { echo "not in time: $*" && return 1; }
-    read -r -t 0.1 <>"$scratch/nothing" || true
-  done
+# As installed.sh wants it.
+inside_to_the_end() {
+  nsenter --target "$leader" --all -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 inside() { timeout 60 nsenter --target "$leader" --all -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
-as() { inside runuser -u "$1" -- "${@:2}"; }
 has_init() {
   leader=$(pgrep --parent "$(pgrep --parent "$nspawn" | head -1)" | head -1)
   [[ -n $leader && $(readlink "/proc/$leader/exe") == */systemd ]]
@@ -160,281 +87,5 @@ until_true 60 has_init || { tail -20 "$scratch/console" >&2 && exit 1; }
 is_up() { inside systemctl is-active multi-user.target; }
 until_true 60 is_up || { tail -20 "$scratch/console" >&2 && exit 1; }
 
-# ---------------------------------------------------------------------- installation
-step "installation"
-inside useradd --create-home alice
-inside useradd --create-home mallory
-check "the package installs" inside dpkg --install "/packages/svnet_${version}_$architecture.deb"
-inside usermod --append --groups svnet alice
-check "the service is active" inside systemctl is-active svnetd.service svnetd.socket
-check "it starts with the host" inside systemctl is-enabled svnetd.service svnetd.socket
-inside systemd-analyze security --no-pager svnetd.service | tail -1
-check "its exposure is at most 1.5" inside systemd-analyze security --no-pager \
-  --threshold=$threshold svnetd.service
-check "the socket is the group's" inside bash -c \
-  '[[ $(stat -c "%a %U %G" /run/svnet/svnetd.sock) == "660 root svnet" ]]'
-check "a member of the group gets a TAP" as alice svnetctl create vm1
-check "a lease is bound to a process of hers, and ends with it" \
-  as alice svnetctl run vm9 -- true
-check "forwarding is on" inside grep -x 1 /proc/sys/net/ipv4/ip_forward
-check "the bridge has no IPv6" inside grep -x 1 /proc/sys/net/ipv6/conf/svbr0/disable_ipv6
-check "the network is in order" inside bash -c \
-  'svnetctl status && svnetctl status --json | grep -qF "\"conditions\": []"'
-
-# Fields are the journal's own only if nothing else is in them: JSON has lists for what comes twice.
-journal_has_fields() {
-  local entry
-  until_true 20 inside bash -c 'journalctl --no-pager -o json VM_ID=vm1 | grep -q CreateTap'
-  entry=$(inside journalctl --no-pager -o json VM_ID=vm1 | grep CreateTap | head -1)
-  echo "$entry"
-  ENTRY=$entry python3 -c '
-import json, os
-entry = json.loads(os.environ["ENTRY"])
-assert entry["TAP"] == "svvm1eth0" and entry["IFACE_ID"] == "eth0" and entry["PRIORITY"] == "6", entry
-assert entry["OWNER_UID"] == entry["CALLER_UID"] and entry["_SYSTEMD_UNIT"] == "svnetd.service", entry
-assert entry["MESSAGE"].startswith("CreateTap uid="), entry'
-}
-check "the journal has a VM's lines by its id" journal_has_fields
-refusal_is_in_the_journal() {
-  as alice svnetctl create vm1 --ip 172.30.0.99 || true
-  until_true 20 inside bash -c 'journalctl --no-pager REASON=LEASE_CONFLICT | grep -q CreateTap'
-}
-check "and refusals by their reason" refusal_is_in_the_journal
-
-# Metrics over HTTP, with the drop-in of docs/operations.md.
-metrics_are_served() {
-  local drop_in
-  drop_in=$(sed -n '/^```ini/,/^```/p' docs/operations.md | grep -v '```')
-  [[ -n $drop_in ]] || return 1
-  inside bash -c 'sed -i "s/^#metrics_listen = .*/metrics_listen = \"127.0.0.1:9464\"/" /etc/svnet/svnetd.toml
-    ! systemctl restart svnetd && journalctl --no-pager -u svnetd | grep -F "drop-in"' || return 1
-  inside bash -c 'mkdir -p /etc/systemd/system/svnetd.service.d &&
-    printf "%s\n" "$1" >/etc/systemd/system/svnetd.service.d/metrics.conf && systemctl daemon-reload &&
-    systemctl reset-failed svnetd.service; systemctl restart svnetd.service' -- "$drop_in" || return 1
-  inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/9464 && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 &&
-    grep -a "^svnet_leases{network=\"default\"} 1" <&3'
-  local code=$?
-  inside bash -c 'rm -r /etc/systemd/system/svnetd.service.d && systemctl daemon-reload
-    sed -i "s/^metrics_listen = .*/#metrics_listen = \"\"/" /etc/svnet/svnetd.toml && systemctl restart svnetd.service'
-  return "$code"
-}
-check "metrics are served where the unit lets svnetd, and it says so where not" metrics_are_served
-
-others_are_told() {
-  local output code=0
-  output=$(as mallory svnetctl create vm1 2>&1) || code=$?
-  echo "$output"
-  [[ $code -eq 3 && $output == *"are you in group svnet?"* ]]
-}
-check "others are refused, and told why" others_are_told
-
-# -------------------------------------------------------------------- who else is there
-# With a rule for all links, networkd takes every link that it is not kept off.
-step "systemd-networkd"
-networkd_leaves_ours_alone() {
-  inside bash -c 'printf "[Match]\nName=*\n[Network]\nLinkLocalAddressing=no\n" \
-    >/etc/systemd/network/99-all.network; ip link add svother type veth peer name peer; ip link set svother up; ip link set peer up
-    systemctl start systemd-networkd'
-  # What it manages it says itself.
-  until_true 20 inside bash -c 'networkctl --no-legend list svother | grep -q configured'
-  local list
-  list=$(inside networkctl --no-legend --no-pager list)
-  inside systemctl stop systemd-networkd.socket systemd-networkd.service
-  echo "$list"
-  grep -q 'svbr0.*unmanaged' <<<"$list" && grep -q 'svvm1eth0.*unmanaged' <<<"$list" &&
-    grep -q 'svother.*configured' <<<"$list"
-}
-check "keeps off the bridge and the TAPs, and not off others" networkd_leaves_ours_alone
-
-source tests/service/formats.sh
-source tests/service/doctor.sh
-source tests/service/gates.sh
-
-# -------------------------------------------------------------------------- restarts
-step "restarts"
-# attach TAP: as alice's VMM, until $vmm ends.
-attach() {
-  nsenter --target "$leader" --net python3 -c '
-import fcntl, os, signal, struct, sys
-tun = os.open(sys.argv[1], os.O_RDWR)
-os.setgroups([]); os.setgid(int(sys.argv[3])); os.setuid(int(sys.argv[3]))
-flags = 0x0002 | 0x1000 | 0x4000  # IFF_TAP, IFF_NO_PI, IFF_VNET_HDR
-fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", sys.argv[2].encode(), flags))  # TUNSETIFF
-signal.pause()' "$scratch/tun" "$1" "$(inside id -u alice)" &
-  vmm=$!
-  until_true 20 inside grep -x 1 "/sys/class/net/$1/carrier"
-}
-attach svvm1eth0
-
-picture() {
-  inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes'
-  as alice svnetctl list --json
-}
-before=$(picture)
-is_as_before() { diff <(echo "$before") <(picture); }
-main_pid() { inside systemctl show --property MainPID --value svnetd.service; }
-old=$(main_pid)
-is_another() { local pid && pid=$(main_pid) && [[ $pid != 0 && $pid != "$old" ]]; }
-
-# A stream of calls, one after the other in each of four lines; each failure is a line.
-stream() {
-  as alice bash -c 'for line in 1 2 3 4; do
-    while [[ ! -e /tmp/stop ]]; do
-      svnetctl create vm1 >/dev/null 2>>/tmp/lost && echo >>/tmp/answered || echo lost >>/tmp/lost
-    done &
-  done
-  wait'
-}
-nothing_is_lost() {
-  stream &
-  local calls=$!
-  until_true 20 inside test -s /tmp/answered
-  for _ in 1 2 3; do inside systemctl restart svnetd.service; done
-  inside touch /tmp/stop
-  wait "$calls"
-  echo "$(inside wc -l </dev/null /tmp/answered) calls answered"
-  inside bash -c '! cat /tmp/lost 2>/dev/null | grep .'
-}
-check "no call of a stream is lost while it restarts, three times" nothing_is_lost
-check "an attached TAP does not notice" is_as_before
-
-comes_back() { until_true 30 is_another && as alice svnetctl --timeout 30 list && is_as_before; }
-old=$(main_pid)
-inside kill -KILL "$old"
-check "after kill -9 it comes back with the leases" comes_back
-
-inside bash -c 'mkdir -p /run/systemd/system/svnetd.service.d &&
-  printf "[Service]\nWatchdogSec=2\n" >/run/systemd/system/svnetd.service.d/watchdog.conf &&
-  systemctl daemon-reload && systemctl restart svnetd'
-old=$(main_pid)
-stays() {
-  until_true 5 is_another && return 1
-  [[ $(main_pid) == "$old" ]]
-}
-check "the watchdog leaves it alone while it works" stays
-inside kill -STOP "$old"
-check "the watchdog brings a stopped one back with the leases" comes_back
-check "the journal says that it was the watchdog" inside bash -c \
-  'journalctl --no-pager -u svnetd.service | grep -i "watchdog timeout"'
-
-# --------------------------------------------------------------------------- reloads
-step "reloads"
-reload_with() {
-  inside bash -c 'printf "%b" "$1" >>/etc/svnet/svnetd.toml && systemctl reload svnetd.service' -- "$1"
-}
-journal_says() { until_true 20 inside bash -c 'journalctl --no-pager -u svnetd.service | grep -F "$1"' -- "$1"; }
-old=$(main_pid)
-reload_with '\n[limits]\n' || true # a table twice: no TOML
-check "a bad file is reported" journal_says "the old settings stay in force"
-inside sed -i 's/^#taps_per_user = 64/taps_per_user = 1/; $d' /etc/svnet/svnetd.toml
-reload_with ''
-check "a reload is reported" journal_says "reloaded: log_level"
-limit_holds() {
-  local output code=0
-  output=$(as alice svnetctl create vm2 --json 2>&1) || code=$?
-  echo "$output"
-  [[ $code -eq 1 && $output == *QUOTA_EXCEEDED* ]]
-}
-check "the new limit holds" limit_holds
-is_the_same() { [[ $(main_pid) == "$old" ]]; }
-check "no restart was needed" is_the_same
-check "an attached TAP does not notice that either" is_as_before
-
-# ---------------------------------------------------------------- other packet filters
-# What svnetd's sandbox lets it do about them; the rest is in tests/system.
-step "firewalld, and Docker's chains by both iptables"
-status_has() {
-  until_true 20 inside bash -c 'svnetctl status --json | grep -qF "$1"' -- "$1" ||
-    { inside svnetctl status && return 1; }
-}
-is_in_zone() { until_true 20 inside bash -c '[[ $(firewall-cmd --zone=svnet --list-interfaces) == svbr0 ]]'; }
-inside rm /etc/systemd/system/firewalld.service
-inside systemctl daemon-reload
-inside systemctl start firewalld.service
-check "firewalld runs" until_true 30 inside firewall-cmd --state
-check "firewalld is named" status_has "firewalld drops traffic from guests"
-inside sed -i 's/^#manage_foreign_firewalls = false/manage_foreign_firewalls = true/' /etc/svnet/svnetd.toml
-reload_with ''
-check "guests are let through" status_has '"conditions": []'
-check "by the package's zone" is_in_zone
-check "firewalld is reloaded" inside firewall-cmd --reload
-check "guests are let through again" is_in_zone
-
-# After firewalld, which flushes iptables' rules when it starts.
-for iptables in iptables-nft iptables-legacy; do
-  inside bash -c "for chain in DOCKER DOCKER-USER; do $iptables -N \$chain; done
-    $iptables -A DOCKER-USER -j RETURN; $iptables -A FORWARD -j DOCKER-USER
-    $iptables -A FORWARD -o docker0 -j DOCKER"
-done
-foreign_rules() {
-  inside bash -c '(iptables-nft-save; iptables-legacy-save) 2>&1 | sed "/^#/d; s/ \[[0-9:]*\]$//"'
-}
-foreign=$(foreign_rules | sed 's/FORWARD ACCEPT/FORWARD DROP/')
-for iptables in iptables-nft iptables-legacy; do inside "$iptables" -P FORWARD DROP; done
-in_dockers_place() {
-  until_true 20 inside bash -c "$1 -S DOCKER-USER | grep -F svnet-svbr0" || { foreign_rules && return 1; }
-}
-check "guests are let through Docker" in_dockers_place iptables-nft
-check "iptables-legacy's rules are said to be hidden" status_has "iptables-legacy has rules that svnetd cannot read"
-inside bash -c 'mkdir -p /etc/systemd/system/svnetd.service.d
-  printf "[Service]\nRestrictAddressFamilies=AF_INET\n" >/etc/systemd/system/svnetd.service.d/legacy.conf
-  systemctl daemon-reload; systemctl restart svnetd'
-check "and with the drop-in through iptables-legacy's" in_dockers_place iptables-legacy
-check "the network is in order again" status_has '"conditions": []'
-
-# --------------------------------------------------------------- upgrade, remove, purge
-step "upgrade, remove, purge"
-old=$(main_pid)
-check "the next version installs" inside dpkg --install "/packages/svnet_$version+next_$architecture.deb"
-check "it runs" is_another
-gates_are_the_new_versions() {
-  local pid
-  for pid in $(gate_processes); do
-    [[ $(inside readlink "/proc/$pid/exe") == /usr/sbin/svnetd ]] || return 1
-  done
-}
-check "and so do its gates" gates_are_the_new_versions
-check "the attached TAP has kept ifindex and carrier" is_as_before
-check "the configuration is what it was" inside grep -q '^taps_per_user = 1' /etc/svnet/svnetd.toml
-
-# The program is the same: what an older one does is shown by UpgradeTest.
-step_back_is_warned_of() {
-  local output
-  output=$(inside dpkg --force-downgrade --install "/packages/svnet_$version~before_$architecture.deb" 2>&1)
-  echo "$output"
-  grep -F "svnet: " <<<"$output" | grep -qF "TAPs of svnet $version+next are in use" &&
-    ! grep -F "svnet: " < <(inside dpkg --install "/packages/svnet_$version+next_$architecture.deb" 2>&1)
-}
-check "a step back to an older version is warned of, and an upgrade is not" step_back_is_warned_of
-check "the state of leases is root's alone, and outlives each restart" inside bash -c \
-  '[[ $(stat -c "%a %U" /run/svnet/state-svbr0) == "700 root" ]] && systemctl stop svnetd &&
-    test -d /run/svnet/state-svbr0 && systemctl start svnetd'
-
-# The tables' names differ while svnetd owns them (/a or /b) and when it has stopped.
-link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables | grep -v svnetd-lock- | sed "s|/[ab]$||"'; }
-links=$(link_picture)
-check "the package is removed" inside dpkg --remove svnet
-check "svnetd and the gates are gone" inside bash -c '! pgrep -f ^/usr/sbin/svnetd'
-check "a guest's network is still there" diff <(echo "$links") <(link_picture)
-check "and so is the configuration" inside test -e /etc/svnet/svnetd.toml
-
-inside bash -c 'ip tuntap add svforeign mode tap; ip link add br-foreign type bridge
-  nft add table inet foreign'
-check "the package is purged" inside dpkg --purge svnet
-nothing_of_ours() {
-  inside bash -c 'ip -o link; nft list ruleset; ls /etc/svnet /run/svnet 2>&1
-    find /etc/systemd/system -type l -name "svnet*"' >"$scratch/left" || true
-  cat "$scratch/left"
-  ! grep -E 'svbr0|svvm1eth0|svnetd\.(toml|sock|service)|gates|state-' "$scratch/left"
-}
-check "nothing of ours is left" nothing_of_ours
-others_are_as_before() {
-  diff <(echo "$foreign") <(foreign_rules) &&
-    [[ -z $(inside bash -c 'nft list table inet firewalld | grep -F svbr0') ]]
-}
-check "other packet filters are as they were" others_are_as_before
-check "what is not ours is left alone" inside bash -c \
-  'ip link show svforeign && ip link show br-foreign && ip link show svother && nft list table inet foreign'
-
-echo "$passed passed, $failed failed"
-exit "$((failed > 0))"
+source tests/service/installed.sh
+check_summary

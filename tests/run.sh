@@ -9,6 +9,8 @@
 #               analysis; clang-tidy on what has changed (tests/tidy.sh); the fuzzers; the
 #               number of instructions
 #   packages    the Debian packages, on a systemd in a container
+#   hosts       the packages on Debian 12's own kernel, in QEMU; with --soak all their tests and
+#               those of the kernel there, and quick and the packages on Debian 13
 #   docs        the example clients, and the commands in README.md and docs
 #   all         everything (the default)
 #
@@ -16,8 +18,8 @@
 #   --only REGEX  build the preset dev and run only the tests whose names match, as ctest -R
 #                 has it; with a STAGE, only those of its tests
 #
-# All stages but quick install the packages that they need (Debian 12). What is built is
-# kept in build/. The last lines are ctest's summary, but for packages and docs.
+# All stages but quick install the packages that they need (Debian 12). What is built is kept in
+# build/. The last lines are ctest's summary, but for packages, hosts and docs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/packages.sh
@@ -30,7 +32,7 @@ while [[ $# -gt 0 ]]; do
   case $1 in
     --soak) SVNET_SOAK=1 ;;
     --only) only=${2:?--only takes a regular expression} && shift ;;
-    quick | kernel | system | sanitizers | packages | docs | all)
+    quick | kernel | system | sanitizers | packages | hosts | docs | all)
       [[ -z $stage ]] || { usage >&2 && exit 2; }
       stage=$1
       ;;
@@ -227,6 +229,27 @@ run_packages() {
   tests/service/run.sh
 }
 
+# What the stage does when the packages are made, and with --soak the tests of the kernel built.
+try_hosts() {
+  step "the packages on Debian 12's kernel"
+  tests/hosts/debian12_kernel.sh ${SVNET_SOAK:+--full}
+  [[ -n $SVNET_SOAK ]] || return 0
+  step "Debian 13"
+  tests/hosts/debian13.sh
+}
+
+run_hosts() {
+  [[ -z $only ]] || { echo "the stage hosts is scripts: it has no --only" >&2 && exit 2; }
+  install_needed
+  step "packages for Debian 12"
+  tests/service/run.sh make
+  if [[ -n $SVNET_SOAK ]]; then
+    step "build: kernel tests"
+    configure_and_build dev kernel_test gate_test
+  fi
+  try_hosts
+}
+
 run_examples() {
   step "clients in C++, Python, TypeScript and Go"
   tests/clients/run.sh build/dev
@@ -269,6 +292,7 @@ run_all() {
   run_with_sanitizers
   run_examples
   run_packages
+  try_hosts
   prepare_guests
   step "tests"
   show_tests

@@ -66,7 +66,7 @@ lacks canary "has no stack protector" -fno-stack-protector
 lacks fortified "no program in it calls a fortified function" -U_FORTIFY_SOURCE
 lacks assertions "does not check what containers are used for" -U_GLIBCXX_ASSERTIONS
 if [[ $(uname -m) == x86_64 ]]; then
-  lacks landing "has no landing pads for indirect branches" -fcf-protection=return
+  lacks landing "has no landing pads for indirect branches" -fcf-protection=none -fcf-protection=return
   shadow_stack=()
   lacks shadow "is not marked for a shadow stack"
 fi

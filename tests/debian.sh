@@ -28,7 +28,9 @@ quietly() {
   }
 }
 
-# make_debian SUITE PACKAGE...: leaves in $debian the folder of a Debian with these packages.
+# make_debian SUITE PACKAGE...: leaves in $debian the folder of a Debian with these packages. Of
+# unpacked:PACKAGE it has what the package depends on and its files, even if it conflicts with
+# another one.
 make_debian() {
   local suite=$1
   shift
@@ -45,7 +47,23 @@ make_debian() {
   cp /etc/resolv.conf "$debian.new/etc/"
   # shellcheck disable=SC2016
   quietly chroot "$debian.new" bash -ec 'export DEBIAN_FRONTEND=noninteractive; apt-get update
-    apt-get install --yes --no-install-recommends "$@"; apt-get clean; rm -r /var/lib/apt/lists' \
+    installed=() unpacked=()
+    for package in "$@"; do
+      case $package in
+        unpacked:*) unpacked+=("${package#*:}") ;;
+        *) installed+=("$package") ;;
+      esac
+    done
+    if [[ ${#unpacked[@]} -gt 0 ]]; then
+      installed+=($(apt-cache depends --no-recommends "${unpacked[@]}" | sed -n "s/^  Depends: //p" | grep -v "<"))
+      cd /tmp
+      apt-get -o APT::Sandbox::User=root download "${unpacked[@]}"
+    fi
+    apt-get install --yes --no-install-recommends "${installed[@]}"
+    for package in "${unpacked[@]}"; do
+      dpkg-deb --fsys-tarfile "$package"_*.deb | tar --extract --keep-directory-symlink -C /
+    done
+    rm -f /tmp/*.deb; apt-get clean; rm -r /var/lib/apt/lists' \
     install "$@"
   mv "$debian.new" "$debian"
 }
@@ -54,7 +72,7 @@ make_debian() {
 # polkitd, which firewalld needs; the last line: who else is there, or reads what svnetctl prints).
 SERVICE_PACKAGES=(
   systemd-sysv dbus procps iptables polkitd libpam-systemd kmod iproute2
-  network-manager firewalld netbase cloud-init)
+  network-manager firewalld netbase unpacked:cloud-init) # firewalld and it conflict in Debian 13
 
 # make_service_debian SUITE PACKAGE: one for the tests of the file PACKAGE, without it.
 make_service_debian() {

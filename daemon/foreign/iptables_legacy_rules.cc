@@ -12,9 +12,8 @@
 #include <cstring>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/unique_fd.h"
 
@@ -41,12 +40,12 @@ constexpr size_t kMatchSize = XT_ALIGN(sizeof(xt_entry_match) + sizeof(xt_commen
 constexpr size_t kTargetOffset = sizeof(ipt_entry) + kMatchSize;
 constexpr size_t kEntrySize = kTargetOffset + XT_ALIGN(sizeof(xt_standard_target));
 
+// As iptables does: the mask also covers the NUL, or all but the +, which stays in the name.
 void SetInterface(const std::string& name, char* out, unsigned char* mask) {
-  absl::string_view start = name;
-  // The mask also covers the NUL, unless the name is a prefix.
-  const size_t end = absl::ConsumeSuffix(&start, "+") ? 0 : 1;
-  std::memcpy(out, start.data(), std::min<size_t>(start.size(), IFNAMSIZ - 1));
-  if (!start.empty()) std::memset(mask, 0xff, std::min<size_t>(start.size() + end, IFNAMSIZ));
+  if (name.empty()) return;
+  std::memcpy(out, name.data(), std::min<size_t>(name.size(), IFNAMSIZ - 1));
+  const size_t covered = absl::EndsWith(name, "+") ? name.size() - 1 : name.size() + 1;
+  std::memset(mask, 0xff, std::min<size_t>(covered, IFNAMSIZ));
 }
 
 std::vector<char> BytesOf(const FilterRule& rule, const std::string& comment) {

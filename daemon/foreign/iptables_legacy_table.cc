@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -35,11 +36,19 @@ absl::StatusOr<bool> IsThere() {
   return absl::StrContains(absl::string_view(names, 1 + size), "\nfilter\n");
 }
 
-std::string PatternOf(const char* name, const unsigned char* mask) {
-  std::string pattern(name, strnlen(name, IFNAMSIZ));
-  // The mask of a whole name also covers its NUL.
-  const bool whole = pattern.size() >= IFNAMSIZ || mask[pattern.size()] != 0;
-  return pattern.empty() || whole ? pattern : pattern + "+";
+// An interface of an entry. The mask covers the bytes to compare: of a whole name its NUL, too, of
+// `docker+` not the +, which iptables leaves in the name.
+struct Interface {
+  std::string pattern;
+  bool lacks_plus = false;
+};
+
+Interface InterfaceOf(const char* field, const unsigned char* mask) {
+  const std::string name(field, strnlen(field, IFNAMSIZ));
+  const size_t covered = std::find(mask, mask + IFNAMSIZ, 0) - mask;
+  if (covered == 0) return {};
+  if (covered > name.size() || covered == IFNAMSIZ) return {.pattern = name};
+  return {.pattern = name.substr(0, covered) + "+", .lacks_plus = covered == name.size()};
 }
 
 std::string NameOf(const xt_entry_target& target) {
@@ -149,13 +158,19 @@ std::string HeadingOf(const ipt_entry& entry) {
 
 FilterRule RuleOf(const ipt_entry& entry) {
   const ipt_ip& ip = entry.ip;
-  FilterRule rule = {.from = PatternOf(ip.iniface, ip.iniface_mask),
-                     .to = PatternOf(ip.outiface, ip.outiface_mask),
-                     .not_from = (ip.invflags & IPT_INV_VIA_IN) != 0,
-                     .not_to = (ip.invflags & IPT_INV_VIA_OUT) != 0,
-                     .opaque = ip.smsk.s_addr != 0 || ip.dmsk.s_addr != 0 || ip.proto != 0,
-                     .target = "",
-                     .comment = ""};
+  const Interface from = InterfaceOf(ip.iniface, ip.iniface_mask);
+  const Interface to = InterfaceOf(ip.outiface, ip.outiface_mask);
+  // svnetd 0.1 wrote no +, and iptables 1.8.11 shows such a rule as one for the interface `docker`,
+  // and cannot delete it. It counts as another rule than the one that is wanted.
+  const bool lacks_plus = from.lacks_plus || to.lacks_plus;
+  FilterRule rule = {
+      .from = from.pattern,
+      .to = to.pattern,
+      .not_from = (ip.invflags & IPT_INV_VIA_IN) != 0,
+      .not_to = (ip.invflags & IPT_INV_VIA_OUT) != 0,
+      .opaque = lacks_plus || ip.smsk.s_addr != 0 || ip.dmsk.s_addr != 0 || ip.proto != 0,
+      .target = "",
+      .comment = ""};
   AddMatches(entry, rule);
   SetVerdict(TargetOf(entry), rule);
   return rule;

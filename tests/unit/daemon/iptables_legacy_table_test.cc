@@ -34,6 +34,12 @@ class Entry {
     entry_.ip.invflags |= IPT_INV_VIA_IN;
     return From(pattern);
   }
+  // As svnetd 0.1 wrote it.
+  Entry& ToWithoutPlus(const std::string& start) {
+    std::memcpy(entry_.ip.outiface, start.data(), start.size());
+    std::memset(entry_.ip.outiface_mask, 0xff, start.size());
+    return *this;
+  }
   Entry& ToAddress(uint32_t address) {
     entry_.ip.dst.s_addr = address;
     entry_.ip.dmsk.s_addr = 0xffffffff;
@@ -77,11 +83,10 @@ class Entry {
   }
 
  private:
+  // As iptables does: a + at the end stays in the name.
   static void SetInterface(const std::string& pattern, char* name, unsigned char* mask) {
-    const bool any_end = pattern.ends_with('+');
-    const size_t size = pattern.size() - (any_end ? 1 : 0);
-    std::memcpy(name, pattern.data(), size);
-    std::memset(mask, 0xff, any_end ? size : size + 1);
+    std::memcpy(name, pattern.data(), pattern.size());
+    std::memset(mask, 0xff, pattern.ends_with('+') ? pattern.size() - 1 : pattern.size() + 1);
   }
 
   std::string With(const void* target, size_t size) const {
@@ -149,6 +154,16 @@ TEST(IptablesLegacyTableTest, ReadsInterfaces) {
 
 TEST(IptablesLegacyTableTest, ReadsAnInterfaceOfTheLongestName) {
   EXPECT_EQ(RuleIn(Entry().From("abcdefghijklmno").Standard(kAccept)).from, "abcdefghijklmno");
+}
+
+TEST(IptablesLegacyTableTest, ARuleOfAnEarlierSvnetdIsAnotherThanTheOneThatIsWanted) {
+  const FilterRule rule = RuleIn(Entry().ToWithoutPlus("docker").Standard(XT_RETURN));
+  EXPECT_EQ(rule.to, "docker+");
+  EXPECT_NE(rule, RuleIn(Entry().To("docker+").Standard(XT_RETURN)));
+}
+
+TEST(IptablesLegacyTableTest, APlusAloneIsAnyInterface) {
+  EXPECT_TRUE(RuleIn(Entry().From("+").To("+").Standard(XT_RETURN)).IsUnconditional());
 }
 
 TEST(IptablesLegacyTableTest, ReadsVerdicts) {

@@ -266,8 +266,8 @@ check "the state of leases is root's alone, and outlives each restart" inside ba
   '[[ $(stat -c "%a %U" /run/svnet/state-svbr0) == "700 root" ]] && systemctl stop svnetd &&
     test -d /run/svnet/state-svbr0 && systemctl start svnetd'
 
-# The tables' names differ while svnetd owns them (/a or /b) and when it has stopped.
-link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables | grep -v svnetd-lock- | sed "s|/[ab]$||"'; }
+# The tables' names and order differ while svnetd owns them (/a or /b) and when it has stopped.
+link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables | grep -v svnetd-lock- | sed "s|/[ab]$||" | sort'; }
 links=$(link_picture)
 check "the package is removed" inside dpkg --remove svnet
 check "svnetd and the gates are gone" inside bash -c '! pgrep -f ^/usr/sbin/svnetd'

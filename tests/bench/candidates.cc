@@ -98,9 +98,9 @@ SvnetdCandidate::SvnetdCandidate(std::string name, std::string program)
 
 double SvnetdCandidate::Start() {
   const Stopwatch stopwatch;
-  daemon_ = std::make_unique<testing::Daemon>(folder_.path(), flags_, kConfig,
-                                              std::vector<std::string>(),
-                                              testing::Supervision{.program = program_});
+  daemon_ =
+      std::make_unique<testing::Daemon>(folder_.path(), flags_, kConfig, std::vector<std::string>(),
+                                        testing::Supervision{.program = program_});
   const double time = stopwatch.microseconds();
   errno = 0;
   if (!daemon_->running()) Fail(absl::StrCat("svnetd: ", daemon_->log()));

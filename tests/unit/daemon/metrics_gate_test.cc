@@ -69,7 +69,7 @@ class MetricsGateTest : public ::testing::Test {
       core_.reset();
       RunMetricsGate(std::move(ends.second));
     }
-    std::optional<Channel>(std::move(ends.second)).reset();
+    ends.second = Channel(UniqueFd());
     EXPECT_EQ(Next().kind, MessageKind::kReady);
     descriptors_ = CountDescriptors();
   }

@@ -62,6 +62,16 @@ std::vector<std::string> Qemu() {
           "-display",           "none",   "-serial", "none", "-S"};
 }
 
+// Run on the lease of a VM; it writes its pid to `pidfile`.
+std::vector<std::string> RunQemu(const std::string& vm, const std::string& pidfile) {
+  std::vector<std::string> command = {"run", vm, "--"};
+  for (const std::string& argument : Qemu()) command.push_back(argument);
+  command.insert(command.end(),
+                 {"-netdev", "tap,id=n,ifname={tap},script=no,downscript=no", "-device",
+                  "virtio-net-pci,netdev=n,mac={mac}", "-pidfile", pidfile});
+  return command;
+}
+
 TEST_F(SvnetctlRunTest, PassesOutputAndExitCodeThroughAndLeavesNothing) {
   const Exited exited = Svnetctl({"run", "vm1", "--lifetime", "persistent", "--", "sh", "-c",
                                   "echo {tap} {mac} {ip}/{prefix_length} {gateway} '{boot_args}'; "
@@ -96,12 +106,8 @@ TEST_F(SvnetctlRunTest, LeavesATapThatIsHeldToItsLifetime) {
   Client alice(svnetd_.socket(), Member(kAlice));
   Watcher watcher(alice);
   Shell("mkdir -m 777 " + folder() + "/alice");
-  std::vector<std::string> command = {"run", "vm1", "--"};
-  for (const std::string& argument : Qemu()) command.push_back(argument);
-  command.insert(
-      command.end(),
-      {"-daemonize", "-netdev", "tap,id=n,ifname={tap},script=no,downscript=no", "-device",
-       "virtio-net-pci,netdev=n,mac={mac}", "-pidfile", folder() + "/alice/qemu.pid"});
+  std::vector<std::string> command = RunQemu("vm1", folder() + "/alice/qemu.pid");
+  command.push_back("-daemonize");
   const Exited exited = Svnetctl(command);
   EXPECT_EQ(exited.code, 0) << exited.err;
   EXPECT_THAT(exited.err, HasSubstr("a process still has svvm1eth0 open: the lease ends when it"));
@@ -173,12 +179,7 @@ TEST_F(SvnetctlRunTest, EndsTheLeaseWithTheProgramIfItIsKilled) {
   Client alice(svnetd_.socket(), Member(kAlice));
   Watcher watcher(alice);
   Shell("mkdir -m 777 " + folder() + "/alice");
-  std::vector<std::string> command = {"run", "vm1", "--"};
-  for (const std::string& argument : Qemu()) command.push_back(argument);
-  command.insert(command.end(),
-                 {"-netdev", "tap,id=n,ifname={tap},script=no,downscript=no", "-device",
-                  "virtio-net-pci,netdev=n,mac={mac}", "-pidfile", folder() + "/alice/qemu.pid"});
-  const pid_t svnetctl = StartSvnetctl(command);
+  const pid_t svnetctl = StartSvnetctl(RunQemu("vm1", folder() + "/alice/qemu.pid"));
   ASSERT_TRUE(WaitForTap(true));
   kill(svnetctl, SIGKILL);
   waitpid(svnetctl, nullptr, 0);

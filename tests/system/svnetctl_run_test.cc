@@ -73,9 +73,11 @@ std::vector<std::string> RunQemu(const std::string& vm, const std::string& pidfi
 }
 
 TEST_F(SvnetctlRunTest, PassesOutputAndExitCodeThroughAndLeavesNothing) {
-  const Exited exited = Svnetctl({"run", "vm1", "--lifetime", "persistent", "--", "sh", "-c",
-                                  "echo {tap} {mac} {ip}/{prefix_length} {gateway} '{boot_args}'; "
-                                  "grep -q 'TAP\\|svnet2' /sys/class/net/{tap}/ifalias; exit 42"});
+  const std::string script =
+      "echo {tap} {mac} {ip}/{prefix_length} {gateway} '{boot_args}'; "
+      "grep -q 'TAP\\|svnet2' /sys/class/net/{tap}/ifalias; exit 42";
+  const Exited exited =
+      Svnetctl({"run", "vm1", "--lifetime", "persistent", "--", "sh", "-c", script});
   EXPECT_EQ(exited.code, 42) << exited.err;
   EXPECT_EQ(exited.out,
             "svvm1eth0 02:29:a3:2f:41:c8 172.30.0.2/24 172.30.0.1 "

@@ -213,7 +213,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   }
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<SpecStore> store,
                          FolderSpecStore::Open(StateDirOf(config)));
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, NetlinkKernel::Open());
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, NetlinkKernel::Open(config.subnet));
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Firewall> firewall,
                          NftFirewall::Open({.bridge = config.bridge,

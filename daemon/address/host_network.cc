@@ -61,15 +61,4 @@ std::vector<const Link*> FindUplinks(const HostNetwork& host) {
   return uplinks;
 }
 
-const Link* FindUplink(const HostNetwork& host) {
-  const std::vector<const Link*> uplinks = FindUplinks(host);
-  return uplinks.empty() ? nullptr : uplinks.front();
-}
-
-std::optional<uint32_t> FindUplinkMtu(const HostNetwork& host) {
-  const Link* uplink = FindUplink(host);
-  if (uplink == nullptr) return std::nullopt;
-  return uplink->mtu;
-}
-
 }  // namespace svnet

@@ -25,14 +25,7 @@ struct HostNetwork {
 std::optional<std::string> FindConflict(const HostNetwork& host, const Ipv4Prefix& prefix,
                                         Ifindex bridge);
 
-// The link that the default route leads to; nullptr without one. Of several, the one of
-// the lowest metric, which is the one that the kernel takes.
-const Link* FindUplink(const HostNetwork& host);
-
 // The links that default routes of the main table lead to, the preferred one first; each once.
 std::vector<const Link*> FindUplinks(const HostNetwork& host);
-
-// The MTU of FindUplink.
-std::optional<uint32_t> FindUplinkMtu(const HostNetwork& host);
 
 }  // namespace svnet

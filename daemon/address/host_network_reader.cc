@@ -12,10 +12,4 @@ absl::StatusOr<HostNetwork> ReadHostNetwork(Kernel* kernel) {
   return host;
 }
 
-std::string ReadUplink(Kernel* kernel) {
-  const absl::StatusOr<HostNetwork> host = ReadHostNetwork(kernel);
-  const Link* uplink = host.ok() ? FindUplink(*host) : nullptr;
-  return uplink == nullptr ? "" : uplink->name;
-}
-
 }  // namespace svnet

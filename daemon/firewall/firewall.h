@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/base/ifindex.h"
+#include "daemon/base/ipv4.h"
 #include "daemon/ruleset/binding.h"
 
 namespace svnet {
@@ -50,6 +53,11 @@ class Firewall {
   // rules must stand (Unbind: if they do not, then the binding is gone, and that is OK).
   virtual absl::Status Bind(const Binding& binding) = 0;
   virtual absl::Status Unbind(const Binding& binding) = 0;
+
+  // With which of the host's addresses guests' packets leave by a link, where that is not the one
+  // that masquerade takes. Holds for what Apply makes from now on, and at once for rules that
+  // stand, except for connections that exist.
+  virtual absl::Status SetPreferredSources(const std::map<Ifindex, Ipv4Address>& sources) = 0;
 
   // Whether there are any of them, perhaps an earlier svnetd's.
   virtual absl::StatusOr<bool> Stand() = 0;

@@ -144,6 +144,18 @@ absl::Status NftFirewall::Unbind(const Binding& binding) {
   return stand ? status : absl::OkStatus();
 }
 
+absl::Status NftFirewall::SetPreferredSources(const std::map<Ifindex, Ipv4Address>& sources) {
+  const std::vector<NftElement> before = PreferredSourceElements(spec_);
+  spec_.preferred_sources = sources;
+  SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
+  if (!stand) return absl::OkStatus();
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.sources"));
+  // In between they leave as masquerade has it.
+  if (!before.empty()) SVNET_RETURN_IF_ERROR(socket_.Delete(table_, before));
+  if (sources.empty()) return absl::OkStatus();
+  return socket_.Add(table_, PreferredSourceElements(spec_));
+}
+
 absl::StatusOr<bool> NftFirewall::Stand() {
   SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
   return !tables.empty();

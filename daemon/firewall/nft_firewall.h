@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,7 @@ class NftFirewall final : public Firewall {
   absl::Status OpenOtherForwarding() override;
   absl::Status Bind(const Binding& binding) override;
   absl::Status Unbind(const Binding& binding) override;
+  absl::Status SetPreferredSources(const std::map<Ifindex, Ipv4Address>& sources) override;
   absl::StatusOr<bool> Stand() override;
   absl::StatusOr<std::vector<DropCount>> ReadDrops() override;
   absl::StatusOr<ConnectionTable> ReadConnections() override;

@@ -68,6 +68,9 @@ struct LinkAddress {
   Ifindex ifindex = 0;
   Ipv4Address address = Ipv4Address(0);
   Ipv4Prefix prefix = Ipv4Prefix::Containing(Ipv4Address(0), 0);  // what it makes on-link
+  // Whether packets may leave with it that are not answers: it is the first of its prefix, and
+  // not for its link, or the host, alone.
+  bool is_source = true;
 
   friend bool operator==(const LinkAddress&, const LinkAddress&) = default;
 };
@@ -81,6 +84,29 @@ struct Route {
   uint32_t metric = 0;  // less is preferred
 
   friend bool operator==(const Route&, const Route&) = default;
+};
+
+// A packet whose way through the host is asked for.
+struct RouteQuestion {
+  Ipv4Address source = Ipv4Address(0);  // 0.0.0.0, for the host's own packets: the kernel chooses
+  Ipv4Address destination = Ipv4Address(0);
+  Ifindex in = 0;  // the link that it comes in by; 0: the host sends it itself
+};
+
+// What the kernel would do with it now: all that it goes by is in this (rules, tables, next hops,
+// reverse path filters, forwarding), but for what packet filters do.
+struct RouteAnswer {
+  bool dropped = false;
+  std::string why;        // the kernel's words, if it is dropped
+  bool is_local = false;  // the host itself takes it
+  Ifindex out = 0;        // the link that it leaves by
+  uint32_t table = 0;     // whose route it takes; RT_TABLE_MAIN = 254
+  uint32_t mtu = 0;       // the route's own, bytes; 0: it has none
+  std::optional<Ipv4Address> gateway;
+  // With which address of the host's such packets are to leave, if the route itself says so.
+  std::optional<Ipv4Address> preferred_source;
+
+  friend bool operator==(const RouteAnswer&, const RouteAnswer&) = default;
 };
 
 struct BridgeSpec {
@@ -180,6 +206,10 @@ struct KernelChanges {
   // Whether a bridge has a static entry for that MAC behind that port.
   std::map<std::pair<Ifindex, MacAddress>, bool> static_macs;
   bool forwarding = false;  // somebody wrote net.ipv4.ip_forward
+  // Packets may take other ways: a rule for routes was changed, or a default route, or half of
+  // one (0.0.0.0/1), or a route that has addresses in common with guests', or whether a link
+  // forwards.
+  bool routes = false;
 };
 
 // A process, held so that its number cannot come to mean another.
@@ -200,6 +230,7 @@ class Kernel {
   virtual absl::StatusOr<std::vector<LinkAddress>> ListAddresses() = 0;
   // All tables.
   virtual absl::StatusOr<std::vector<Route>> ListRoutes() = 0;
+  virtual absl::StatusOr<RouteAnswer> FindRoute(const RouteQuestion& question) = 0;
   // No such link: nullopt.
   virtual absl::StatusOr<std::optional<Link>> FindLink(const LinkName& name) = 0;
   virtual absl::StatusOr<std::optional<Link>> FindLink(Ifindex ifindex) = 0;
@@ -220,6 +251,8 @@ class Kernel {
 
   // Whether the host forwards IPv4 (net.ipv4.ip_forward).
   virtual absl::StatusOr<bool> IsForwarding() = 0;
+  // Whether what comes in by that link is forwarded, as far as it is the link's own setting.
+  virtual absl::StatusOr<bool> IsForwarding(Ifindex link) = 0;
   virtual absl::Status EnableForwarding() = 0;
   virtual absl::Status DisableForwarding() = 0;
 

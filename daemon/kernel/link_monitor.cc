@@ -1,11 +1,17 @@
 #include "daemon/kernel/link_monitor.h"
 
+#include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/neighbour.h>
+#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "daemon/base/status_macros.h"
 #include "daemon/kernel/route_messages.h"
@@ -13,8 +19,57 @@
 namespace svnet {
 namespace {
 
-constexpr std::array<int, 4> kGroups = {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR,
-                                        RTNLGRP_IPV4_NETCONF};
+constexpr std::array<int, 6> kGroups = {RTNLGRP_LINK,        RTNLGRP_NEIGH,
+                                        RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_NETCONF,
+                                        RTNLGRP_IPV4_ROUTE,  RTNLGRP_IPV4_RULE};
+
+// Shorter prefixes are of the whole internet, or of half of it.
+constexpr uint32_t kLongestGeneralPrefix = 1;
+
+constexpr sock_filter Load(uint16_t size, size_t offset) {
+  return BPF_STMT(static_cast<uint16_t>(BPF_LD | BPF_ABS | size), static_cast<uint32_t>(offset));
+}
+constexpr sock_filter Do(uint16_t code, uint32_t value = 0) { return BPF_STMT(code, value); }
+constexpr sock_filter Jump(uint16_t condition, uint32_t value, uint8_t yes, uint8_t no) {
+  return BPF_JUMP(static_cast<uint16_t>(BPF_JMP | condition), value, yes, no);
+}
+
+// A router takes in thousands of routes a second. Here the kernel throws those away that have
+// nothing to do with guests: neither general, nor with addresses in common with `prefix`. All
+// else comes through.
+std::vector<sock_filter> MakeRouteFilter(const Ipv4Prefix& prefix) {
+  const auto length = static_cast<uint32_t>(prefix.length());
+  return {
+      Load(BPF_H, offsetof(nlmsghdr, nlmsg_type)),  // as if it were in the network's byte order
+      Jump(BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 1, 0),
+      Jump(BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, 21),
+      Load(BPF_B, NLMSG_HDRLEN + offsetof(rtmsg, rtm_dst_len)),
+      Jump(BPF_JGT | BPF_K, kLongestGeneralPrefix, 0, 19),
+      // The mask of the shorter of both prefixes.
+      Jump(BPF_JGT | BPF_K, length, 0, 1),
+      Do(BPF_LD | BPF_IMM, length),
+      Do(BPF_ALU | BPF_NEG),
+      Do(BPF_ALU | BPF_ADD | BPF_K, 32),
+      Do(BPF_MISC | BPF_TAX),
+      Do(BPF_LD | BPF_IMM, 0xffffffff),
+      Do(BPF_ALU | BPF_LSH | BPF_X),
+      Do(BPF_ST, 0),
+      // Where the destination is: Linux finds an attribute for a filter.
+      Do(BPF_LD | BPF_IMM, NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(rtmsg))),
+      Do(BPF_LDX | BPF_IMM, RTA_DST),
+      Load(BPF_W, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_NLATTR)),
+      Jump(BPF_JEQ | BPF_K, 0, 7, 0),
+      Do(BPF_MISC | BPF_TAX),
+      Do(BPF_LD | BPF_W | BPF_IND, NLA_HDRLEN),
+      // Whether they differ where both have bits.
+      Do(BPF_ALU | BPF_XOR | BPF_K, prefix.network().value()),
+      Do(BPF_LDX | BPF_MEM, 0),
+      Do(BPF_ALU | BPF_AND | BPF_X),
+      Jump(BPF_JEQ | BPF_K, 0, 1, 0),
+      Do(BPF_RET | BPF_K, 0),
+      Do(BPF_RET | BPF_K, 0xffffffff),
+  };
+}
 
 // What a TAP's holder can change, and nothing else of it.
 bool IsHeldTheSameWay(const Link& one, const Link& other) {
@@ -62,17 +117,25 @@ void AddChange(const NetlinkReader& message, KernelChanges* changes) {
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH:
       return ParseNeighbourChange(message, changes);
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      changes->routes = true;
+      return;
     case RTM_NEWNETCONF:
       if (IsForwardingChange(message)) changes->forwarding = true;
+      if (IsLinkRoutingChange(message)) changes->routes = true;
       return;
     default:
       return;
   }
 }
 
-absl::StatusOr<LinkMonitor> LinkMonitor::Open(int receive_buffer) {
-  SVNET_ASSIGN_OR_RETURN(NetlinkListener listener,
-                         NetlinkListener::Open(NETLINK_ROUTE, kGroups, receive_buffer));
+absl::StatusOr<LinkMonitor> LinkMonitor::Open(const Ipv4Prefix& prefix, int receive_buffer) {
+  SVNET_ASSIGN_OR_RETURN(
+      NetlinkListener listener,
+      NetlinkListener::Open(NETLINK_ROUTE, kGroups, receive_buffer, MakeRouteFilter(prefix)));
   return LinkMonitor(std::move(listener));
 }
 

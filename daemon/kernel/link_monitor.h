@@ -1,4 +1,4 @@
-// The kernel's notifications of changes to links, addresses, neighbours and forwarding.
+// The kernel's notifications of changes to links, addresses, neighbours, routes and forwarding.
 #pragma once
 
 #include <utility>
@@ -12,9 +12,11 @@ namespace svnet {
 // Not thread-safe.
 class LinkMonitor {
  public:
-  // Of the network namespace that the calling thread is in now. What comes waits in
-  // `receive_buffer` bytes; what finds no room is lost, and that is said.
-  static absl::StatusOr<LinkMonitor> Open(int receive_buffer = kReceiveBuffer);
+  // Of the network namespace that the calling thread is in now; of routes, those of the whole
+  // internet, or half of it, and those that have addresses in common with `prefix`. What comes
+  // waits in `receive_buffer` bytes; what finds no room is lost, and that is said.
+  static absl::StatusOr<LinkMonitor> Open(const Ipv4Prefix& prefix,
+                                          int receive_buffer = kReceiveBuffer);
 
   int fd() const { return listener_.fd(); }
   // See Kernel::TakeChanges.

@@ -3,6 +3,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -40,9 +41,9 @@ constexpr uint8_t kNeighbourSet = 0x73;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open() {
+absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open(const Ipv4Prefix& guests) {
   SVNET_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
-  SVNET_ASSIGN_OR_RETURN(LinkMonitor monitor, LinkMonitor::Open());
+  SVNET_ASSIGN_OR_RETURN(LinkMonitor monitor, LinkMonitor::Open(guests));
   UniqueFd any_socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!any_socket.valid()) return absl::ErrnoToStatus(errno, "socket");
   return std::unique_ptr<NetlinkKernel>(
@@ -73,6 +74,26 @@ absl::StatusOr<std::vector<Route>> NetlinkKernel::ListRoutes() {
         if (std::optional<Route> route = ParseRoute(message)) routes.push_back(*route);
       }));
   return routes;
+}
+
+// Two questions: what the kernel would do, and by which route.
+absl::StatusOr<RouteAnswer> NetlinkKernel::FindRoute(const RouteQuestion& question) {
+  RouteAnswer answer;
+  const absl::Status status =
+      socket_.Get(AskForRoute(question, 0),
+                  [&](const NetlinkReader& message) { answer = ParseRouteAnswer(message); });
+  if (IsRoutingRefusal(ErrnoOf(status))) {
+    return RouteAnswer{.dropped = true, .why = std::strerror(ErrnoOf(status))};
+  }
+  SVNET_RETURN_IF_ERROR(status);
+  // A kernel that does not say it, or a route that has just gone: then none is preferred.
+  socket_
+      .Get(AskForRoute(question, RTM_F_FIB_MATCH),
+           [&](const NetlinkReader& message) {
+             answer.preferred_source = ParsePreferredSource(message);
+           })
+      .IgnoreError();
+  return answer;
 }
 
 absl::StatusOr<std::optional<Link>> NetlinkKernel::FindLink(const LinkName& name) {
@@ -270,6 +291,16 @@ absl::Status NetlinkKernel::SetUp(Ifindex link, bool up) {
 }
 
 absl::StatusOr<bool> NetlinkKernel::IsForwarding() { return IsIpv4Forwarding(); }
+
+absl::StatusOr<bool> NetlinkKernel::IsForwarding(Ifindex link) {
+  NetlinkMessage request(RTM_GETNETCONF, 0, netconfmsg{.ncm_family = AF_INET});
+  request.Put(NETCONFA_IFINDEX, link);
+  bool forwarding = false;
+  SVNET_RETURN_IF_ERROR(socket_.Get(std::move(request), [&](const NetlinkReader& message) {
+    forwarding = message.attributes<netconfmsg>().Get<int>(NETCONFA_FORWARDING).value_or(0) != 0;
+  }));
+  return forwarding;
+}
 
 absl::Status NetlinkKernel::EnableForwarding() {
   SVNET_RETURN_IF_ERROR(FaultPoint("forwarding"));

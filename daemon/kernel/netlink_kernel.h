@@ -17,17 +17,19 @@ class NetlinkKernel final : public Kernel {
  public:
   // Of the network namespace that the calling thread is in; all later calls must
   // come from threads that are in it too (/proc/sys and new TAPs follow the thread).
-  static absl::StatusOr<std::unique_ptr<NetlinkKernel>> Open();
+  static absl::StatusOr<std::unique_ptr<NetlinkKernel>> Open(const Ipv4Prefix& guests);
 
   absl::StatusOr<std::vector<Link>> ListLinks() override;
   absl::StatusOr<std::vector<LinkAddress>> ListAddresses() override;
   absl::StatusOr<std::vector<Route>> ListRoutes() override;
+  absl::StatusOr<RouteAnswer> FindRoute(const RouteQuestion& question) override;
   absl::StatusOr<std::optional<Link>> FindLink(const LinkName& name) override;
   absl::StatusOr<std::optional<Link>> FindLink(Ifindex ifindex) override;
   absl::StatusOr<Bridge> EnsureBridge(const BridgeSpec& spec) override;
   absl::StatusOr<bool> ReleaseBridge(const BridgeSpec& spec) override;
   absl::Status RenameLink(Ifindex link, const LinkName& name) override;
   absl::StatusOr<bool> IsForwarding() override;
+  absl::StatusOr<bool> IsForwarding(Ifindex link) override;
   absl::Status EnableForwarding() override;
   absl::Status DisableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;

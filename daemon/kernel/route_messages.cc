@@ -10,6 +10,7 @@
 #include <net/if_arp.h>
 #include <netinet/in.h>
 
+#include <cerrno>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -53,6 +54,8 @@ std::optional<Ipv4Address> GetAddress(const NetlinkAttributes& attributes, int t
   if (!value.has_value()) return std::nullopt;
   return Ipv4Address(ntohl(*value));
 }
+
+bool HasSource(const RouteQuestion& question) { return question.source.value() != 0; }
 
 // The link of an ECMP route's first next hop.
 Ifindex FirstNextHop(const NetlinkAttributes& route) {
@@ -109,7 +112,9 @@ std::optional<LinkAddress> ParseAddress(const NetlinkReader& message) {
   return LinkAddress{
       .ifindex = static_cast<Ifindex>(header.ifa_index),
       .address = local.has_value() ? *local : *peer,
-      .prefix = Ipv4Prefix::Containing(peer.has_value() ? *peer : *local, header.ifa_prefixlen)};
+      .prefix = Ipv4Prefix::Containing(peer.has_value() ? *peer : *local, header.ifa_prefixlen),
+      .is_source =
+          (header.ifa_flags & IFA_F_SECONDARY) == 0 && header.ifa_scope == RT_SCOPE_UNIVERSE};
 }
 
 uint8_t ParseAddressProtocol(const NetlinkReader& message) {
@@ -153,6 +158,56 @@ bool IsForwardingChange(const NetlinkReader& message) {
   return header.ncm_family == AF_INET &&
          attributes.Get<int>(NETCONFA_IFINDEX) == NETCONFA_IFINDEX_ALL &&
          attributes.Find(NETCONFA_FORWARDING).has_value();
+}
+
+bool IsLinkRoutingChange(const NetlinkReader& message) {
+  const auto header = message.fixed<netconfmsg>();
+  const NetlinkAttributes attributes = message.attributes<netconfmsg>();
+  const bool forwarding = attributes.Find(NETCONFA_FORWARDING).has_value();
+  return header.ncm_family == AF_INET && attributes.Get<int>(NETCONFA_IFINDEX).value_or(0) > 0 &&
+         forwarding != attributes.Find(NETCONFA_RP_FILTER).has_value();
+}
+
+NetlinkMessage AskForRoute(const RouteQuestion& question, unsigned flags) {
+  NetlinkMessage request(RTM_GETROUTE, 0,
+                         rtmsg{.rtm_family = AF_INET,
+                               .rtm_dst_len = 32,
+                               .rtm_src_len = static_cast<uint8_t>(HasSource(question) ? 32 : 0),
+                               // Without it the kernel does not say whose table it is.
+                               .rtm_flags = flags | RTM_F_LOOKUP_TABLE});
+  request.Put(RTA_DST, htonl(question.destination.value()));
+  if (HasSource(question)) request.Put(RTA_SRC, htonl(question.source.value()));
+  if (question.in != 0) request.Put(RTA_IIF, question.in);
+  return request;
+}
+
+RouteAnswer ParseRouteAnswer(const NetlinkReader& message) {
+  const auto header = message.fixed<rtmsg>();
+  const NetlinkAttributes attributes = message.attributes<rtmsg>();
+  return {.why = {},
+          .is_local = header.rtm_type == RTN_LOCAL || header.rtm_type == RTN_BROADCAST,
+          .out = attributes.Get<int>(RTA_OIF).value_or(0),
+          .table = attributes.Get<uint32_t>(RTA_TABLE).value_or(header.rtm_table),
+          .mtu = attributes.In(RTA_METRICS).Get<uint32_t>(RTAX_MTU).value_or(0),
+          .gateway = GetAddress(attributes, RTA_GATEWAY),
+          .preferred_source = std::nullopt};
+}
+
+std::optional<Ipv4Address> ParsePreferredSource(const NetlinkReader& message) {
+  return GetAddress(message.attributes<rtmsg>(), RTA_PREFSRC);
+}
+
+bool IsRoutingRefusal(int error) {
+  switch (error) {
+    case ENETUNREACH:   // there is no route
+    case EHOSTUNREACH:  // a route of the type unreachable, or the link does not forward
+    case EACCES:        // prohibit
+    case EINVAL:        // blackhole, or a source that no packet can have
+    case EXDEV:         // an answer would leave by another link, and rp_filter is strict
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::optional<Route> ParseRoute(const NetlinkReader& message) {

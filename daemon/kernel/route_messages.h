@@ -38,6 +38,18 @@ void ParseNeighbourChange(const NetlinkReader& message, KernelChanges* changes);
 
 // RTM_NEWNETCONF: whether it is about net.ipv4.ip_forward.
 bool IsForwardingChange(const NetlinkReader& message);
+// Whether it is about one of the two settings of a link, forwarding and rp_filter, and not what a
+// new link says of all of them.
+bool IsLinkRoutingChange(const NetlinkReader& message);
+
+// RTM_GETROUTE: what the kernel would do; with RTM_F_FIB_MATCH, the route that it would take.
+NetlinkMessage AskForRoute(const RouteQuestion& question, unsigned flags);
+// What it answers to the first.
+RouteAnswer ParseRouteAnswer(const NetlinkReader& message);
+// What it answers to the second: RTA_PREFSRC.
+std::optional<Ipv4Address> ParsePreferredSource(const NetlinkReader& message);
+// Whether it is not an error of the question, but what becomes of such a packet.
+bool IsRoutingRefusal(int error);
 
 // RTM_NEWROUTE. nullopt: not IPv4, or it leads nowhere.
 std::optional<Route> ParseRoute(const NetlinkReader& message);

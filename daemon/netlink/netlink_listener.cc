@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
+
+#include "daemon/base/status_macros.h"
 
 namespace svnet {
 namespace {
@@ -11,10 +14,21 @@ namespace {
 constexpr absl::string_view kContext = "netlink monitor";
 constexpr size_t kLargestDatagram = 64 << 10;
 
+absl::Status Attach(int socket, absl::Span<const sock_filter> filter) {
+  if (filter.empty()) return absl::OkStatus();
+  const sock_fprog program = {.len = static_cast<uint16_t>(filter.size()),
+                              .filter = const_cast<sock_filter*>(filter.data())};
+  if (setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::ErrnoToStatus(errno, kContext);
+}
+
 }  // namespace
 
 absl::StatusOr<NetlinkListener> NetlinkListener::Open(int protocol, absl::Span<const int> groups,
-                                                      int receive_buffer) {
+                                                      int receive_buffer,
+                                                      absl::Span<const sock_filter> filter) {
   UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
   if (!fd.valid()) return absl::ErrnoToStatus(errno, kContext);
   // As large as may be; if it is too small after all, the kernel says that it was.
@@ -22,6 +36,7 @@ absl::StatusOr<NetlinkListener> NetlinkListener::Open(int protocol, absl::Span<c
     return setsockopt(fd.get(), SOL_SOCKET, option, &receive_buffer, sizeof(receive_buffer)) == 0;
   };
   if (!set_size(SO_RCVBUFFORCE)) set_size(SO_RCVBUF);
+  SVNET_RETURN_IF_ERROR(Attach(fd.get(), filter));
   const sockaddr_nl any = {.nl_family = AF_NETLINK, .nl_pad = 0, .nl_pid = 0, .nl_groups = 0};
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) != 0) {
     return absl::ErrnoToStatus(errno, kContext);

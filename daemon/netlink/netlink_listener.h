@@ -1,6 +1,8 @@
 // The kernel's notifications of what changes (netlink(7), multicast groups).
 #pragma once
 
+#include <linux/filter.h>
+
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -17,9 +19,10 @@ class NetlinkListener {
  public:
   // Listens to `groups` (RTNLGRP_... and the like) of `protocol`, in the network namespace that
   // the calling thread is in now. What comes waits in `receive_buffer` bytes; what finds no
-  // room is lost, and Take says so.
+  // room is lost, and Take says so. What `filter` rejects does not come; empty: all comes.
   static absl::StatusOr<NetlinkListener> Open(int protocol, absl::Span<const int> groups,
-                                              int receive_buffer);
+                                              int receive_buffer,
+                                              absl::Span<const sock_filter> filter = {});
 
   int fd() const { return socket_.get(); }
 

@@ -7,7 +7,9 @@
 namespace svnet {
 
 void HostRelations::ReportUp(const std::string& uplink) {
+  if (is_up_ && uplink_ == uplink) return;
   is_up_ = true;
+  uplink_ = uplink;
   foreign_.NetworkUp(uplink);
 }
 

@@ -20,7 +20,8 @@ class HostRelations {
 
   // Whether the network is known to exist.
   bool is_up() const { return is_up_; }
-  // The network exists, and guests get out by that link (empty: not known).
+  // The network exists, and guests get out by that link (empty: by none). Costs nothing if that
+  // is known.
   void ReportUp(const std::string& uplink);
   // The network is gone. An error: svnetd's accepts are still in other packet filters, and it is
   // tried again.
@@ -42,6 +43,7 @@ class HostRelations {
   ForeignFirewallReconciler& foreign_;
   EventSink& events_;
   bool is_up_ = false;
+  std::string uplink_;
 };
 
 }  // namespace svnet

@@ -8,6 +8,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/lease_book.h"
+#include "daemon/network/route_observer.h"
 
 namespace svnet {
 namespace {
@@ -30,8 +31,12 @@ void Describe(Infrastructure::Change* change) {
 }  // namespace
 
 Infrastructure::Infrastructure(const NetworkSettings& settings, LeaseBook* book, Segment* segment,
-                               NetworkRules* rules)
-    : bridge_(settings.bridge), book_(*book), segment_(*segment), rules_(*rules) {}
+                               NetworkRules* rules, RouteObserver* routes)
+    : bridge_(settings.bridge),
+      book_(*book),
+      segment_(*segment),
+      rules_(*rules),
+      routes_(*routes) {}
 
 absl::Status Infrastructure::CheckPrefix() {
   const absl::Status status = segment_.CheckPrefix();
@@ -63,6 +68,8 @@ absl::StatusOr<Infrastructure::Change> Infrastructure::EnsureAll(For whom) {
   const bool forwarding = change.in_use || whom == For::kNewLease;
   SVNET_ASSIGN_OR_RETURN(change.rules, rules_.Ensure(bridge, leases, forwarding));
   SVNET_RETURN_IF_ERROR(segment_.EnsureEntries(leases));
+  routes_.MarkDirty();  // they could not be asked about as long as this was not whole
+  SVNET_RETURN_IF_ERROR(FollowRoutes());
   std::move(undo).Cancel();
   Describe(&change);
   return change;
@@ -88,7 +95,16 @@ absl::Status Infrastructure::Reconnect(const Lease& lease) {
 
 void Infrastructure::Note(const KernelChanges& changes) {
   segment_.Note(changes, book_.leases());
+  routes_.Note(changes);
   if (changes.forwarding) rules_.MarkForwardingDirty();
+}
+
+absl::Status Infrastructure::FollowRoutes() {
+  if (!routes_.IsDirty()) return absl::OkStatus();
+  absl::Status status = routes_.Look();
+  if (status.ok()) status = rules_.SetPreferredSources(routes_.preferred_sources());
+  if (!status.ok()) routes_.MarkDirty();
+  return status;
 }
 
 absl::StatusOr<Infrastructure::Released> Infrastructure::Release() {
@@ -119,6 +135,10 @@ absl::StatusOr<InfrastructureStatus> Infrastructure::ObserveAll(const std::vecto
   InfrastructureStatus status;
   SVNET_ASSIGN_OR_RETURN(status.segment, segment_.Observe(links, in_use));
   status.conditions = status.segment.conditions;
+  routes_.MarkDirty();
+  SVNET_RETURN_IF_ERROR(FollowRoutes());
+  SVNET_RETURN_IF_ERROR(routes_.LookForConflicts(links));
+  routes_.AddConditions(&status.conditions);
   SVNET_ASSIGN_OR_RETURN(status.connections, rules_.Observe(in_use, &status.conditions));
   return status;
 }

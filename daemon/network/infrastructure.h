@@ -17,6 +17,7 @@
 namespace svnet {
 
 class LeaseBook;
+class RouteObserver;
 
 // Ensures both, in the order in which no packet passes that should not, and takes both away in the
 // other one. Not thread-safe. Every error has a reason of the contract.
@@ -24,7 +25,7 @@ class Infrastructure {
  public:
   // What it works with must outlive it.
   Infrastructure(const NetworkSettings& settings, LeaseBook* book, Segment* segment,
-                 NetworkRules* rules);
+                 NetworkRules* rules, RouteObserver* routes);
 
   // SUBNET_CONFLICT: see Segment.
   absl::Status CheckPrefix();
@@ -62,6 +63,9 @@ class Infrastructure {
   // Whether Ensure would do anything.
   bool IsDirty() const { return segment_.IsDirty() || rules_.IsDirty(); }
 
+  // Has guests leave as the host's routes are now, if that may have changed.
+  absl::Status FollowRoutes();
+
   struct Released {
     bool bridge_removed = false;
     bool nat_removed = false;
@@ -83,6 +87,7 @@ class Infrastructure {
   LeaseBook& book_;
   Segment& segment_;
   NetworkRules& rules_;
+  RouteObserver& routes_;
   bool was_ensured_ = false;
 };
 

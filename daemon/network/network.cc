@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/address/host_network_reader.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/authorizer.h"
@@ -21,14 +20,15 @@ absl::Status Network::Begin() { return parts_->reconciler.Begin(); }
 
 absl::Status Network::CatchUp(const HostEvents& events) {
   const absl::StatusOr<bool> turned_forwarding_on = parts_->reconciler.CatchUp(events);
-  if (parts_->infrastructure.WasEnsured()) ReportUp();
+  if (parts_->infrastructure.WasEnsured() || parts_->host.is_up()) ReportUp();
   if (parts_->rules.TakeForeignChange()) parts_->host.NoteForeignChange();
   if (turned_forwarding_on.ok() && *turned_forwarding_on) parts_->host.NoteForwardingOn(true);
   return turned_forwarding_on.status();
 }
 
 void Network::ReportUp() {
-  if (!parts_->host.is_up()) parts_->host.ReportUp(ReadUplink(given_.kernel));
+  const std::optional<Uplink>& uplink = parts_->routes.uplink();
+  parts_->host.ReportUp(uplink.has_value() ? uplink->name : "");
 }
 
 absl::Status Network::DisownRules() { return parts_->rules.Disown(parts_->book.leases()); }
@@ -106,19 +106,14 @@ absl::StatusOr<CleanupResult> Network::CleanupAll(TapDestroyer* destroyer) {
 
 absl::StatusOr<NetworkStatus> Network::Observe(bool* looked) {
   absl::StatusOr<NetworkStatus> status = parts_->observer.Observe(looked);
-  if (status.ok()) NoteUplink(*status);
+  if (parts_->host.is_up()) ReportUp();
   return status;
 }
 
 absl::StatusOr<NetworkMeasures> Network::Measure() {
   absl::StatusOr<NetworkMeasures> measures = parts_->observer.Measure();
-  if (measures.ok()) NoteUplink(measures->status);
+  if (parts_->host.is_up()) ReportUp();
   return measures;
-}
-
-// The default route may lead elsewhere by now.
-void Network::NoteUplink(const NetworkStatus& status) {
-  if (parts_->host.is_up()) parts_->host.ReportUp(status.infrastructure.segment.uplink);
 }
 
 NetworkHealth Network::Health() const { return parts_->reconciler.Health(); }

@@ -101,9 +101,8 @@ class Network {
  private:
   // SPEC_LOST.
   absl::Status CheckNotLost(const LeaseSpec& spec) const;
-  // Says that the network exists, if that was not said.
+  // Says that the network exists, and by which link guests get out.
   void ReportUp();
-  void NoteUplink(const NetworkStatus& status);
 
   const NetworkSettings settings_;
   const Parts given_;

@@ -18,6 +18,7 @@
 #include "daemon/network/network_observer.h"
 #include "daemon/network/network_rules.h"
 #include "daemon/network/reconciler.h"
+#include "daemon/network/route_observer.h"
 #include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_adopter.h"
 #include "daemon/network/tap_reaper.h"
@@ -33,6 +34,7 @@ struct NetworkParts {
   LeaseBook book;
   BridgeSegment segment;
   NetworkRules rules;
+  RouteObserver routes;
   Infrastructure infrastructure;
   RepairLimit limit;
   FailureReporter failures;

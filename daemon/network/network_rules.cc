@@ -105,6 +105,14 @@ absl::Status NetworkRules::Revoke(const LeaseSpec& spec, Ifindex tap) {
   return status;
 }
 
+absl::Status NetworkRules::SetPreferredSources(const std::map<Ifindex, Ipv4Address>& sources) {
+  if (preferred_sources_ == sources) return absl::OkStatus();
+  const absl::Status status = firewall_->SetPreferredSources(sources);
+  if (status.ok()) preferred_sources_ = sources;
+  if (!status.ok()) MarkDirty();
+  return status;
+}
+
 bool NetworkRules::OpenOtherForwarding() {
   if (others_ != OtherForwarding::kClosed) return false;
   others_ = OtherForwarding::kAsItIs;

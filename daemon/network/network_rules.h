@@ -1,6 +1,7 @@
 // svnetd's own packet filter rules for a network, and the host's IPv4 forwarding.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/base/condition.h"
 #include "daemon/base/ifindex.h"
+#include "daemon/base/ipv4.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/isolation.h"
@@ -45,6 +47,9 @@ class NetworkRules {
   absl::Status Admit(const LeaseSpec& spec, Ifindex tap);
   // Cuts the guest off at once.
   absl::Status Revoke(const LeaseSpec& spec, Ifindex tap);
+
+  // With which addresses guests' packets leave by links, where it is not what masquerade takes.
+  absl::Status SetPreferredSources(const std::map<Ifindex, Ipv4Address>& sources);
 
   // Another program filters what is forwarded: from now on its rules decide what is forwarded
   // between other links. False if they already do.
@@ -92,6 +97,7 @@ class NetworkRules {
   const SpecTexts* const texts_;
   bool clean_ = false;
   bool forwarding_clean_ = false;
+  std::map<Ifindex, Ipv4Address> preferred_sources_;
   std::optional<GuestBridge> bridge_;  // for which they were applied
   // What the rules do, or will when they are applied; nullopt: not read yet.
   std::optional<OtherForwarding> others_;

@@ -13,6 +13,7 @@
 #include "daemon/network/lease_book.h"
 #include "daemon/network/lease_ender.h"
 #include "daemon/network/link_observer.h"
+#include "daemon/network/route_observer.h"
 #include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_adopter.h"
 #include "daemon/network/tap_reaper.h"
@@ -78,6 +79,7 @@ absl::StatusOr<bool> Reconciler::CatchUp(const HostEvents& events) {
   bool turned_forwarding_on = false;
   if (!parts_.ender->EndTampered()) TryAgain();
   Repair(&turned_forwarding_on);
+  if (parts_.book->leases().size() > 0 && !parts_.infrastructure->FollowRoutes().ok()) TryAgain();
   if (!parts_.ender->EndExpired()) TryAgain();
   return turned_forwarding_on;
 }
@@ -166,7 +168,8 @@ std::optional<absl::Time> Reconciler::NextDue() const {
 
 NetworkHealth Reconciler::Health() const {
   const bool in_use = parts_.book->leases().size() > 0;
-  const bool network_ok = !parts_.segment->IsDirty() && parts_.rules->is_forwarding_clean();
+  const bool network_ok =
+      !parts_.segment->IsDirty() && parts_.rules->is_forwarding_clean() && parts_.routes->AreGood();
   return {.network = !in_use || network_ok,
           .firewall = !in_use || parts_.rules->are_clean(),
           .monitor = !resync_};  // all was to be read again, and could not be

@@ -26,6 +26,7 @@ class LeaseEnder;
 class LinkObserver;
 class NetworkRules;
 class RepairLimit;
+class RouteObserver;
 class Segment;
 class SpecTexts;
 class TapAdopter;
@@ -46,6 +47,7 @@ class Reconciler {
     Kernel* kernel;
     Segment* segment;
     NetworkRules* rules;
+    const RouteObserver* routes;
     SpecTexts* texts;
     Infrastructure* infrastructure;
     LeaseBook* book;

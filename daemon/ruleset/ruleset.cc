@@ -136,13 +136,15 @@ using ElementTexts = std::map<std::string, std::vector<std::string>>;
 
 ElementTexts ElementTextsOf(const RulesetSpec& spec, const std::vector<Binding>& bindings) {
   ElementTexts texts;
-  for (const Binding& binding : bindings) {
-    for (const NftElement& element : ElementsOf(binding, spec)) {
+  const auto add = [&](const std::vector<NftElement>& elements) {
+    for (const NftElement& element : elements) {
       const char* family = element.family == NftElement::Family::kInet ? "inet" : "bridge";
       texts[absl::StrCat(family, " ", element.data.empty() ? "set" : "map", " ", element.set)]
           .push_back(element.Text());
     }
-  }
+  };
+  add(PreferredSourceElements(spec));
+  for (const Binding& binding : bindings) add(ElementsOf(binding, spec));
   return texts;
 }
 

@@ -28,6 +28,9 @@ inline constexpr char kTableComment[] = "made by svnetd, which replaces it whole
 // The chain of the family inet that there is if other forwarding is closed.
 inline constexpr char kForwardOthersChain[] = "forward_others";
 
+// What spec.preferred_sources adds to the sets.
+std::vector<NftElement> PreferredSourceElements(const RulesetSpec& spec);
+
 // What a binding adds to the sets.
 std::vector<NftElement> ElementsOf(const Binding& binding, const RulesetSpec& spec);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct RulesetSpec {
   // in the text, any number.
   uint32_t guest_connections = 0;
   std::optional<uint32_t> owner_connections = 0;
+  // With which address packets leave by a link (its ifindex), where masquerade would take another.
+  std::map<int, Ipv4Address> preferred_sources = {};
   OtherForwarding others = OtherForwarding::kAsItIs;
   LocalAccess local_access = LocalAccess::kAll;
   std::vector<uint32_t> admin_gids;  // whose processes are administrators' for kOwner

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/address/address_pool.h"
 #include "daemon/address/host_network_reader.h"
+#include "daemon/address/uplink.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/names.h"
@@ -102,8 +103,8 @@ absl::StatusOr<uint32_t> BridgeSegment::PlanMtu(const std::optional<Link>& bridg
   if (settings_.mtu.has_value()) return *settings_.mtu;
   if (in_use && mtu_in_use_.has_value()) return *mtu_in_use_;
   if (bridge.has_value() && in_use) return bridge->mtu;
-  SVNET_ASSIGN_OR_RETURN(const HostNetwork host, ReadHostNetwork(kernel_));
-  return FindUplinkMtu(host).value_or(kDefaultMtu);
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Uplink> uplink, FindUplink(kernel_));
+  return uplink.has_value() ? uplink->mtu : kDefaultMtu;
 }
 
 absl::StatusOr<bool> BridgeSegment::Release() {
@@ -197,7 +198,7 @@ PortPlan BridgeSegment::PlanAmong(const std::vector<Link>& links) const {
 }
 
 absl::StatusOr<SegmentStatus> BridgeSegment::Observe(const std::vector<Link>& links, bool in_use) {
-  SVNET_ASSIGN_OR_RETURN(SegmentStatus status, ObserveBridge(settings_, links, in_use, kernel_));
+  SegmentStatus status = ObserveBridge(settings_, links, in_use);
   const auto bridge = std::find_if(links.begin(), links.end(), [&](const Link& link) {
     return link.kind == LinkKind::kBridge && link.name == settings_.bridge.text();
   });

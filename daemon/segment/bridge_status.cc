@@ -5,8 +5,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/address/host_network_reader.h"
-#include "daemon/base/status_macros.h"
 
 namespace svnet {
 namespace {
@@ -37,25 +35,10 @@ std::optional<Condition> FindTrouble(const Link* bridge, const LinkName& name) {
                    .remedy = kRemedy};
 }
 
-// How guests get out, and whether the host has the prefix elsewhere.
-absl::Status ObserveHost(const Ipv4Prefix& prefix, Ifindex bridge, Kernel* kernel,
-                         SegmentStatus* status) {
-  SVNET_ASSIGN_OR_RETURN(const HostNetwork host, ReadHostNetwork(kernel));
-  if (const Link* uplink = FindUplink(host); uplink != nullptr) status->uplink = uplink->name;
-  const std::optional<std::string> conflict = FindConflict(host, prefix, bridge);
-  if (!conflict.has_value()) return absl::OkStatus();
-  status->conditions.push_back(
-      {.type = "SUBNET_CONFLICT",
-       .message = absl::StrCat("subnet ", prefix.ToString(), " overlaps ", *conflict),
-       .remedy = "set another `subnet`, or remove that"});
-  return absl::OkStatus();
-}
-
 }  // namespace
 
-absl::StatusOr<SegmentStatus> ObserveBridge(const NetworkSettings& settings,
-                                            const std::vector<Link>& links, bool in_use,
-                                            Kernel* kernel) {
+SegmentStatus ObserveBridge(const NetworkSettings& settings, const std::vector<Link>& links,
+                            bool in_use) {
   SegmentStatus status;
   const Link* named = FindByName(links, settings.bridge);
   const bool is_bridge = named != nullptr && named->kind == LinkKind::kBridge;
@@ -65,8 +48,6 @@ absl::StatusOr<SegmentStatus> ObserveBridge(const NetworkSettings& settings,
   for (const Link& link : links) {
     if (is_bridge && link.master == bridge->ifindex) ++status.ports_used;
   }
-  SVNET_RETURN_IF_ERROR(
-      ObserveHost(settings.prefix, named == nullptr ? 0 : named->ifindex, kernel, &status));
   if (!in_use) return status;
   const std::optional<Condition> trouble = FindTrouble(bridge, settings.bridge);
   if (trouble.has_value()) status.conditions.push_back(*trouble);

@@ -3,7 +3,6 @@
 
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/segment/network_settings.h"
 #include "daemon/segment/segment.h"
@@ -11,8 +10,7 @@
 namespace svnet {
 
 // All but the MTU, from all links of the host. `in_use`: there are leases.
-absl::StatusOr<SegmentStatus> ObserveBridge(const NetworkSettings& settings,
-                                            const std::vector<Link>& links, bool in_use,
-                                            Kernel* kernel);
+SegmentStatus ObserveBridge(const NetworkSettings& settings, const std::vector<Link>& links,
+                            bool in_use);
 
 }  // namespace svnet

@@ -36,7 +36,6 @@ struct SegmentChange {
 struct SegmentStatus {
   bool up = false;
   uint32_t mtu = 0;         // bytes
-  std::string uplink;       // the link by which guests get out; empty: there is none
   uint32_t ports_used = 0;  // links on the bridge, foreign ones too
   std::vector<Condition> conditions;
 };

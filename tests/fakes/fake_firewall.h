@@ -60,6 +60,12 @@ class FakeFirewall final : public Firewall {
     return absl::OkStatus();
   }
 
+  absl::Status SetPreferredSources(const std::map<Ifindex, Ipv4Address>& sources) override {
+    SVNET_RETURN_IF_ERROR(faults_->Check("SetPreferredSources"));
+    preferred_sources_ = sources;
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<bool> Stand() override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Stand"));
     return stands_;
@@ -112,6 +118,7 @@ class FakeFirewall final : public Firewall {
 
   void SetConnections(const ConnectionTable& connections) { connections_ = connections; }
 
+  const std::map<Ifindex, Ipv4Address>& preferred_sources() const { return preferred_sources_; }
   const GuestBridge& bridge() const { return bridge_; }
   const std::map<int, Binding>& bindings() const { return bindings_; }
 
@@ -135,6 +142,7 @@ class FakeFirewall final : public Firewall {
   bool others_changed_ = false;
   std::vector<DropCount> drops_;
   ConnectionTable connections_;
+  std::map<Ifindex, Ipv4Address> preferred_sources_;
   bool changed_ = false;  // by another program, and WereChanged has not said so
   UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
   GuestBridge bridge_ = {.ifindex = 0, .mac = MacAddress({})};

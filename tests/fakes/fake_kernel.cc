@@ -76,6 +76,54 @@ absl::StatusOr<std::vector<Route>> FakeKernel::ListRoutes() {
   return routes_;
 }
 
+void FakeKernel::AddRoute(Route route) {
+  routes_.push_back(route);
+  routes_changed_ = true;
+}
+
+void FakeKernel::DeleteRoutes(const Ipv4Prefix& destination) {
+  std::erase_if(routes_, [&](const Route& each) { return each.destination == destination; });
+  routes_changed_ = true;
+}
+
+void FakeKernel::Prefer(const Ipv4Prefix& destination, Ipv4Address source) {
+  preferred_sources_.insert_or_assign(destination.ToString(), source);
+  routes_changed_ = true;
+}
+
+std::optional<Route> FakeKernel::LongestMatch(Ipv4Address destination) const {
+  std::vector<Route> all = routes_;
+  for (const LinkAddress& each : addresses_) {
+    if (!links_.at(each.ifindex).up) continue;
+    all.push_back({.destination = each.prefix, .ifindex = each.ifindex, .table = RT_TABLE_MAIN});
+  }
+  std::optional<Route> best;
+  for (const Route& each : all) {
+    if (!each.destination.Contains(destination)) continue;
+    if (!best.has_value() || each.destination.length() > best->destination.length()) best = each;
+  }
+  return best;
+}
+
+absl::StatusOr<RouteAnswer> FakeKernel::FindRoute(const RouteQuestion& question) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("FindRoute"));
+  const auto is_here = [&](const LinkAddress& each) {
+    return each.address == question.destination;
+  };
+  if (std::any_of(addresses_.begin(), addresses_.end(), is_here)) {
+    return RouteAnswer{.why = {}, .is_local = true, .out = 1, .table = RT_TABLE_LOCAL};
+  }
+  if (question.in != 0 && !MayForward(question.in)) {
+    return RouteAnswer{.dropped = true, .why = "No route to host"};
+  }
+  const std::optional<Route> route = LongestMatch(question.destination);
+  if (!route.has_value()) return RouteAnswer{.dropped = true, .why = "Network is unreachable"};
+  RouteAnswer answer = {.why = {}, .out = route->ifindex, .table = route->table};
+  const auto preferred = preferred_sources_.find(route->destination.ToString());
+  if (preferred != preferred_sources_.end()) answer.preferred_source = preferred->second;
+  return answer;
+}
+
 absl::StatusOr<std::optional<Link>> FakeKernel::FindLink(const LinkName& name) {
   SVNET_RETURN_IF_ERROR(faults_->Check("FindLink"));
   const Link* link = LinkOf(name.text());
@@ -153,6 +201,11 @@ absl::Status FakeKernel::RenameLink(Ifindex link, const LinkName& name) {
 absl::StatusOr<bool> FakeKernel::IsForwarding() {
   SVNET_RETURN_IF_ERROR(faults_->Check("IsForwarding"));
   return forwarding_;
+}
+
+absl::StatusOr<bool> FakeKernel::IsForwarding(Ifindex link) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("IsForwarding"));
+  return MayForward(link);
 }
 
 absl::Status FakeKernel::EnableForwarding() {
@@ -349,6 +402,7 @@ absl::StatusOr<KernelChanges> FakeKernel::TakeChanges() {
   changes.static_macs = std::exchange(touched_macs_, {});
   changes.earlier_taps = std::exchange(earlier_taps_, {});
   changes.forwarding = std::exchange(forwarding_changed_, false);
+  changes.routes = std::exchange(routes_changed_, false);
   told_addresses_ = addresses_;
   if (changes.lost) return KernelChanges{.lost = true};
   return changes;

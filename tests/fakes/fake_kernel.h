@@ -26,12 +26,15 @@ class FakeKernel final : public Kernel {
   absl::StatusOr<std::vector<Link>> ListLinks() override;
   absl::StatusOr<std::vector<LinkAddress>> ListAddresses() override;
   absl::StatusOr<std::vector<Route>> ListRoutes() override;
+  // By the routes of the main table and what addresses make on-link; without reverse path filters.
+  absl::StatusOr<RouteAnswer> FindRoute(const RouteQuestion& question) override;
   absl::StatusOr<std::optional<Link>> FindLink(const LinkName& name) override;
   absl::StatusOr<std::optional<Link>> FindLink(Ifindex ifindex) override;
   absl::StatusOr<Bridge> EnsureBridge(const BridgeSpec& spec) override;
   absl::StatusOr<bool> ReleaseBridge(const BridgeSpec& spec) override;
   absl::Status RenameLink(Ifindex link, const LinkName& name) override;
   absl::StatusOr<bool> IsForwarding() override;
+  absl::StatusOr<bool> IsForwarding(Ifindex link) override;
   absl::Status EnableForwarding() override;
   absl::Status DisableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;
@@ -51,7 +54,10 @@ class FakeKernel final : public Kernel {
   // What another program does on the host. With ifindex 0, one is chosen.
   Ifindex AddLink(Link link);
   void AddAddress(LinkAddress address) { addresses_.push_back(address); }
-  void AddRoute(Route route) { routes_.push_back(route); }
+  void AddRoute(Route route);
+  void DeleteRoutes(const Ipv4Prefix& destination);
+  // With which address packets of such routes are to leave.
+  void Prefer(const Ipv4Prefix& destination, Ipv4Address source);
   // nullptr: there is no such link. What is done to it is a change as any other.
   Link* Find(const std::string& name);
   void Delete(const std::string& name);
@@ -59,6 +65,8 @@ class FakeKernel final : public Kernel {
     forwarding_ = false;
     forwarding_changed_ = true;
   }
+  void TurnForwardingOff(const std::string& link) { not_forwarding_.insert(Find(link)->ifindex); }
+  void TurnForwardingOn(const std::string& link) { not_forwarding_.erase(Find(link)->ifindex); }
   void TakeAddresses(const std::string& link);
   void ForgetNeighbour(Ipv4Address address);
   // Opens a TAP as a VMM does, or lets go of it.
@@ -97,6 +105,8 @@ class FakeKernel final : public Kernel {
   Link* LinkOf(const std::string& name);
   void TouchWhatIsNotAsTold();
   bool HasAddress(Ifindex link, Ipv4Address address) const;
+  bool MayForward(Ifindex link) const { return forwarding_ && !not_forwarding_.contains(link); }
+  std::optional<Route> LongestMatch(Ipv4Address destination) const;
   void Erase(Ifindex ifindex);
   int PortsOf(Ifindex bridge) const;
 
@@ -105,6 +115,8 @@ class FakeKernel final : public Kernel {
   std::map<Ifindex, Link> links_;
   std::vector<LinkAddress> addresses_;
   std::vector<Route> routes_;
+  std::map<std::string, Ipv4Address> preferred_sources_;  // by the destination of a route
+  std::set<Ifindex> not_forwarding_;
   std::map<std::pair<Ifindex, Ipv4Address>, MacAddress> neighbours_;
   bool forwarding_ = false;
   bool can_pin_ = true;
@@ -126,6 +138,7 @@ class FakeKernel final : public Kernel {
   bool seen_ = false;
   std::set<Ifindex> gone_;
   bool forwarding_changed_ = false;
+  bool routes_changed_ = false;
   bool lost_ = false;
   UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
 };

@@ -97,7 +97,7 @@ TEST_F(ChangesTest, OfPortsAndTheirStaticEntriesAreSaid) {
 }
 
 TEST_F(ChangesTest, ThatAreTooManyAreSaidToBeLost) {
-  LinkMonitor small = LinkMonitor::Open(4096).value();
+  LinkMonitor small = LinkMonitor::Open(Spec().prefix, 4096).value();
   Shell("for i in $(seq 20); do ip link set tap1 up; ip link set tap1 down; done");
   EXPECT_TRUE(small.Take()->lost);
   EXPECT_FALSE(small.Take()->lost);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -129,6 +130,19 @@ TEST_P(FirewallContractTest, OtherForwardingIsAsApplySaidUntilItIsOpened) {
   ASSERT_TRUE(Apply({}, OtherForwarding::kClosed).ok());
   ASSERT_TRUE(Apply().ok());
   EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kAsItIs);
+}
+
+// With rules or without, more or fewer, again and again.
+TEST_P(FirewallContractTest, PreferredSourcesMayBeSetAtAnyTime) {
+  const std::map<Ifindex, Ipv4Address> sources = {{1, Ipv4Address(0xc0000207)},
+                                                  {4, Ipv4Address(0xc0000208)}};
+  EXPECT_TRUE(firewall().SetPreferredSources(sources).ok());
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_TRUE(firewall().SetPreferredSources(sources).ok());
+  EXPECT_TRUE(firewall().SetPreferredSources({{1, Ipv4Address(0xc0000209)}}).ok());
+  EXPECT_TRUE(firewall().SetPreferredSources({}).ok());
+  EXPECT_TRUE(firewall().SetPreferredSources({}).ok());
+  EXPECT_FALSE(WereChanged());
 }
 
 TEST_P(FirewallContractTest, WithoutRulesNothingIsDropped) {

@@ -89,7 +89,7 @@ class LinuxHost final : public Host {
  public:
   LinuxHost() {
     testing::EnterFreshNetworkNamespace();
-    kernel_ = NetlinkKernel::Open().value();
+    kernel_ = NetlinkKernel::Open(Ipv4Prefix::Parse("10.9.0.0/24").value()).value();
     reaper_ = NetlinkReaper::Open().value();
   }
 
@@ -421,6 +421,23 @@ TEST_P(KernelContractTest, ForwardingIsTurnedOnAndOff) {
   EXPECT_TRUE(kernel().IsForwarding().value());
   ASSERT_TRUE(kernel().DisableForwarding().ok());
   EXPECT_FALSE(kernel().IsForwarding().value());
+}
+
+TEST_P(KernelContractTest, TheWayOfAPacketIsTheOneThatItWouldTake) {
+  const Ifindex bridge = MakeBridge().ifindex;
+  const Ipv4Address guest(0x0a090009);
+  EXPECT_EQ(kernel().FindRoute({.destination = guest})->out, bridge);
+  EXPECT_FALSE(kernel().FindRoute({.destination = guest})->is_local);
+  EXPECT_TRUE(kernel().FindRoute({.destination = Spec().gateway})->is_local);
+  host().AddVeth("up0");
+  const Ifindex other = Find("up0")->ifindex;
+  const RouteQuestion in = {.source = Ipv4Address(0x0a0a0001), .destination = guest, .in = other};
+  EXPECT_TRUE(kernel().FindRoute(in)->dropped);
+  EXPECT_NE(kernel().FindRoute(in)->why, "");
+  ASSERT_TRUE(kernel().EnableForwarding().ok());
+  EXPECT_TRUE(kernel().IsForwarding(other).value());
+  host().TurnForwardingOff();
+  EXPECT_FALSE(kernel().IsForwarding(other).value());
 }
 
 TEST_P(KernelContractTest, ChangesAreSaidOnce) {

@@ -173,6 +173,18 @@ TEST_P(NftFirewallTest, BindsAndUnbindsAndBothMayBeRepeated) {
   EXPECT_EQ(Rules(), only_first);
 }
 
+TEST_P(NftFirewallTest, PreferredSourcesAreTheSameWhetherSetOrApplied) {
+  const std::map<Ifindex, Ipv4Address> sources = {{1, Ipv4Address(0xc0000207)}};
+  ASSERT_TRUE(Apply().ok());
+  ASSERT_TRUE(firewall().SetPreferredSources(sources).ok());
+  const std::string set = Rules();
+  EXPECT_THAT(set, HasSubstr("elements = { \"lo\" : 192.0.2.7 }"));
+  ASSERT_TRUE(Apply().ok());
+  EXPECT_EQ(Rules(), set);
+  ASSERT_TRUE(firewall().SetPreferredSources({}).ok());
+  EXPECT_THAT(Rules(), Not(HasSubstr("192.0.2.7")));
+}
+
 TEST_P(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
   EXPECT_TRUE(firewall().ReadDrops()->empty());  // there are no rules
   ASSERT_TRUE(Apply().ok());

@@ -101,7 +101,8 @@ class Core {
 
   const LinkName kBridge = testing::Name("svbr0");
   const std::unique_ptr<SpecStore> store_;
-  const std::unique_ptr<Kernel> kernel_ = NetlinkKernel::Open().value();
+  const std::unique_ptr<Kernel> kernel_ =
+      NetlinkKernel::Open(testing::Prefix("10.9.0.0/24")).value();
   const std::unique_ptr<Reaper> reaper_ = NetlinkReaper::Open().value();
   const std::unique_ptr<Firewall> firewall_ =
       NftFirewall::Open({.bridge = kBridge,

@@ -60,16 +60,18 @@ TEST(ConflictTest, EverywhereIsNotThere) {
 }
 
 // Fault 6: of several default routes, the one that the kernel takes.
-TEST(UplinkMtuTest, IsOfThePreferredDefaultRoute) {
+TEST(UplinksTest, BeginWithThePreferredDefaultRoute) {
   HostNetwork host = Host();
-  EXPECT_EQ(FindUplinkMtu(host), std::nullopt);
+  EXPECT_TRUE(FindUplinks(host).empty());
   const Ipv4Prefix everywhere = Prefix("0.0.0.0/0");
   host.routes = {
       {.destination = everywhere, .ifindex = 2, .table = RT_TABLE_MAIN, .metric = 600},
       {.destination = everywhere, .ifindex = 4, .table = RT_TABLE_MAIN, .metric = 100},
       {.destination = everywhere, .ifindex = kBridge, .table = 77, .metric = 1},
       {.destination = Prefix("10.0.0.0/8"), .ifindex = 2, .table = RT_TABLE_MAIN, .metric = 0}};
-  EXPECT_EQ(FindUplinkMtu(host), 1420u);
+  ASSERT_EQ(FindUplinks(host).size(), 2u);
+  EXPECT_EQ(FindUplinks(host)[0]->name, "wg0");
+  EXPECT_EQ(FindUplinks(host)[1]->name, "eth0");
 }
 
 }  // namespace

@@ -602,7 +602,7 @@ TEST_F(QuotaTest, DoesNotLimitAdministrators) {
 // once, one after the other.
 class FailureTest : public NetworkRegistryTest, public ::testing::WithParamInterface<int> {};
 // More than CreateTap makes calls; MakesFewerCallsThanAreTried checks that.
-constexpr int kCalls = 30;
+constexpr int kCalls = 40;
 INSTANTIATE_TEST_SUITE_P(Call, FailureTest, ::testing::Range(0, kCalls));
 
 TEST_F(FailureTest, MakesFewerCallsThanAreTried) {

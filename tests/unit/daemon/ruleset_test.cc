@@ -116,6 +116,17 @@ TEST(RulesetTest, BlocksOneDestinationWithoutASet) {
   EXPECT_THAT(ruleset, Not(HasSubstr("set blocked")));
 }
 
+// A link whose route prefers an address is an element more, and never a rule.
+TEST(RulesetTest, HasThePreferredSourcesInTheirMap) {
+  RulesetSpec spec = FullSpec();
+  const std::string without = RenderRuleset(spec, kBridge, {}, "svnet-br-vm.1");
+  spec.preferred_sources = {{4, Ip("192.0.2.7")}, {9, Ip("100.64.0.1")}};
+  const std::string with = RenderRuleset(spec, kBridge, {}, "svnet-br-vm.1");
+  EXPECT_THAT(with, HasSubstr("elements = { 4 : 192.0.2.7, 9 : 100.64.0.1 }"));
+  EXPECT_EQ(std::count(with.begin(), with.end(), '\n'),
+            std::count(without.begin(), without.end(), '\n'));
+}
+
 // A guest more is elements more, and never a rule.
 TEST(RulesetTest, HasNoMoreRulesForAThousandGuests) {
   const RulesetSpec spec = {.bridge = Name("svbr0"), .prefix = Prefix("10.0.0.0/8")};

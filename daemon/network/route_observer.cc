@@ -1,0 +1,170 @@
+#include "daemon/network/route_observer.h"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "daemon/address/address_pool.h"
+#include "daemon/address/host_network_reader.h"
+#include "daemon/address/source_address.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/network/lease_book.h"
+#include "daemon/segment/segment.h"
+
+namespace svnet {
+namespace {
+
+// As sysctl(8) takes it, which has dots between names.
+std::string ForwardingOf(const std::string& link) {
+  return absl::StrCat("net.ipv4.conf.", absl::StrReplaceAll(link, {{".", "/"}}), ".forwarding");
+}
+
+Condition DoesNotForward(const std::string& link) {
+  return {
+      .type = "FORWARDING_OFF",
+      .message = absl::StrCat("link ", link, " does not forward: what comes in by it is dropped"),
+      .remedy = absl::StrCat("sysctl -w ", ForwardingOf(link), "=1")};
+}
+
+// What a change of it can mean for routes. TAPs have none, and their holders change them at will.
+bool HasRoutes(const Link& link) { return link.kind != LinkKind::kTap; }
+
+}  // namespace
+
+void RouteObserver::Note(const KernelChanges& changes) {
+  const bool links = std::any_of(changes.links.begin(), changes.links.end(),
+                                 [](const auto& each) { return HasRoutes(each.second); }) ||
+                     (uplink_.has_value() && changes.gone.contains(uplink_->ifindex));
+  if (changes.lost || changes.routes || !changes.addresses.empty()) conflicts_dirty_ = true;
+  if (conflicts_dirty_ || links || changes.forwarding) dirty_ = true;
+}
+
+absl::Status RouteObserver::Look() {
+  dirty_ = true;
+  trouble_.reset();
+  preferred_sources_.clear();
+  SVNET_ASSIGN_OR_RETURN(uplink_, FindUplink(parts_.kernel));
+  SVNET_RETURN_IF_ERROR(LookForGuests());
+  dirty_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status RouteObserver::LookForGuests() {
+  if (bridge() == 0 || parts_.segment->IsDirty()) return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(const bool forwarding, parts_.kernel->IsForwarding());
+  if (!forwarding) return absl::OkStatus();
+  const Ipv4Address guest = ExampleGuest();
+  SVNET_RETURN_IF_ERROR(LookIn({.destination = guest}));
+  for (const Ipv4Address& destination : kInternet) {
+    if (!trouble_.has_value()) SVNET_RETURN_IF_ERROR(LookOut(guest, destination));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RouteObserver::LookOut(Ipv4Address guest, Ipv4Address destination) {
+  SVNET_ASSIGN_OR_RETURN(const RouteAnswer own,
+                         parts_.kernel->FindRoute({.destination = destination}));
+  if (own.dropped || own.is_local) return absl::OkStatus();  // what the host has not, guests lack
+  const RouteQuestion question = {.source = guest, .destination = destination, .in = bridge()};
+  SVNET_ASSIGN_OR_RETURN(const RouteAnswer way, parts_.kernel->FindRoute(question));
+  if (way.dropped) return ExplainDrop(way, question);
+  SVNET_RETURN_IF_ERROR(NotePreferredSource(way, destination));
+  return LookIn({.source = destination, .destination = guest, .in = way.out});
+}
+
+absl::Status RouteObserver::LookIn(const RouteQuestion& question) {
+  SVNET_ASSIGN_OR_RETURN(const RouteAnswer way, parts_.kernel->FindRoute(question));
+  if (way.dropped) return ExplainDrop(way, question);
+  if (way.is_local || way.out != bridge()) ExplainDiversion(way, question.destination);
+  return absl::OkStatus();
+}
+
+absl::Status RouteObserver::NotePreferredSource(const RouteAnswer& way, Ipv4Address destination) {
+  if (!way.preferred_source.has_value()) return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(const std::vector<LinkAddress> addresses, parts_.kernel->ListAddresses());
+  const std::optional<Ipv4Address> otherwise =
+      MasqueradeAddress(addresses, way.out, way.gateway.value_or(destination));
+  if (otherwise != way.preferred_source) preferred_sources_.emplace(way.out, *way.preferred_source);
+  return absl::OkStatus();
+}
+
+absl::Status RouteObserver::ExplainDrop(const RouteAnswer& answer, const RouteQuestion& question) {
+  if (question.in != 0) {
+    SVNET_ASSIGN_OR_RETURN(const bool forwards, parts_.kernel->IsForwarding(question.in));
+    if (!forwards) {
+      trouble_ = DoesNotForward(NameOf(question.in));
+      return absl::OkStatus();
+    }
+  }
+  const std::string from =
+      question.source.value() == 0
+          ? ""
+          : absl::StrCat(" from ", question.source.ToString(), " iif ", NameOf(question.in));
+  const bool out = question.in == bridge();
+  trouble_ = {.type = out ? "NO_ROUTE_OUT" : "NO_ROUTE_TO_GUESTS",
+              .message = absl::StrCat(out ? "what guests send to the internet has no route, though "
+                                            "the host itself has one: "
+                                          : "what is sent to guests has no route: ",
+                                      answer.why),
+              .remedy = absl::StrCat("`ip rule` and `ip route get ",
+                                     question.destination.ToString(), from, "` show why")};
+  return absl::OkStatus();
+}
+
+void RouteObserver::ExplainDiversion(const RouteAnswer& answer, Ipv4Address guest) {
+  const std::string where = answer.is_local ? "stays on the host"
+                                            : absl::StrCat("leaves by ", NameOf(answer.out),
+                                                           " (route table ", answer.table, ")");
+  const std::string remedy =
+      answer.table == RT_TABLE_MAIN || answer.is_local
+          ? absl::StrCat("`ip route get ", guest.ToString(),
+                         "` shows the route: remove it, or set "
+                         "another `subnet`")
+          : absl::StrCat("`ip rule add priority 1 to ", settings_.prefix.ToString(),
+                         " lookup main`: a rule of another program, a VPN perhaps, comes first");
+  trouble_ = {.type = "NO_ROUTE_TO_GUESTS",
+              .message = absl::StrCat("what is sent to guests ", where, ", and not by ",
+                                      settings_.bridge.text(), ": they get no answers"),
+              .remedy = remedy};
+}
+
+absl::Status RouteObserver::LookForConflicts(const std::vector<Link>& links) {
+  if (!conflicts_dirty_) return absl::OkStatus();
+  HostNetwork host = {.links = links, .addresses = {}, .routes = {}};
+  SVNET_ASSIGN_OR_RETURN(host.addresses, parts_.kernel->ListAddresses());
+  SVNET_ASSIGN_OR_RETURN(host.routes, parts_.kernel->ListRoutes());
+  const auto named = std::find_if(links.begin(), links.end(), [&](const Link& link) {
+    return link.name == settings_.bridge.text();
+  });
+  conflict_ = FindConflict(host, settings_.prefix, named == links.end() ? 0 : named->ifindex);
+  conflicts_dirty_ = false;
+  return absl::OkStatus();
+}
+
+void RouteObserver::AddConditions(std::vector<Condition>* conditions) const {
+  if (conflict_.has_value()) {
+    conditions->push_back(
+        {.type = "SUBNET_CONFLICT",
+         .message = absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict_),
+         .remedy = "set another `subnet`, or remove that"});
+  }
+  if (trouble_.has_value() && parts_.book->leases().size() > 0) conditions->push_back(*trouble_);
+}
+
+Ipv4Address RouteObserver::ExampleGuest() const {
+  const auto& leases = parts_.book->leases().all();
+  if (!leases.empty()) return leases.begin()->second.spec.ip;
+  return Ipv4Address(GatewayOf(settings_.prefix).value() + 1);
+}
+
+Ifindex RouteObserver::bridge() const { return parts_.segment->gateway().ifindex; }
+
+std::string RouteObserver::NameOf(Ifindex link) const {
+  const absl::StatusOr<std::optional<Link>> found = parts_.kernel->FindLink(link);
+  return found.ok() && found->has_value() ? (*found)->name : absl::StrCat("number ", link);
+}
+
+}  // namespace svnet

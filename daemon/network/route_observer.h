@@ -1,0 +1,83 @@
+// Whether packets of guests find their way, as the kernel would send them now.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "daemon/address/uplink.h"
+#include "daemon/base/condition.h"
+#include "daemon/base/ipv4.h"
+#include "daemon/kernel/kernel.h"
+#include "daemon/segment/network_settings.h"
+
+namespace svnet {
+
+class LeaseBook;
+class Segment;
+
+// Asks the kernel, and reads no lists of routes or rules: what it answers is what happens, with
+// policy rules, VPNs, next hop objects and whatever else there may be. The one list that it reads
+// is for what overlaps the prefix, and only after something did that was not known. Not
+// thread-safe.
+class RouteObserver {
+ public:
+  // All must outlive it.
+  struct Parts {
+    Kernel* kernel;
+    const Segment* segment;
+    const LeaseBook* book;
+  };
+  RouteObserver(const NetworkSettings& settings, const Parts& parts)
+      : settings_(settings), parts_(parts) {}
+
+  // What the kernel has said of changes.
+  void Note(const KernelChanges& changes);
+  void MarkDirty() { dirty_ = true; }
+  // Whether anything may be other than it was at the last Look.
+  bool IsDirty() const { return dirty_; }
+
+  // Asks for the ways of the host's own packets, and of guests' if they have a network. An error:
+  // not known, so it stays dirty.
+  absl::Status Look();
+  // Looks for what on the host has addresses in common with the prefix, if that may have changed.
+  // `links`: all of the host.
+  absl::Status LookForConflicts(const std::vector<Link>& links);
+
+  // By the last Look. nullopt: the host reaches no internet.
+  const std::optional<Uplink>& uplink() const { return uplink_; }
+  // With which address guests' packets are to leave by a link, where masquerade would take another
+  // than the route prefers.
+  const std::map<Ifindex, Ipv4Address>& preferred_sources() const { return preferred_sources_; }
+  // Whether guests reach what the host reaches.
+  bool AreGood() const { return !trouble_.has_value(); }
+  // Appends what is wrong.
+  void AddConditions(std::vector<Condition>* conditions) const;
+
+ private:
+  absl::Status LookForGuests();
+  absl::Status LookOut(Ipv4Address guest, Ipv4Address destination);
+  // Whether such a packet, which is for a guest, gets to the bridge.
+  absl::Status LookIn(const RouteQuestion& question);
+  absl::Status NotePreferredSource(const RouteAnswer& way, Ipv4Address destination);
+  // Why what comes in by that link is dropped.
+  absl::Status ExplainDrop(const RouteAnswer& answer, const RouteQuestion& question);
+  void ExplainDiversion(const RouteAnswer& answer, Ipv4Address guest);
+  // Any guest's address: one that has a lease, if any has.
+  Ipv4Address ExampleGuest() const;
+  Ifindex bridge() const;
+  std::string NameOf(Ifindex link) const;
+
+  const NetworkSettings settings_;
+  const Parts parts_;
+  bool dirty_ = true;
+  bool conflicts_dirty_ = true;
+  std::optional<Uplink> uplink_;
+  std::map<Ifindex, Ipv4Address> preferred_sources_;
+  std::optional<Condition> trouble_;  // the first that was found
+  std::optional<std::string> conflict_;
+};
+
+}  // namespace svnet

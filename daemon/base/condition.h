@@ -12,6 +12,8 @@ struct Condition {
   // What callers who are not administrators are told in place of `message` and `remedy`, where
   // those name TAPs, which may belong to other owners; empty: the same.
   std::string for_all = "";
+  // Guests have no network because of another program: svnetd's health says so, too.
+  bool cuts_guests_off = false;
 
   friend bool operator==(const Condition&, const Condition&) = default;
 };

@@ -1,5 +1,6 @@
 #include "daemon/foreign/foreign_firewall_reconciler.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -174,6 +175,12 @@ void ForeignFirewallReconciler::RefreshConditions() {
   if (chains.ok()) conditions_ = installer_.Describe(*chains, goal);
   // The next run repairs.
   if (goal_.network_up) MarkDirtyNow();
+}
+
+bool ForeignFirewallReconciler::BlocksGuests() {
+  MutexLock lock(&mutex_);
+  return std::any_of(conditions_.begin(), conditions_.end(),
+                     [](const Condition& each) { return each.cuts_guests_off; });
 }
 
 std::vector<Condition> ForeignFirewallReconciler::KnownConditions() {

@@ -70,6 +70,9 @@ class ForeignFirewallReconciler {
   // The result of the last look.
   std::vector<Condition> KnownConditions() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Whether, by the last look, a chain drops what guests send or get.
+  bool BlocksGuests() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Waits until RunOnce has something to do: true; false after StopWaiting.
   bool WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
   void StopWaiting() ABSL_LOCKS_EXCLUDED(mutex_);

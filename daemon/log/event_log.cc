@@ -28,6 +28,8 @@ std::string What(TapEvent::Type type) {
       return "Noted";
     case TapEvent::Type::kFailed:
       return "Failed";
+    case TapEvent::Type::kCondition:
+      return "Condition";
   }
   return "";
 }
@@ -45,13 +47,22 @@ LogLine LineOf(const TapEvent& event) {
   return line;
 }
 
+spdlog::level::level_enum LevelOf(TapEvent::Type type) {
+  switch (type) {
+    case TapEvent::Type::kFailed:
+      return spdlog::level::err;
+    case TapEvent::Type::kCondition:
+      return spdlog::level::warn;
+    default:
+      return spdlog::level::info;
+  }
+}
+
 }  // namespace
 
 void LogEvent(const TapEvent& event, LimitedLog* log) {
-  const bool failed = event.type == TapEvent::Type::kFailed;
   const uid_t owner = event.lease.has_value() ? event.lease->spec.key.owner : LogLimit::kTogether;
-  log->Write(failed ? spdlog::level::err : spdlog::level::info, LogLimit::Source::kChange, owner,
-             [&] { return LineOf(event); });
+  log->Write(LevelOf(event.type), LogLimit::Source::kChange, owner, [&] { return LineOf(event); });
 }
 
 }  // namespace svnet

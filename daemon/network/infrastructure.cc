@@ -131,16 +131,22 @@ absl::StatusOr<InfrastructureStatus> Infrastructure::Observe(const std::vector<L
 }
 
 absl::StatusOr<InfrastructureStatus> Infrastructure::ObserveAll(const std::vector<Link>& links) {
-  const bool in_use = book_.leases().size() > 0;
   InfrastructureStatus status;
-  SVNET_ASSIGN_OR_RETURN(status.segment, segment_.Observe(links, in_use));
-  status.conditions = status.segment.conditions;
+  SVNET_ASSIGN_OR_RETURN(status.segment, segment_.Observe(links));
+  SVNET_ASSIGN_OR_RETURN(status.connections, rules_.ReadConnections());
   routes_.MarkDirty();
   SVNET_RETURN_IF_ERROR(FollowRoutes());
   SVNET_RETURN_IF_ERROR(routes_.LookForConflicts(links));
-  routes_.AddConditions(&status.conditions);
-  SVNET_ASSIGN_OR_RETURN(status.connections, rules_.Observe(in_use, &status.conditions));
+  SVNET_RETURN_IF_ERROR(AddConditions(&status.conditions));
   return status;
+}
+
+absl::Status Infrastructure::AddConditions(std::vector<Condition>* conditions) {
+  const bool in_use = book_.leases().size() > 0;
+  SVNET_RETURN_IF_ERROR(segment_.AddConditions(in_use, conditions));
+  SVNET_RETURN_IF_ERROR(rules_.AddConditions(in_use, conditions));
+  routes_.AddConditions(conditions);
+  return absl::OkStatus();
 }
 
 absl::Status Infrastructure::Explain(const absl::Status& cause) const {

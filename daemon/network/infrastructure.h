@@ -76,6 +76,8 @@ class Infrastructure {
 
   // From all links of the host.
   absl::StatusOr<InfrastructureStatus> Observe(const std::vector<Link>& links);
+  // Appends what is wrong, as far as it is known without asking for all links.
+  absl::Status AddConditions(std::vector<Condition>* conditions);
 
  private:
   absl::StatusOr<Change> EnsureAll(For whom);

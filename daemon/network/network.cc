@@ -52,7 +52,9 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
     return *lease;
   }
   SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckQuota(key.owner, held, request.queues));
-  SVNET_ASSIGN_OR_RETURN(LeaseCreator::Created created, parts_->creator.Create(key, exact));
+  absl::StatusOr<LeaseCreator::Created> made_now = parts_->creator.Create(key, exact);
+  parts_->last_failure.Note(made_now.status());
+  SVNET_ASSIGN_OR_RETURN(LeaseCreator::Created created, std::move(made_now));
   ReportUp();
   if (created.turned_forwarding_on) parts_->host.NoteForwardingOn(false);
   const absl::Time now = given_.clock();
@@ -116,7 +118,15 @@ absl::StatusOr<NetworkMeasures> Network::Measure() {
   return measures;
 }
 
-NetworkHealth Network::Health() const { return parts_->reconciler.Health(); }
+absl::StatusOr<std::vector<Condition>> Network::FindConditions() {
+  return parts_->observer.FindConditions();
+}
+
+NetworkHealth Network::Health() const {
+  NetworkHealth health = parts_->reconciler.Health();
+  health.network &= !parts_->last_failure.IsOfNetwork();
+  return health;
+}
 
 std::optional<absl::Time> Network::NextDue() const { return parts_->reconciler.NextDue(); }
 

@@ -8,11 +8,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/condition.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/lease_table.h"
@@ -73,6 +75,8 @@ class Network {
 
   // Its state now, or, if it was asked for very often, a moment ago: sets `looked`.
   absl::StatusOr<NetworkStatus> Observe(bool* looked);
+  // What is wrong now, as far as it is known without asking for all links.
+  absl::StatusOr<std::vector<Condition>> FindConditions();
   // All but `watchers`.
   absl::StatusOr<NetworkMeasures> Measure();
   NetworkHealth Health() const;

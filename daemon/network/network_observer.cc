@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/infrastructure.h"
+#include "daemon/network/last_failure.h"
 #include "daemon/network/lease_book.h"
 #include "daemon/network/network_rules.h"
 #include "daemon/network/reconciler.h"
@@ -64,14 +65,26 @@ absl::Status NetworkObserver::Look(bool* looked) {
 absl::StatusOr<NetworkStatus> NetworkObserver::Observe(bool* looked) {
   SVNET_RETURN_IF_ERROR(Look(looked));
   NetworkStatus status = {.infrastructure = *seen_, .conditions = seen_->conditions};
-  parts_.reconciler->AddConditions(&status.conditions);
-  parts_.reaper->AddConditions(&status.conditions);
-  AppendUnpinnedPorts(parts_.book->leases(), &status.conditions);
-  AppendLostSpecs(parts_.book->leases(), *parts_.texts, &status.conditions);
+  AddConditions(&status.conditions);
   status.addresses_total = parts_.book->pool().total();
   status.addresses_reaping = static_cast<uint32_t>(parts_.book->retired_addresses());
   status.addresses_used = static_cast<uint32_t>(parts_.book->leases().size());
   return status;
+}
+
+void NetworkObserver::AddConditions(std::vector<Condition>* conditions) const {
+  parts_.failure->AddConditions(conditions);
+  parts_.reconciler->AddConditions(conditions);
+  parts_.reaper->AddConditions(conditions);
+  AppendUnpinnedPorts(parts_.book->leases(), conditions);
+  AppendLostSpecs(parts_.book->leases(), *parts_.texts, conditions);
+}
+
+absl::StatusOr<std::vector<Condition>> NetworkObserver::FindConditions() {
+  std::vector<Condition> conditions;
+  SVNET_RETURN_IF_ERROR(parts_.infrastructure->AddConditions(&conditions));
+  AddConditions(&conditions);
+  return conditions;
 }
 
 absl::StatusOr<NetworkMeasures> NetworkObserver::Measure() {

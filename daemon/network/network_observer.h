@@ -2,16 +2,19 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/condition.h"
 #include "daemon/base/token_bucket.h"
 #include "daemon/network/network_status.h"
 
 namespace svnet {
 
 class Infrastructure;
+class LastFailure;
 class LeaseBook;
 class NetworkRules;
 class Reconciler;
@@ -29,12 +32,15 @@ class NetworkObserver {
     LeaseBook* book;
     TapReaper* reaper;
     Reconciler* reconciler;
+    const LastFailure* failure;
     Clock clock;
   };
   explicit NetworkObserver(const Parts& parts) : parts_(parts) {}
 
   // The state now, or, if it was asked for very often, a moment ago: sets `looked`.
   absl::StatusOr<NetworkStatus> Observe(bool* looked);
+  // What is wrong now, as far as it is known without asking for all links.
+  absl::StatusOr<std::vector<Condition>> FindConditions();
   // All but `watchers`.
   absl::StatusOr<NetworkMeasures> Measure();
 
@@ -43,6 +49,8 @@ class NetworkObserver {
 
  private:
   absl::Status Look(bool* looked);
+  // Those of leases.
+  void AddConditions(std::vector<Condition>* conditions) const;
 
   const Parts parts_;
   TokenBucket looks_{kLooks};

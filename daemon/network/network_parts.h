@@ -8,6 +8,7 @@
 #include "daemon/network/failure_reporter.h"
 #include "daemon/network/host_relations.h"
 #include "daemon/network/infrastructure.h"
+#include "daemon/network/last_failure.h"
 #include "daemon/network/lease_book.h"
 #include "daemon/network/lease_creator.h"
 #include "daemon/network/lease_ender.h"
@@ -47,6 +48,7 @@ struct NetworkParts {
   LeaseCreator creator;
   LeaseUpdater updater;
   HostRelations host;
+  LastFailure last_failure;
   NetworkObserver observer;
   NetworkCleaner cleaner;
 };

@@ -1,5 +1,6 @@
 #include "daemon/network/network_registry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/base/status_macros.h"
@@ -34,7 +35,8 @@ NetworkRegistry::NetworkRegistry(const NetworkSettings& settings, const Parts& p
                                                           .poller = &poller_,
                                                           .events = parts.events,
                                                           .clock = parts.clock,
-                                                          .wall_clock = parts.wall_clock})) {}
+                                                          .wall_clock = parts.wall_clock})),
+      condition_log_(parts.events) {}
 
 NetworkRegistry::~NetworkRegistry() = default;
 
@@ -60,11 +62,23 @@ absl::Status NetworkRegistry::Begin() {
 absl::Status NetworkRegistry::CatchUp() {
   std::vector<uint64_t> ended = poller_.PollNow();
   const HostEvents events = {.changes = kernel_->TakeChanges(), .ended = std::move(ended)};
-  std::optional<absl::Time> next;
-  const absl::Status caught_up = networks_->CatchUp(events, &next);
-  poller_.ArmTimer(next);
+  due_.reset();
+  const absl::Status caught_up = networks_->CatchUp(events, &due_);
+  conditions_due_ = std::min(conditions_due_, parts_.clock() + kConditionDelay);
+  poller_.ArmTimer(Earlier(due_, conditions_due_));
   EndTurn();
   return caught_up;
+}
+
+void NetworkRegistry::NoteConditions() {
+  const absl::Time now = parts_.clock();
+  if (now < conditions_due_) return;
+  conditions_due_ = now + kConditionInterval;
+  poller_.ArmTimer(Earlier(due_, conditions_due_));
+  absl::StatusOr<std::vector<Condition>> conditions = networks_->only().FindConditions();
+  if (!conditions.ok()) return;  // then it is not known
+  for (Condition& each : parts_.foreign->KnownConditions()) conditions->push_back(std::move(each));
+  condition_log_.Note(*conditions);
 }
 
 void NetworkRegistry::EndTurn() {
@@ -78,7 +92,8 @@ void NetworkRegistry::EndTurn() {
 }
 
 void NetworkRegistry::ReportHealth() {
-  const NetworkHealth health = networks_->Health();
+  NetworkHealth health = networks_->Health();
+  health.firewall &= !others_block_guests_;
   if (reported_ == health) return;
   reported_ = health;
   parts_.on_health(health);
@@ -86,12 +101,20 @@ void NetworkRegistry::ReportHealth() {
 
 void NetworkRegistry::NoteForeignFirewalls(const ForeignFirewallReport& report) {
   if (report.forward_filter.has_value()) NoteForwardFilter(*report.forward_filter);
+  NoteBlockedGuests(parts_.foreign->BlocksGuests());
   for (const auto& [kind, text] : report.entries) {
     const bool repaired = kind == ForeignFirewallReport::Entry::Kind::kRepaired;
     parts_.events->Publish({.type = repaired ? TapEvent::Type::kRepaired : TapEvent::Type::kFailed,
                             .lease = std::nullopt,
                             .message = text});
   }
+}
+
+void NetworkRegistry::NoteBlockedGuests(bool blocked) {
+  MutexLock lock(&mutex_);
+  if (others_block_guests_ == blocked) return;
+  others_block_guests_ = blocked;
+  CatchUp().IgnoreError();
 }
 
 void NetworkRegistry::NoteForwardFilter(const std::string& whose) {
@@ -123,6 +146,7 @@ bool NetworkRegistry::HandleEvents() {
   MutexLock lock(&mutex_);
   // What it cannot do now it tries again by itself.
   CatchUp().IgnoreError();
+  NoteConditions();
   return networks_->only().monitor_ok();
 }
 

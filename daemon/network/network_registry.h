@@ -22,6 +22,7 @@
 #include "daemon/base/mutex.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
+#include "daemon/network/condition_log.h"
 #include "daemon/network/event_poller.h"
 #include "daemon/network/network_health.h"
 #include "daemon/network/tap_destroyer.h"
@@ -101,11 +102,19 @@ class NetworkRegistry {
   // Tells others what was changed, and deletes what it left.
   void EndTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Logs which conditions have begun and ended.
+  void NoteConditions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::optional<absl::Time> NextReap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether other programs' firewalls keep guests from the network.
+  void NoteBlockedGuests(bool blocked) ABSL_LOCKS_EXCLUDED(mutex_);
   // Another program filters what is forwarded.
   void NoteForwardFilter(const std::string& whose) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Conditions are looked for so long after something has happened, and without that so often:
+  // what only grows full says nothing.
+  static constexpr absl::Duration kConditionDelay = absl::Seconds(1);
+  static constexpr absl::Duration kConditionInterval = absl::Seconds(10);
   // Calls follow each other at least so fast.
   static constexpr absl::Duration kIdleAfter = absl::Milliseconds(1);
 
@@ -122,6 +131,10 @@ class NetworkRegistry {
   const std::unique_ptr<Networks> networks_ ABSL_PT_GUARDED_BY(mutex_);
   std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // see WaitForRetired
   std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);
+  bool others_block_guests_ ABSL_GUARDED_BY(mutex_) = false;  // other programs' firewalls
+  ConditionLog condition_log_ ABSL_GUARDED_BY(mutex_);
+  absl::Time conditions_due_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  std::optional<absl::Time> due_ ABSL_GUARDED_BY(mutex_);  // of the networks
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -146,11 +146,10 @@ absl::Status NetworkRules::Disown(const LeaseTable& leases) {
                            others_.value_or(OtherForwarding::kAsItIs));
 }
 
-absl::StatusOr<ConnectionTable> NetworkRules::Observe(bool in_use,
-                                                      std::vector<Condition>* conditions) {
-  SVNET_ASSIGN_OR_RETURN(const ConnectionTable connections, firewall_->ReadConnections());
+absl::Status NetworkRules::AddConditions(bool in_use, std::vector<Condition>* conditions) {
+  SVNET_ASSIGN_OR_RETURN(const ConnectionTable connections, ReadConnections());
   if (connections.IsNearlyFull()) conditions->push_back(NearlyFull(connections));
-  if (!in_use) return connections;
+  if (!in_use) return absl::OkStatus();
   SVNET_ASSIGN_OR_RETURN(const bool forwarding, kernel_->IsForwarding());
   if (!forwarding) {
     conditions->push_back({.type = "FORWARDING_OFF",
@@ -162,7 +161,7 @@ absl::StatusOr<ConnectionTable> NetworkRules::Observe(bool in_use,
                            .message = "svnetd's nftables table is gone: guests cannot get out",
                            .remedy = kRemedy});
   }
-  return connections;
+  return absl::OkStatus();
 }
 
 }  // namespace svnet

@@ -81,8 +81,9 @@ class NetworkRules {
   // For svnetd's end: see Firewall::Disown. Rules that are not known to be whole stay as they are.
   absl::Status Disown(const LeaseTable& leases);
 
+  absl::StatusOr<ConnectionTable> ReadConnections() { return firewall_->ReadConnections(); }
   // Appends what is wrong. `in_use`: there are leases.
-  absl::StatusOr<ConnectionTable> Observe(bool in_use, std::vector<Condition>* conditions);
+  absl::Status AddConditions(bool in_use, std::vector<Condition>* conditions);
 
  private:
   // Whether to turn forwarding on: then the rules that are applied next first close other

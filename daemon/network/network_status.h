@@ -14,7 +14,7 @@ namespace svnet {
 struct InfrastructureStatus {
   SegmentStatus segment;
   ConnectionTable connections;
-  std::vector<Condition> conditions;  // the segment's among them
+  std::vector<Condition> conditions;
 };
 
 struct NetworkStatus {

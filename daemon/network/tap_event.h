@@ -23,6 +23,7 @@ struct TapEvent {
     kSnapshotEnd,  // of a watch: all leases that existed were sent
     kNoted,        // svnetd has changed what is the whole host's; only the log is told
     kFailed,       // svnetd could not do what it should; only the log is told
+    kCondition,    // a condition holds from now on, or no longer; only the log is told
   };
 
   Type type;

@@ -86,7 +86,10 @@ absl::StatusOr<std::shared_ptr<Watch>> Watchers::Add(const Caller& caller,
 }
 
 void Watchers::Publish(const TapEvent& event) {
-  if (event.type == TapEvent::Type::kFailed || event.type == TapEvent::Type::kNoted) return;
+  if (event.type == TapEvent::Type::kFailed || event.type == TapEvent::Type::kNoted ||
+      event.type == TapEvent::Type::kCondition) {
+    return;
+  }
   for (const std::shared_ptr<Watch>& watch : watches_) {
     if (watch->MaySee(event)) watch->Push(event);
   }

@@ -100,6 +100,7 @@ v1::TapEventType ToProto(TapEvent::Type type) {
       return v1::TAP_EVENT_TYPE_UPDATED;
     case TapEvent::Type::kNoted:
     case TapEvent::Type::kFailed:
+    case TapEvent::Type::kCondition:
       break;  // never published
   }
   return v1::TAP_EVENT_TYPE_UNSPECIFIED;

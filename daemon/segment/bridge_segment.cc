@@ -197,8 +197,16 @@ PortPlan BridgeSegment::PlanAmong(const std::vector<Link>& links) const {
   return among;
 }
 
-absl::StatusOr<SegmentStatus> BridgeSegment::Observe(const std::vector<Link>& links, bool in_use) {
-  SegmentStatus status = ObserveBridge(settings_, links, in_use);
+absl::Status BridgeSegment::AddConditions(bool in_use, std::vector<Condition>* conditions) {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> named, kernel_->FindLink(settings_.bridge));
+  for (Condition& each : ConditionsOf(settings_.bridge, named, in_use)) {
+    conditions->push_back(std::move(each));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SegmentStatus> BridgeSegment::Observe(const std::vector<Link>& links) {
+  SegmentStatus status = ObserveBridge(settings_.bridge, links);
   const auto bridge = std::find_if(links.begin(), links.end(), [&](const Link& link) {
     return link.kind == LinkKind::kBridge && link.name == settings_.bridge.text();
   });

@@ -44,7 +44,8 @@ class BridgeSegment final : public Segment {
   const Gateway& gateway() const override { return gateway_; }
   PortPlan plan() const override;
   PortPlan PlanAmong(const std::vector<Link>& links) const override;
-  absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links, bool in_use) override;
+  absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links) override;
+  absl::Status AddConditions(bool in_use, std::vector<Condition>* conditions) override;
 
  private:
   // True if the bridge, which svnetd made, had another name.

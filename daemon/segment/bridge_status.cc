@@ -1,19 +1,13 @@
 #include "daemon/segment/bridge_status.h"
 
 #include <algorithm>
-#include <optional>
-#include <string>
 
 #include "absl/strings/str_cat.h"
 
 namespace svnet {
 namespace {
 
-const Link* FindByName(const std::vector<Link>& links, const LinkName& name) {
-  const auto link = std::find_if(links.begin(), links.end(),
-                                 [&](const Link& each) { return each.name == name.text(); });
-  return link == links.end() ? nullptr : &*link;
-}
+constexpr char kRemedy[] = "`systemctl restart svnetd` repairs it; no guest is disturbed";
 
 Condition NotABridge(const LinkName& bridge) {
   return {.type = "NOT_A_BRIDGE",
@@ -21,37 +15,31 @@ Condition NotABridge(const LinkName& bridge) {
           .remedy = "remove it, or set another `bridge`"};
 }
 
-// What leases need, and another program may have taken away.
-std::optional<Condition> FindTrouble(const Link* bridge, const LinkName& name) {
-  constexpr char kRemedy[] = "`systemctl restart svnetd` repairs it; no guest is disturbed";
-  if (bridge == nullptr) {
-    return Condition{.type = "BRIDGE_MISSING",
-                     .message = absl::StrCat("there is no bridge ", name.text()),
-                     .remedy = kRemedy};
-  }
-  if (bridge->up) return std::nullopt;
-  return Condition{.type = "BRIDGE_DOWN",
-                   .message = absl::StrCat("bridge ", name.text(), " is down"),
-                   .remedy = kRemedy};
-}
-
 }  // namespace
 
-SegmentStatus ObserveBridge(const NetworkSettings& settings, const std::vector<Link>& links,
-                            bool in_use) {
+SegmentStatus ObserveBridge(const LinkName& bridge, const std::vector<Link>& links) {
   SegmentStatus status;
-  const Link* named = FindByName(links, settings.bridge);
-  const bool is_bridge = named != nullptr && named->kind == LinkKind::kBridge;
-  const Link* bridge = is_bridge ? named : nullptr;
-  if (named != nullptr && !is_bridge) status.conditions.push_back(NotABridge(settings.bridge));
-  status.up = is_bridge && bridge->up;
-  for (const Link& link : links) {
-    if (is_bridge && link.master == bridge->ifindex) ++status.ports_used;
-  }
-  if (!in_use) return status;
-  const std::optional<Condition> trouble = FindTrouble(bridge, settings.bridge);
-  if (trouble.has_value()) status.conditions.push_back(*trouble);
+  const auto named = std::find_if(links.begin(), links.end(),
+                                  [&](const Link& each) { return each.name == bridge.text(); });
+  if (named == links.end() || named->kind != LinkKind::kBridge) return status;
+  status.up = named->up;
+  status.ports_used = static_cast<uint32_t>(std::count_if(
+      links.begin(), links.end(), [&](const Link& each) { return each.master == named->ifindex; }));
   return status;
+}
+
+std::vector<Condition> ConditionsOf(const LinkName& bridge, const std::optional<Link>& named,
+                                    bool in_use) {
+  if (named.has_value() && named->kind != LinkKind::kBridge) return {NotABridge(bridge)};
+  if (!in_use || (named.has_value() && named->up)) return {};
+  if (named.has_value()) {
+    return {{.type = "BRIDGE_DOWN",
+             .message = absl::StrCat("bridge ", bridge.text(), " is down"),
+             .remedy = kRemedy}};
+  }
+  return {{.type = "BRIDGE_MISSING",
+           .message = absl::StrCat("there is no bridge ", bridge.text()),
+           .remedy = kRemedy}};
 }
 
 }  // namespace svnet

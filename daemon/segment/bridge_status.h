@@ -1,16 +1,21 @@
 // The state of a bridge segment, for people.
 #pragma once
 
+#include <optional>
 #include <vector>
 
+#include "daemon/base/condition.h"
+#include "daemon/base/link_name.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/segment/network_settings.h"
 #include "daemon/segment/segment.h"
 
 namespace svnet {
 
-// All but the MTU, from all links of the host. `in_use`: there are leases.
-SegmentStatus ObserveBridge(const NetworkSettings& settings, const std::vector<Link>& links,
-                            bool in_use);
+// All but the MTU, from all links of the host.
+SegmentStatus ObserveBridge(const LinkName& bridge, const std::vector<Link>& links);
+
+// What is wrong with it. `named`: the link of its name. `in_use`: there are leases.
+std::vector<Condition> ConditionsOf(const LinkName& bridge, const std::optional<Link>& named,
+                                    bool in_use);
 
 }  // namespace svnet

@@ -37,7 +37,6 @@ struct SegmentStatus {
   bool up = false;
   uint32_t mtu = 0;         // bytes
   uint32_t ports_used = 0;  // links on the bridge, foreign ones too
-  std::vector<Condition> conditions;
 };
 
 // Remembers what it found or made, and whether a kernel notification has said since that it has
@@ -97,8 +96,10 @@ class Segment {
   virtual PortPlan plan() const = 0;
   // The same, with the gateway's link that is among `links`.
   virtual PortPlan PlanAmong(const std::vector<Link>& links) const = 0;
-  // Its state, for people, from all links of the host. `in_use`: there are leases.
-  virtual absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links, bool in_use) = 0;
+  // Its state, for people, from all links of the host.
+  virtual absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links) = 0;
+  // Appends what is wrong. `in_use`: there are leases.
+  virtual absl::Status AddConditions(bool in_use, std::vector<Condition>* conditions) = 0;
 };
 
 }  // namespace svnet

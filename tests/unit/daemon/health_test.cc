@@ -114,14 +114,21 @@ class NetworkHealthTest : public NetworkRegistryTest {
   std::vector<NetworkHealth> reported_;
 };
 
-TEST_F(NetworkHealthTest, WithoutLeasesAllIsWell) {
+TEST_F(NetworkHealthTest, WithoutLeasesNobodyLacksANetwork) {
   ASSERT_TRUE(Start().ok());
-  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{}));
   firewall_.Flush();
   HandleEvents();
+  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{}));
+}
+
+TEST_F(NetworkHealthTest, ANetworkThatCannotBeMadeIsIllUntilItIs) {
+  ASSERT_TRUE(Start().ok());
+  reported_.clear();
   faults_.FailNext("EnsureBridge", absl::InternalError("injected"));
   EXPECT_FALSE(Create(kAlice, "vm1").ok());
-  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{}));  // nobody lacks anything
+  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.network = false}));
+  MustCreate(kAlice, "vm1");
+  EXPECT_THAT(reported_, ElementsAre(NetworkHealth{.network = false}, NetworkHealth{}));
 }
 
 TEST_F(NetworkHealthTest, RulesThatCannotBeMadeAreTheFirewalls) {

@@ -92,12 +92,14 @@ class NetworkRegistryTest : public ::testing::Test {
   std::string Picture() const { return kernel_.Dump() + firewall_.Dump(); }
 
   void Note(const TapEvent& event) {
+    if (event.type == TapEvent::Type::kCondition) return conditions_.push_back(event.message);
     (event.type == TapEvent::Type::kNoted ? noted_ : log_).push_back(event.message);
   }
 
   absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
-  std::vector<std::string> log_;    // what it did unasked
-  std::vector<std::string> noted_;  // what it did to the whole host
+  std::vector<std::string> log_;         // what it did unasked
+  std::vector<std::string> noted_;       // what it did to the whole host
+  std::vector<std::string> conditions_;  // that began or ended
   testing::FakeParts parts_{[this] { return now_; },
                             {[this](const TapEvent& event) { Note(event); }}};
   testing::Faults& faults_ = parts_.faults;

@@ -18,8 +18,9 @@
 namespace svnet {
 namespace {
 
-// After an error that is not of one connection: the next would be the same.
-constexpr int kPauseAfterFailure = 10;  // milliseconds
+// After an error that is not of one connection, because the next would be the same; and when they
+// come too fast.
+constexpr int kPause = 10;  // milliseconds
 
 // As many as usually wait in the kernel at most (net.core.somaxconn).
 constexpr int kMostLeft = 4096;
@@ -82,7 +83,10 @@ Acceptor::Rules Acceptor::rules() {
 }
 
 void Acceptor::Run() {
-  while (WaitForConnection()) AcceptOne();
+  while (WaitForConnection()) {
+    AcceptOne();
+    if (!pace_.Take(MonotonicNow())) Pause();
+  }
   for (int i = 0; i < kMostLeft && AcceptOne(); ++i) {
   }
 }
@@ -111,8 +115,12 @@ void Acceptor::AfterFailure(int error) {
   if (error == EAGAIN || error == ECONNABORTED || error == EINTR) return;
   LogTurnedAway(LogLimit::kTogether, [&] { return absl::StrCat("accept: ", strerror(error)); });
   if (error == EMFILE || error == ENFILE) return RefuseWithoutDescriptor();
+  Pause();
+}
+
+void Acceptor::Pause() {
   pollfd stop = {.fd = stop_.get(), .events = POLLIN};
-  poll(&stop, 1, kPauseAfterFailure);
+  poll(&stop, 1, kPause);
 }
 
 void Acceptor::RefuseWithoutDescriptor() {

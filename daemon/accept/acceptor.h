@@ -16,6 +16,7 @@
 #include "daemon/accept/admission.h"
 #include "daemon/accept/connection_counts.h"
 #include "daemon/base/mutex.h"
+#include "daemon/base/token_bucket.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/log/limited_log.h"
 #include "daemon/network/caller.h"
@@ -24,7 +25,9 @@ namespace svnet {
 
 // In a thread of its own: who connects again and again only to be refused keeps that thread busy,
 // and not the one that runs calls, which would lose its turn on the processor to all that do
-// more than wait. Thread-safe.
+// more than wait. That thread takes no more than kPace, because it has its time on the processor
+// from the same share as all of svnetd: what comes faster waits in the kernel, and so does its
+// sender. Thread-safe.
 class Acceptor {
  public:
   // A connection that has been counted: each wants a Release.
@@ -37,6 +40,9 @@ class Acceptor {
 
     const Caller& caller() const { return admission.caller; }
   };
+
+  // Whoever is served needs one connection for many calls.
+  static constexpr TokenBucket::Rate kPace = {.burst = 4096, .per_second = 4000};
 
   // `listening`, a listening socket that does not block, and `log` must outlive it.
   static absl::StatusOr<std::unique_ptr<Acceptor>> Start(int listening, LimitedLog* log,
@@ -76,6 +82,8 @@ class Acceptor {
   // False: it got none.
   bool AcceptOne();
   void AfterFailure(int error);
+  // Or until it is to end.
+  void Pause();
   // Out of descriptors: the one that waits is closed, or all that come after it would wait, too.
   void RefuseWithoutDescriptor();
   absl::Status Admit(UniqueFd connection);
@@ -90,6 +98,7 @@ class Acceptor {
   const UniqueFd stop_;
   const UniqueFd arrived_;
   UniqueFd spare_;  // for RefuseWithoutDescriptor
+  TokenBucket pace_{kPace};
   Mutex mutex_;
   Rules rules_ ABSL_GUARDED_BY(mutex_);
   ConnectionCounts counts_ ABSL_GUARDED_BY(mutex_);

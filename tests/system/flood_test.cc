@@ -1,11 +1,13 @@
 // What floods of HTTP/2 cost those who do not send them.
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "daemon/accept/acceptor.h"
 #include "tests/system/http2_attack.h"
 #include "tests/system/http2_flood.h"
 #include "tests/system/process_tree.h"
@@ -105,9 +107,11 @@ class FloodTest : public SystemTest, public ::testing::WithParamInterface<size_t
   Times MeasureBesideFlood(const Http2Attack& attack, const Way& way) {
     const int before = MemoryOf(svnetd_.pid());
     ForgetPeakMemoryOf(svnetd_.pid());
+    const absl::Time start = absl::Now();
     const Http2Flood flood(svnetd_.socket(), attack, way.source, way.acknowledges);
     flood.WaitUntilSent(1);
     Times times = Measure(HowLong());
+    EXPECT_LT(flood.connections(), MostConnectionsIn(absl::Now() - start));
     const int peak = PeakMemoryOf(svnetd_.pid());
     EXPECT_GT(peak, 0) << "svnetd has ended";
     EXPECT_LT(peak - before, kMaxGrowth) << "KiB, from " << before;
@@ -150,6 +154,12 @@ class FloodTest : public SystemTest, public ::testing::WithParamInterface<size_t
   // The same for both: the first calls find no TAP that the kernel is yet to destroy, and are
   // three times as fast as those of the next seconds.
   static absl::Duration HowLong() { return Soaks() ? absl::Seconds(10) : absl::Seconds(1); }
+
+  // That svnetd takes, and that wait in the kernel.
+  static double MostConnectionsIn(absl::Duration time) {
+    return Acceptor::kPace.burst + Acceptor::kPace.per_second * 1.1 * absl::ToDoubleSeconds(time) +
+           SOMAXCONN;
+  }
 
   static bool IsNotMuchLonger(const Times& flooded, const Times& burned, size_t percent,
                               absl::Duration small) {

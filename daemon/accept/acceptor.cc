@@ -125,7 +125,8 @@ void Acceptor::Pause() {
 
 void Acceptor::RefuseWithoutDescriptor() {
   spare_.Reset();
-  UniqueFd(accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC));  // and closed
+  UniqueFd refused(accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC));
+  refused.Reset();
   spare_ = OpenSpare();
 }
 

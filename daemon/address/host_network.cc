@@ -3,6 +3,7 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 
@@ -46,15 +47,15 @@ std::optional<std::string> FindConflict(const HostNetwork& host, const Ipv4Prefi
 }
 
 std::vector<const Link*> FindUplinks(const HostNetwork& host) {
-  std::vector<Route> defaults;
+  std::multimap<uint32_t, Ifindex> defaults;  // by metric; of one metric, as they are listed
   for (const Route& route : host.routes) {
-    if (route.table == RT_TABLE_MAIN && route.destination.length() == 0) defaults.push_back(route);
+    if (route.table == RT_TABLE_MAIN && route.destination.length() == 0) {
+      defaults.emplace(route.metric, route.ifindex);
+    }
   }
-  std::stable_sort(defaults.begin(), defaults.end(),
-                   [](const Route& a, const Route& b) { return a.metric < b.metric; });
   std::vector<const Link*> uplinks;
-  for (const Route& route : defaults) {
-    const Link* link = FindByIndex(host.links, route.ifindex);
+  for (const auto& [metric, ifindex] : defaults) {
+    const Link* link = FindByIndex(host.links, ifindex);
     const bool known = std::find(uplinks.begin(), uplinks.end(), link) != uplinks.end();
     if (link != nullptr && !known) uplinks.push_back(link);
   }

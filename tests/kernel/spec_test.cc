@@ -55,7 +55,7 @@ std::vector<std::string> FilesIn(const std::string& folder) {
 class Core {
  public:
   explicit Core(const std::string& folder) : store_(FolderSpecStore::Open(folder).value()) {
-    registry_ = NetworkRegistry::Start({.bridge = kBridge,
+    registry_ = NetworkRegistry::Start({.bridge = bridge_,
                                         .prefix = testing::Prefix("10.9.0.0/24"),
                                         .bridge_mac = testing::Mac("c2:00:00:00:00:01"),
                                         .isolation = Isolation::kOwner},
@@ -99,19 +99,19 @@ class Core {
     return LeaseIds{.vm = testing::Vm("vm1"), .iface = testing::Iface("eth0")};
   }
 
-  const LinkName kBridge = testing::Name("svbr0");
+  const LinkName bridge_ = testing::Name("svbr0");
   const std::unique_ptr<SpecStore> store_;
   const std::unique_ptr<Kernel> kernel_ =
       NetlinkKernel::Open(testing::Prefix("10.9.0.0/24")).value();
   const std::unique_ptr<Reaper> reaper_ = NetlinkReaper::Open().value();
   const std::unique_ptr<Firewall> firewall_ =
-      NftFirewall::Open({.bridge = kBridge,
+      NftFirewall::Open({.bridge = bridge_,
                          .prefix = testing::Prefix("10.9.0.0/24"),
-                         .link_group = DeriveLinkGroup(kBridge)})
+                         .link_group = DeriveLinkGroup(bridge_)})
           .value();
   testing::Faults faults_;
   testing::FakeForeignFirewalls foreign_{&faults_};
-  ForeignFirewallReconciler foreign_reconciler_{kBridge, false, &foreign_, MonotonicNow};
+  ForeignFirewallReconciler foreign_reconciler_{bridge_, false, &foreign_, MonotonicNow};
   EventSink events_{{}};
   std::unique_ptr<NetworkRegistry> registry_;
   std::optional<NetworkApi> api_;

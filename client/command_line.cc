@@ -5,17 +5,15 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "client/nearest.h"
+#include "client/options.h"
 #include "client/subcommands.h"
-#include "client/text.h"
+#include "client/usage_error.h"
 #include "daemon/config/config.h"
 
 namespace svnet::client {
@@ -29,6 +27,7 @@ constexpr char kFooter[] =
     "  svnetctl create vm1\n"
     "  svnetctl boot-args vm1\n"
     "  svnetctl list --json\n"
+    "  svnetctl wait vm1 --attached\n"
     "  svnetctl run vm1 -- my-vmm --tap {tap} --mac {mac}\n"
     "  svnetctl remove vm1\n"
     "  svnetctl status\n"
@@ -37,9 +36,6 @@ constexpr char kFooter[] =
     "\n"
     "Exit codes: 0 done, 1 refused (standard error says why), 2 usage, 3 no svnetd.\n"
     "run exits with its program's code.";
-
-constexpr char kRunUsage[] =
-    "run needs a program, after --: svnetctl run VM -- PROGRAM ARGUMENT ...";
 
 struct GlobalOptions {
   std::string socket = Config().socket;
@@ -57,7 +53,7 @@ std::string RefuseUnfitSocket(const std::string& path) {
 }
 
 void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
-  app.set_version_flag("--version", "svnetctl " SVNET_VERSION);
+  app.set_version_flag("-V,--version", "svnetctl " SVNET_VERSION);
   app.add_option("--socket", options.socket,
                  absl::StrCat("Where svnetd listens (default: ", options.socket, ")"))
       ->type_name("PATH")
@@ -66,7 +62,7 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
   app.add_option("--timeout", options.timeout_seconds,
                  absl::StrCat("How long to wait (default: ", options.timeout_seconds, ")"))
       ->type_name("SECONDS")
-      ->check(CLI::Range(1, 86400).description(""));
+      ->check(NumberFrom(1, 86400));
   app.add_flag("--json", options.json, "Answer in proto3 JSON, errors too");
 }
 
@@ -104,6 +100,12 @@ void ReplaceHelp(Arguments& arguments) {
   arguments.push_back("--help");
 }
 
+// For errors of the command line, too, which can come before CLI11 has seen --json.
+Format FormatOf(const Arguments& arguments) {
+  const auto end = std::find(arguments.begin(), arguments.end(), "--");
+  return std::find(arguments.begin(), end, "--json") != end ? Format::kJson : Format::kPeople;
+}
+
 // Removes the arguments after the "--" of a `run`: CLI11 would look for the command's own arguments
 // there.
 Arguments TakeProgram(Arguments& arguments) {
@@ -116,103 +118,40 @@ Arguments TakeProgram(Arguments& arguments) {
   return program;
 }
 
-// What to consult: the help of the subcommand, if it came to that.
-std::string HelpCommand(const CLI::App& app) {
-  const auto parsed = app.get_subcommands();
-  return parsed.empty() ? "svnetctl --help"
-                        : absl::StrCat("svnetctl ", parsed.front()->get_name(), " --help");
-}
-
-std::vector<std::string> CommandNames(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  return names;
-}
-
-// Those of `app` and of the command that was parsed.
-std::vector<std::string> OptionNames(const CLI::App& app) {
-  std::vector<std::string> names;
-  const auto add = [&names](const CLI::App* of) {
-    for (const CLI::Option* option : of->get_options()) {
-      if (!option->get_positional()) names.push_back(option->get_name());
-    }
-  };
-  add(&app);
-  for (const CLI::App* command : app.get_subcommands()) add(command);
-  return names;
-}
-
-// What other programs call our commands.
-constexpr std::pair<const char*, const char*> kOtherNames[] = {
-    {"add", "create"},  {"new", "create"},       {"delete", "remove"}, {"del", "remove"},
-    {"rm", "remove"},   {"destroy", "remove"},   {"ls", "list"},       {"get", "show"},
-    {"exec", "run"},    {"inspect", "show"},     {"info", "status"},   {"check", "doctor"},
-    {"stop", "remove"}, {"version", "--version"}};
-
-std::string DidYouMean(const std::string& word, const std::vector<std::string>& candidates) {
-  const std::optional<std::string> nearest = FindNearest(word, candidates);
-  return nearest.has_value() ? absl::StrCat(": did you mean ", *nearest, "?") : "";
-}
-
-std::string CommandMeant(const CLI::App& app, const std::string& word) {
-  for (const auto& [other, ours] : kOtherNames) {
-    if (word == other) return absl::StrCat(": did you mean ", ours, "?");
-  }
-  return DidYouMean(word, CommandNames(app));
-}
-
-bool IsKind(const CLI::ParseError& error, CLI::ExitCodes kind) {
-  return error.get_exit_code() == static_cast<int>(kind);
-}
-
-// CLI11 says "A subcommand is required" of one that it does not know, too.
-std::string MessageOf(const CLI::App& app, const CLI::ParseError& error) {
-  const std::vector<std::string> unknown = app.remaining(true);
-  if (unknown.empty() && app.get_subcommands().empty() &&
-      IsKind(error, CLI::ExitCodes::RequiredError)) {
-    return absl::StrCat("say what to do: ", absl::StrJoin(CommandNames(app), ", "));
-  }
-  if (unknown.empty()) return error.what();
-  const std::string& first = unknown.front();
-  if (absl::StartsWith(first, "-")) {
-    const std::string name = first.substr(0, first.find('='));
-    return absl::StrCat("there is no option ", name, DidYouMean(name, OptionNames(app)));
-  }
-  const auto parsed = app.get_subcommands();
-  if (!parsed.empty() && parsed.front()->get_name() == "run") return kRunUsage;
-  if (!parsed.empty() && IsKind(error, CLI::ExitCodes::ExtrasError)) {
-    return absl::StrCat("'", first, "' is one argument too many");
-  }
-  if (!parsed.empty()) return error.what();
-  return absl::StrCat("there is no command '", first, "'", CommandMeant(app, first));
-}
-
-Report UsageError(const CLI::App& app, absl::string_view message) {
-  return {ExitCode::kUsage, "",
-          absl::StrCat("svnetctl: ", Printable(message), "\nsee: ", HelpCommand(app), "\n")};
-}
-
-// --help and --version are exceptions in CLI11, too.
-Report EndParsing(const CLI::App& app, const CLI::ParseError& error) {
-  std::ostringstream out;
-  const bool unknown_command = app.get_subcommands().empty() && !app.remaining().empty();
-  if (app.exit(error, out, out) == 0 && !unknown_command) return {ExitCode::kDone, out.str(), ""};
-  return UsageError(app, MessageOf(app, error));
-}
-
 // CLI11 wants them backwards.
 void Parse(CLI::App& app, Arguments arguments) {
   std::reverse(arguments.begin(), arguments.end());
   app.parse(std::move(arguments));
 }
 
-// nullopt: all is well.
-std::optional<Report> TakeIntoRun(const CLI::App& app, const Arguments& program, Command& command) {
+// What is wrong; empty: nothing.
+std::string TakeIntoRun(const Arguments& program, Command& command) {
   auto* run = std::get_if<ProgramRun>(&command);
-  if (run == nullptr) return std::nullopt;
+  if (run == nullptr) return "";
   run->program = program;
-  if (!program.empty()) return std::nullopt;
-  return UsageError(app, kRunUsage);
+  return program.empty() ? absl::StrCat("run needs a program, after --: ", kRunSynopsis) : "";
+}
+
+// Makes --json and the format of a command agree. What is wrong; empty: nothing.
+template <typename F>
+std::string Agree(F& own, Format& format) {
+  if (own == F::kJson) format = Format::kJson;
+  if (format == Format::kPeople || own == F::kJson) return "";
+  if (own != F::kTable) return "--json and another format exclude each other: give one of them";
+  own = F::kJson;
+  return "";
+}
+
+std::string AgreeOnFormat(Command& command, Format& format) {
+  if (auto* watch = std::get_if<WatchRun>(&command)) {
+    return watch->list.has_value() ? Agree(watch->list->format, format) : "";
+  }
+  auto* request = std::get_if<Request>(&command);
+  if (request == nullptr) return "";
+  if (auto* create = std::get_if<CreateLeases>(request)) return Agree(create->format, format);
+  if (auto* show = std::get_if<ShowLeases>(request)) return Agree(show->format, format);
+  if (auto* list = std::get_if<ListLeases>(request)) return Agree(list->format, format);
+  return "";
 }
 
 }  // namespace
@@ -231,18 +170,22 @@ std::variant<Invocation, Report> ParseCommandLine(int argc, const char* const* a
   Arguments arguments(argv + std::min(argc, 1), argv + argc);
   const Arguments program = TakeProgram(arguments);
   ReplaceHelp(arguments);
+  Format format = FormatOf(arguments);
   if (const std::string option = FindOptionWithoutValue(arguments); !option.empty()) {
-    return UsageError(app, absl::StrCat(option, " needs a value"));
+    return UsageError(app, absl::StrCat(option, " needs a value"), format);
   }
   try {
     Parse(app, arguments);
   } catch (const CLI::ParseError& error) {
-    return EndParsing(app, error);
+    return EndParsing(app, error, format);
   }
-  if (const auto error = TakeIntoRun(app, program, *command)) return *error;
+  format = options.json ? Format::kJson : Format::kPeople;
+  std::string wrong = TakeIntoRun(program, *command);
+  if (wrong.empty()) wrong = AgreeOnFormat(*command, format);
+  if (!wrong.empty()) return UsageError(app, wrong, format);
   return Invocation{.socket = options.socket,
                     .timeout = absl::Seconds(options.timeout_seconds),
-                    .format = options.json ? Format::kJson : Format::kPeople,
+                    .format = format,
                     .command = *command};
 }
 

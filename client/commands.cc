@@ -1,6 +1,5 @@
 #include "client/commands.h"
 
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <string>
@@ -8,8 +7,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/batch.h"
 #include "client/json.h"
 #include "client/output.h"
+#include "client/text.h"
 
 namespace svnet::client {
 namespace {
@@ -27,12 +29,6 @@ Failure BadAnswer(std::string message) {
           .message = std::move(message)};
 }
 
-Outcome ShowJson(const google::protobuf::Message& response) {
-  absl::StatusOr<std::string> json = ToJson(response);
-  if (!json.ok()) return BadAnswer(std::string(json.status().message()));
-  return *std::move(json);
-}
-
 template <typename Response>
 Outcome ShowAnswer(const Result<Response>& answer, Format format,
                    std::string (*for_people)(const Response&)) {
@@ -41,10 +37,9 @@ Outcome ShowAnswer(const Result<Response>& answer, Format format,
   return format == Format::kJson ? ShowJson(response) : for_people(response);
 }
 
-Outcome ShowTap(const v1::Tap& tap, LeaseFormat lease_format, Format format) {
-  if (lease_format == LeaseFormat::kJson || format == Format::kJson) return ShowJson(tap);
-  if (lease_format == LeaseFormat::kTable) return RenderTap(tap);
-  absl::StatusOr<std::string> text = RenderLease(tap, lease_format);
+// The lease in a format for a program.
+Outcome RenderForProgram(const v1::Tap& tap, LeaseFormat format) {
+  absl::StatusOr<std::string> text = RenderLease(tap, format);
   if (text.ok()) return *std::move(text);
   return Failure{.exit_code = ExitCode::kRefused,
                  .code = "FAILED_PRECONDITION",
@@ -52,31 +47,69 @@ Outcome ShowTap(const v1::Tap& tap, LeaseFormat lease_format, Format format) {
                  .message = std::string(text.status().message())};
 }
 
-bool IsMeant(const v1::Tap& tap, const v1::GetTapRequest& which) {
-  if (!which.tap_name().empty()) return tap.tap_name() == which.tap_name();
-  const uid_t owner = which.has_owner_uid() ? which.owner_uid() : geteuid();
-  return tap.vm_id() == which.vm_id() && tap.iface_id() == which.iface_id() &&
-         tap.owner_uid() == owner;
+using NamedTap = std::pair<LeaseName, v1::Tap>;
+
+// All of `taps` that the program can use; the others fail.
+std::string RenderForPrograms(const std::vector<NamedTap>& taps, LeaseFormat format, Batch& batch) {
+  std::string all;
+  for (const auto& [name, tap] : taps) {
+    const Outcome text = RenderForProgram(tap, format);
+    if (const auto* failure = std::get_if<Failure>(&text)) {
+      batch.AddFailure(name, *failure);
+    } else {
+      all += std::get<std::string>(text);
+    }
+  }
+  return all;
 }
 
-Failure NoSuchLease(const v1::GetTapRequest& which) {
-  return {.exit_code = ExitCode::kRefused,
-          .code = "NOT_FOUND",
-          .reason = "TAP_NOT_FOUND",
-          .message = which.tap_name().empty() ? absl::StrCat("there is no TAP for ", which.vm_id(),
-                                                             " ", which.iface_id())
-                                              : absl::StrCat("there is no TAP ", which.tap_name()),
-          .hint = "svnetctl list shows your TAPs"};
+// One is shown with all that its VMM needs, several as `list` shows them.
+std::string RenderAllCreated(const std::vector<NamedTap>& created, bool several) {
+  std::vector<v1::Tap> taps;
+  for (const auto& [name, tap] : created) taps.push_back(tap);
+  if (several) return taps.empty() ? "" : RenderTaps(taps);
+  return taps.empty() ? "" : RenderCreated(taps.front());
+}
+
+std::string RenderAll(const std::vector<NamedTap>& taps) {
+  return absl::StrJoin(
+      taps, "\n", [](std::string* out, const NamedTap& tap) { *out += RenderTap(tap.second); });
+}
+
+// Puts the answer into `batch`. The response, or nullptr if it is a failure.
+template <typename Response>
+const Response* Take(const Result<Response>& answer, const LeaseName& name, Batch& batch) {
+  if (const auto* failure = std::get_if<Failure>(&answer)) {
+    batch.AddFailure(name, IsMissing(answer) ? NoSuchLease(name) : *failure);
+  }
+  return std::get_if<Response>(&answer);
+}
+
+bool IsMeant(const v1::Tap& tap, const LeaseName& name) {
+  if (!name.tap.empty()) return tap.tap_name() == name.tap;
+  return tap.vm_id() == name.vm && tap.iface_id() == name.iface &&
+         tap.owner_uid() == name.owner.value_or(geteuid());
 }
 
 // From a svnetd that does not know GetTap yet.
-Outcome ShowOneOfAll(Connection& svnetd, const ShowLease& show, Format format) {
+Result<v1::GetTapResponse> FindAmongAll(Connection& svnetd, const LeaseName& name) {
   const auto answer = ListAllPages(svnetd, v1::ListTapsRequest());
   if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+  v1::GetTapResponse found;
   for (const v1::Tap& tap : std::get<v1::ListTapsResponse>(answer).taps()) {
-    if (IsMeant(tap, show.which)) return ShowTap(tap, show.format, format);
+    if (!IsMeant(tap, name)) continue;
+    *found.mutable_tap() = tap;
+    return found;
   }
-  return NoSuchLease(show.which);
+  return NoSuchLease(name);
+}
+
+Result<v1::GetTapResponse> GetTap(Connection& svnetd, LeaseName& name) {
+  Result<v1::GetTapResponse> answer =
+      CallForLease(svnetd, name, &Stub::GetTap, v1::GetTapRequest());
+  const auto* failure = std::get_if<Failure>(&answer);
+  const bool unknown = failure != nullptr && failure->code == "UNIMPLEMENTED";
+  return unknown ? FindAmongAll(svnetd, name) : answer;
 }
 
 }  // namespace
@@ -94,43 +127,89 @@ Result<v1::ListTapsResponse> ListAllPages(Connection& svnetd, v1::ListTapsReques
   return BadAnswer(absl::StrCat("svnetd's list has not ended after ", kMaxPages, " pages"));
 }
 
-Outcome Create(Connection& svnetd, const CreateLease& create, Format format) {
-  const auto answer = svnetd.Call(&Stub::CreateTap, create.request);
-  if (create.format == LeaseFormat::kTable) return ShowAnswer(answer, format, RenderCreated);
-  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
-  return ShowTap(std::get<v1::CreateTapResponse>(answer).tap(), create.format, format);
-}
-
-Outcome Show(Connection& svnetd, const ShowLease& show, Format format) {
-  const auto answer = svnetd.Call(&Stub::GetTap, show.which);
-  if (const auto* response = std::get_if<v1::GetTapResponse>(&answer)) {
-    return ShowTap(response->tap(), show.format, format);
+Report Create(Connection& svnetd, const CreateLeases& create, Format format) {
+  Batch batch(create.vms.size(), format);
+  std::vector<NamedTap> created;
+  for (const std::string& vm : create.vms) {
+    if (batch.broken()) break;
+    v1::CreateTapRequest request = create.request;
+    request.set_vm_id(vm);
+    const LeaseName name = {.vm = vm, .iface = request.iface_id(), .tap = "", .owner = {}};
+    const auto answer = svnetd.Call(&Stub::CreateTap, request);
+    const v1::CreateTapResponse* response = Take(answer, name, batch);
+    if (response == nullptr) continue;
+    batch.AddTap(name, response->tap());
+    created.emplace_back(name, response->tap());
   }
-  const Failure& failure = std::get<Failure>(answer);
-  if (failure.code == "UNIMPLEMENTED") return ShowOneOfAll(svnetd, show, format);
-  return failure.reason == "TAP_NOT_FOUND" ? NoSuchLease(show.which) : failure;
+  if (create.format == LeaseFormat::kTable || format == Format::kJson) {
+    return batch.Finish(RenderAllCreated(created, batch.several()));
+  }
+  const std::string text = RenderForPrograms(created, create.format, batch);
+  return batch.Finish(text);
 }
 
-Outcome Update(Connection& svnetd, const v1::UpdateTapRequest& request, Format format) {
-  const auto answer = svnetd.Call(&Stub::UpdateTap, request);
-  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
-  return ShowTap(std::get<v1::UpdateTapResponse>(answer).tap(), LeaseFormat::kTable, format);
+Report Show(Connection& svnetd, const ShowLeases& show, Format format) {
+  std::vector<LeaseName> names = EachOf(show.which);
+  Batch batch(names.size(), format);
+  std::vector<NamedTap> taps;
+  for (LeaseName& name : names) {
+    if (batch.broken()) break;
+    const auto answer = GetTap(svnetd, name);
+    const v1::GetTapResponse* response = Take(answer, name, batch);
+    if (response == nullptr) continue;
+    batch.AddTap(name, response->tap());
+    taps.emplace_back(name, response->tap());
+  }
+  if (show.format == LeaseFormat::kTable || format == Format::kJson) {
+    return batch.Finish(RenderAll(taps));
+  }
+  const std::string text = RenderForPrograms(taps, show.format, batch);
+  return batch.Finish(text);
 }
 
-Outcome Remove(Connection& svnetd, const v1::RemoveTapRequest& request, Format format) {
-  return ShowAnswer(svnetd.Call(&Stub::RemoveTap, request), format, RenderRemoved);
+Report Update(Connection& svnetd, const UpdateLease& update, Format format) {
+  Batch batch(1, format);
+  LeaseName name = update.which;
+  const auto answer = CallForLease(svnetd, name, &Stub::UpdateTap, update.request);
+  const v1::UpdateTapResponse* response = Take(answer, name, batch);
+  if (response == nullptr) return batch.Finish("");
+  batch.AddTap(name, response->tap());
+  return batch.Finish(RenderTap(response->tap()));
 }
 
-Outcome List(Connection& svnetd, const v1::ListTapsRequest& request, Format format) {
-  return ShowAnswer(ListAllPages(svnetd, request), format, RenderTaps);
+Report Remove(Connection& svnetd, const RemoveLeases& remove, Format format) {
+  std::vector<LeaseName> names = EachOf(remove.which);
+  Batch batch(names.size(), format);
+  std::string text;
+  for (LeaseName& name : names) {
+    if (batch.broken()) break;
+    const auto answer = CallForLease(svnetd, name, &Stub::RemoveTap, v1::RemoveTapRequest());
+    if (const auto* failure = std::get_if<Failure>(&answer)) {
+      batch.AddFailure(name, *failure);
+      continue;
+    }
+    const auto& response = std::get<v1::RemoveTapResponse>(answer);
+    batch.AddAnswer(name, response);
+    text += RenderRemoved(Describe(name), response);
+  }
+  return batch.Finish(text);
 }
 
-Outcome BootArgs(Connection& svnetd, const v1::GetBootArgsRequest& request, Format format) {
-  return ShowAnswer(svnetd.Call(&Stub::GetBootArgs, request), format, RenderBootArgs);
-}
-
-Outcome Cleanup(Connection& svnetd, const v1::CleanupRequest& request, Format format) {
-  return ShowAnswer(svnetd.Call(&Stub::Cleanup, request), format, RenderCleanup);
+Report BootArgs(Connection& svnetd, const BootArgsOfLeases& boot_args, Format format) {
+  std::vector<LeaseName> names = EachOf(boot_args.which);
+  Batch batch(names.size(), format);
+  std::string text;
+  for (LeaseName& name : names) {
+    if (batch.broken()) break;
+    const auto answer = CallForLease(svnetd, name, &Stub::GetBootArgs, boot_args.request);
+    const v1::GetBootArgsResponse* response = Take(answer, name, batch);
+    if (response == nullptr) continue;
+    batch.AddAnswer(name, *response);
+    // Of several, which is whose must be said.
+    if (batch.several()) absl::StrAppend(&text, Printable(name.vm), " ");
+    text += RenderBootArgs(*response);
+  }
+  return batch.Finish(text);
 }
 
 Outcome Status(Connection& svnetd, const v1::GetNetworkRequest& request, Format format) {
@@ -141,19 +220,25 @@ Outcome Metrics(Connection& svnetd, const v1::GetMetricsRequest& request, Format
   return ShowAnswer(svnetd.Call(&Stub::GetMetrics, request), format, RenderMetrics);
 }
 
-Outcome RunCommand(Connection& svnetd, const Request& request, Format format) {
+Report RunCommand(Connection& svnetd, const Request& request, Format format) {
   struct Runner {
     Connection& svnetd;
     Format format;
-    Outcome operator()(const CreateLease& c) { return Create(svnetd, c, format); }
-    Outcome operator()(const ShowLease& s) { return Show(svnetd, s, format); }
-    Outcome operator()(const v1::UpdateTapRequest& r) { return Update(svnetd, r, format); }
-    Outcome operator()(const v1::RemoveTapRequest& r) { return Remove(svnetd, r, format); }
-    Outcome operator()(const v1::ListTapsRequest& r) { return List(svnetd, r, format); }
-    Outcome operator()(const v1::GetBootArgsRequest& r) { return BootArgs(svnetd, r, format); }
-    Outcome operator()(const v1::CleanupRequest& r) { return Cleanup(svnetd, r, format); }
-    Outcome operator()(const v1::GetNetworkRequest& r) { return Status(svnetd, r, format); }
-    Outcome operator()(const v1::GetMetricsRequest& r) { return Metrics(svnetd, r, format); }
+    Report operator()(const CreateLeases& c) { return Create(svnetd, c, format); }
+    Report operator()(const ShowLeases& s) { return Show(svnetd, s, format); }
+    Report operator()(const UpdateLease& u) { return Update(svnetd, u, format); }
+    Report operator()(const RemoveLeases& r) { return Remove(svnetd, r, format); }
+    Report operator()(const BootArgsOfLeases& b) { return BootArgs(svnetd, b, format); }
+    Report operator()(const ListLeases& l) { return MakeReport(List(svnetd, l), format); }
+    Report operator()(const CleanupLeases& c) {
+      return MakeReport(Cleanup(svnetd, c, format), format);
+    }
+    Report operator()(const v1::GetNetworkRequest& r) {
+      return MakeReport(Status(svnetd, r, format), format);
+    }
+    Report operator()(const v1::GetMetricsRequest& r) {
+      return MakeReport(Metrics(svnetd, r, format), format);
+    }
   };
   return std::visit(Runner{svnetd, format}, request);
 }

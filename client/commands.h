@@ -1,37 +1,67 @@
-// svnetctl's commands. Most ask svnetd once (`list`: once per page) and show the answer.
+// svnetctl's commands that ask svnetd (`list`: once per page) and show the answer.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "client/cleanup.h"
 #include "client/connection.h"
 #include "client/failure.h"
 #include "client/lease_format.h"
+#include "client/list.h"
+#include "client/selection.h"
+#include "client/wait.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet::client {
 
-struct CreateLease {
+struct CreateLeases {
+  std::vector<std::string> vms;
+  // All but the VM.
   v1::CreateTapRequest request;
   LeaseFormat format = LeaseFormat::kTable;
 };
 
-struct ShowLease {
-  v1::GetTapRequest which;
+struct ShowLeases {
+  LeaseNames which;
   LeaseFormat format = LeaseFormat::kTable;
 };
 
-// Commands that ask once.
-using Request = std::variant<CreateLease, ShowLease, v1::UpdateTapRequest, v1::RemoveTapRequest,
-                             v1::ListTapsRequest, v1::GetBootArgsRequest, v1::CleanupRequest,
-                             v1::GetNetworkRequest, v1::GetMetricsRequest>;
+struct UpdateLease {
+  LeaseName which;
+  // All but the lease's name.
+  v1::UpdateTapRequest request;
+};
+
+struct RemoveLeases {
+  LeaseNames which;
+};
+
+struct BootArgsOfLeases {
+  LeaseNames which;
+  // All but the lease's name.
+  v1::GetBootArgsRequest request;
+};
+
+using Request =
+    std::variant<CreateLeases, ShowLeases, UpdateLease, RemoveLeases, ListLeases, BootArgsOfLeases,
+                 CleanupLeases, v1::GetNetworkRequest, v1::GetMetricsRequest>;
 
 // `svnetctl run`: see run.h.
 struct ProgramRun {
   v1::CreateTapRequest request;
   // The program and its arguments, with placeholders. Not empty.
   std::vector<std::string> program;
+};
+
+// `svnetctl watch`, and `svnetctl list --watch`: see watch.h.
+struct WatchRun {
+  // Whether to connect again when svnetd has gone.
+  bool reconnect = true;
+  // Set: the list, anew after each event.
+  std::optional<ListLeases> list;
 };
 
 // `svnetctl doctor`: see doctor/session.h.
@@ -44,23 +74,20 @@ struct DoctorRun {
   std::string target;
 };
 
-using Command = std::variant<Request, ProgramRun, v1::WatchTapsRequest, DoctorRun>;
+using Command = std::variant<Request, ProgramRun, WatchRun, WaitRun, DoctorRun>;
 
-Outcome RunCommand(Connection& svnetd, const Request& request, Format format);
+Report RunCommand(Connection& svnetd, const Request& request, Format format);
 
-Outcome Create(Connection& svnetd, const CreateLease& create, Format format);
+Report Create(Connection& svnetd, const CreateLeases& create, Format format);
 // TAP_NOT_FOUND if the caller has no such lease.
-Outcome Show(Connection& svnetd, const ShowLease& show, Format format);
-Outcome Update(Connection& svnetd, const v1::UpdateTapRequest& request, Format format);
-Outcome Remove(Connection& svnetd, const v1::RemoveTapRequest& request, Format format);
-// Shows all pages as one.
-Outcome List(Connection& svnetd, const v1::ListTapsRequest& request, Format format);
-Outcome BootArgs(Connection& svnetd, const v1::GetBootArgsRequest& request, Format format);
-Outcome Cleanup(Connection& svnetd, const v1::CleanupRequest& request, Format format);
+Report Show(Connection& svnetd, const ShowLeases& show, Format format);
+Report Update(Connection& svnetd, const UpdateLease& update, Format format);
+Report Remove(Connection& svnetd, const RemoveLeases& remove, Format format);
+Report BootArgs(Connection& svnetd, const BootArgsOfLeases& boot_args, Format format);
 Outcome Status(Connection& svnetd, const v1::GetNetworkRequest& request, Format format);
 Outcome Metrics(Connection& svnetd, const v1::GetMetricsRequest& request, Format format);
 
-// All of the caller's leases.
+// All of the caller's leases, as svnetd orders them.
 Result<v1::ListTapsResponse> ListAllPages(Connection& svnetd, v1::ListTapsRequest request);
 
 }  // namespace svnet::client

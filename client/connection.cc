@@ -65,8 +65,10 @@ Connection::Connection(UniqueFd fd, const CallContext& about,
 }
 
 std::optional<Failure> Connection::Watch(const v1::WatchTapsRequest& request,
-                                         absl::FunctionRef<bool(const v1::TapEvent&)> visit) {
+                                         absl::FunctionRef<bool(const v1::TapEvent&)> visit,
+                                         absl::Time deadline) {
   grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(deadline));
   const auto stream = stub_->WatchTaps(&context, request);
   v1::TapEvent event;
   while (stream->Read(&event)) {

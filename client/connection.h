@@ -40,10 +40,11 @@ class Connection {
     return response;
   }
 
-  // Calls `visit` for each event, for as long as there are any and it returns true. No
-  // time limit. nullopt if `visit` or the server ended it, without an error.
+  // Calls `visit` for each event, for as long as there are any and it returns true. The timeout
+  // does not count, only `deadline`. nullopt if `visit` or the server ended it, without an error.
   std::optional<Failure> Watch(const v1::WatchTapsRequest& request,
-                               absl::FunctionRef<bool(const v1::TapEvent&)> visit);
+                               absl::FunctionRef<bool(const v1::TapEvent&)> visit,
+                               absl::Time deadline = absl::InfiniteFuture());
 
  private:
   Connection(UniqueFd fd, const CallContext& about, std::chrono::system_clock::time_point deadline);

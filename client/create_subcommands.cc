@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "client/lease_format.h"
 #include "client/lifetime.h"
@@ -27,7 +28,7 @@ void AddQueues(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapRequest>
           "--queues", [request](uint32_t queues) { request->set_queues(queues); },
           "Queue pairs, 1 to 256 (default: 1)")
       ->type_name("N")
-      ->check(CLI::Range(1, 256).description(""));
+      ->check(NumberFrom(1, 256));
 }
 
 CLI::Option* AddLifetime(CLI::App* subcommand, const std::function<v1::Lifetime*()>& lifetime,
@@ -40,19 +41,39 @@ CLI::Option* AddLifetime(CLI::App* subcommand, const std::function<v1::Lifetime*
       ->check(ParsedBy(ParseLifetime));
 }
 
-// All options of a CreateTapRequest except its lifetime.
-void AddLeaseToCreate(CLI::App* subcommand, std::shared_ptr<v1::CreateTapRequest> request) {
-  request->set_iface_id(kDefaultIface);
-  AddVm(subcommand, request)->required();
-  AddIface(subcommand, request);
+void AddAddresses(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapRequest>& request) {
   AddText(subcommand, "--ip", "ADDRESS", "This guest address (default: the next free one)",
           [request](const std::string& ip) { request->set_ip_address(ip); });
   AddText(subcommand, "--mac", "MAC", "This guest MAC (default: derived from VM and IFACE)",
           [request](const std::string& mac) { request->set_mac_address(mac); });
-  AddOwner(subcommand, request,
-           "The user who may open the TAP (default: you; others: administrators)");
+}
+
+// All options of a CreateTapRequest except its VM and its lifetime.
+void AddLeaseToCreate(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapRequest>& request) {
+  request->set_iface_id(kDefaultIface);
+  AddIface(subcommand, [request](const std::string& iface) { request->set_iface_id(iface); });
+  AddAddresses(subcommand, request);
+  AddOwner(
+      subcommand, [request](uint32_t uid) { request->set_owner_uid(uid); },
+      "The user who may open the TAP (default: you; others: administrators)");
   AddGroup(subcommand, request);
   AddQueues(subcommand, request);
+}
+
+// Several VMs cannot have the same address.
+void RefuseSharedAddresses(const CreateLeases& create) {
+  if (create.vms.size() < 2) return;
+  if (!create.request.ip_address().empty() || !create.request.mac_address().empty()) {
+    throw CLI::ValidationError("--ip and --mac are for one VM");
+  }
+}
+
+// The text of some formats is about one lease: a second would overwrite its values.
+void RefuseSeveral(const std::vector<std::string>& vms, LeaseFormat format) {
+  if (vms.size() < 2) return;
+  if (format == LeaseFormat::kEnv || format == LeaseFormat::kCloudInit) {
+    throw CLI::ValidationError("the formats env and cloud-init are for one VM");
+  }
 }
 
 // `command` has a `format`.
@@ -70,51 +91,63 @@ void AddFormat(CLI::App* subcommand, const std::shared_ptr<C>& command) {
 }  // namespace
 
 void AddCreate(CLI::App& app, std::optional<Command>& chosen) {
-  auto command = std::make_shared<CreateLease>();
-  const std::shared_ptr<v1::CreateTapRequest> request(command, &command->request);
+  auto command = std::make_shared<CreateLeases>();
   CLI::App* create =
-      AddSubcommand(app, "create", "Lease a TAP, an address and a MAC to a VM; safe to repeat",
+      AddSubcommand(app, "create", "Lease a TAP, an address and a MAC to each VM; safe to repeat",
                     "svnetctl create vm1\n"
-                    "  svnetctl create vm1 eth1 --ip 172.30.0.40\n"
+                    "  svnetctl create vm1 vm2 vm3\n"
+                    "  svnetctl create vm1 --iface eth1 --ip 172.30.0.40\n"
                     "  qemu-system-x86_64 $(svnetctl create vm1 --format qemu) ...\n"
                     "  sudo svnetctl create vm1 --owner alice --group kvm");
+  const std::shared_ptr<v1::CreateTapRequest> request(command, &command->request);
+  AddVms(create, [command](const std::vector<std::string>& vms) {
+    command->vms = vms;
+  })->required();
   AddLeaseToCreate(create, request);
   AddLifetime(
       create, [request] { return request->mutable_lifetime(); },
       "When the lease ends by itself (default: persistent, never)");
   AddFormat(create, command);
+  create->parse_complete_callback([command] {
+    RefuseSharedAddresses(*command);
+    RefuseSeveral(command->vms, command->format);
+  });
   ChooseWhenParsed(create, chosen, command);
 }
 
 void AddShow(CLI::App& app, std::optional<Command>& chosen) {
-  auto command = std::make_shared<ShowLease>();
-  CLI::App* show = AddSubcommand(app, "show", "Show a lease, in any format",
+  auto command = std::make_shared<ShowLeases>();
+  CLI::App* show = AddSubcommand(app, "show", "Show leases, in any format",
                                  "svnetctl show vm1\n"
                                  "  eval \"$(svnetctl show vm1 --format env)\"\n"
                                  "  svnetctl show vm1 --format cloud-init > network-config");
-  AddLease(show, std::shared_ptr<v1::GetTapRequest>(command, &command->which));
+  AddLeases(show, std::shared_ptr<LeaseNames>(command, &command->which));
   AddFormat(show, command);
-  ChooseWhenParsed(show, chosen, command);
+  show->callback([&chosen, command] {
+    RefuseSeveral(command->which.vms, command->format);
+    chosen = Command(*command);
+  });
 }
 
 void AddUpdate(CLI::App& app, std::optional<Command>& chosen) {
-  auto request = std::make_shared<v1::UpdateTapRequest>();
+  auto command = std::make_shared<UpdateLease>();
   CLI::App* update = AddSubcommand(app, "update", "Change a lease while its guest runs",
                                    "svnetctl update vm1 --lifetime persistent\n"
                                    "  svnetctl update vm1 --lifetime process:$$ --if-generation 1");
-  AddLease(update, request);
-  request->mutable_update_mask()->add_paths("lifetime");
+  AddLease(update, std::shared_ptr<LeaseName>(command, &command->which));
+  command->request.mutable_update_mask()->add_paths("lifetime");
   AddLifetime(
-      update, [request] { return request->mutable_tap()->mutable_lifetime(); },
+      update, [command] { return command->request.mutable_tap()->mutable_lifetime(); },
       "When the lease ends by itself from now on")
       ->required();
   update
       ->add_option_function<uint64_t>(
           "--if-generation",
-          [request](uint64_t generation) { request->set_if_generation(generation); },
+          [command](uint64_t generation) { command->request.set_if_generation(generation); },
           "Only if the lease has this generation, as `show` prints it")
-      ->type_name("N");
-  ChooseWhenParsed(update, chosen, request);
+      ->type_name("N")
+      ->check(NumberFrom(0, UINT64_MAX));
+  ChooseWhenParsed(update, chosen, command);
 }
 
 void AddRun(CLI::App& app, std::optional<Command>& chosen) {
@@ -130,6 +163,7 @@ void AddRun(CLI::App& app, std::optional<Command>& chosen) {
       "code is the program's, or 128 plus the number of the signal that ended it. If the program\n"
       "goes into the background (-daemonize), and a process still has the TAP open, the lease\n"
       "stays until that closes it.");
+  AddVm(run, [request](const std::string& vm) { request->set_vm_id(vm); })->required();
   AddLeaseToCreate(run, request);
   AddLifetime(
       run, [request] { return request->mutable_lifetime(); },

@@ -10,6 +10,16 @@
 namespace svnet::client {
 namespace {
 
+std::string Member(absl::string_view key, absl::string_view value) {
+  return absl::StrCat(JsonString(key), ": ", JsonString(value));
+}
+
+std::string RenderJson(const Failure& failure) {
+  return absl::StrCat("{\n \"error\": {\n  ", MembersOf(failure), "\n }\n}\n");
+}
+
+}  // namespace
+
 std::string RenderForPeople(const Failure& failure) {
   std::string text = absl::StrCat("svnetctl: ", Printable(failure.message));
   if (!failure.reason.empty()) absl::StrAppend(&text, " [", Printable(failure.reason), "]");
@@ -18,20 +28,14 @@ std::string RenderForPeople(const Failure& failure) {
   return text;
 }
 
-std::string Member(absl::string_view key, absl::string_view value) {
-  return absl::StrCat(JsonString(key), ": ", JsonString(value));
-}
-
 // Written by hand, because google.protobuf.Struct prints its members in a random order.
-std::string RenderJson(const Failure& failure) {
+std::string MembersOf(const Failure& failure) {
   std::vector<std::string> metadata;
   for (const auto& [key, value] : failure.metadata) metadata.push_back(Member(key, value));
-  return absl::StrCat("{\n \"error\": {\n  ", Member("code", failure.code), ",\n  ",
-                      Member("reason", failure.reason), ",\n  ", Member("message", failure.message),
-                      ",\n  \"metadata\": {", absl::StrJoin(metadata, ", "), "}\n }\n}\n");
+  return absl::StrCat(Member("code", failure.code), ",\n  ", Member("reason", failure.reason),
+                      ",\n  ", Member("message", failure.message), ",\n  \"metadata\": {",
+                      absl::StrJoin(metadata, ", "), "}");
 }
-
-}  // namespace
 
 Report MakeReport(const Outcome& outcome, Format format) {
   if (const auto* text = std::get_if<std::string>(&outcome)) return {ExitCode::kDone, *text, ""};

@@ -53,6 +53,12 @@ struct Report {
   std::string standard_error;
 };
 
+// For standard error.
+std::string RenderForPeople(const Failure& failure);
+
+// "code", "reason", "message" and "metadata", as members of a JSON object.
+std::string MembersOf(const Failure& failure);
+
 // The message goes to standard error; with kJson, the failure goes to standard
 // output too, as an object {"error": {...}}.
 Report MakeReport(const Outcome& outcome, Format format);

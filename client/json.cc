@@ -3,6 +3,8 @@
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/wrappers.pb.h>
 
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/text.h"
@@ -31,6 +33,15 @@ absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   return Render(message, options);
+}
+
+Outcome ShowJson(const google::protobuf::Message& message) {
+  absl::StatusOr<std::string> json = ToJson(message);
+  if (json.ok()) return *std::move(json);
+  return Failure{.exit_code = ExitCode::kRefused,
+                 .code = "INTERNAL",
+                 .reason = "",
+                 .message = std::string(json.status().message())};
 }
 
 absl::StatusOr<std::string> ToJsonLine(const google::protobuf::Message& message) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "client/failure.h"
 
 namespace svnet::client {
 
@@ -15,7 +16,10 @@ namespace svnet::client {
 // of a million years).
 absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message);
 
-// The same on one line.
+// The same, for a command that has nothing else to show.
+Outcome ShowJson(const google::protobuf::Message& message);
+
+// The same as ToJson() on one line.
 absl::StatusOr<std::string> ToJsonLine(const google::protobuf::Message& message);
 
 // `text` with its quotes. JSON holds Unicode only: text that is not UTF-8 is shown as Printable()

@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/command_line.h"
 #include "client/commands.h"
@@ -16,20 +17,29 @@
 #include "client/run.h"
 #include "client/standard_streams.h"
 #include "client/terminal.h"
+#include "client/wait.h"
 #include "client/watch.h"
 
 namespace svnet::client {
 namespace {
 
-// The exit code. A command whose result cannot be printed has failed for its caller.
+// Erases a terminal, and begins at its top (ECMA-48).
+constexpr char kEraseScreen[] = "\x1b[H\x1b[2J";
+
+// The exit code. A command whose result cannot be printed has failed for its caller, unless the
+// caller has read enough.
 ExitCode Print(const Report& report) {
   const absl::Status printed = WriteFully(STDOUT_FILENO, report.standard_output);
   WriteFully(STDERR_FILENO, report.standard_error).IgnoreError();
-  if (printed.ok()) return report.exit_code;
+  if (printed.ok() || absl::IsCancelled(printed)) return report.exit_code;
   WriteFully(STDERR_FILENO,
              absl::StrCat("svnetctl: cannot write to standard output: ", printed.message(), "\n"))
       .IgnoreError();
   return report.exit_code == ExitCode::kDone ? ExitCode::kRefused : report.exit_code;
+}
+
+void Say(const std::string& text) {
+  WriteFully(STDERR_FILENO, absl::StrCat("svnetctl: ", text, "\n")).IgnoreError();
 }
 
 // Runs each kind of command and returns its exit code.
@@ -47,7 +57,8 @@ struct Executor {
   int operator()(const Request& request) const {
     Result<Connection> opened = Open();
     if (const auto* failure = std::get_if<Failure>(&opened)) return Report(*failure);
-    return Report(RunCommand(std::get<Connection>(opened), request, invocation.format));
+    return static_cast<int>(
+        Print(RunCommand(std::get<Connection>(opened), request, invocation.format)));
   }
 
   int operator()(const ProgramRun& run) const {
@@ -56,11 +67,18 @@ struct Executor {
     return std::get<int>(ended);
   }
 
-  int operator()(const v1::WatchTapsRequest& request) const {
-    Result<Connection> opened = Open();
-    if (const auto* failure = std::get_if<Failure>(&opened)) return Report(*failure);
-    return Report(Watch(std::get<Connection>(opened), request, invocation.format,
-                        [](const std::string& line) { return WriteFully(STDOUT_FILENO, line); }));
+  int operator()(const WatchRun& watch) const {
+    const bool erase = watch.list.has_value() && isatty(STDOUT_FILENO) == 1;
+    const auto open = [this] { return Open(); };
+    const auto print = [](const std::string& text) { return WriteFully(STDOUT_FILENO, text); };
+    return Report(
+        Watch(watch, invocation.format, invocation.timeout,
+              {.open = open, .print = print, .say = Say, .erase = erase ? kEraseScreen : ""}));
+  }
+
+  int operator()(const WaitRun& wait) const {
+    return Report(
+        Wait([this] { return Open(); }, wait, invocation.timeout, invocation.format, Say));
   }
 
   int operator()(const DoctorRun& run) const {

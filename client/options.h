@@ -11,27 +11,31 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "client/account.h"
 #include "client/commands.h"
+#include "client/selection.h"
 
 namespace svnet::client {
-
-inline constexpr char kDefaultIface[] = "eth0";
 
 // `examples`: each on a line of its own, indented by two spaces from the second on.
 CLI::App* AddSubcommand(CLI::App& app, const std::string& name, const std::string& description,
                         const std::string& examples);
 
-// An option or, if `name` has no dashes, a positional argument, that holds UTF-8.
+// An option or, if `name` has no dashes, a positional argument, that holds UTF-8. Empty text is
+// refused: it is the value of a variable that a script has not set.
 CLI::Option* AddText(CLI::App* subcommand, const std::string& name, const std::string& placeholder,
                      const std::string& description,
                      const std::function<void(const std::string&)>& set);
 
 // A check for CLI11: what is wrong with `text`, or "".
-std::string RefuseOtherThanUtf8(const std::string& text);
+std::string RefuseBadText(const std::string& text);
+
+// A check for CLI11: a whole number in that range.
+CLI::Validator NumberFrom(uint64_t least, uint64_t most);
 
 // A validator that replaces a name by its number.
 template <typename Parse>
@@ -63,41 +67,23 @@ void ChooseWhenParsed(CLI::App* subcommand, std::optional<Command>& chosen,
   subcommand->callback([&chosen, command] { chosen = Command(*command); });
 }
 
-template <typename R>
-CLI::Option* AddVm(CLI::App* subcommand, const std::shared_ptr<R>& request) {
-  return AddText(subcommand, "VM", "", "The VM's id",
-                 [request](const std::string& vm) { request->set_vm_id(vm); });
-}
+// VM
+CLI::Option* AddVm(CLI::App* subcommand, const std::function<void(const std::string&)>& set);
 
-template <typename R>
-CLI::Option* AddIface(CLI::App* subcommand, const std::shared_ptr<R>& request) {
-  return AddText(subcommand, "IFACE", "", "The id of the VM's network interface (default: eth0)",
-                 [request](const std::string& iface) { request->set_iface_id(iface); });
-}
+// VM ... . An argument after the first that is usually an interface's name is refused: an earlier
+// svnetctl took the interface there.
+CLI::Option* AddVms(CLI::App* subcommand,
+                    const std::function<void(const std::vector<std::string>&)>& set);
 
-template <typename R>
-void AddOwner(CLI::App* subcommand, const std::shared_ptr<R>& request,
-              const std::string& description) {
-  subcommand
-      ->add_option_function<uint32_t>(
-          "--owner", [request](uint32_t uid) { request->set_owner_uid(uid); }, description)
-      ->type_name("UID|NAME")
-      ->transform(ToNumber(ParseUser));
-}
+CLI::Option* AddIface(CLI::App* subcommand, const std::function<void(const std::string&)>& set);
 
-// VM [IFACE], or --tap NAME; and --owner.
-template <typename R>
-void AddLease(CLI::App* subcommand, const std::shared_ptr<R>& request) {
-  CLI::Option* vm = AddVm(subcommand, request);
-  CLI::Option* iface = AddIface(subcommand, request);
-  CLI::Option* tap = AddText(subcommand, "--tap", "NAME", "The TAP's name, instead of VM and IFACE",
-                             [request](const std::string& name) { request->set_tap_name(name); });
-  tap->excludes(vm)->excludes(iface);
-  AddOwner(subcommand, request, "Whose VM it is, if not yours (administrators)");
-  subcommand->parse_complete_callback([request, vm, iface, tap] {
-    if (vm->empty() && tap->empty()) throw CLI::RequiredError("VM or --tap NAME");
-    if (!vm->empty() && iface->empty()) request->set_iface_id(kDefaultIface);
-  });
-}
+CLI::Option* AddOwner(CLI::App* subcommand, const std::function<void(uint32_t)>& set,
+                      const std::string& description);
+
+// VM or --tap NAME, --iface and --owner.
+void AddLease(CLI::App* subcommand, const std::shared_ptr<LeaseName>& name);
+
+// The same with VM ... .
+void AddLeases(CLI::App* subcommand, const std::shared_ptr<LeaseNames>& names);
 
 }  // namespace svnet::client

@@ -1,12 +1,19 @@
 #include "client/output.h"
 
-#include <vector>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "client/account.h"
 #include "client/lifetime.h"
 #include "client/table.h"
 #include "client/text.h"
@@ -18,14 +25,62 @@ std::string GuestAddress(const v1::Tap& tap) {
   return absl::StrCat(tap.guest_ip(), "/", tap.prefix_length());
 }
 
-Row TapRow(const v1::Tap& tap) {
-  return {tap.tap_name(),
-          tap.vm_id(),
+// With these, a line of `list` has at most 92 columns, and mostly fewer than 80.
+constexpr size_t kVmColumns = 20;
+constexpr size_t kIfaceColumns = 9;
+constexpr size_t kOwnerColumns = 12;
+
+// Looks up each uid once: the account database may be on another host.
+class OwnerNames {
+ public:
+  const std::string& Of(uid_t uid) {
+    const auto [found, is_new] = names_.try_emplace(uid);
+    if (is_new) found->second = UserName(uid);
+    return found->second;
+  }
+
+ private:
+  std::map<uid_t, std::string> names_;
+};
+
+std::string YesOrNo(bool yes) { return yes ? "yes" : "no"; }
+
+// Empty: an earlier svnetd has not said when.
+std::string Created(const v1::Tap& tap) {
+  if (!tap.has_create_time()) return "";
+  return absl::FormatTime(absl::RFC3339_sec, absl::FromUnixSeconds(tap.create_time().seconds()),
+                          absl::LocalTimeZone());
+}
+
+Row TapRow(const v1::Tap& tap, OwnerNames& owners) {
+  return {Elided(tap.vm_id(), kVmColumns),
+          Elided(tap.iface_id(), kIfaceColumns),
+          GuestAddress(tap),
+          tap.tap_name(),
+          Elided(owners.Of(tap.owner_uid()), kOwnerColumns),
+          YesOrNo(tap.attached())};
+}
+
+Row WideTapRow(const v1::Tap& tap, OwnerNames& owners) {
+  return {tap.vm_id(),
           tap.iface_id(),
           GuestAddress(tap),
+          tap.tap_name(),
+          owners.Of(tap.owner_uid()),
+          YesOrNo(tap.attached()),
           tap.mac(),
-          absl::StrCat(tap.owner_uid()),
-          tap.attached() ? "yes" : "no"};
+          absl::StrCat(tap.queues()),
+          tap.has_group_gid() ? GroupName(tap.group_gid()) : "-",
+          FormatLifetime(tap.lifetime()),
+          Created(tap)};
+}
+
+std::string RenderRows(Row heading, const std::vector<v1::Tap>& taps,
+                       Row (*row)(const v1::Tap&, OwnerNames&)) {
+  OwnerNames owners;
+  std::vector<Row> rows = {std::move(heading)};
+  for (const v1::Tap& tap : taps) rows.push_back(row(tap, owners));
+  return RenderTable(rows);
 }
 
 std::string Bridge(const v1::GetNetworkResponse& network) {
@@ -70,6 +125,7 @@ std::vector<Row> FactsOfUse(const v1::Tap& tap) {
   if (tap.queues() > 1) {
     facts.push_back({"queues", absl::StrCat(tap.queues(), " (open it with IFF_MULTI_QUEUE)")});
   }
+  if (tap.has_group_gid()) facts.push_back({"group", GroupName(tap.group_gid())});
   return facts;
 }
 
@@ -80,48 +136,80 @@ std::string EventName(v1::TapEventType type) {
   return std::string(absl::StripPrefix(name, "TAP_EVENT_TYPE_"));
 }
 
-std::string FormatSeconds(int64_t unix_seconds) {
-  return absl::FormatTime(absl::RFC3339_sec, absl::FromUnixSeconds(unix_seconds),
-                          absl::LocalTimeZone());
+// The lease that an event is about; empty: it is about the whole network.
+std::string LeaseOf(const v1::TapEvent& event) {
+  if (!event.has_tap()) return "";
+  const v1::Tap& tap = event.tap();
+  return absl::StrCat("  ", Printable(tap.tap_name()), "  ", Printable(tap.vm_id()), " ",
+                      Printable(tap.iface_id()), "  ", Printable(GuestAddress(tap)), "  owner ",
+                      Printable(UserName(tap.owner_uid())));
+}
+
+absl::Time TimeOf(const v1::TapEvent& event) {
+  return absl::FromUnixSeconds(event.time().seconds()) + absl::Nanoseconds(event.time().nanos());
 }
 
 std::string Quota(uint32_t used, bool has_limit, uint32_t limit) {
   return has_limit ? absl::StrCat(used, " of ", limit) : absl::StrCat(used, ", without a limit");
 }
 
+std::string IsolationName(v1::Isolation isolation) {
+  switch (isolation) {
+    case v1::ISOLATION_NONE:
+      return "none: all guests reach each other";
+    case v1::ISOLATION_OWNER:
+      return "owner: guests of different owners do not reach each other";
+    case v1::ISOLATION_ALL:
+      return "all: no guest reaches another";
+    default:
+      return "";  // an earlier svnetd does not say
+  }
+}
+
+// What the caller has, and may have.
+std::vector<Row> QuotaFacts(const v1::GetNetworkResponse::Quota& quota) {
+  return {{"your TAPs", Quota(quota.taps(), quota.has_taps_limit(), quota.taps_limit())},
+          {"your queues", Quota(quota.queues(), quota.has_queues_limit(), quota.queues_limit())}};
+}
+
 std::string CountTaps(uint32_t count) { return absl::StrCat(count, count == 1 ? " TAP" : " TAPs"); }
 
 }  // namespace
 
-std::string RenderCreated(const v1::CreateTapResponse& response) {
-  return absl::StrCat(RenderTable(FactsOfUse(response.tap())),
+std::string RenderCreated(const v1::Tap& tap) {
+  return absl::StrCat(RenderTable(FactsOfUse(tap)),
                       "\nfor the guest's kernel command line: ", "svnetctl boot-args --tap ",
-                      Printable(response.tap().tap_name()), "\n");
+                      Printable(tap.tap_name()), "\n");
 }
 
 std::string RenderTap(const v1::Tap& tap) {
   std::vector<Row> facts = FactsOfUse(tap);
   facts.push_back({"vm", tap.vm_id()});
   facts.push_back({"iface", tap.iface_id()});
-  facts.push_back({"owner", absl::StrCat(tap.owner_uid())});
+  facts.push_back({"owner", UserName(tap.owner_uid())});
   facts.push_back({"lifetime", FormatLifetime(tap.lifetime())});
-  facts.push_back({"attached", tap.attached() ? "yes" : "no"});
+  facts.push_back({"attached", YesOrNo(tap.attached())});
   // A svnetd of before there were any has not set these.
   if (tap.generation() > 0) {
     facts.push_back({"generation", absl::StrCat(tap.generation())});
-    facts.push_back({"created", FormatSeconds(tap.create_time().seconds())});
+    facts.push_back({"created", Created(tap)});
   }
   return RenderTable(facts);
 }
 
-std::string RenderRemoved(const v1::RemoveTapResponse& response) {
-  return response.removed() ? "removed\n" : "nothing to remove\n";
+std::string RenderRemoved(const std::string& name, const v1::RemoveTapResponse& response) {
+  if (response.removed()) return absl::StrCat("removed ", Printable(name), "\n");
+  return absl::StrCat(Printable(name), " does not exist: nothing to remove\n");
 }
 
-std::string RenderTaps(const v1::ListTapsResponse& response) {
-  std::vector<Row> rows = {{"TAP", "VM", "IFACE", "ADDRESS", "MAC", "OWNER", "ATTACHED"}};
-  for (const v1::Tap& tap : response.taps()) rows.push_back(TapRow(tap));
-  return RenderTable(rows);
+std::string RenderTaps(const std::vector<v1::Tap>& taps) {
+  return RenderRows({"VM", "IFACE", "ADDRESS", "TAP", "OWNER", "ATTACHED"}, taps, TapRow);
+}
+
+std::string RenderTapsWide(const std::vector<v1::Tap>& taps) {
+  return RenderRows({"VM", "IFACE", "ADDRESS", "TAP", "OWNER", "ATTACHED", "MAC", "QUEUES", "GROUP",
+                     "LIFETIME", "CREATED"},
+                    taps, WideTapRow);
 }
 
 std::string RenderBootArgs(const v1::GetBootArgsResponse& response) {
@@ -137,13 +225,10 @@ std::string RenderCleanup(const v1::CleanupResponse& response) {
   return absl::StrCat("removed ", absl::StrJoin(removed, ", "), "\n");
 }
 
-std::string RenderEvent(const v1::TapEvent& event, absl::Time when) {
-  const v1::Tap& tap = event.tap();
-  std::string line =
-      absl::StrFormat("%s  %-8s  %s  %s %s  %s  uid %u",
-                      absl::FormatTime(absl::RFC3339_sec, when, absl::LocalTimeZone()),
-                      EventName(event.type()), Printable(tap.tap_name()), Printable(tap.vm_id()),
-                      Printable(tap.iface_id()), Printable(GuestAddress(tap)), tap.owner_uid());
+std::string RenderEvent(const v1::TapEvent& event) {
+  std::string line = absl::StrFormat(
+      "%s  %-8s%s", absl::FormatTime(absl::RFC3339_sec, TimeOf(event), absl::LocalTimeZone()),
+      EventName(event.type()), LeaseOf(event));
   if (!event.message().empty()) absl::StrAppend(&line, "  ", Printable(event.message()));
   return line + "\n";
 }
@@ -163,9 +248,11 @@ std::string RenderNetwork(const v1::GetNetworkResponse& response) {
                             {"mtu", absl::StrCat(response.mtu())},
                             {"addresses", Addresses(response.addresses())},
                             {"ports", Ports(response.ports())}};
+  if (const std::string isolation = IsolationName(response.isolation()); !isolation.empty()) {
+    facts.push_back({"isolation", isolation});
+  }
   if (response.has_quota()) {
-    const auto& quota = response.quota();
-    facts.push_back({"your TAPs", Quota(quota.taps(), quota.has_taps_limit(), quota.taps_limit())});
+    for (Row& fact : QuotaFacts(response.quota())) facts.push_back(std::move(fact));
   }
   // An svnetd that answers has at least one, unless it is of an earlier version.
   if (response.gates() > 0) facts.push_back({"gates", absl::StrCat(response.gates())});

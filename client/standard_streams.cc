@@ -25,6 +25,7 @@ absl::Status WriteFully(int fd, absl::string_view text) {
   while (!text.empty()) {
     const ssize_t written = write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EPIPE) return absl::CancelledError("write: Broken pipe");
     if (written < 0) return absl::ErrnoToStatus(errno, "write");
     text.remove_prefix(written);
   }

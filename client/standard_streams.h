@@ -12,7 +12,8 @@ namespace svnet::client {
 // rather than a SIGPIPE.
 void PrepareStandardStreams();
 
-// Everything is written when this is OK; the error is write(2)'s.
+// Everything is written when this is OK. Cancelled: nobody reads it any more (`svnetctl list | head
+// -1`), which is nobody's fault. Any other error is write(2)'s.
 absl::Status WriteFully(int fd, absl::string_view text);
 
 }  // namespace svnet::client

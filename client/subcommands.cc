@@ -12,70 +12,143 @@ namespace svnet::client {
 namespace {
 
 void AddRemove(CLI::App& app, std::optional<Command>& chosen) {
-  auto request = std::make_shared<v1::RemoveTapRequest>();
+  auto command = std::make_shared<RemoveLeases>();
   CLI::App* remove =
-      AddSubcommand(app, "remove", "End a lease and remove its TAP, even if it is open",
-                    "svnetctl remove vm1\n"
-                    "  svnetctl remove vm1 eth1\n"
-                    "  svnetctl remove --tap svvm1eth0");
-  AddLease(remove, request);
-  ChooseWhenParsed(remove, chosen, request);
+      AddSubcommand(app, "remove", "End leases and remove their TAPs, even if they are open",
+                    "svnetctl remove vm1 vm2\n"
+                    "  svnetctl remove vm1 --iface eth1\n"
+                    "  svnetctl remove --tap svvm1eth0\n"
+                    "  sudo svnetctl remove vm1 --owner alice\n"
+                    "\n"
+                    "Exits with 0 if there is nothing to remove.");
+  AddLeases(remove, std::shared_ptr<LeaseNames>(command, &command->which));
+  ChooseWhenParsed(remove, chosen, command);
+}
+
+void AddFilters(CLI::App* list, const std::shared_ptr<ListLeases>& command) {
+  AddText(list, "--vm", "VM", "Only the TAPs of this VM",
+          [command](const std::string& vm) { command->request.set_vm_id(vm); });
+  AddOwner(
+      list, [command](uint32_t uid) { command->owner = uid; }, "Only the TAPs of this user");
+  CLI::Option* attached = list->add_flag_callback(
+      "--attached", [command] { command->attached = true; }, "Only TAPs that a VMM has open");
+  list->add_flag_callback(
+          "--detached", [command] { command->attached = false; }, "Only TAPs that no VMM has open")
+      ->excludes(attached);
 }
 
 void AddList(CLI::App& app, std::optional<Command>& chosen) {
+  auto command = std::make_shared<ListLeases>();
+  auto watch = std::make_shared<bool>(false);
   CLI::App* list = AddSubcommand(app, "list", "List your TAPs (administrators: all TAPs)",
                                  "svnetctl list\n"
-                                 "  svnetctl list --vm vm1\n"
+                                 "  svnetctl list --detached -o wide\n"
+                                 "  svnetctl remove $(svnetctl list -o name)\n"
+                                 "  svnetctl list --watch\n"
                                  "  svnetctl list --json | jq -r '.taps[].tapName'");
-  auto request = std::make_shared<v1::ListTapsRequest>();
-  AddText(list, "--vm", "VM", "Only the TAPs of this VM",
-          [request](const std::string& vm) { request->set_vm_id(vm); });
-  ChooseWhenParsed(list, chosen, request);
+  AddFilters(list, command);
+  list->add_option_function<std::string>(
+          "-o,--output",
+          [command](const std::string& name) { command->format = *ParseListFormat(name); },
+          "Output format; name: only the VMs")
+      ->type_name(ListFormatNames())
+      ->check(ParsedBy(ParseListFormat));
+  list->add_flag("--watch", *watch, "Show the list again after each change, until interrupted");
+  list->callback([&chosen, command, watch] {
+    chosen = *watch ? Command(WatchRun{.reconnect = true, .list = *command})
+                    : Command(Request(*command));
+  });
 }
 
 void AddBootArgs(CLI::App& app, std::optional<Command>& chosen) {
-  auto request = std::make_shared<v1::GetBootArgsRequest>();
+  auto command = std::make_shared<BootArgsOfLeases>();
   CLI::App* boot_args =
       AddSubcommand(app, "boot-args", "Print the ip= text for the guest's kernel command line",
                     "cmdline=\"console=ttyS0 $(svnetctl boot-args vm1)\"\n"
-                    "  svnetctl boot-args vm1 --hostname web --dns 1.1.1.1 --dns 9.9.9.9");
-  AddLease(boot_args, request);
+                    "  svnetctl boot-args vm1 --hostname web --dns 1.1.1.1 --dns 9.9.9.9\n"
+                    "\n"
+                    "Of several VMs, each line begins with the VM.");
+  AddLeases(boot_args, std::shared_ptr<LeaseNames>(command, &command->which));
   AddText(boot_args, "--guest-interface", "NAME",
           "The guest's name for its interface (default: eth0)",
-          [request](const std::string& name) { request->set_guest_interface(name); });
+          [command](const std::string& name) { command->request.set_guest_interface(name); });
   AddText(boot_args, "--hostname", "NAME", "The guest's host name (default: none)",
-          [request](const std::string& name) { request->set_hostname(name); });
+          [command](const std::string& name) { command->request.set_hostname(name); });
   boot_args
       ->add_option_function<std::vector<std::string>>(
           "--dns",
-          [request](const std::vector<std::string>& servers) {
-            request->mutable_dns_servers()->Assign(servers.begin(), servers.end());
+          [command](const std::vector<std::string>& servers) {
+            command->request.mutable_dns_servers()->Assign(servers.begin(), servers.end());
           },
           "A DNS server for the guest; may be repeated")
       ->type_name("ADDRESS")
       ->allow_extra_args(false)  // "--dns 1.1.1.1 vm1": vm1 is the VM
-      ->check(RefuseOtherThanUtf8);
-  ChooseWhenParsed(boot_args, chosen, request);
+      ->check(RefuseBadText);
+  ChooseWhenParsed(boot_args, chosen, command);
 }
 
 void AddCleanup(CLI::App& app, std::optional<Command>& chosen) {
-  auto request = std::make_shared<v1::CleanupRequest>();
-  request->set_scope(v1::CLEANUP_SCOPE_CALLER);
+  auto command = std::make_shared<CleanupLeases>();
+  command->request.set_scope(v1::CLEANUP_SCOPE_CALLER);
   CLI::App* cleanup = AddSubcommand(app, "cleanup", "Remove all your TAPs",
                                     "svnetctl cleanup\n"
+                                    "  svnetctl cleanup --dry-run\n"
+                                    "  sudo svnetctl cleanup --owner alice\n"
                                     "  sudo svnetctl cleanup --network");
-  cleanup->add_flag_callback(
-      "--network", [request] { request->set_scope(v1::CLEANUP_SCOPE_NETWORK); },
+  CLI::Option* network = cleanup->add_flag_callback(
+      "--network", [command] { command->request.set_scope(v1::CLEANUP_SCOPE_NETWORK); },
       "Remove all users' TAPs, the NAT rules, and the bridge if svnetd made it (administrators)");
-  ChooseWhenParsed(cleanup, chosen, request);
+  AddOwner(
+      cleanup, [command](uint32_t uid) { command->owner = uid; },
+      "Remove this user's TAPs instead of yours (administrators)")
+      ->excludes(network);
+  cleanup->add_flag("--dry-run", command->dry_run, "Only show what would be removed");
+  ChooseWhenParsed(cleanup, chosen, command);
 }
 
 void AddWatch(CLI::App& app, std::optional<Command>& chosen) {
+  auto command = std::make_shared<WatchRun>();
   CLI::App* watch = AddSubcommand(
       app, "watch", "Print events of your TAPs, one per line, until interrupted",
       "svnetctl watch\n"
-      "  svnetctl watch --json | jq -r 'select(.type == \"TAP_EVENT_TYPE_DETACHED\")'");
-  ChooseWhenParsed(watch, chosen, std::make_shared<v1::WatchTapsRequest>());
+      "  svnetctl watch --json | jq -r 'select(.type == \"TAP_EVENT_TYPE_DETACHED\")'\n"
+      "\n"
+      "If svnetd restarts, it connects again and says so on standard error; then the TAPs that\n"
+      "exist are printed as ADDED again. It gives up if that takes longer than --timeout.");
+  watch->add_flag_callback(
+      "--no-reconnect", [command] { command->reconnect = false; },
+      "Exit with 3 when svnetd stops or restarts");
+  ChooseWhenParsed(watch, chosen, command);
+}
+
+// Exactly one of them must be given.
+void AddStates(CLI::App* wait, const std::shared_ptr<WaitRun>& command) {
+  const auto add = [&](const std::string& name, LeaseState state, const std::string& description) {
+    return wait->add_flag_callback(
+        name, [command, state] { command->state = state; }, description);
+  };
+  CLI::Option* attached = add("--attached", LeaseState::kAttached, "Until a VMM has the TAP open");
+  CLI::Option* detached = add("--detached", LeaseState::kDetached,
+                              "Until the lease exists and no VMM has its TAP open");
+  CLI::Option* removed = add("--removed", LeaseState::kRemoved, "Until the lease has ended");
+  detached->excludes(attached);
+  removed->excludes(attached)->excludes(detached);
+}
+
+void AddWait(CLI::App& app, std::optional<Command>& chosen) {
+  auto command = std::make_shared<WaitRun>();
+  CLI::App* wait = AddSubcommand(app, "wait", "Wait until a TAP is opened, closed or removed",
+                                 "svnetctl wait vm1 --attached --timeout 60\n"
+                                 "  svnetctl wait vm1 --removed\n"
+                                 "\n"
+                                 "Exits with 1 if that takes longer than --timeout.");
+  AddLease(wait, std::shared_ptr<LeaseName>(command, &command->which));
+  AddStates(wait, command);
+  wait->callback([&chosen, command] {
+    if (!command->state.has_value())
+      throw CLI::RequiredError("--attached, --detached or --removed");
+    chosen = Command(*command);
+  });
 }
 
 void AddStatus(CLI::App& app, std::optional<Command>& chosen) {
@@ -135,6 +208,7 @@ void AddSubcommands(CLI::App& app, std::optional<Command>& chosen) {
   AddCleanup(app, chosen);
   AddStatus(app, chosen);
   AddWatch(app, chosen);
+  AddWait(app, chosen);
   AddMetrics(app, chosen);
   AddDoctor(app, chosen);
 }

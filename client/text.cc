@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace svnet::client {
@@ -60,6 +61,15 @@ std::string Printable(absl::string_view text) {
   std::string printable;
   for (char byte : text) printable += PrintableByte(byte);
   return printable;
+}
+
+std::string Elided(absl::string_view text, size_t columns) {
+  constexpr absl::string_view kGap = "..";
+  const std::string printable = Printable(text);
+  if (printable.size() <= columns) return printable;
+  const size_t tail = (columns - kGap.size()) / 2;
+  const size_t head = columns - kGap.size() - tail;
+  return absl::StrCat(printable.substr(0, head), kGap, printable.substr(printable.size() - tail));
 }
 
 bool IsUtf8(absl::string_view text) {

@@ -1,4 +1,5 @@
 # Completion of svnetctl(1) for bash.
+_svnetctl_vms() { svnetctl list -o name 2>/dev/null; }
 _svnetctl() {
   local word=${COMP_WORDS[COMP_CWORD]} command='' each
   local global='--socket --timeout --json --help --version'
@@ -6,18 +7,20 @@ _svnetctl() {
     case $each in
       # What follows is another program's.
       --) return ;;
-      create | show | update | run | remove | list | boot-args | cleanup | status | watch | metrics | doctor | help) command=$each ;;
+      create | show | update | run | remove | list | boot-args | cleanup | status | watch | wait | metrics | doctor | help) command=$each ;;
     esac
   done
   case ${COMP_WORDS[COMP_CWORD - 1]} in
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
     --owner) mapfile -t COMPREPLY < <(compgen -u -- "$word") && return ;;
     --group) mapfile -t COMPREPLY < <(compgen -g -- "$word") && return ;;
+    --vm) mapfile -t COMPREPLY < <(compgen -W "$(_svnetctl_vms)" -- "$word") && return ;;
     --format)
       mapfile -t COMPREPLY < <(compgen -W \
         "table json env firecracker cloud-hypervisor qemu cloud-init" -- "$word")
       return
       ;;
+    -o | --output) mapfile -t COMPREPLY < <(compgen -W "table wide name json yaml" -- "$word") && return ;;
     --lifetime) mapfile -t COMPREPLY < <(compgen -W "persistent process: until-detached" -- "$word") && return ;;
     --tap)
       mapfile -t COMPREPLY < <(compgen -W \
@@ -26,18 +29,25 @@ _svnetctl() {
       ;;
   esac
   case $command in
-    '') each="create show update run remove list boot-args cleanup status watch metrics doctor help $global" ;;
-    create) each="--ip --mac --owner --group --queues --lifetime --format $global" ;;
-    run) each="--ip --mac --owner --group --queues --lifetime $global" ;;
-    update) each="--tap --owner --lifetime --if-generation $global" ;;
-    list) each="--vm $global" ;;
-    show) each="--tap --owner --format $global" ;;
+    '') each="create show update run remove list boot-args cleanup status watch wait metrics doctor help $global" ;;
+    create) each="--iface --ip --mac --owner --group --queues --lifetime --format $global" ;;
+    run) each="--iface --ip --mac --owner --group --queues --lifetime $global" ;;
+    update) each="--iface --tap --owner --lifetime --if-generation $global" ;;
+    list) each="--vm --owner --attached --detached --output --watch $global" ;;
+    show) each="--iface --tap --owner --format $global" ;;
     doctor) each="$(svnetctl doctor --list 2>/dev/null | awk '{ print $1 }') --list --packet-test --target $global" ;;
-    help) each='create show update run remove list boot-args cleanup status watch metrics doctor' ;;
-    remove) each="--tap --owner $global" ;;
-    boot-args) each="--tap --owner --guest-interface --hostname --dns $global" ;;
-    cleanup) each="--network $global" ;;
+    help) each='create show update run remove list boot-args cleanup status watch wait metrics doctor' ;;
+    remove) each="--iface --tap --owner $global" ;;
+    boot-args) each="--iface --tap --owner --guest-interface --hostname --dns $global" ;;
+    cleanup) each="--network --owner --dry-run $global" ;;
+    watch) each="--no-reconnect $global" ;;
+    wait) each="--iface --tap --owner --attached --detached --removed $global" ;;
     *) each=$global ;;
+  esac
+  # VMs come before options: who wants those types a dash.
+  case $command:$word in
+    show:-* | update:-* | remove:-* | boot-args:-* | wait:-*) ;;
+    show:* | update:* | remove:* | boot-args:* | wait:*) each=$(_svnetctl_vms) ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$each" -- "$word")
 }

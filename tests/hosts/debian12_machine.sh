@@ -75,7 +75,7 @@ no_lease_is_lost() {
   for number in 1 2 3 4; do svnetctl create "many$number" >/dev/null || return 1; done
   udevadm settle
   svnetctl list
-  [[ $(svnetctl list | grep -c "  many") == 4 ]]
+  [[ $(svnetctl list | grep -c "^many") == 4 ]]
 }
 check "no lease ends by udev's doing" no_lease_is_lost
 

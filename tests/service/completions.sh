@@ -2,7 +2,7 @@
 # The completions in the shells that they are for: tests/service/completions.sh BUILD_FOLDER
 #
 # What documented.sh cannot see: that bash, zsh and fish read the files, and offer what
-# belongs there. svnetd need not run.
+# belongs there. svnetd need not run: the VMs are those of a svnetctl of this test's own.
 #
 # shellcheck disable=SC2016,SC2317 # scripts for other shells; `offers` runs functions
 set -euo pipefail
@@ -78,14 +78,31 @@ mapfile -t commands < <(svnetctl --help | sed -n '/^Subcommands:/,/^$/s/^  \([a-
 offers 'svnetctl ' "${commands[@]}" help
 offers 'svnetctl cr' create not run
 for command in "${commands[@]}"; do
-  mapfile -t flags < <(svnetctl "$command" --help | sed -n 's/^  \(-[a-z],\)\{0,1\}\(--[a-z][a-z-]*\).*/\2/p')
+  mapfile -t flags < <(svnetctl "$command" --help | sed -n 's/^  \(-[a-zA-Z],\)\{0,1\}\(--[a-z][a-z-]*\).*/\2/p')
   offers "svnetctl $command --" "${flags[@]}"
 done
 offers 'svnetctl list --' not --tap
+offers 'svnetctl list -o ' wide yaml not qemu
 offers 'svnetctl create vm1 --format ' qemu cloud-init env not persistent
 offers 'svnetctl create vm1 --lifetime p' persistent process not until-detached
 offers 'svnetctl create vm1 --owner roo' root
 offers 'svnetctl doctor fo' forwarding forwarding-kept not mtu
+
+# With these VMs.
+mkdir "$scratch/bin"
+cat >"$scratch/bin/svnetctl" <<'SVNETCTL'
+#!/bin/sh
+[ "$*" != "list -o name" ] || printf 'web1\nweb2\ndb\n'
+SVNETCTL
+chmod +x "$scratch/bin/svnetctl"
+PATH=$scratch/bin:$PATH
+for command in show update remove boot-args wait; do
+  offers "svnetctl $command " web1 web2 db
+  offers "svnetctl $command we" web1 web2 not db
+done
+offers 'svnetctl remove web1 ' web2 db
+offers 'svnetctl list --vm we' web1 web2 not db
+offers 'svnetctl create ' not web1
 
 [[ $checked -gt 150 ]] || { echo "only $checked offers were looked for" && failures=1; }
 [[ $failures -eq 0 ]] && echo "completions: $checked offers in bash, zsh and fish"

@@ -9,7 +9,7 @@ failures=0
 checked=0
 
 # flags COMMAND...: the flags that its --help names as its own.
-flags() { "$@" --help | sed -n 's/^  \(-[a-z],\)\{0,1\}\(--[a-z][a-z-]*\).*/\2/p'; }
+flags() { "$@" --help | sed -n 's/^  \(-[a-zA-Z],\)\{0,1\}\(--[a-z][a-z-]*\).*/\2/p'; }
 
 # expect WHAT FILE PATTERN: a line of FILE has the pattern.
 expect() {
@@ -42,6 +42,12 @@ for flag in $(for c in '' $commands; do flags "$svnetctl" ${c:+"$c"}; done | sor
   expect "$flag" client/completions/svnetctl.zsh "'\*?$flag\["
   expect "$flag" client/completions/svnetctl.fish " -l ${flag#--} "
 done
+for section in SYNOPSIS COMMANDS JSON ENVIRONMENT FILES 'EXIT STATUS' EXAMPLES 'SEE ALSO'; do
+  expect "$section" docs/man/svnetctl.1 "^\.Sh $section$"
+done
+for page in svnetd.toml svnetd; do expect "$page" docs/man/svnetctl.1 "^\.Xr $page [58]( ,)?$"; done
+# "Fl Fl Ar PROGRAM" would be an option, --PROGRAM.
+expect "-- PROGRAM" docs/man/svnetctl.1 '^\.It Ic run .*Cm \\-\\- Ar PROGRAM'
 # A --help that is read wrongly names nothing.
 [[ $checked -gt 100 ]] || { echo "only $checked names were found in --help" && failures=1; }
 [[ $failures -eq 0 ]] && echo "documented: $checked names of flags, keys and commands"

@@ -103,7 +103,7 @@ begin_of_watch() {
 }
 a_watch_ends_and_begins_again() {
   local code=0 pid watch
-  as alice svnetctl watch >"$scratch/watched" 2>"$scratch/said" &
+  as alice svnetctl watch --no-reconnect >"$scratch/watched" 2>"$scratch/said" &
   watch=$!
   until_true 5 test -s "$scratch/watched" || return 1
   for pid in $(gates); do inside kill -KILL "$pid"; done

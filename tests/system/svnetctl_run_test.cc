@@ -153,7 +153,7 @@ TEST_F(SvnetctlRunTest, PrintsEnvThatAShellAccepts) {
 TEST_F(SvnetctlRunTest, PrintsWhatFirecrackerAndCloudHypervisorDocument) {
   const auto understood = [&](const std::string& vm, const char* queues, const char* format) {
     const Exited printed =
-        Svnetctl({"create", vm, "net-0.1", "--queues", queues, "--format", format});
+        Svnetctl({"create", vm, "--iface", "net-0.1", "--queues", queues, "--format", format});
     EXPECT_EQ(printed.code, 0) << printed.err;
     std::ofstream(folder() + "/format") << printed.out;
     return Shell(absl::StrCat(SVNET_SOURCE "/tests/vectors/vmm_network.py ", format, " <", folder(),
@@ -195,7 +195,7 @@ TEST_F(SvnetctlRunTest, EndsTheLeaseWithTheProgramIfItIsKilled) {
 }
 
 TEST_F(SvnetctlRunTest, PrintsWatchedEvents) {
-  const pid_t watching = StartSvnetctl({"watch", "--json"});
+  const pid_t watching = StartSvnetctl({"watch", "--json", "--no-reconnect"});
   // It has begun when svnetd says so.
   EXPECT_TRUE(Eventually([&] { return absl::StrContains(svnetd_.log(), "WatchTaps"); }));
   Client alice(svnetd_.socket(), Member(kAlice));

@@ -1,10 +1,26 @@
 // svnetctl as people and scripts run it, under real uids.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/eventually.h"
 #include "tests/system/system_test.h"
+#include "tests/system/tap_holder.h"
 
 namespace svnet::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class SvnetctlTest : public SystemTest {
@@ -68,6 +84,193 @@ TEST_F(SvnetctlTest, CreatesLeasesForOthersAsAnAdministrator) {
   const Exited list = Svnetctl(svnetd, Member(kAlice), {"list"});
   EXPECT_THAT(list.out, HasSubstr("svvm1eth0")) << list.err;
   EXPECT_EQ(Svnetctl(svnetd, Member(kBob), {"create", "vm2", "--owner", "1000"}).code, 1);
+}
+
+TEST_F(SvnetctlTest, TakesSeveralVmsAndSaysWhatFailed) {
+  Daemon svnetd = Start({}, "[limits]\ntaps_per_user = 2\n");
+  const RunAs alice = Member(kAlice);
+  const Exited created = Svnetctl(svnetd, alice, {"create", "vm10", "vm2", "vm3"});
+  EXPECT_EQ(created.code, 1);
+  EXPECT_THAT(created.out, AllOf(HasSubstr("\nvm10 "), HasSubstr("\nvm2 ")));
+  EXPECT_THAT(created.err,
+              AllOf(StartsWith("svnetctl: vm3 eth0: "), HasSubstr("[QUOTA_EXCEEDED]")));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"list", "-o", "name"}).out, "vm2\nvm10\n");
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"status"}).out, HasSubstr("your TAPs    2 of 2"));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"remove", "vm2", "vm10", "vm2"}).out,
+            "removed vm2 eth0\n"
+            "removed vm10 eth0\n"
+            "vm2 eth0 does not exist: nothing to remove\n");
+}
+
+// Two interfaces of a VM, and the way in which an earlier svnetctl took them.
+TEST_F(SvnetctlTest, TakesTheInterfaceAsAnOption) {
+  Daemon svnetd = Start();
+  const RunAs alice = Member(kAlice);
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"create", "vm1", "--iface", "eth1"}).code, 0);
+  const Exited earlier = Svnetctl(svnetd, alice, {"remove", "vm1", "eth1"});
+  EXPECT_EQ(earlier.code, 2);
+  EXPECT_THAT(earlier.err, HasSubstr("give the interface by --iface eth1"));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"boot-args", "vm1"}).code, 1);
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"remove", "vm1", "--iface", "eth1"}).out,
+            "removed vm1 eth1\n");
+}
+
+TEST_F(SvnetctlTest, AnAdministratorActsOnWhatItSees) {
+  Daemon svnetd = Start();
+  ASSERT_EQ(Svnetctl(svnetd, Member(kAlice), {"create", "vm1", "vm2"}).code, 0);
+  EXPECT_THAT(Svnetctl(svnetd, kRoot, {"show", "vm1"}).out, HasSubstr("svvm1eth0"));
+  EXPECT_THAT(Svnetctl(svnetd, kRoot, {"boot-args", "vm1"}).out, StartsWith("ip=172.30.0.2:"));
+  EXPECT_EQ(Svnetctl(svnetd, Member(kBob), {"show", "vm1"}).code, 1);
+  EXPECT_THAT(Svnetctl(svnetd, Member(kBob), {"remove", "vm1"}).out, HasSubstr("does not exist"));
+  EXPECT_THAT(Svnetctl(svnetd, kRoot, {"remove", "vm1"}).out, StartsWith("removed vm1 eth0 of "));
+  // An own lease of that name comes first.
+  ASSERT_EQ(Svnetctl(svnetd, kRoot, {"create", "vm2"}).code, 0);
+  EXPECT_EQ(Svnetctl(svnetd, kRoot, {"remove", "vm2"}).out, "removed vm2 eth0\n");
+  EXPECT_THAT(Svnetctl(svnetd, kRoot, {"cleanup"}).out,
+              AllOf(StartsWith("nothing to remove\nothers have TAPs: "), HasSubstr("--owner")));
+  EXPECT_EQ(Svnetctl(svnetd, kRoot, {"cleanup", "--owner", "1000"}).out, "removed 1 TAP\n");
+}
+
+TEST_F(SvnetctlTest, AsksAnAdministratorWhoseLeaseItIs) {
+  Daemon svnetd = Start();
+  ASSERT_EQ(Svnetctl(svnetd, Member(kAlice), {"create", "vm1"}).code, 0);
+  ASSERT_EQ(Svnetctl(svnetd, Member(kBob), {"create", "vm1"}).code, 0);
+  for (const char* command : {"show", "boot-args", "remove"}) {
+    const Exited exited = Svnetctl(svnetd, kRoot, {command, "vm1"});
+    EXPECT_EQ(exited.code, 1) << command;
+    EXPECT_THAT(exited.err,
+                AllOf(HasSubstr("several users have a vm1 eth0"), HasSubstr("--owner")));
+  }
+  EXPECT_EQ(Svnetctl(svnetd, kRoot, {"remove", "vm1", "--owner", "1001"}).code, 0);
+  EXPECT_THAT(Svnetctl(svnetd, kRoot, {"remove", "vm1"}).out, StartsWith("removed vm1 eth0 of "));
+}
+
+TEST_F(SvnetctlTest, ListsInEachFormat) {
+  Daemon svnetd = Start();
+  const RunAs alice = Member(kAlice);
+  const std::string uuid = "0b5f8a52-6f0c-4c7e-9a51-f2b2a1d0e9c4-of-a-long-name";
+  ASSERT_EQ(Svnetctl(svnetd, alice, {"create", "vm10", "vm9", uuid}).code, 0);
+  const std::string table = Svnetctl(svnetd, alice, {"list"}).out;
+  EXPECT_LT(table.find("vm9"), table.find("vm10"));
+  EXPECT_THAT(table,
+              AllOf(StartsWith("VM "), HasSubstr("0b5f8a52-..long-name "), Not(HasSubstr(uuid))));
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"list", "-o", "wide"}).out, HasSubstr(uuid + " "));
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"list", "-o", "yaml", "--vm", "vm9"}).out,
+              AllOf(StartsWith("taps:\n  - tapName: \""), HasSubstr("vmId: \"vm9\"")));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"list", "-o", "json"}).out,
+            Svnetctl(svnetd, alice, {"list", "--json"}).out);
+  EXPECT_EQ(Svnetctl(svnetd, kRoot, {"list", "-o", "name", "--owner", "1001"}).out, "");
+  EXPECT_EQ(Svnetctl(svnetd, kRoot, {"list", "-o", "name", "--attached"}).out, "");
+}
+
+TEST_F(SvnetctlTest, PrintsErrorsAsJsonToo) {
+  Daemon svnetd = Start();
+  const RunAs alice = Member(kAlice);
+  const Exited missing = Svnetctl(svnetd, alice, {"show", "vm1", "--json"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.out, HasSubstr("\"reason\": \"TAP_NOT_FOUND\""));
+  const Exited usage = Svnetctl(svnetd, alice, {"create", "--json"});
+  EXPECT_EQ(usage.code, 2);
+  EXPECT_THAT(usage.out, StartsWith("{\n \"error\": {"));
+  ASSERT_EQ(Svnetctl(svnetd, alice, {"create", "vm1"}).code, 0);
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"create", "vm1", "--json"}).out,
+            Svnetctl(svnetd, alice, {"show", "vm1", "--json"}).out);
+}
+
+TEST_F(SvnetctlTest, RefusesEmptyValues) {
+  Daemon svnetd = Start();
+  for (const char* option : {"--ip", "--mac", "--iface", "--owner"}) {
+    EXPECT_EQ(Svnetctl(svnetd, Member(kAlice), {"create", "vm1", option, ""}).code, 2) << option;
+  }
+  EXPECT_EQ(Svnetctl(svnetd, Member(kAlice), {"create", ""}).code, 2);
+  EXPECT_EQ(Svnetctl(svnetd, Member(kAlice), {"list", "-o", "name"}).out, "");
+}
+
+// As `git log | head`.
+TEST_F(SvnetctlTest, IsSilentWhenNobodyReadsItsOutput) {
+  Daemon svnetd = Start();
+  const std::string svnetctl = absl::StrCat(kSvnetctl, " --socket ", svnetd.socket());
+  ASSERT_EQ(Svnetctl(svnetd, kRoot, {"create", "vm1", "vm2"}).code, 0);
+  for (const char* command : {"list", "list --json", "list --watch", "watch", "watch --json"}) {
+    EXPECT_EQ(Shell(absl::StrCat("exec 4> >(true); wait $!; timeout 20 ", svnetctl, " ", command,
+                                 " >&4 || echo exit $?")),
+              "")
+        << command;
+  }
+}
+
+TEST_F(SvnetctlTest, WaitsForWhatHappensToALease) {
+  Daemon svnetd = Start();
+  const RunAs alice = Member(kAlice);
+  const std::string waiting = absl::StrCat(kSvnetctl, " --socket ", svnetd.socket(), " wait vm1 ");
+  const Exited late = Svnetctl(svnetd, alice, {"wait", "vm1", "--attached", "--timeout", "1"});
+  EXPECT_EQ(late.code, 1);
+  EXPECT_THAT(late.err, HasSubstr("vm1 eth0 was not attached within 1 s"));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"wait", "vm1", "--removed"}).out, "vm1 eth0 is removed\n");
+  const v1::Tap tap = Client(svnetd.socket(), alice).MustCreate("vm1");
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"wait", "vm1", "--detached"}).out, "vm1 eth0 is detached\n");
+  const TapHolder holder(tap, kAlice, 1);
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"wait", "vm1", "--attached"}).out, "vm1 eth0 is attached\n");
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"wait", "vm1", "--attached", "--json"}).out,
+              HasSubstr("\"attached\": true"));
+}
+
+// A program in the background, whose output goes to files.
+class Background {
+ public:
+  Background(const std::string& folder, const std::string& command)
+      : out_(folder + "/out"), err_(folder + "/err") {
+    pid_ = fork();
+    if (pid_ != 0) return;
+    const std::string script = absl::StrCat("exec ", command, " >", out_, " 2>", err_);
+    execl("/bin/sh", "sh", "-c", script.c_str(), nullptr);
+    _exit(127);
+  }
+  ~Background() {
+    kill(pid_, SIGTERM);
+    waitpid(pid_, nullptr, 0);
+  }
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  bool Prints(const std::string& text) const {
+    return Eventually([&] { return absl::StrContains(Read(out_), text); });
+  }
+  bool Says(const std::string& text) const {
+    return Eventually([&] { return absl::StrContains(Read(err_), text); });
+  }
+
+ private:
+  static std::string Read(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+  }
+
+  std::string out_;
+  std::string err_;
+  pid_t pid_;
+};
+
+TEST_F(SvnetctlTest, WatchesOverARestart) {
+  const std::vector<std::string> flags = {kSocketGroupFlag};
+  std::optional<Daemon> svnetd;
+  svnetd.emplace(folder(), flags);
+  Client(svnetd->socket(), kRoot).MustCreate("vm1");
+  const std::string svnetctl = absl::StrCat(kSvnetctl, " --socket ", svnetd->socket());
+  Shell("mkdir " + folder() + "/events " + folder() + "/list");
+  const Background events(folder() + "/events", svnetctl + " watch --json");
+  const Background list(folder() + "/list", svnetctl + " list --watch -o name");
+  EXPECT_TRUE(events.Prints("SNAPSHOT_END"));
+  EXPECT_TRUE(list.Prints("vm1\n"));
+  EXPECT_EQ(svnetd->Stop(SIGTERM), 0);
+  EXPECT_TRUE(events.Says("connecting again"));
+  svnetd.reset();
+  svnetd.emplace(folder(), flags);
+  Client(svnetd->socket(), kRoot).MustCreate("vm2");
+  EXPECT_TRUE(events.Prints("\"vmId\":\"vm2\""));
+  EXPECT_TRUE(events.Prints("\"time\":\"20"));
+  EXPECT_TRUE(list.Prints("vm1\n\nvm1\nvm2\n"));
 }
 
 }  // namespace

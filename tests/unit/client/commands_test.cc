@@ -69,6 +69,12 @@ class Svnetd final : public v1::NetworkService::Service {
   bool knows_get_tap_ = false;
 };
 
+// What `watch` did.
+struct Watched {
+  Outcome end;
+  std::string out;
+};
+
 class CommandsTest : public ::testing::Test {
  protected:
   CommandsTest() {
@@ -85,93 +91,93 @@ class CommandsTest : public ::testing::Test {
     return Connection(UniqueFd(pair[1]), "/the/socket", timeout);
   }
 
+  // What svnetctl prints.
+  Report Run(const Request& request, Format format = Format::kPeople) {
+    Connection svnetd = Connect();
+    return RunCommand(svnetd, request, format);
+  }
+
+  // Without connecting again.
+  Watched WatchOnce(Format format) {
+    Watched watched;
+    const auto open = [this] { return Result<Connection>(Connect()); };
+    const auto print = [&watched](const std::string& text) {
+      watched.out += text;
+      return absl::OkStatus();
+    };
+    const auto say = [](const std::string&) {};
+    watched.end = Watch({.reconnect = false, .list = {}}, format, absl::ZeroDuration(),
+                        {.open = open, .print = print, .say = say, .erase = ""});
+    return watched;
+  }
+
   Svnetd svnetd_;
   std::unique_ptr<grpc::Server> server_;
 };
 
 TEST_F(CommandsTest, ListsAllPages) {
-  Connection svnetd = Connect();
-  const std::string taps = std::get<std::string>(RunCommand(svnetd, v1::ListTapsRequest(), {}));
-  EXPECT_THAT(taps, HasSubstr("\ntap1"));
-  EXPECT_THAT(taps, HasSubstr("\ntap2"));
+  const std::string taps = Run(ListLeases()).standard_output;
+  EXPECT_THAT(taps, HasSubstr("  tap1 "));
+  EXPECT_THAT(taps, HasSubstr("  tap2 "));
 }
 
 TEST_F(CommandsTest, FailsIfAListDoesNotEnd) {
   svnetd_.MakeEndless();
-  Connection svnetd = Connect();
-  const Failure failure = std::get<Failure>(RunCommand(svnetd, v1::ListTapsRequest(), {}));
-  EXPECT_EQ(failure.exit_code, ExitCode::kRefused);
-  EXPECT_THAT(failure.message, HasSubstr("100 pages"));
+  const Report report = Run(ListLeases());
+  EXPECT_EQ(report.exit_code, ExitCode::kRefused);
+  EXPECT_THAT(report.standard_error, HasSubstr("100 pages"));
 }
 
 TEST_F(CommandsTest, ReturnsAFailureForARefusal) {
-  Connection svnetd = Connect();
-  for (const Request& request :
-       {Request(CreateLease()), Request(v1::RemoveTapRequest()), Request(v1::GetBootArgsRequest()),
-        Request(v1::CleanupRequest()), Request(v1::GetNetworkRequest())}) {
-    EXPECT_EQ(std::get<Failure>(RunCommand(svnetd, request, Format::kJson)).code, "UNIMPLEMENTED");
+  const LeaseNames vm1 = {.vms = {"vm1"}, .iface = "eth0", .tap = "", .owner = {}};
+  for (const Request& request : {Request(CreateLeases{.vms = {"vm1"}, .request = {}, .format = {}}),
+                                 Request(RemoveLeases{vm1}), Request(BootArgsOfLeases{vm1, {}}),
+                                 Request(CleanupLeases()), Request(v1::GetNetworkRequest())}) {
+    const Report report = Run(request, Format::kJson);
+    EXPECT_EQ(report.exit_code, ExitCode::kRefused);
+    EXPECT_THAT(report.standard_output, HasSubstr("\"code\": \"UNIMPLEMENTED\""));
   }
 }
 
+LeaseNames Tap(const std::string& tap) { return {.vms = {}, .iface = "", .tap = tap, .owner = {}}; }
+
 TEST_F(CommandsTest, ShowsAndUpdatesOneLease) {
   svnetd_.LearnGetTap();
-  Connection svnetd = Connect();
-  ShowLease show;
-  show.which.set_tap_name("tap7");
-  EXPECT_THAT(std::get<std::string>(RunCommand(svnetd, show, {})), HasSubstr("generation     7"));
-  v1::UpdateTapRequest update;
-  update.set_tap_name("tap7");
-  update.mutable_tap()->mutable_lifetime()->mutable_process()->set_pid(9);
-  const std::string updated = std::get<std::string>(RunCommand(svnetd, update, {}));
+  EXPECT_THAT(Run(ShowLeases{.which = Tap("tap7"), .format = {}}).standard_output,
+              HasSubstr("generation     7"));
+  UpdateLease update;
+  update.which.tap = "tap7";
+  update.request.mutable_tap()->mutable_lifetime()->mutable_process()->set_pid(9);
+  const std::string updated = Run(update).standard_output;
   EXPECT_THAT(updated, HasSubstr("lifetime       process:9"));
   EXPECT_THAT(updated, HasSubstr("generation     8"));
 }
 
 TEST_F(CommandsTest, ShowsALeaseOfAnEarlierSvnetdOrSaysThatThereIsNone) {
-  Connection svnetd = Connect();
-  ShowLease show;
-  show.which.set_tap_name("tap2");
-  EXPECT_THAT(std::get<std::string>(RunCommand(svnetd, show, {})),
+  EXPECT_THAT(Run(ShowLeases{.which = Tap("tap2"), .format = {}}).standard_output,
               HasSubstr("tap            tap2"));
-  show.which.set_tap_name("tap4");  // the fake goes on counting
-  show.format = LeaseFormat::kEnv;
-  EXPECT_THAT(std::get<std::string>(RunCommand(svnetd, show, {})), HasSubstr("SVNET_TAP=tap4\n"));
-  show.which.set_tap_name("none");
-  EXPECT_EQ(std::get<Failure>(RunCommand(svnetd, show, {})).reason, "TAP_NOT_FOUND");
+  // The fake goes on counting.
+  EXPECT_THAT(Run(ShowLeases{.which = Tap("tap4"), .format = LeaseFormat::kEnv}).standard_output,
+              HasSubstr("SVNET_TAP=tap4\n"));
+  EXPECT_THAT(Run(ShowLeases{.which = Tap("none"), .format = {}}).standard_error,
+              HasSubstr("TAP_NOT_FOUND"));
 }
 
 TEST_F(CommandsTest, PrintsEachWatchedEventAndTheReasonOfTheEnd) {
-  Connection svnetd = Connect();
-  std::string lines;
-  const auto print = [&lines](const std::string& line) {
-    lines += line;
-    return absl::OkStatus();
-  };
-  Failure end = Watch(svnetd, v1::WatchTapsRequest(), Format::kPeople, print);
-  EXPECT_THAT(lines, HasSubstr("  ADDED     tap1"));
-  EXPECT_THAT(lines, HasSubstr("  ATTACHED  tap1"));
-  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2)
+  Watched watched = WatchOnce(Format::kPeople);
+  EXPECT_THAT(watched.out, HasSubstr("  ADDED     tap1"));
+  EXPECT_THAT(watched.out, HasSubstr("  ATTACHED  tap1"));
+  EXPECT_EQ(std::count(watched.out.begin(), watched.out.end(), '\n'), 2)
       << "the snapshot's end is for programs";
-  EXPECT_EQ(end.exit_code, ExitCode::kNoDaemon);
-  EXPECT_THAT(end.message, HasSubstr("svnetd has ended the stream"));
-  lines.clear();
+  EXPECT_EQ(std::get<Failure>(watched.end).exit_code, ExitCode::kNoDaemon);
+  EXPECT_THAT(std::get<Failure>(watched.end).message, HasSubstr("svnetd has ended the stream"));
   svnetd_.MakeEndless();
-  end = Watch(svnetd, v1::WatchTapsRequest(), Format::kJson, print);
-  EXPECT_THAT(lines, StartsWith(R"({"type":"TAP_EVENT_TYPE_ADDED","tap":{"tapName":"tap1",)"));
-  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 3);
-  EXPECT_THAT(end.message, HasSubstr("closed the connection"));
-}
-
-TEST_F(CommandsTest, EndsAWatchWhenItsOutputIsClosed) {
-  Connection svnetd = Connect();
-  int lines = 0;
-  const Failure end =
-      Watch(svnetd, v1::WatchTapsRequest(), Format::kPeople, [&lines](const std::string&) {
-        ++lines;
-        return absl::UnavailableError("write: Broken pipe");
-      });
-  EXPECT_EQ(lines, 1);
-  EXPECT_THAT(end.message, HasSubstr("Broken pipe"));
+  watched = WatchOnce(Format::kJson);
+  EXPECT_THAT(watched.out,
+              StartsWith(R"({"type":"TAP_EVENT_TYPE_ADDED","tap":{"tapName":"tap1",)"));
+  EXPECT_THAT(watched.out, HasSubstr(R"("time":"20)")) << "an earlier svnetd does not say when";
+  EXPECT_EQ(std::count(watched.out.begin(), watched.out.end(), '\n'), 3);
+  EXPECT_THAT(std::get<Failure>(watched.end).message, HasSubstr("closed the connection"));
 }
 
 TEST_F(CommandsTest, ReportsAConnectionWithoutAServer) {
@@ -179,9 +185,9 @@ TEST_F(CommandsTest, ReportsAConnectionWithoutAServer) {
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
   close(pair[0]);
   Connection svnetd(UniqueFd(pair[1]), "/the/socket", absl::Seconds(30));
-  const Failure failure = std::get<Failure>(RunCommand(svnetd, v1::GetNetworkRequest(), {}));
-  EXPECT_EQ(failure.exit_code, ExitCode::kNoDaemon);
-  EXPECT_THAT(failure.message, HasSubstr("/the/socket"));
+  const Report report = RunCommand(svnetd, v1::GetNetworkRequest(), {});
+  EXPECT_EQ(report.exit_code, ExitCode::kNoDaemon);
+  EXPECT_THAT(report.standard_error, HasSubstr("/the/socket"));
 }
 
 TEST_F(CommandsTest, ReportsAServerThatNeverAnswersAsATimeout) {
@@ -189,8 +195,8 @@ TEST_F(CommandsTest, ReportsAServerThatNeverAnswersAsATimeout) {
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
   const UniqueFd silent(pair[0]);
   Connection svnetd(UniqueFd(pair[1]), "/the/socket", absl::Milliseconds(50));
-  const Failure failure = std::get<Failure>(RunCommand(svnetd, v1::GetNetworkRequest(), {}));
-  EXPECT_EQ(failure.code, "DEADLINE_EXCEEDED");
+  EXPECT_THAT(RunCommand(svnetd, v1::GetNetworkRequest(), Format::kJson).standard_output,
+              HasSubstr("DEADLINE_EXCEEDED"));
 }
 
 }  // namespace

@@ -5,13 +5,23 @@
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "client/json.h"
+#include "client/natural_order.h"
 #include "client/table.h"
 #include "client/text.h"
+#include "client/yaml.h"
 
 namespace svnet::client {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -24,7 +34,7 @@ Message FromJson(const std::string& json) {
 
 constexpr char kTap[] = R"({"tapName":"svvm1eth0","guestIp":"172.30.0.2",
   "gatewayIp":"172.30.0.1","subnetMask":"255.255.255.0","mac":"02:29:a3:2f:41:c8","vmId":"vm1",
-  "ifaceId":"eth0","prefixLength":24,"mtu":1500,"ownerUid":1000,"attached":true,
+  "ifaceId":"eth0","prefixLength":24,"mtu":1500,"ownerUid":4294900000,"attached":true,
   "lifetime":{"persistent":{}},"queues":1})";
 
 TEST(TextTest, EscapesWhatMovesACursor) {
@@ -55,9 +65,8 @@ TEST(TableTest, AlignsColumnsAndKeepsOneLinePerRow) {
 }
 
 TEST(OutputTest, Created) {
-  v1::CreateTapResponse response;
-  *response.mutable_tap() = FromJson<v1::Tap>(kTap);
-  EXPECT_EQ(RenderCreated(response),
+  auto tap = FromJson<v1::Tap>(kTap);
+  EXPECT_EQ(RenderCreated(tap),
             "tap            svvm1eth0\n"
             "guest address  172.30.0.2/24\n"
             "gateway        172.30.0.1\n"
@@ -65,17 +74,66 @@ TEST(OutputTest, Created) {
             "mtu            1500\n"
             "\n"
             "for the guest's kernel command line: svnetctl boot-args --tap svvm1eth0\n");
-  response.mutable_tap()->set_queues(4);
-  EXPECT_THAT(RenderCreated(response), HasSubstr("queues         4 (open it with"));
+  tap.set_queues(4);
+  tap.set_group_gid(0);
+  EXPECT_THAT(RenderCreated(tap), HasSubstr("queues         4 (open it with"));
+  EXPECT_THAT(RenderCreated(tap), HasSubstr("group          root\n"));
 }
 
 TEST(OutputTest, Taps) {
-  v1::ListTapsResponse response;
-  EXPECT_EQ(RenderTaps(response), "TAP  VM  IFACE  ADDRESS  MAC  OWNER  ATTACHED\n");
-  *response.add_taps() = FromJson<v1::Tap>(kTap);
-  EXPECT_EQ(RenderTaps(response),
-            "TAP        VM   IFACE  ADDRESS        MAC                OWNER  ATTACHED\n"
-            "svvm1eth0  vm1  eth0   172.30.0.2/24  02:29:a3:2f:41:c8  1000   yes\n");
+  EXPECT_EQ(RenderTaps({}), "VM  IFACE  ADDRESS  TAP  OWNER  ATTACHED\n");
+  auto tap = FromJson<v1::Tap>(kTap);
+  auto roots = tap;
+  roots.set_owner_uid(0);
+  roots.set_attached(false);
+  EXPECT_EQ(RenderTaps({tap, roots}),
+            "VM   IFACE  ADDRESS        TAP        OWNER       ATTACHED\n"
+            "vm1  eth0   172.30.0.2/24  svvm1eth0  4294900000  yes\n"
+            "vm1  eth0   172.30.0.2/24  svvm1eth0  root        no\n");
+  EXPECT_THAT(RenderTapsWide({tap}),
+              HasSubstr("yes       02:29:a3:2f:41:c8  1       -      persis"));
+}
+
+TEST(OutputTest, LongNamesDoNotMakeTapsWide) {
+  auto tap = FromJson<v1::Tap>(kTap);
+  tap.set_vm_id(absl::StrCat(std::string(62, 'v'), "x1"));
+  tap.set_iface_id(std::string(32, 'i'));
+  EXPECT_THAT(RenderTaps({tap}), HasSubstr("vvvvvvvvv..vvvvvvvx1  "));
+  for (const absl::string_view line : absl::StrSplit(RenderTaps({tap}), '\n')) {
+    EXPECT_LE(line.size(), 92u) << line;
+  }
+  EXPECT_THAT(RenderTapsWide({tap}), HasSubstr(tap.vm_id()));
+}
+
+TEST(TextTest, ElidesTheMiddle) {
+  EXPECT_EQ(Elided("12345", 5), "12345");
+  EXPECT_EQ(Elided("123456", 5), "12..6");
+  EXPECT_EQ(Elided("1234567", 6), "12..67");
+  EXPECT_EQ(Elided("\x1b", 5), "\\x1b");
+}
+
+TEST(NaturalOrderTest, CountsNumbersAsNumbers) {
+  std::vector<std::string> names = {"vm10", "vm2",    "a",     "vm1", "vm",
+                                    "vm01", "vm2b10", "vm2b9", "1"};
+  std::sort(names.begin(), names.end(), NaturalLess);
+  EXPECT_THAT(names, ElementsAre("1", "a", "vm", "vm1", "vm01", "vm2", "vm2b9", "vm2b10", "vm10"));
+  EXPECT_FALSE(NaturalLess("vm1", "vm1"));
+  EXPECT_TRUE(NaturalLess("9", "99999999999999999999999"));
+}
+
+TEST(YamlTest, IsJsonInBlockStyle) {
+  EXPECT_EQ(JsonToYaml(R"({"taps": [{"vmId": "a: \"b\"", "mtu": 1500, "lifetime":
+                {"persistent": {}}, "up": true, "none": [] }, {"vmId": "c"}], "next": ""})"),
+            "taps:\n"
+            "  - vmId: \"a: \\\"b\\\"\"\n"
+            "    mtu: 1500\n"
+            "    lifetime:\n"
+            "      persistent: {}\n"
+            "    up: true\n"
+            "    none: []\n"
+            "  - vmId: \"c\"\n"
+            "next: \"\"\n");
+  EXPECT_EQ(JsonToYaml("{\n}\n"), "{}\n");
 }
 
 TEST(OutputTest, OneTap) {
@@ -87,7 +145,7 @@ TEST(OutputTest, OneTap) {
             "mtu            1500\n"
             "vm             vm1\n"
             "iface          eth0\n"
-            "owner          1000\n"
+            "owner          4294900000\n"
             "lifetime       persistent\n"
             "attached       yes\n");
 }
@@ -97,10 +155,22 @@ TEST(OutputTest, EscapesEvents) {
   event.set_type(v1::TAP_EVENT_TYPE_DETACHED);
   event.set_message("why\x1b[2J");
   *event.mutable_tap() = FromJson<v1::Tap>(kTap);
-  EXPECT_THAT(RenderEvent(event, absl::UnixEpoch()),
-              HasSubstr("  DETACHED  svvm1eth0  vm1 eth0  172.30.0.2/24  uid 1000  why\\x1b[2J\n"));
+  event.mutable_tap()->set_owner_uid(0);
+  EXPECT_THAT(
+      RenderEvent(event),
+      HasSubstr("  DETACHED  svvm1eth0  vm1 eth0  172.30.0.2/24  owner root  why\\x1b[2J\n"));
   event.set_type(static_cast<v1::TapEventType>(99));
-  EXPECT_THAT(RenderEvent(event, absl::UnixEpoch()), HasSubstr("EVENT_99"));
+  EXPECT_THAT(RenderEvent(event), HasSubstr("EVENT_99"));
+}
+
+TEST(OutputTest, PrintsWhenAnEventWasAndWhatItIsAbout) {
+  v1::TapEvent event;
+  event.set_type(v1::TAP_EVENT_TYPE_REPAIRED);
+  event.set_message("the rules");
+  event.mutable_time()->set_seconds(1000000000);
+  const std::string when =
+      absl::FormatTime(absl::RFC3339_sec, absl::FromUnixSeconds(1000000000), absl::LocalTimeZone());
+  EXPECT_EQ(RenderEvent(event), when + "  REPAIRED  the rules\n");
 }
 
 TEST(OutputTest, PrintsMetricsUnchangedButEscaped) {
@@ -111,9 +181,9 @@ TEST(OutputTest, PrintsMetricsUnchangedButEscaped) {
 
 TEST(OutputTest, RemovedAndCleanedUp) {
   v1::RemoveTapResponse removed;
-  EXPECT_EQ(RenderRemoved(removed), "nothing to remove\n");
+  EXPECT_EQ(RenderRemoved("vm1 eth0", removed), "vm1 eth0 does not exist: nothing to remove\n");
   removed.set_removed(true);
-  EXPECT_EQ(RenderRemoved(removed), "removed\n");
+  EXPECT_EQ(RenderRemoved("vm1 eth0", removed), "removed vm1 eth0\n");
   EXPECT_EQ(RenderCleanup({}), "nothing to remove\n");
   EXPECT_EQ(RenderCleanup(FromJson<v1::CleanupResponse>(R"({"tapsRemoved":1})")),
             "removed 1 TAP\n");
@@ -126,17 +196,21 @@ TEST(OutputTest, Network) {
   const auto network = FromJson<v1::GetNetworkResponse>(
       R"({"bridge":"svbr0","prefix":"172.30.0.0/24","gateway":"172.30.0.1","mtu":1500,
           "addresses":{"total":253,"used":2,"reaping":1},"ports":{"used":2,"limit":1023},
-          "daemonVersion":"1.2.3","bridgeUp":true,"gates":3,
+          "daemonVersion":"1.2.3","bridgeUp":true,"gates":3,"isolation":"ISOLATION_OWNER",
+          "quota":{"taps":3,"tapsLimit":64,"queues":0},
           "conditions":[{"type":"NAT_MISSING","message":"gone\u001b[2J","remedy":"restart"}]})");
   EXPECT_EQ(RenderNetwork(network),
-            "bridge     svbr0, up\n"
-            "prefix     172.30.0.0/24\n"
-            "gateway    172.30.0.1\n"
-            "mtu        1500\n"
-            "addresses  2 of 253 used, 1 free soon\n"
-            "ports      2 of 1023 used\n"
-            "gates      3\n"
-            "svnetd     1.2.3\n"
+            "bridge       svbr0, up\n"
+            "prefix       172.30.0.0/24\n"
+            "gateway      172.30.0.1\n"
+            "mtu          1500\n"
+            "addresses    2 of 253 used, 1 free soon\n"
+            "ports        2 of 1023 used\n"
+            "isolation    owner: guests of different owners do not reach each other\n"
+            "your TAPs    3 of 64\n"
+            "your queues  0, without a limit\n"
+            "gates        3\n"
+            "svnetd       1.2.3\n"
             "\n"
             "problems:\n"
             "  NAT_MISSING: gone\\x1b[2J\n"

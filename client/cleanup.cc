@@ -1,0 +1,123 @@
+#include "client/cleanup.h"
+
+#include <unistd.h>
+
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/account.h"
+#include "client/commands.h"
+#include "client/json.h"
+#include "client/list.h"
+#include "client/output.h"
+
+namespace svnet::client {
+namespace {
+
+using Stub = Connection::Stub;
+
+bool IsOfNetwork(const CleanupLeases& cleanup) {
+  return cleanup.request.scope() == v1::CLEANUP_SCOPE_NETWORK;
+}
+
+Result<std::vector<v1::Tap>> ListOf(Connection& svnetd, const std::optional<uint32_t>& owner) {
+  const Result<v1::ListTapsResponse> answer = ListAllPages(svnetd, v1::ListTapsRequest());
+  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+  const auto& taps = std::get<v1::ListTapsResponse>(answer).taps();
+  return Selected({taps.begin(), taps.end()},
+                  {.request = {}, .owner = owner, .attached = {}, .format = {}});
+}
+
+Outcome ShowCleanup(const v1::CleanupResponse& response, Format format) {
+  if (format == Format::kPeople) return RenderCleanup(response);
+  return ShowJson(response);
+}
+
+// Only an administrator sees leases of others, and has no limit. Its uid tells which are its own; a
+// user's may not, in a user namespace of the user's.
+Result<std::optional<uint32_t>> OwnerOfOwn(Connection& svnetd) {
+  const auto answer = svnetd.Call(&Stub::GetNetwork, v1::GetNetworkRequest());
+  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+  const bool is_user = std::get<v1::GetNetworkResponse>(answer).quota().has_taps_limit();
+  return is_user ? std::nullopt : std::make_optional<uint32_t>(geteuid());
+}
+
+// Whose leases it would remove; nullopt: all that the caller sees.
+Result<std::optional<uint32_t>> OwnerOf(Connection& svnetd, const CleanupLeases& cleanup) {
+  if (IsOfNetwork(cleanup)) return std::optional<uint32_t>();
+  if (cleanup.owner.has_value()) return cleanup.owner;
+  return OwnerOfOwn(svnetd);
+}
+
+std::string RenderPlan(const std::vector<v1::Tap>& taps, bool network) {
+  if (taps.empty() && !network) return "nothing to remove\n";
+  std::string text = taps.empty() ? "no TAPs to remove\n" : "would remove:\n" + RenderTaps(taps);
+  if (network) text += "and the NAT rules, and the bridge if svnetd made it\n";
+  return text;
+}
+
+Outcome ShowPlan(Connection& svnetd, const CleanupLeases& cleanup, Format format) {
+  const auto owner = OwnerOf(svnetd, cleanup);
+  if (const auto* failure = std::get_if<Failure>(&owner)) return *failure;
+  const auto listed = ListOf(svnetd, std::get<std::optional<uint32_t>>(owner));
+  if (const auto* failure = std::get_if<Failure>(&listed)) return *failure;
+  const auto& taps = std::get<std::vector<v1::Tap>>(listed);
+  if (format == Format::kPeople) return RenderPlan(taps, IsOfNetwork(cleanup));
+  return RenderList(taps,
+                    {.request = {}, .owner = {}, .attached = {}, .format = ListFormat::kJson});
+}
+
+// One by one: svnetd's own Cleanup knows only the caller's leases and those of all.
+Outcome CleanUpOwner(Connection& svnetd, uint32_t owner, Format format) {
+  const auto listed = ListOf(svnetd, owner);
+  if (const auto* failure = std::get_if<Failure>(&listed)) return *failure;
+  v1::CleanupResponse response;
+  for (const v1::Tap& tap : std::get<std::vector<v1::Tap>>(listed)) {
+    v1::RemoveTapRequest request;
+    SetName({.vm = tap.vm_id(), .iface = tap.iface_id(), .tap = "", .owner = owner}, request);
+    const auto answer = svnetd.Call(&Stub::RemoveTap, request);
+    if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+    const bool removed = std::get<v1::RemoveTapResponse>(answer).removed();
+    response.set_taps_removed(response.taps_removed() + (removed ? 1 : 0));
+  }
+  return ShowCleanup(response, format);
+}
+
+// Empty: the caller sees none of others.
+Outcome RenderOthers(Connection& svnetd) {
+  const auto listed = ListOf(svnetd, std::nullopt);
+  if (const auto* failure = std::get_if<Failure>(&listed)) return *failure;
+  std::map<uint32_t, int> counts;
+  for (const v1::Tap& tap : std::get<std::vector<v1::Tap>>(listed)) ++counts[tap.owner_uid()];
+  counts.erase(geteuid());
+  if (counts.empty()) return "";
+  const std::string others =
+      absl::StrJoin(counts, ", ", [](std::string* out, const std::pair<uint32_t, int>& count) {
+        absl::StrAppend(out, UserName(count.first), " (", count.second, ")");
+      });
+  return absl::StrCat("others have TAPs: ", others, "\nto remove them: svnetctl cleanup --owner ",
+                      UserName(counts.begin()->first), ", or --network for all\n");
+}
+
+}  // namespace
+
+Outcome Cleanup(Connection& svnetd, const CleanupLeases& cleanup, Format format) {
+  if (cleanup.dry_run) return ShowPlan(svnetd, cleanup, format);
+  if (cleanup.owner.has_value()) return CleanUpOwner(svnetd, *cleanup.owner, format);
+  const auto answer = svnetd.Call(&Stub::Cleanup, cleanup.request);
+  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+  const auto& response = std::get<v1::CleanupResponse>(answer);
+  Outcome shown = ShowCleanup(response, format);
+  const bool none = response.taps_removed() == 0 && !IsOfNetwork(cleanup);
+  if (!none || format == Format::kJson || std::holds_alternative<Failure>(shown)) return shown;
+  const Outcome others = RenderOthers(svnetd);
+  if (const auto* failure = std::get_if<Failure>(&others)) return *failure;
+  return std::get<std::string>(shown) + std::get<std::string>(others);
+}
+
+}  // namespace svnet::client

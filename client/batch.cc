@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/json.h"
@@ -63,7 +64,10 @@ Report Batch::Finish(const std::string& text) const {
 std::string Batch::RenderErrors() const {
   std::string text;
   for (auto [name, failure] : failures_) {
-    failure.message = absl::StrCat(Describe(name), ": ", failure.message);
+    const std::string lease = Describe(name);
+    if (!absl::StrContains(failure.message, lease)) {
+      failure.message = absl::StrCat(lease, ": ", failure.message);
+    }
     text += RenderForPeople(failure);
   }
   return text;
@@ -73,7 +77,7 @@ std::string Batch::RenderJson() const {
   std::string json = absl::StrCat("{\n \"taps\": ", RenderArray(json_));
   std::vector<std::string> errors;
   for (const auto& [name, failure] : failures_) {
-    errors.push_back(absl::StrCat("{", NameMembers(name), MembersOf(failure), "}"));
+    errors.push_back(absl::StrCat("{", NameMembers(name), MembersOf(failure, ","), "}"));
   }
   if (!errors.empty()) absl::StrAppend(&json, ",\n \"errors\": ", RenderArray(errors));
   return json + "\n}\n";

@@ -38,13 +38,19 @@ Outcome ShowCleanup(const v1::CleanupResponse& response, Format format) {
   return ShowJson(response);
 }
 
-// Only an administrator sees leases of others, and has no limit. Its uid tells which are its own; a
-// user's may not, in a user namespace of the user's.
-Result<std::optional<uint32_t>> OwnerOfOwn(Connection& svnetd) {
+// Only an administrator has no limit.
+Result<bool> IsAdministrator(Connection& svnetd) {
   const auto answer = svnetd.Call(&Stub::GetNetwork, v1::GetNetworkRequest());
   if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
-  const bool is_user = std::get<v1::GetNetworkResponse>(answer).quota().has_taps_limit();
-  return is_user ? std::nullopt : std::make_optional<uint32_t>(geteuid());
+  return !std::get<v1::GetNetworkResponse>(answer).quota().has_taps_limit();
+}
+
+// A user sees no others than its own. Its uid does not tell which those are, if it is in a user
+// namespace of its own.
+Result<std::optional<uint32_t>> OwnerOfOwn(Connection& svnetd) {
+  const Result<bool> administrator = IsAdministrator(svnetd);
+  if (const auto* failure = std::get_if<Failure>(&administrator)) return *failure;
+  return std::get<bool>(administrator) ? std::make_optional<uint32_t>(geteuid()) : std::nullopt;
 }
 
 // Whose leases it would remove; nullopt: all that the caller sees.
@@ -70,6 +76,19 @@ Outcome ShowPlan(Connection& svnetd, const CleanupLeases& cleanup, Format format
   if (format == Format::kPeople) return RenderPlan(taps, IsOfNetwork(cleanup));
   return RenderList(taps,
                     {.request = {}, .owner = {}, .attached = {}, .format = ListFormat::kJson});
+}
+
+// To a user, who sees none of them, it would look as if there were none.
+std::optional<Failure> RefuseOthers(Connection& svnetd, const CleanupLeases& cleanup) {
+  if (!cleanup.owner.has_value() || *cleanup.owner == geteuid()) return std::nullopt;
+  const Result<bool> administrator = IsAdministrator(svnetd);
+  if (const auto* failure = std::get_if<Failure>(&administrator)) return *failure;
+  if (std::get<bool>(administrator)) return std::nullopt;
+  return Failure{.exit_code = ExitCode::kRefused,
+                 .code = "PERMISSION_DENIED",
+                 .reason = "PERMISSION_DENIED",
+                 .message = absl::StrCat("only administrators may remove the TAPs of ",
+                                         UserName(*cleanup.owner))};
 }
 
 // One by one: svnetd's own Cleanup knows only the caller's leases and those of all.
@@ -107,6 +126,7 @@ Outcome RenderOthers(Connection& svnetd) {
 }  // namespace
 
 Outcome Cleanup(Connection& svnetd, const CleanupLeases& cleanup, Format format) {
+  if (const auto refused = RefuseOthers(svnetd, cleanup)) return *refused;
   if (cleanup.dry_run) return ShowPlan(svnetd, cleanup, format);
   if (cleanup.owner.has_value()) return CleanUpOwner(svnetd, *cleanup.owner, format);
   const auto answer = svnetd.Call(&Stub::Cleanup, cleanup.request);

@@ -15,7 +15,7 @@ std::string Member(absl::string_view key, absl::string_view value) {
 }
 
 std::string RenderJson(const Failure& failure) {
-  return absl::StrCat("{\n \"error\": {\n  ", MembersOf(failure), "\n }\n}\n");
+  return absl::StrCat("{\n \"error\": {\n  ", MembersOf(failure, ",\n  "), "\n }\n}\n");
 }
 
 }  // namespace
@@ -29,11 +29,11 @@ std::string RenderForPeople(const Failure& failure) {
 }
 
 // Written by hand, because google.protobuf.Struct prints its members in a random order.
-std::string MembersOf(const Failure& failure) {
+std::string MembersOf(const Failure& failure, const std::string& gap) {
   std::vector<std::string> metadata;
   for (const auto& [key, value] : failure.metadata) metadata.push_back(Member(key, value));
-  return absl::StrCat(Member("code", failure.code), ",\n  ", Member("reason", failure.reason),
-                      ",\n  ", Member("message", failure.message), ",\n  \"metadata\": {",
+  return absl::StrCat(Member("code", failure.code), gap, Member("reason", failure.reason), gap,
+                      Member("message", failure.message), gap, "\"metadata\": {",
                       absl::StrJoin(metadata, ", "), "}");
 }
 

@@ -56,8 +56,8 @@ struct Report {
 // For standard error.
 std::string RenderForPeople(const Failure& failure);
 
-// "code", "reason", "message" and "metadata", as members of a JSON object.
-std::string MembersOf(const Failure& failure);
+// "code", "reason", "message" and "metadata", as members of a JSON object, with `gap` between them.
+std::string MembersOf(const Failure& failure, const std::string& gap);
 
 // The message goes to standard error; with kJson, the failure goes to standard
 // output too, as an object {"error": {...}}.

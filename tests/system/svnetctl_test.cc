@@ -128,6 +128,8 @@ TEST_F(SvnetctlTest, AnAdministratorActsOnWhatItSees) {
   EXPECT_EQ(Svnetctl(svnetd, kRoot, {"remove", "vm2"}).out, "removed vm2 eth0\n");
   EXPECT_THAT(Svnetctl(svnetd, kRoot, {"cleanup"}).out,
               AllOf(StartsWith("nothing to remove\nothers have TAPs: "), HasSubstr("--owner")));
+  EXPECT_THAT(Svnetctl(svnetd, Member(kBob), {"cleanup", "--owner", "1000"}).err,
+              HasSubstr("[PERMISSION_DENIED]"));
   EXPECT_EQ(Svnetctl(svnetd, kRoot, {"cleanup", "--owner", "1000"}).out, "removed 1 TAP\n");
 }
 
@@ -202,7 +204,6 @@ TEST_F(SvnetctlTest, IsSilentWhenNobodyReadsItsOutput) {
 TEST_F(SvnetctlTest, WaitsForWhatHappensToALease) {
   Daemon svnetd = Start();
   const RunAs alice = Member(kAlice);
-  const std::string waiting = absl::StrCat(kSvnetctl, " --socket ", svnetd.socket(), " wait vm1 ");
   const Exited late = Svnetctl(svnetd, alice, {"wait", "vm1", "--attached", "--timeout", "1"});
   EXPECT_EQ(late.code, 1);
   EXPECT_THAT(late.err, HasSubstr("vm1 eth0 was not attached within 1 s"));

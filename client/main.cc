@@ -68,6 +68,7 @@ struct Executor {
   }
 
   int operator()(const WatchRun& watch) const {
+    ExitWhenNobodyReads();
     const bool erase = watch.list.has_value() && isatty(STDOUT_FILENO) == 1;
     const auto open = [this] { return Open(); };
     const auto print = [](const std::string& text) { return WriteFully(STDOUT_FILENO, text); };

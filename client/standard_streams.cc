@@ -1,10 +1,12 @@
 #include "client/standard_streams.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <thread>
 
 namespace svnet::client {
 namespace {
@@ -19,6 +21,16 @@ void PrepareStandardStreams() {
   if (IsClosed(STDIN_FILENO)) (void)open("/dev/null", O_WRONLY);
   if (IsClosed(STDOUT_FILENO)) (void)open("/dev/null", O_RDONLY);
   if (IsClosed(STDERR_FILENO)) (void)open("/dev/null", O_RDONLY);
+}
+
+void ExitWhenNobodyReads() {
+  std::thread([] {
+    // Not for input: only for the error that poll(2) always reports.
+    pollfd output = {.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+    while (poll(&output, 1, -1) < 0 && errno == EINTR) {
+    }
+    if ((output.revents & POLLERR) != 0) _exit(0);
+  }).detach();
 }
 
 absl::Status WriteFully(int fd, absl::string_view text) {

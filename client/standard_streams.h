@@ -12,6 +12,10 @@ namespace svnet::client {
 // rather than a SIGPIPE.
 void PrepareStandardStreams();
 
+// From now on the process ends with 0 as soon as standard output is a pipe that nobody reads. A
+// write would tell only with the next event, and `svnetctl watch | head -1` would wait for that.
+void ExitWhenNobodyReads();
+
 // Everything is written when this is OK. Cancelled: nobody reads it any more (`svnetctl list | head
 // -1`), which is nobody's fault. Any other error is write(2)'s.
 absl::Status WriteFully(int fd, absl::string_view text);

@@ -201,6 +201,17 @@ TEST_F(SvnetctlTest, IsSilentWhenNobodyReadsItsOutput) {
   }
 }
 
+TEST_F(SvnetctlTest, AWatchEndsWithItsReaderThoughNothingHappens) {
+  Daemon svnetd = Start();
+  ASSERT_EQ(Svnetctl(svnetd, kRoot, {"create", "vm1"}).code, 0);
+  for (const char* command : {"watch", "list --watch"}) {
+    EXPECT_EQ(Shell(absl::StrCat("timeout 20 ", kSvnetctl, " --socket ", svnetd.socket(), " ",
+                                 command, " | head -1 | wc -l; echo ${PIPESTATUS[0]}")),
+              "1\n0\n")
+        << command;
+  }
+}
+
 TEST_F(SvnetctlTest, WaitsForWhatHappensToALease) {
   Daemon svnetd = Start();
   const RunAs alice = Member(kAlice);

@@ -191,6 +191,8 @@ Report Remove(Connection& svnetd, const RemoveLeases& remove, Format format) {
     const auto& response = std::get<v1::RemoveTapResponse>(answer);
     batch.AddAnswer(name, response);
     text += RenderRemoved(Describe(name), response);
+    const std::string other = SuggestIface(name);
+    if (!other.empty()) absl::StrAppend(&text, Printable(other), "\n");
   }
   return batch.Finish(text);
 }

@@ -23,6 +23,12 @@ std::string Describe(const LeaseName& name) {
   return text;
 }
 
+std::string SuggestIface(const LeaseName& name) {
+  if (name.other_ifaces.empty()) return "";
+  return absl::StrCat(name.vm, " has ", absl::StrJoin(name.other_ifaces, ", "), ": --iface ",
+                      name.other_ifaces.front());
+}
+
 std::vector<LeaseName> EachOf(const LeaseNames& names) {
   if (!names.tap.empty()) {
     return {{.vm = "", .iface = "", .tap = names.tap, .owner = names.owner}};
@@ -43,27 +49,31 @@ Failure SeveralOwners(const LeaseName& name, const std::vector<uint32_t>& owners
 }
 
 Failure NoSuchLease(const LeaseName& name) {
-  return {
-      .exit_code = ExitCode::kRefused,
-      .code = "NOT_FOUND",
-      .reason = "TAP_NOT_FOUND",
-      .message = absl::StrCat("there is no TAP ", name.tap.empty() ? "for " : "", Describe(name)),
-      .hint = "svnetctl list shows your TAPs"};
+  const std::string lease = absl::StrCat(name.tap.empty() ? "for " : "", Describe(name));
+  const std::string other = SuggestIface(name);
+  return {.exit_code = ExitCode::kRefused,
+          .code = "NOT_FOUND",
+          .reason = "TAP_NOT_FOUND",
+          .message = absl::StrCat("there is no TAP ", lease),
+          .hint = other.empty() ? "svnetctl list shows your TAPs" : other};
 }
 
-Result<std::optional<uint32_t>> FindOwner(Connection& svnetd, const LeaseName& name) {
+Result<std::optional<uint32_t>> FindOwner(Connection& svnetd, LeaseName& name) {
   v1::ListTapsRequest request;
   request.set_vm_id(name.vm);
   const Result<v1::ListTapsResponse> answer = ListAllPages(svnetd, request);
   if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
   std::set<uint32_t> owners;
+  std::set<std::string> ifaces;
   for (const v1::Tap& tap : std::get<v1::ListTapsResponse>(answer).taps()) {
-    // An earlier svnetd lists all VMs.
-    if (tap.vm_id() == name.vm && tap.iface_id() == name.iface) owners.insert(tap.owner_uid());
+    if (tap.vm_id() != name.vm) continue;  // an earlier svnetd lists all VMs
+    ifaces.insert(tap.iface_id());
+    if (tap.iface_id() == name.iface) owners.insert(tap.owner_uid());
   }
-  if (owners.empty()) return std::optional<uint32_t>();
-  if (owners.size() == 1) return std::make_optional(*owners.begin());
-  return SeveralOwners(name, {owners.begin(), owners.end()});
+  if (owners.size() > 1) return SeveralOwners(name, {owners.begin(), owners.end()});
+  if (!owners.empty()) return std::make_optional(*owners.begin());
+  name.other_ifaces.assign(ifaces.begin(), ifaces.end());
+  return std::optional<uint32_t>();
 }
 
 }  // namespace svnet::client

@@ -23,10 +23,15 @@ struct LeaseName {
   std::string tap;
   // Unset: the caller's. An administrator who has none means the only one that it sees.
   std::optional<uint32_t> owner;
+  // Of a lease that was not found: the interfaces that the VM has.
+  std::vector<std::string> other_ifaces;
 };
 
 // "vm1 eth0", "vm1 eth0 of alice", or the TAP's name.
 std::string Describe(const LeaseName& name);
+
+// "vm1 has eth1: --iface eth1"; empty: the VM has no other interface.
+std::string SuggestIface(const LeaseName& name);
 
 // As the command line names them: several VMs, or one TAP.
 struct LeaseNames {
@@ -38,9 +43,9 @@ struct LeaseNames {
 
 std::vector<LeaseName> EachOf(const LeaseNames& names);
 
-// The only owner that has such a lease, of those that the caller sees; nullopt: none has. A Failure
-// that names the owners if there are several.
-Result<std::optional<uint32_t>> FindOwner(Connection& svnetd, const LeaseName& name);
+// The only owner that has such a lease, of those that the caller sees; nullopt: none has, and
+// `name` gets the interfaces that the VM has. A Failure that names the owners if there are several.
+Result<std::optional<uint32_t>> FindOwner(Connection& svnetd, LeaseName& name);
 
 Failure SeveralOwners(const LeaseName& name, const std::vector<uint32_t>& owners);
 

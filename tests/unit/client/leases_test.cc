@@ -256,6 +256,16 @@ TEST_F(LeasesTest, RemovingWhatDoesNotExistSaysSoAndSucceeds) {
             "{\n \"removed\": false\n}\n");
 }
 
+TEST_F(LeasesTest, NamesTheInterfacesThatTheVmHasInstead) {
+  svnetd_.Add("vm1", kAlice);
+  LeaseNames eth1 = Vms({"vm1"});
+  eth1.iface = "eth1";
+  EXPECT_EQ(Run(RemoveLeases{eth1}).standard_output,
+            "vm1 eth1 does not exist: nothing to remove\nvm1 has eth0: --iface eth0\n");
+  EXPECT_EQ(Run(ShowLeases{eth1, {}}).standard_error,
+            "svnetctl: there is no TAP for vm1 eth1 [TAP_NOT_FOUND]\nvm1 has eth0: --iface eth0\n");
+}
+
 TEST_F(LeasesTest, AFailureOfOneLeaseHidesNoOther) {
   svnetd_.Refuse("vm2");
   const Report created = Run(CreateAll({"vm1", "vm2", "vm3"}));

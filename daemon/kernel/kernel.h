@@ -46,6 +46,9 @@ struct Link {
   // opened it after the first, who made it.
   uint32_t carrier_ups = 0;
 
+  // A bridge only: it runs the spanning tree protocol.
+  bool stp = false;
+
   // TAPs only.
   std::optional<uid_t> owner;      // TUNSETOWNER
   std::optional<gid_t> group_gid;  // TUNSETGROUP
@@ -137,6 +140,8 @@ struct Bridge {
   bool given_address = false;
   bool given_mtu = false;
   bool given_mac = false;
+  bool took_stp = false;
+  bool took_ipv6 = false;
   std::vector<Ipv4Address> addresses;  // all that it has, the gateway among them
 
   // Should something else fail now, ReleaseBridge is the way back.
@@ -201,6 +206,7 @@ struct KernelChanges {
   std::map<Ifindex, bool> pinned;  // ports of bridges: see Link
   std::set<Ifindex> gone;
   std::set<Ifindex> addresses;  // links that got or lost an IPv4 address
+  std::set<Ifindex> ipv6;       // links that got an IPv6 address
   // What a link knows of an address: its MAC if that is permanent; else nullopt.
   std::map<std::pair<Ifindex, Ipv4Address>, std::optional<MacAddress>> neighbours;
   // Whether a bridge has a static entry for that MAC behind that port.
@@ -236,10 +242,10 @@ class Kernel {
   virtual absl::StatusOr<std::optional<Link>> FindLink(Ifindex ifindex) = 0;
 
   // Makes `spec` true: the bridge stands, is up, and has the gateway's address. A
-  // bridge that svnetd made also gets spec.mtu; of another's, MTU and MAC stay as
-  // they are (the MAC is pinned, or it would follow the ports that come and go).
-  // NOT_A_BRIDGE if a link of that name is something else. An error leaves no part
-  // of it behind.
+  // bridge that svnetd made also gets spec.mtu, and has no STP and no IPv6; of another's,
+  // all that stays as it is (the MAC is pinned, or it would follow the ports that come and go).
+  // NOT_A_BRIDGE if a link of that name is something else, or has another name, too. An
+  // error leaves no part of it behind.
   virtual absl::StatusOr<Bridge> EnsureBridge(const BridgeSpec& spec) = 0;
   // Undoes EnsureBridge: deletes the bridge if svnetd made it; otherwise takes back
   // the address and the "up" that EnsureBridge gave it. OK if there is no bridge.

@@ -19,9 +19,9 @@
 namespace svnet {
 namespace {
 
-constexpr std::array<int, 6> kGroups = {RTNLGRP_LINK,        RTNLGRP_NEIGH,
-                                        RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_NETCONF,
-                                        RTNLGRP_IPV4_ROUTE,  RTNLGRP_IPV4_RULE};
+constexpr std::array<int, 7> kGroups = {
+    RTNLGRP_LINK,         RTNLGRP_NEIGH,      RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+    RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE};
 
 // Shorter prefixes are of the whole internet, or of half of it.
 constexpr uint32_t kLongestGeneralPrefix = 1;
@@ -112,6 +112,8 @@ void AddChange(const NetlinkReader& message, KernelChanges* changes) {
     case RTM_DELADDR:
       if (const std::optional<LinkAddress> address = ParseAddress(message)) {
         changes->addresses.insert(address->ifindex);
+      } else if (message.type() == RTM_NEWADDR) {
+        changes->ipv6.insert(static_cast<Ifindex>(message.fixed<ifaddrmsg>().ifa_index));
       }
       return;
     case RTM_NEWNEIGH:

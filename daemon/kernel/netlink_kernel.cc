@@ -166,6 +166,12 @@ absl::StatusOr<Link> NetlinkKernel::FindOrCreateBridge(const BridgeSpec& spec, b
                  absl::StrCat("link ", spec.name.text(),
                               " is no bridge: remove it, or set another `bridge`"));
   }
+  if (link->name != spec.name.text()) {
+    return Error(Reason::kNotABridge,
+                 absl::StrCat("link ", link->name, " is called ", spec.name.text(),
+                              ", too (an altname): `ip link property delete dev ", link->name,
+                              " altname ", spec.name.text(), "`, or set another `bridge`"));
+  }
   return *link;
 }
 
@@ -199,9 +205,12 @@ absl::Status NetlinkKernel::CreateBridge(const BridgeSpec& spec) {
 // The bridge's settings, and "up" last of all: that it is up says that the rest was
 // done.
 absl::Status NetlinkKernel::PutRight(const Link& link, const BridgeSpec& spec, Bridge* bridge) {
-  if (bridge->ours && !link.up) {
+  if (bridge->ours) {
     // No link-local address, and no router advertisement of a guest's is believed.
-    SVNET_RETURN_IF_ERROR(DisableIpv6(spec.name));
+    SVNET_ASSIGN_OR_RETURN(const bool had_ipv6, DisableIpv6(spec.name));
+    bridge->took_ipv6 = had_ipv6 && link.up;  // a new bridge has it
+    SVNET_RETURN_IF_ERROR(StopSpanningTree(link));
+    bridge->took_stp = link.stp;
   }
   const bool is_right =
       link.up && link.mtu == spec.mtu && link.mac == spec.mac && !link.alias.empty();
@@ -219,6 +228,19 @@ absl::Status NetlinkKernel::PutRight(const Link& link, const BridgeSpec& spec, B
   bridge->given_mtu = bridge->ours && link.mtu != spec.mtu;
   bridge->given_mac = link.mac != bridge->mac;
   return absl::OkStatus();
+}
+
+// A port would forward nothing for seconds.
+absl::Status NetlinkKernel::StopSpanningTree(const Link& bridge) {
+  if (!bridge.stp) return absl::OkStatus();
+  NetlinkMessage request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = bridge.ifindex});
+  {
+    const Nest info(&request, IFLA_LINKINFO);
+    request.PutText(IFLA_INFO_KIND, "bridge");
+    const Nest data(&request, IFLA_INFO_DATA);
+    request.Put(IFLA_BR_STP_STATE, uint32_t{0});
+  }
+  return socket_.Transact(std::move(request));
 }
 
 absl::StatusOr<std::vector<NetlinkKernel::BridgeAddress>> NetlinkKernel::ListBridgeAddresses(

@@ -70,6 +70,7 @@ class NetlinkKernel final : public Kernel {
                              uint8_t protocol);
   absl::Status ReleaseForeignBridge(const Link& bridge, const BridgeSpec& spec);
   absl::Status SetUp(Ifindex link, bool up);
+  absl::Status StopSpanningTree(const Link& bridge);
   absl::Status PutRight(const Link& link, const BridgeSpec& spec, Bridge* bridge);
   absl::Status DeleteBridge(Ifindex bridge);
   absl::Status Rename(Ifindex link, const LinkName& name);

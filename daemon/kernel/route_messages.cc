@@ -45,7 +45,10 @@ void ParseKind(const NetlinkAttributes& info, Link* link) {
     link->pinned = IsPinned(info.In(IFLA_INFO_SLAVE_DATA));
   }
   const std::string kind = info.GetText(IFLA_INFO_KIND);
-  if (kind == "bridge") link->kind = LinkKind::kBridge;
+  if (kind == "bridge") {
+    link->kind = LinkKind::kBridge;
+    link->stp = info.In(IFLA_INFO_DATA).Get<uint32_t>(IFLA_BR_STP_STATE).value_or(0) != 0;
+  }
   if (kind == "tun") ParseTun(info.In(IFLA_INFO_DATA), link);
 }
 

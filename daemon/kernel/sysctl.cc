@@ -48,11 +48,12 @@ absl::Status DisableIpv4Forwarding() {
   return forwarding ? Write(kIpForward, '0') : absl::OkStatus();
 }
 
-absl::Status DisableIpv6(const LinkName& link) {
+absl::StatusOr<bool> DisableIpv6(const LinkName& link) {
   const std::string path = absl::StrCat("/proc/sys/net/ipv6/conf/", link.text(), "/disable_ipv6");
   const absl::StatusOr<char> value = Read(path);
-  if (absl::IsNotFound(value.status()) || (value.ok() && *value == '1')) return absl::OkStatus();
-  return Write(path, '1');
+  if (absl::IsNotFound(value.status()) || (value.ok() && *value == '1')) return false;
+  SVNET_RETURN_IF_ERROR(Write(path, '1'));
+  return true;
 }
 
 }  // namespace svnet

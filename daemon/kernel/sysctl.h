@@ -20,7 +20,7 @@ absl::Status EnableIpv4Forwarding();
 absl::Status DisableIpv4Forwarding();
 
 // net.ipv6.conf.<link>.disable_ipv6 = 1. OK where the link has no IPv6. Written only if it is not
-// so yet: in a container /proc/sys may be read-only, and all be set before.
-absl::Status DisableIpv6(const LinkName& link);
+// so yet: in a container /proc/sys may be read-only, and all be set before. True if it was written.
+absl::StatusOr<bool> DisableIpv6(const LinkName& link);
 
 }  // namespace svnet

@@ -32,6 +32,8 @@ std::vector<absl::string_view> CausesOf(const Bridge& bridge, bool renamed) {
   if (bridge.given_address && !bridge.made) causes.push_back("the bridge had lost its address");
   if (bridge.given_mtu) causes.push_back("the bridge had another MTU");
   if (bridge.given_mac) causes.push_back("the bridge had another MAC");
+  if (bridge.took_stp) causes.push_back("the bridge had STP");
+  if (bridge.took_ipv6) causes.push_back("the bridge had IPv6");
   return causes;
 }
 
@@ -170,6 +172,7 @@ void BridgeSegment::Note(const KernelChanges& changes, const LeaseTable& leases)
   const Ifindex bridge = gateway_.ifindex;
   ports_.Note(changes, bridge);
   if (changes.gone.contains(bridge) || changes.addresses.contains(bridge)) MarkDirty();
+  if (ours_ && changes.ipv6.contains(bridge)) MarkDirty();
   neighbours_.Note(changes, bridge, leases);
 }
 
@@ -177,7 +180,7 @@ bool BridgeSegment::HasDrifted(const Link& link) const {
   if (!IsKnown()) return false;  // it is dirty anyway
   if (link.ifindex != gateway_.ifindex) return link.name == settings_.bridge.text();
   return link.name != settings_.bridge.text() || !link.up || link.mac != gateway_.mac ||
-         (ours_ && link.mtu != gateway_.mtu);
+         (ours_ && (link.mtu != gateway_.mtu || link.stp));
 }
 
 PortPlan BridgeSegment::plan() const {

@@ -15,6 +15,14 @@ Condition NotABridge(const LinkName& bridge) {
           .remedy = "remove it, or set another `bridge`"};
 }
 
+Condition OnlyAnAltname(const LinkName& bridge, const std::string& link) {
+  return {
+      .type = "NOT_A_BRIDGE",
+      .message = absl::StrCat("link ", link, " is called ", bridge.text(), ", too (an altname)"),
+      .remedy = absl::StrCat("`ip link property delete dev ", link, " altname ", bridge.text(),
+                             "`, or set another `bridge`")};
+}
+
 }  // namespace
 
 SegmentStatus ObserveBridge(const LinkName& bridge, const std::vector<Link>& links) {
@@ -31,6 +39,9 @@ SegmentStatus ObserveBridge(const LinkName& bridge, const std::vector<Link>& lin
 std::vector<Condition> ConditionsOf(const LinkName& bridge, const std::optional<Link>& named,
                                     bool in_use) {
   if (named.has_value() && named->kind != LinkKind::kBridge) return {NotABridge(bridge)};
+  if (named.has_value() && named->name != bridge.text()) {
+    return {OnlyAnAltname(bridge, named->name)};
+  }
   if (!in_use || (named.has_value() && named->up)) return {};
   if (named.has_value()) {
     return {{.type = "BRIDGE_DOWN",

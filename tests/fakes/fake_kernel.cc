@@ -153,6 +153,7 @@ absl::StatusOr<Bridge> FakeKernel::EnsureBridge(const BridgeSpec& spec) {
   bridge.ours = IsOurs(*link, spec.mac);
   bridge.given_mtu = bridge.ours && link->mtu != spec.mtu;
   bridge.given_mac = bridge.ours && link->mac != spec.mac;
+  bridge.took_stp = bridge.ours && std::exchange(link->stp, bridge.ours ? false : link->stp);
   if (bridge.ours) {
     link->mtu = spec.mtu;
     link->mac = spec.mac;

@@ -36,6 +36,17 @@ TEST_F(BridgeTest, IsMadeWithEverythingExplicit) {
   EXPECT_THAT(shown, Not(HasSubstr("inet6")));
 }
 
+// The kernel finds a link by each of its names.
+TEST_F(BridgeTest, OfAnotherNameIsNotTaken) {
+  Shell("ip link add br0 type bridge; ip link property add dev br0 altname svbr0");
+  const std::string before = testing::NetworkPicture();
+  const absl::Status refused = kernel().EnsureBridge(Spec()).status();
+  EXPECT_EQ(ReasonOf(refused), Reason::kNotABridge);
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("ip link property delete dev br0 altname svbr0"));
+  EXPECT_EQ(testing::NetworkPicture(), before);
+}
+
 TEST_F(BridgeTest, EnsuredTwiceIsTheSameBridge) {
   ASSERT_TRUE(kernel().EnsureBridge(Spec()).ok());
   const std::string before = testing::NetworkPicture();

@@ -48,6 +48,8 @@ const Change kChanges[] = {
     {"BridgeMac", "ip link set svbr0 address 02:00:00:00:55:01", "the bridge had another MAC"},
     {"BridgeAddress", "ip address delete 172.30.0.1/24 dev svbr0",
      "the bridge had lost its address"},
+    {"BridgeStp", "ip link set svbr0 type bridge stp_state 1", "the bridge had STP"},
+    {"BridgeIpv6", "echo 0 > /proc/sys/net/ipv6/conf/svbr0/disable_ipv6", "the bridge had IPv6"},
     {"BridgeRenamed", "ip link set svbr0 name other", "the bridge had another name"},
     {"Forwarding", "echo 0 > /proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward was 0"},
     {"PortOff", "ip link set svvm1eth0 nomaster", "it was off the bridge", true},

@@ -29,17 +29,21 @@ Condition DoesNotForward(const std::string& link) {
       .remedy = absl::StrCat("sysctl -w ", ForwardingOf(link), "=1")};
 }
 
-// What a change of it can mean for routes. TAPs have none, and their holders change them at will.
-bool HasRoutes(const Link& link) { return link.kind != LinkKind::kTap; }
-
 }  // namespace
 
 void RouteObserver::Note(const KernelChanges& changes) {
   const bool links = std::any_of(changes.links.begin(), changes.links.end(),
-                                 [](const auto& each) { return HasRoutes(each.second); }) ||
+                                 [&](const auto& each) { return MayHaveRoutes(each.second); }) ||
                      (uplink_.has_value() && changes.gone.contains(uplink_->ifindex));
-  if (changes.lost || changes.routes || !changes.addresses.empty()) conflicts_dirty_ = true;
-  if (conflicts_dirty_ || links || changes.forwarding) dirty_ = true;
+  const bool routes = changes.lost || changes.routes || !changes.addresses.empty();
+  if (routes) conflicts_dirty_ = true;
+  if (routes || links || changes.forwarding) dirty_ = true;
+}
+
+// TAPs have none, and their holders change them at will. The bridge says something for each TAP;
+// what of it matters for routes makes the segment dirty, and whoever repairs that asks anew.
+bool RouteObserver::MayHaveRoutes(const Link& link) const {
+  return link.kind != LinkKind::kTap && link.ifindex != bridge();
 }
 
 absl::Status RouteObserver::Look() {

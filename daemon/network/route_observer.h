@@ -57,6 +57,7 @@ class RouteObserver {
   void AddConditions(std::vector<Condition>* conditions) const;
 
  private:
+  bool MayHaveRoutes(const Link& link) const;
   absl::Status LookForGuests();
   absl::Status LookOut(Ipv4Address guest, Ipv4Address destination);
   // Whether such a packet, which is for a guest, gets to the bridge.

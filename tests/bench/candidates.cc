@@ -71,7 +71,8 @@ void Candidate::Enter() const {
   if (setns(namespace_.get(), CLONE_NEWNET) != 0) Fail("setns");
 }
 
-FloorCandidate::FloorCandidate() : Candidate("floor"), bridge_(floor_.MakeBridge(kBridge)) {}
+FloorCandidate::FloorCandidate(std::string name)
+    : Candidate(std::move(name)), bridge_(floor_.MakeBridge(kBridge)) {}
 
 void FloorCandidate::Create(Number number) {
   floor_.CreateTap({.name = TapName(number),

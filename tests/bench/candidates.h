@@ -45,7 +45,7 @@ class Candidate {
 
 class FloorCandidate final : public Candidate {
  public:
-  FloorCandidate();
+  explicit FloorCandidate(std::string name = "floor");
 
   void Create(Number number) override;
   void Remove(Number number) override;

@@ -15,6 +15,7 @@ using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 
 const Ipv4Prefix kEverywhere = Ipv4Prefix::Containing(Ipv4Address(0), 0);
@@ -140,6 +141,18 @@ TEST_F(RouteObserverTest, WhatCannotBeAskedIsAskedAgain) {
   now_ += absl::Seconds(2);
   Hear();
   EXPECT_THAT(firewall_.preferred_sources(), ElementsAre(Pair(uplink(), Ip("203.0.113.7"))));
+}
+
+// TAPs come and go, and are up and down as their holders like.
+TEST_F(RouteObserverTest, TapsAreNoReasonToAsk) {
+  MustCreate(kAlice, "vm1");
+  Hear();
+  faults_.TakeCalls();
+  MustCreate(kAlice, "vm2");
+  kernel_.SetCarrier("svvm1eth0", true);
+  MustRemove(kAlice, ByIds("vm2"));
+  Hear();
+  EXPECT_THAT(faults_.TakeCalls(), Not(Contains("FindRoute")));
 }
 
 // A router's own tables may have a million of them.

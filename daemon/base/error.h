@@ -33,8 +33,8 @@ enum class Reason {
 // "TAP_NOT_FOUND": the name in the contract.
 absl::string_view ReasonName(Reason reason);
 
-// What the ancestor's API called it; empty where it had no name for it, or the
-// same one.
+// What the TypeScript NetworkManager called it ("ancestor_code" in the contract); empty where it
+// had no name for it, or the same one.
 absl::string_view AncestorCode(Reason reason);
 
 // An error with that reason and the canonical code that goes with it. The message

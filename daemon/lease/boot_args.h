@@ -38,7 +38,7 @@ struct BootArgs {
 
 // ip=<guest>::<gateway>:<netmask>:<hostname>:<device>:off[:<dns0>[:<dns1>]]
 // (Linux: Documentation/admin-guide/nfs/nfsroot.rst). Without a hostname and DNS
-// servers exactly the ancestor's text. Pure.
+// servers exactly the text of the TypeScript NetworkManager. Pure.
 std::string RenderBootArgs(const BootArgs& args);
 
 }  // namespace svnet

@@ -32,8 +32,8 @@ std::string Base32(uint64_t value) {
 // A name made of checked parts is a name.
 LinkName MakeName(absl::string_view text) { return LinkName::Parse(text).value(); }
 
-// The ancestor's hash: JavaScript's (h << 5) - h + c on 32 bits, then Math.abs.
-uint32_t AncestorHash(absl::string_view text) {
+// The hash of the TypeScript NetworkManager: (h << 5) - h + c on 32 bits, then Math.abs.
+uint32_t JavaScriptHash(absl::string_view text) {
   uint32_t hash = 0;
   for (char c : text) hash = hash * 31 + static_cast<uint8_t>(c);
   return static_cast<int32_t>(hash) < 0 ? -hash : hash;
@@ -57,7 +57,7 @@ LinkName HashedTapName(const LeaseKey& key, int attempt) {
 MacAddress DeriveGuestMac(const VmId& vm, const IfaceId& iface, int attempt) {
   std::string text = absl::StrCat(vm.text(), ":", iface.text());
   if (attempt > 0) absl::StrAppend(&text, "#", attempt);
-  const uint32_t h = AncestorHash(text);
+  const uint32_t h = JavaScriptHash(text);
   const auto octet = [](uint32_t value) { return static_cast<uint8_t>(value); };
   return MacAddress(
       {0x02, octet(h), octet(h >> 8), octet(h >> 16), octet(h >> 24), octet((h >> 4) ^ (h >> 12))});

@@ -13,16 +13,16 @@
 
 namespace svnet {
 
-// What the ancestor called the TAP: `sv`, the first 4 characters of vm without its
-// dashes, the first 6 of iface. Two VMs may have the same one.
+// What the TypeScript NetworkManager called the TAP: `sv`, the first 4 characters of vm without
+// its dashes, the first 6 of iface. Two VMs may have the same one.
 LinkName PreferredTapName(const VmId& vm, const IfaceId& iface);
 
 // When that is taken: `sv` and 13 base-32 characters of a hash of `key`, the same in
 // every run. `attempt` 1, 2, ... if that is taken too.
 LinkName HashedTapName(const LeaseKey& key, int attempt);
 
-// The ancestor's MAC for (vm, iface). `attempt` 1, 2, ... hashes with `#1`, `#2`, ...
-// appended, for when that MAC is taken.
+// The MAC that the TypeScript NetworkManager gave (vm, iface). `attempt` 1, 2, ... hashes with
+// `#1`, `#2`, ... appended, for when that MAC is taken.
 MacAddress DeriveGuestMac(const VmId& vm, const IfaceId& iface, int attempt);
 
 // The MAC of every TAP itself, on the host's side: one for all, so that which MACs are local to

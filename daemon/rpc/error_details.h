@@ -7,8 +7,8 @@
 namespace svnet {
 
 // A gRPC status, whose details are a google.rpc.Status with the reason, and with what the
-// ancestor called it. An error without a reason is BRIDGE_SETUP_FAILED; but UNAVAILABLE,
-// CANCELLED and NOT_FOUND have no details then.
+// TypeScript NetworkManager called it. An error without a reason is BRIDGE_SETUP_FAILED; but
+// UNAVAILABLE, CANCELLED and NOT_FOUND have no details then.
 WireStatus ToWireStatus(const absl::Status& status);
 
 }  // namespace svnet

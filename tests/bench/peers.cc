@@ -96,7 +96,7 @@ UniqueFd ReceiveDescriptor(const UniqueFd& socket) {
 
 }  // namespace
 
-ShellCandidate::ShellCandidate() : Candidate("ancestor") { Floor().MakeBridge(kBridge); }
+ShellCandidate::ShellCandidate() : Candidate("typescript") { Floor().MakeBridge(kBridge); }
 
 void ShellCandidate::Create(Number number) {
   const std::string tap = TapName(number);

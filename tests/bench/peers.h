@@ -9,7 +9,7 @@
 
 namespace svnet::bench {
 
-// The ancestor: `ip`, by way of a shell, three times.
+// What the TypeScript NetworkManager ran: `ip`, by way of a shell, three times.
 class ShellCandidate final : public Candidate {
  public:
   ShellCandidate();

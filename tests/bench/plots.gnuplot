@@ -13,12 +13,12 @@ set title "One TAP more, ".hundred." present: median (a logarithmic scale)"
 set logscale y
 set yrange [100:*]
 set ylabel "microseconds"
-plot rows("create,(floor|svnetd|qemu-bridge-helper|ancestor|cni|netavark),".hundred.",1", "2,7") \
+plot rows("create,(floor|svnetd|qemu-bridge-helper|typescript|cni|netavark),".hundred.",1", "2,7") \
   using 0:2:xtic(1) with boxes linecolor rgb "#4472a8"
 
 set output folder."/remove.svg"
 set title "One TAP less, ".hundred." present: median until it is answered"
-plot rows("remove,(floor|svnetd|qemu-bridge-helper|ancestor|cni|netavark),".hundred.",1", "2,7") \
+plot rows("remove,(floor|svnetd|qemu-bridge-helper|typescript|cni|netavark),".hundred.",1", "2,7") \
   using 0:2:xtic(1) with boxes linecolor rgb "#4472a8"
 
 unset logscale y

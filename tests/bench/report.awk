@@ -45,7 +45,8 @@ END {
     create("floor", thousand), "<=", 1.4)
   target("qemu-bridge-helper / CreateTap", create("qemu-bridge-helper", 1), create("svnetd", 1),
     ">=", 2.5)
-  target("the ancestor / CreateTap", create("ancestor", 1), create("svnetd", 1), ">=", 12)
+  target("the TypeScript NetworkManager / CreateTap", create("typescript", 1),
+    create("svnetd", 1), ">=", 12)
   target("CNI / CreateTap", create("cni", 1), create("svnetd", 1), ">=", 30)
   target("RemoveTap until it is answered / the kernel's destroy", "remove,svnetd," thousand ",1",
     "remove,floor," thousand ",1", "<=", 0.06)

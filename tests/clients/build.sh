@@ -22,7 +22,7 @@ case $1 in
     # npm would put node_modules beside the sources.
     rm -rf "$out/src" "$out/dist"
     cp -r docs/clients/typescript/{package.json,package-lock.json,tsconfig.json,src} "$out"
-    cp tests/clients/ancestor_user.ts "$out/src"
+    cp tests/clients/network_manager_user.ts "$out/src"
     cd "$out"
     # A lock of the last run's, if all that it names is here.
     if ! cmp -s package-lock.json node_modules/installed; then

@@ -126,8 +126,8 @@ gave_up_in_time() {
     tail -1 "$scratch/$1.err" | grep -q '^supervisor: .'
 }
 
-serves_the_ancestors_users() {
-  as_alice node build/clients/typescript/dist/ancestor_user.js >"$scratch/out" &&
+serves_programs_of_the_old_class() {
+  as_alice node build/clients/typescript/dist/network_manager_user.js >"$scratch/out" &&
     diff - "$scratch/out" <<END
 svvm1eth0 172.30.0.2 172.30.0.1 255.255.255.0 02:29:a3:2f:41:c8
 ip=172.30.0.2::172.30.0.1:255.255.255.0::eth0:off
@@ -136,10 +136,10 @@ other bridge: BRIDGE_SETUP_FAILED
 END
 }
 
-# NOT_A_BRIDGE is finer than what the ancestor had.
-keeps_the_ancestors_codes() {
+# NOT_A_BRIDGE is more precise than the codes of the TypeScript NetworkManager.
+keeps_the_codes_of_the_old_class() {
   local code=0
-  as_alice node build/clients/typescript/dist/ancestor_user.js >"$scratch/out" || code=$?
+  as_alice node build/clients/typescript/dist/network_manager_user.js >"$scratch/out" || code=$?
   echo "exit code $code"
   diff - "$scratch/out" <<<"BRIDGE_SETUP_FAILED, because of NOT_A_BRIDGE" && [[ $code -eq 1 ]]
 }
@@ -162,12 +162,12 @@ for language in "${languages[@]}"; do
 done
 
 start_svnetd
-check "typescript: serves the ancestor's users" serves_the_ancestors_users
+check "typescript: serves programs of the old NetworkManager" serves_programs_of_the_old_class
 check "typescript: has cleaned up" no_tap_is_left
 stop_svnetd
 ip tuntap add svbr0 mode tap
 start_svnetd
-check "typescript: keeps the ancestor's error codes" keeps_the_ancestors_codes
+check "typescript: keeps the old NetworkManager's error codes" keeps_the_codes_of_the_old_class
 ip link delete svbr0
 
 wait "${in_vain[@]}"

@@ -137,8 +137,8 @@ TEST_F(NetworkTest, GuestsGetOutByWhateverLinkLeadsOut) {
   EXPECT_EQ(ShellExitCode("ip netns exec guest ping -c 1 -w 5 203.0.113.1"), 0);
 }
 
-// Fault 4: what fails in the middle says so, with the ancestor's code and the
-// kernel's words, and leaves nothing behind.
+// Fault 4: what fails in the middle says so, with the code of the TypeScript NetworkManager and
+// the kernel's words, and leaves nothing behind.
 TEST_F(NetworkTest, ALinkOfTheBridgesNameThatIsNoBridge) {
   Shell("ip link add svbr0 type veth peer name elsewhere");
   Daemon svnetd = Start();

@@ -48,7 +48,7 @@ TEST_F(SvnetctlTest, CreatesListsAndRemovesALease) {
   EXPECT_EQ(Svnetctl(svnetd, kRoot, {"cleanup", "--network"}).code, 0);
 }
 
-TEST_F(SvnetctlTest, PrintsJsonWithTheFieldsOfTheAncestorsTapDevice) {
+TEST_F(SvnetctlTest, PrintsJsonWithTheFieldsOfTheTypeScriptTapDevice) {
   Daemon svnetd = Start();
   const std::string json = Svnetctl(svnetd, Member(kAlice), {"create", "vm1", "--json"}).out;
   for (const char* field : {"\"tapName\": \"svvm1eth0\"", "\"guestIp\": \"172.30.0.2\"",

@@ -36,7 +36,7 @@ std::string ErrorOf(absl::string_view text, const Flags& flags = {}) {
   return std::string(config.status().message());
 }
 
-TEST(ConfigTest, HasTheAncestorsDefaultsWithoutAFile) {
+TEST(ConfigTest, HasTheDefaultsOfTheTypeScriptClassWithoutAFile) {
   const Config config = FromText("").value();
   EXPECT_EQ(config.socket, "/run/svnet/svnetd.sock");
   EXPECT_EQ(config.socket_group, "svnet");

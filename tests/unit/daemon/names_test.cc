@@ -1,4 +1,5 @@
-// Ids, names, MACs and boot args: the ancestor's answers, and what it got wrong.
+// Ids, names, MACs and boot args: the answers of the TypeScript NetworkManager, and what it got
+// wrong.
 #include "daemon/lease/names.h"
 
 #include <gmock/gmock.h>
@@ -26,7 +27,7 @@ using ::testing::Not;
 using testing::Prefix;
 using testing::Vm;
 
-// tests/vectors/names.json: what the ancestor answered.
+// tests/vectors/names.json: what the TypeScript NetworkManager answered.
 const google::protobuf::Struct& Vectors() {
   static const auto* const vectors = [] {
     std::ifstream file(SVNET_VECTORS);
@@ -49,7 +50,7 @@ std::vector<Vector> VectorsOf(const std::string& key) {
   return vectors;
 }
 
-TEST(VectorsTest, MacsAndPreferredNamesAreTheAncestors) {
+TEST(VectorsTest, MacsAndPreferredNamesAreThoseOfTypeScript) {
   const std::vector<Vector> vectors = VectorsOf("names");
   EXPECT_EQ(vectors.size(), 117u);
   for (const Vector& vector : vectors) {
@@ -60,7 +61,7 @@ TEST(VectorsTest, MacsAndPreferredNamesAreTheAncestors) {
   }
 }
 
-TEST(VectorsTest, MasksAreTheAncestors) {
+TEST(VectorsTest, MasksAreThoseOfTypeScript) {
   const std::vector<Vector> vectors = VectorsOf("masks");
   EXPECT_EQ(vectors.size(), 32u);
   for (const Vector& vector : vectors) {
@@ -70,7 +71,7 @@ TEST(VectorsTest, MasksAreTheAncestors) {
   }
 }
 
-TEST(VectorsTest, BootArgsAreTheAncestors) {
+TEST(VectorsTest, BootArgsAreThoseOfTypeScript) {
   for (const Vector& vector : VectorsOf("boot_args")) {
     EXPECT_EQ(RenderBootArgs({.guest = Ip(vector.at("guest_ip").string_value()),
                               .prefix = Prefix("172.30.0.0/24"),

@@ -197,7 +197,7 @@ google::rpc::ErrorInfo InfoIn(const WireStatus& status) {
   return info;
 }
 
-TEST(ErrorDetailsTest, CarryTheReasonAndTheAncestorsCode) {
+TEST(ErrorDetailsTest, CarryTheReasonAndTheCodeOfTheTypeScriptClass) {
   const WireStatus status = ToWireStatus(Error(Reason::kNotABridge, "svbr0 is not a bridge"));
   EXPECT_EQ(status.code, static_cast<int>(absl::StatusCode::kFailedPrecondition));
   EXPECT_EQ(status.text, "svbr0 is not a bridge");

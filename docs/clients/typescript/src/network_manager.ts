@@ -144,7 +144,7 @@ function callOnce<Response>(method: Method<Response>): Promise<Response> {
   });
 }
 
-// `code` is for what has no name of the ancestor's.
+// `code` is for reasons that had no name in the class that this one replaces.
 function toNetworkError(code: NetworkErrorCode, error: ServiceError): NetworkError {
   const info = errorInfoOf(error);
   const names = [info?.metadata?.['ancestor_code'], info?.reason];

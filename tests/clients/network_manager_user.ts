@@ -1,4 +1,4 @@
-// Written for the ancestor's NetworkManager, and run with the one that asks svnetd: only this
+// Written for the TypeScript NetworkManager, and run with the one that asks svnetd: only this
 // import has changed.
 import { NetworkError, NetworkManager, type TapDevice } from './network_manager';
 

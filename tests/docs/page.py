@@ -16,6 +16,7 @@ from blocks import Block, blocks_of
 # Of a command with all its children, in seconds; it is 124 that timeout(1) exits with.
 WITHIN_A_MINUTE = ["timeout", "--kill-after=5", "60"]
 PROMPT = re.compile(r"(alice|root)[$#] (.*)")
+EXIT_CODE = re.compile(r"\(exit code (\d+)\)")
 AS_ALICE = ["setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "--no-new-privs",
             "--inh-caps=-all"]
 
@@ -25,6 +26,7 @@ class Command:
     user: str
     text: str
     shown: list[str] = field(default_factory=list)  # what the page says that it prints
+    code: int = 0
 
 
 def commands_of(block: Block) -> list[Command]:
@@ -41,6 +43,8 @@ def commands_of(block: Block) -> list[Command]:
             commands.append(Command(prompt[1], prompt[2]))
         elif not commands:
             raise SystemExit(f"{block.place}: output comes after a command")
+        elif code := EXIT_CODE.fullmatch(line):
+            commands[-1].code = int(code[1])
         elif line.strip():
             commands[-1].shown.append(line)
     return commands
@@ -68,7 +72,7 @@ def run(command: Command) -> str | None:
     as_user = AS_ALICE + shell if command.user == "alice" else shell
     ended = subprocess.run(as_user, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True)
-    if ended.returncode != 0:
+    if ended.returncode != command.code:
         return f"exit code {ended.returncode}:\n{ended.stdout}"
     missing = missing_from(ended.stdout, command.shown)
     return None if missing is None else f"it does not print\n{missing}\nbut\n{ended.stdout}"

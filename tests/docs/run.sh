@@ -6,13 +6,15 @@
 #   sh       is run. Lines with a prompt ("alice$ ", "root# ") are commands of that user;
 #            without any, the block is a script of root's. Lines after a command are what it
 #            prints, loosely: blanks are alike, "..." is anything, there may be more.
+#            A command fails as it should if "(exit code N)" follows.
 #   console  cannot be run here, and is listed
 #   bash, cmake, cpp, go, proto, python, ts
 #            stands, word for word, in a file that another test builds or runs
 #   any other, or none: is only shown
 #
 # Each page is run from top to bottom on a host of its own: network, /etc and /run are scratch
-# ones, svnetd is running, alice is in the group svnet, and systemctl can restart svnetd.
+# ones, svnetd is running, alice is in the group svnet, and systemctl can restart svnetd. The
+# default route leads by eth0 to a router, 203.0.113.1, which answers pings.
 # Ends with "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -44,6 +46,7 @@ record() {
 
 record excerpts python3 -B tests/docs/excerpts.py
 record reasons python3 -B tests/docs/reasons.py
+record links python3 -B tests/docs/links.py
 for page in "${pages[@]}"; do
   record "$page" timeout --foreground --kill-after=5 600 \
     unshare --net --mount --pid --fork --mount-proc --kill-child \

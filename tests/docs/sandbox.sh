@@ -18,6 +18,13 @@ mount -t tmpfs -o mode=755 none /run && mkdir /run/svnet
 mount -t tmpfs -o mode=755 none /dev/net && mknod -m 666 /dev/net/tun c 10 200
 ip link set lo up
 
+# An uplink and its router, which knows no way to guests.
+ip netns add router
+ip link add eth0 type veth peer name eth0 netns router
+ip -n router address add 203.0.113.1/24 dev eth0 && ip -n router link set eth0 up
+ip address add 203.0.113.2/24 dev eth0 && ip link set eth0 up
+ip route add default via 203.0.113.1
+
 # A member of the socket's group.
 getent group svnet >/dev/null || groupadd --system svnet
 id alice >/dev/null 2>&1 || useradd --no-create-home --home-dir "$work" alice

@@ -9,7 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "client/nearest.h"
+#include "daemon/base/nearest.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet::client {

@@ -11,7 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
-#include "client/nearest.h"
+#include "daemon/base/nearest.h"
 
 namespace svnet::client {
 namespace {

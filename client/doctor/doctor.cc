@@ -8,10 +8,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/json.h"
-#include "client/nearest.h"
 #include "client/table.h"
 #include "client/terminal.h"
 #include "client/text.h"
+#include "daemon/base/nearest.h"
 
 namespace svnet::client {
 namespace {

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "client/nearest.h"
+#include "daemon/base/nearest.h"
 
 namespace svnet::client {
 namespace {

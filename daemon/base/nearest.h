@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace svnet::client {
+namespace svnet {
 
 // The least number of bytes to insert, delete, replace or swap with their neighbour that
 // turns one text into the other.
@@ -18,4 +18,4 @@ size_t EditDistance(absl::string_view a, absl::string_view b);
 std::optional<std::string> FindNearest(absl::string_view word,
                                        const std::vector<std::string>& candidates);
 
-}  // namespace svnet::client
+}  // namespace svnet

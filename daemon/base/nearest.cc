@@ -1,9 +1,9 @@
-#include "client/nearest.h"
+#include "daemon/base/nearest.h"
 
 #include <algorithm>
 #include <cstddef>
 
-namespace svnet::client {
+namespace svnet {
 
 // Optimal string alignment, row by row.
 size_t EditDistance(absl::string_view a, absl::string_view b) {
@@ -37,4 +37,4 @@ std::optional<std::string> FindNearest(absl::string_view word,
   return nearest;
 }
 
-}  // namespace svnet::client
+}  // namespace svnet

@@ -7,11 +7,17 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "daemon/base/nearest.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config/config_keys.h"
 
@@ -31,10 +37,70 @@ std::string NamesIn(absl::string_view table) {
   return absl::StrJoin(names, ", ");
 }
 
+// `name` is not a key of `table`.
+std::string DescribeUnknownKey(absl::string_view table, absl::string_view name) {
+  if (const ConfigKey* key = FindKey(name)) {
+    return key->table.empty() ? "belongs to the top of the file, before the first [table]"
+                              : absl::StrCat("belongs to [", key->table, "]");
+  }
+  std::vector<std::string> names = {"callers", "limits"};
+  for (const ConfigKey& key : AllKeys()) names.emplace_back(key.name);
+  const std::optional<std::string> nearest = FindNearest(name, names);
+  return absl::StrCat("unknown key",
+                      nearest.has_value() ? absl::StrCat(": did you mean ", *nearest, "?") : "",
+                      "; known keys: ", NamesIn(table));
+}
+
 absl::Status WrongType(absl::string_view wanted, const toml::node& node) {
   std::ostringstream type;
   type << node.type();
-  return absl::InvalidArgumentError(absl::StrCat("must be ", wanted, ", not of type ", type.str()));
+  const bool lacks_quotes = absl::StartsWith(wanted, "a string") && node.is_value();
+  return absl::InvalidArgumentError(absl::StrCat("must be ", wanted, ", not of type ", type.str(),
+                                                 lacks_quotes ? ": write it in quotes" : ""));
+}
+
+// The text of line `number`, from 1, without its comment.
+absl::string_view LineOf(absl::string_view text, size_t number) {
+  const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
+  if (number == 0 || number > lines.size()) return "";
+  return lines[number - 1].substr(0, lines[number - 1].find('#'));
+}
+
+// "a, b" as "\"a\", \"b\"".
+std::string QuoteAll(absl::string_view items) {
+  std::vector<std::string> quoted;
+  for (absl::string_view item : absl::StrSplit(items, ',')) {
+    quoted.push_back(Quote(absl::StripAsciiWhitespace(item)));
+  }
+  return absl::StrJoin(quoted, ", ");
+}
+
+// The value as it should be; empty if quotes are not what it lacks.
+std::string WithQuotes(ConfigValueType type, absl::string_view value) {
+  if (value.empty() || value.find_first_of("\"'{") != value.npos) return "";
+  const bool is_list = absl::ConsumePrefix(&value, "[") && absl::ConsumeSuffix(&value, "]");
+  if (type == ConfigValueType::kTexts) {
+    return absl::StrCat("[", QuoteAll(value), "]");
+  }
+  const bool is_text = type == ConfigValueType::kText || type == ConfigValueType::kTextOrInteger;
+  return is_text && !is_list ? Quote(value) : "";
+}
+
+// What the parser cannot say of a line that is not TOML: a text that is not in quotes.
+std::string DescribeMissingQuotes(absl::string_view line) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(line, absl::MaxSplits('=', 1));
+  const ConfigKey* key = FindKey(absl::StripAsciiWhitespace(parts.first));
+  if (key == nullptr) return "";
+  const absl::string_view value = absl::StripAsciiWhitespace(parts.second);
+  const std::string quoted = WithQuotes(key->type, value);
+  if (quoted.empty()) return "";
+  return absl::StrCat(key->name, ": ", value, " needs quotes: ", key->name, " = ", quoted);
+}
+
+std::string DescribeParseError(absl::string_view text, const toml::parse_error& error) {
+  const std::string quotes = DescribeMissingQuotes(LineOf(text, error.source().begin.line));
+  return quotes.empty() ? std::string(error.description()) : quotes;
 }
 
 absl::StatusOr<std::string> TextOfList(const toml::node& node) {
@@ -107,9 +173,10 @@ absl::Status ApplyOverride(const Place& place, const toml::node& node, CallerLim
     if (key == "queues_per_user") count = &limits->queues;
     if (key == "connections_per_user") count = &limits->connections;
     if (count == nullptr) {
-      return at.Error(value,
-                      "unknown key; known keys: taps_per_user, queues_per_user, "
-                      "connections_per_user");
+      return at.Error(value, FindKey(View(key)) != nullptr
+                                 ? DescribeUnknownKey("", View(key))
+                                 : "unknown key; known keys: taps_per_user, queues_per_user, "
+                                   "connections_per_user");
     }
     const absl::StatusOr<std::string> text = TextOf(ConfigValueType::kInteger, value);
     const absl::Status status = text.ok() ? SetCount(count, 0, *text) : text.status();
@@ -140,7 +207,7 @@ absl::Status ApplyKey(const Place& place, absl::string_view table, absl::string_
                       const toml::node& node, const Accounts& accounts, Config* config) {
   const ConfigKey* key = FindKey(name);
   if (key == nullptr || key->table != table) {
-    return place.Error(node, absl::StrCat("unknown key; known keys: ", NamesIn(table)));
+    return place.Error(node, DescribeUnknownKey(table, name));
   }
   const absl::StatusOr<std::string> text = TextOf(key->type, node);
   const absl::Status status = text.ok() ? key->set(config, *text, accounts) : text.status();
@@ -181,8 +248,7 @@ absl::Status ApplyFile(absl::string_view file, absl::string_view text, const Acc
     table = toml::parse(std::string_view(text.data(), text.size()));
   } catch (const toml::parse_error& error) {
     return absl::InvalidArgumentError(
-        absl::StrCat(file, ":", error.source().begin.line, ": ",
-                     absl::string_view(error.description().data(), error.description().size())));
+        absl::StrCat(file, ":", error.source().begin.line, ": ", DescribeParseError(text, error)));
   }
   return ApplyTable(Place(file, ""), table, accounts, config);
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/config/admission_rules.h"
 
 namespace svnet {
 namespace {
@@ -243,69 +244,94 @@ template <auto kMember>
 bool Differs(const Config& one, const Config& other) {
   return one.*kMember != other.*kMember;
 }
-constexpr bool (*kReloaded)(const Config&, const Config&) = nullptr;
+
+template <auto kMember>
+bool CallersDiffer(const Config& one, const Config& other) {
+  return one.callers.*kMember != other.callers.*kMember;
+}
+
+template <auto kMember>
+bool LimitsDiffer(const Config& one, const Config& other) {
+  return one.callers.limits.*kMember != other.callers.limits.*kMember;
+}
+
+bool UsersDiffer(const Config& one, const Config& other) {
+  return CallersDiffer<&AdmissionRules::users>(one, other) ||
+         CallersDiffer<&AdmissionRules::all_users>(one, other);
+}
+
+constexpr ConfigChange kReload = ConfigChange::kReload;
+constexpr ConfigChange kRestart = ConfigChange::kRestart;
 
 constexpr std::array kKeys = {
-    ConfigKey{"", "socket", ConfigValueType::kText, SetSocket, Differs<&Config::socket>, "PATH",
-              "Where callers connect (/run/svnet/svnetd.sock)"},
+    ConfigKey{"", "socket", ConfigValueType::kText, SetSocket, Differs<&Config::socket>, kRestart,
+              "PATH", "Where callers connect (/run/svnet/svnetd.sock)"},
     ConfigKey{"", "socket_group", ConfigValueType::kText, SetSocketGroup,
-              Differs<&Config::socket_group>, "GROUP",
+              Differs<&Config::socket_group>, kRestart, "GROUP",
               "The group whose members may connect; empty: only root (svnet)"},
-    ConfigKey{"", "bridge", ConfigValueType::kText, SetBridge, Differs<&Config::bridge>, "NAME",
-              "The bridge (svbr0)"},
-    ConfigKey{"", "subnet", ConfigValueType::kText, SetSubnet, Differs<&Config::subnet>, "PREFIX",
-              "The network's prefix, /8 to /30 (172.30.0.0/24)"},
-    ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger, SetMtu, Differs<&Config::mtu>,
+    ConfigKey{"", "bridge", ConfigValueType::kText, SetBridge, Differs<&Config::bridge>, kRestart,
+              "NAME", "The bridge (svbr0)"},
+    ConfigKey{"", "subnet", ConfigValueType::kText, SetSubnet, Differs<&Config::subnet>, kRestart,
+              "PREFIX", "The network's prefix, /8 to /30 (172.30.0.0/24)"},
+    ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger, SetMtu, Differs<&Config::mtu>, kRestart,
               "BYTES|auto", "The MTU of guests; auto: that of the default route's link (auto)"},
     ConfigKey{"", "state_dir", ConfigValueType::kText, SetStateDir, Differs<&Config::state_dir>,
-              "PATH", "Where svnetd keeps what does not fit into TAPs (/run/svnet/state-BRIDGE)"},
-    ConfigKey{"", "log_level", ConfigValueType::kText, SetLogLevel, kReloaded, "LEVEL",
-              "debug, info, warning or error (info)"},
+              kRestart, "PATH",
+              "Where svnetd keeps what does not fit into TAPs (/run/svnet/state-BRIDGE)"},
+    ConfigKey{"", "log_level", ConfigValueType::kText, SetLogLevel, Differs<&Config::log_level>,
+              kReload, "LEVEL", "debug, info, warning or error (info)"},
     ConfigKey{"", "metrics_listen", ConfigValueType::kText, SetMetricsListen,
-              Differs<&Config::metrics_listen>, "ADDRESS:PORT",
+              Differs<&Config::metrics_listen>, kRestart, "ADDRESS:PORT",
               "Loopback address for Prometheus on this host, like 127.0.0.1:9464 (none)"},
     ConfigKey{"", "isolation", ConfigValueType::kText, SetIsolation, Differs<&Config::isolation>,
-              "none|owner|all",
+              kRestart, "none|owner|all",
               "Which guests are isolated from each other: none, those of different owners, or all "
               "(owner)"},
     ConfigKey{"", "host_access", ConfigValueType::kText, SetHostAccess,
-              Differs<&Config::host_access>, "allow|deny",
+              Differs<&Config::host_access>, kRestart, "allow|deny",
               "Whether guests may open connections to the host (allow)"},
     ConfigKey{"", "host_ports", ConfigValueType::kTexts, SetHostPorts, Differs<&Config::host_ports>,
-              "udp/53,...", "Host ports guests may reach although host_access is deny (none)"},
+              kRestart, "udp/53,...",
+              "Host ports guests may reach although host_access is deny (none)"},
     ConfigKey{"", "local_access", ConfigValueType::kText, SetLocalAccess,
-              Differs<&Config::local_access>, "all|owner",
+              Differs<&Config::local_access>, kRestart, "all|owner",
               "Which local users reach guests: all, or root and the owner (all)"},
     ConfigKey{"", "blocked_destinations", ConfigValueType::kTexts, SetBlockedDestinations,
-              Differs<&Config::blocked_destinations>, "PREFIX,...",
+              Differs<&Config::blocked_destinations>, kRestart, "PREFIX,...",
               "Destinations that guests may not reach (169.254.0.0/16: cloud metadata)"},
     ConfigKey{"", "manage_foreign_firewalls", ConfigValueType::kBoolean, SetManageForeignFirewalls,
-              kReloaded, "true|false",
+              Differs<&Config::manage_foreign_firewalls>, kReload, "true|false",
               "Add accept rules for guests to Docker, ufw and firewalld if these drop guest "
               "traffic (false)"},
-    ConfigKey{"callers", "allow_users", ConfigValueType::kTexts, SetAllowUsers, kReloaded,
-              "USER,...|*",
+    ConfigKey{"callers", "allow_users", ConfigValueType::kTexts, SetAllowUsers, UsersDiffer,
+              kReload, "USER,...|*",
               "Users who may connect besides the socket's group; *: all users (none)"},
-    ConfigKey{"callers", "allow_groups", ConfigValueType::kTexts, SetAllowGroups, kReloaded,
-              "GROUP,...", "Groups whose members may connect (none)"},
-    ConfigKey{"callers", "admin_groups", ConfigValueType::kTexts, SetAdminGroups, kReloaded,
-              "GROUP,...", "Groups whose members are administrators, like root (none)"},
-    ConfigKey{"callers", "foreign_root", ConfigValueType::kBoolean, SetForeignRoot, kReloaded,
-              "true|false",
+    ConfigKey{"callers", "allow_groups", ConfigValueType::kTexts, SetAllowGroups,
+              CallersDiffer<&AdmissionRules::groups>, kReload, "GROUP,...",
+              "Groups whose members may connect (none)"},
+    ConfigKey{"callers", "admin_groups", ConfigValueType::kTexts, SetAdminGroups,
+              CallersDiffer<&AdmissionRules::admin_groups>, kReload, "GROUP,...",
+              "Groups whose members are administrators, like root (none)"},
+    ConfigKey{"callers", "foreign_root", ConfigValueType::kBoolean, SetForeignRoot,
+              CallersDiffer<&AdmissionRules::foreign_root>, kReload, "true|false",
               "Whether root of another network namespace is also an administrator (false)"},
-    ConfigKey{"limits", "taps_per_user", ConfigValueType::kInteger, SetTapsPerUser, kReloaded, "N",
+    ConfigKey{"limits", "taps_per_user", ConfigValueType::kInteger, SetTapsPerUser,
+              LimitsDiffer<&CallerLimits::taps>, kReload, "N",
               "Maximum number of TAPs per user (64)"},
-    ConfigKey{"limits", "queues_per_user", ConfigValueType::kInteger, SetQueuesPerUser, kReloaded,
-              "N", "Maximum number of queues of all multi-queue TAPs of a user (256)"},
+    ConfigKey{"limits", "queues_per_user", ConfigValueType::kInteger, SetQueuesPerUser,
+              LimitsDiffer<&CallerLimits::queues>, kReload, "N",
+              "Maximum number of queues of all multi-queue TAPs of a user (256)"},
     ConfigKey{"limits", "connections_per_user", ConfigValueType::kInteger, SetConnectionsPerUser,
-              kReloaded, "N", "Maximum number of connections per user (64)"},
-    ConfigKey{"limits", "connections", ConfigValueType::kInteger, SetConnections, kReloaded, "N",
+              LimitsDiffer<&CallerLimits::connections>, kReload, "N",
+              "Maximum number of connections per user (64)"},
+    ConfigKey{"limits", "connections", ConfigValueType::kInteger, SetConnections,
+              Differs<&Config::connections>, kReload, "N",
               "Maximum number of connections of all users, not counting administrators (4096)"},
     ConfigKey{"limits", "guest_connections", ConfigValueType::kInteger, SetGuestConnections,
-              Differs<&Config::guest_connections>, "N",
+              Differs<&Config::guest_connections>, kRestart, "N",
               "Maximum number of tracked connections per guest; 0: no limit (4096)"},
     ConfigKey{"limits", "owner_connections", ConfigValueType::kTextOrInteger, SetOwnerConnections,
-              Differs<&Config::owner_connections>, "N|auto",
+              Differs<&Config::owner_connections>, kRestart, "N|auto",
               "The same for all guests of an owner; auto: an eighth of the kernel's table (auto)"},
 };
 

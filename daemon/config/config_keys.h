@@ -18,15 +18,17 @@ namespace svnet {
 // The type of a key's value in the file; a flag takes text, and a list with commas.
 enum class ConfigValueType { kText, kInteger, kTextOrInteger, kBoolean, kTexts };
 
+// What brings a changed key into force.
+enum class ConfigChange { kReload, kRestart };
+
 // A key of the file, which is also a flag.
 struct ConfigKey {
   absl::string_view table;  // empty: the top
   absl::string_view name;   // unique, also across tables
   ConfigValueType type;
   absl::Status (*set)(Config*, absl::string_view, const Accounts&);
-  // Whether two configurations differ in this key, which needs a restart; nullptr: a reload applies
-  // it.
   bool (*differs)(const Config&, const Config&);
+  ConfigChange change;
   absl::string_view placeholder;
   absl::string_view help;
 };

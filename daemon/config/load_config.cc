@@ -16,6 +16,7 @@
 #include "daemon/base/unique_fd.h"
 #include "daemon/config/config_file.h"
 #include "daemon/config/config_keys.h"
+#include "daemon/config/usage_error.h"
 
 namespace svnet {
 namespace {
@@ -46,6 +47,72 @@ absl::StatusOr<Config> LoadFrom(const std::optional<std::string>& path, const Fl
   return MakeConfig(path.value_or(kConfigFile), text.value_or(""), flags, HostAccounts());
 }
 
+// What the command line says.
+struct CommandLine {
+  std::optional<std::string> file;
+  Flags flags;
+  bool check = false;
+  bool serve_gates = false;
+  std::optional<std::string> gates_socket;
+};
+
+void AddKeyFlags(CLI::App& app, Flags* flags) {
+  for (const ConfigKey& key : AllKeys()) {
+    app.add_option_function<std::string>(
+           FlagOf(key.name),
+           [flags, &key](const std::string& value) { (*flags)[std::string(key.name)] = value; },
+           std::string(key.help))
+        ->type_name(std::string(key.placeholder));
+  }
+}
+
+void AddFlags(CLI::App& app, CommandLine* line) {
+  app.footer(
+      "Every other flag is also a key of the file, with _ instead of -. See also: svnetctl --help");
+  app.set_version_flag("--version", "svnetd " SVNET_VERSION);
+  app.add_option("--config", line->file,
+                 absl::StrCat("The TOML file (", kConfigFile, ", if it exists)"))
+      ->type_name("FILE");
+  app.add_flag("--check", line->check,
+               "Only check the file and the flags: exit with 0, or say what is wrong and exit with "
+               "2");
+  app.add_flag("--gates", line->serve_gates,
+               "Only run the processes that speak gRPC, for an svnetd with --gates-socket (used by "
+               "svnet-gates.service)");
+  app.add_option("--gates-socket", line->gates_socket,
+                 "The socket of the svnetd that runs with --gates (default: svnetd starts these "
+                 "processes itself)")
+      ->type_name("PATH");
+  AddKeyFlags(app, &line->flags);
+}
+
+EarlyExit ExitOf(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() != 0) {
+    return EarlyExit{.code = 2, .text = DescribeUsageError(app, error)};
+  }
+  std::ostringstream text;
+  app.exit(error, text, text);
+  return EarlyExit{.code = 0, .text = text.str()};
+}
+
+std::string NoErrorsIn(const std::optional<std::string>& file) {
+  const std::string path = file.value_or(kConfigFile);
+  const bool exists = access(path.c_str(), F_OK) == 0;
+  return absl::StrCat(
+      "svnetd: ",
+      exists ? path + " has no errors" : "there is no " + path + ": all keys have their defaults",
+      "\n");
+}
+
+std::vector<absl::string_view> ChangedKeys(const Config& running, const Config& next,
+                                           ConfigChange change) {
+  std::vector<absl::string_view> keys;
+  for (const ConfigKey& key : AllKeys()) {
+    if (key.change == change && key.differs(running, next)) keys.push_back(key.name);
+  }
+  return keys;
+}
+
 }  // namespace
 
 Accounts HostAccounts() {
@@ -73,50 +140,31 @@ absl::StatusOr<Config> MakeConfig(absl::string_view name, absl::string_view toml
 
 std::variant<Config, EarlyExit> LoadConfig(int argc, const char* const* argv) {
   CLI::App app("svnetd leases TAP devices on a bridge to unprivileged VM supervisors.", "svnetd");
-  app.footer(
-      "Every other flag is also a key of the file, with _ instead of -. See also: svnetctl --help");
-  app.set_version_flag("--version", "svnetd " SVNET_VERSION);
-  std::optional<std::string> file;
-  Flags flags;
-  app.add_option("--config", file, absl::StrCat("The TOML file (", kConfigFile, ", if it exists)"))
-      ->type_name("FILE");
-  bool serve_gates = false;
-  app.add_flag("--gates", serve_gates,
-               "Only run the processes that speak gRPC, for an svnetd with --gates-socket (used by "
-               "svnet-gates.service)");
-  std::optional<std::string> gates_socket;
-  app.add_option("--gates-socket", gates_socket,
-                 "The socket of the svnetd that runs with --gates (default: svnetd starts these "
-                 "processes itself)")
-      ->type_name("PATH");
-  for (const ConfigKey& key : AllKeys()) {
-    app.add_option_function<std::string>(
-           FlagOf(key.name),
-           [&flags, &key](const std::string& value) { flags[std::string(key.name)] = value; },
-           std::string(key.help))
-        ->type_name(std::string(key.placeholder));
-  }
+  CommandLine line;
+  AddFlags(app, &line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    std::ostringstream text;
-    const int code = app.exit(error, text, text);
-    return EarlyExit{.code = code == 0 ? 0 : 2, .text = text.str()};
+    return ExitOf(app, error);
   }
-  if (serve_gates) return Config{.serve_gates = true};
-  absl::StatusOr<Config> config = LoadFrom(file, flags);
-  if (config.ok()) {
-    config->gates_socket = gates_socket;
-    return *std::move(config);
+  if (line.serve_gates) return Config{.serve_gates = true};
+  absl::StatusOr<Config> config = LoadFrom(line.file, line.flags);
+  if (!config.ok()) {
+    return EarlyExit{.code = 2, .text = absl::StrCat("svnetd: ", config.status().message(), "\n")};
   }
-  return EarlyExit{.code = 2, .text = absl::StrCat("svnetd: ", config.status().message(), "\n")};
+  if (line.check) return EarlyExit{.code = 0, .text = NoErrorsIn(line.file)};
+  config->gates_socket = line.gates_socket;
+  return *std::move(config);
 }
 
 std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next) {
-  std::vector<absl::string_view> keys;
-  for (const ConfigKey& key : AllKeys()) {
-    if (key.differs != nullptr && key.differs(running, next)) keys.push_back(key.name);
-  }
+  return ChangedKeys(running, next, ConfigChange::kRestart);
+}
+
+std::vector<absl::string_view> KeysThatReloadApplies(const Config& running, const Config& next) {
+  std::vector<absl::string_view> keys = ChangedKeys(running, next, ConfigChange::kReload);
+  if (running.callers.user_limits != next.callers.user_limits) keys.push_back("[limits.users]");
+  if (running.callers.group_limits != next.callers.group_limits) keys.push_back("[limits.groups]");
   return keys;
 }
 

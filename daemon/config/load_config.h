@@ -24,9 +24,9 @@ using Flags = std::map<std::string, std::string>;
 absl::StatusOr<Config> MakeConfig(absl::string_view name, absl::string_view toml,
                                   const Flags& flags, const Accounts& accounts);
 
-// What to print and exit with instead of running: for --help, --version, or an error.
+// What to print and exit with instead of running: for --help, --version, --check, or an error.
 struct EarlyExit {
-  int code;  // 0, 1 (the configuration), 2 (usage)
+  int code;  // 0, or 2: the usage or the configuration is wrong
   std::string text;
 };
 
@@ -34,8 +34,11 @@ struct EarlyExit {
 // --gates no file is read.
 std::variant<Config, EarlyExit> LoadConfig(int argc, const char* const* argv);
 
-// The keys in which `next` differs from `running` and that need a restart. A reload applies
-// `log_level`, `manage_foreign_firewalls`, [callers] and [limits]. Pure.
+// The keys in which `next` differs from `running` and that need a restart. Pure.
 std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next);
+
+// Those that a reload applies: `log_level`, `manage_foreign_firewalls`, and what is in [callers]
+// and [limits]. Pure.
+std::vector<absl::string_view> KeysThatReloadApplies(const Config& running, const Config& next);
 
 }  // namespace svnet

@@ -22,7 +22,7 @@ in_man() { expect "$1" "$2" "Fl Fl ${1#--}( |$)"; }
 
 for flag in $(flags "$build/daemon/svnetd"); do
   in_man "$flag" docs/man/svnetd.8
-  case $flag in --help | --version | --config | --gates | --gates-socket) continue ;; esac
+  case $flag in --help | --version | --check | --config | --gates | --gates-socket) continue ;; esac
   key=${flag#--} key=${key//-/_}
   expect "$key" docs/man/svnetd.toml.5 "^\.It Va $key( |$)"
   expect "$key" systemd/svnetd.toml "^#$key = "

@@ -3,6 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -12,6 +19,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // A host with the users alice (1000) and bob (1001), and the groups kvm (105) and ops (27).
@@ -106,6 +114,34 @@ TEST(ConfigTest, ReportsErrorsWithFileLineKeyAndAllowedValues) {
   EXPECT_THAT(ErrorOf("", {{"log_level", "loud"}}), StartsWith("--log-level: "));
 }
 
+TEST(ConfigTest, SaysWhichValueNeedsQuotes) {
+  EXPECT_THAT(ErrorOf("# ours\nsubnet = 10.0.0.0/24 # new\n"),
+              StartsWith("svnetd.toml:2: subnet: 10.0.0.0/24 needs quotes: "
+                         "subnet = \"10.0.0.0/24\""));
+  EXPECT_THAT(ErrorOf("bridge = br0"), HasSubstr("bridge = \"br0\""));
+  EXPECT_THAT(ErrorOf("[callers]\nallow_users = [alice, bob]"),
+              StartsWith("svnetd.toml:2: allow_users: [alice, bob] needs quotes: "
+                         "allow_users = [\"alice\", \"bob\"]"));
+  EXPECT_THAT(ErrorOf("subnet = 10"), HasSubstr("must be a string, not of type integer: write it "
+                                                "in quotes"));
+  EXPECT_THAT(ErrorOf("subnet = \"10.0.0.0/24"), Not(HasSubstr("needs quotes")));
+}
+
+TEST(ConfigTest, SaysWhereAKeyBelongs) {
+  EXPECT_THAT(ErrorOf("taps_per_user = 1"),
+              StartsWith("svnetd.toml:1: taps_per_user: belongs to [limits]"));
+  EXPECT_THAT(ErrorOf("[limits]\nsubnet = \"10.0.0.0/24\""),
+              StartsWith("svnetd.toml:2: limits.subnet: belongs to the top of the file, before the "
+                         "first [table]"));
+  EXPECT_THAT(ErrorOf("[limits.users.alice]\nmtu = 1500"), HasSubstr("belongs to the top"));
+}
+
+TEST(ConfigTest, SaysWhichKeyWasProbablyMeant) {
+  EXPECT_THAT(ErrorOf("subnett = \"10.0.0.0/24\""), HasSubstr("unknown key: did you mean subnet?"));
+  EXPECT_THAT(ErrorOf("[caller]\nallow_users = []"), HasSubstr("did you mean callers?"));
+  EXPECT_THAT(ErrorOf("colour = 1"), HasSubstr("unknown key; known keys: "));
+}
+
 TEST(ConfigTest, ReadsTheKeysAboutGuests) {
   const Config defaults = FromText("").value();
   EXPECT_EQ(defaults.isolation, Isolation::kOwner);
@@ -153,7 +189,7 @@ admin_groups = ["ops"]
               AllOf(StartsWith("svnetd.toml:2: callers.allow_users: "),
                     HasSubstr("is not a user of this host")));
   EXPECT_THAT(ErrorOf("[callers]\nadmin_groups = [\"alice\"]"), HasSubstr("is not a group"));
-  EXPECT_THAT(ErrorOf("allow_users = [\"alice\"]"), HasSubstr("unknown key"));
+  EXPECT_THAT(ErrorOf("allow_users = [\"alice\"]"), HasSubstr("belongs to [callers]"));
   EXPECT_THAT(ErrorOf("[callers]\nallow_user = [\"alice\"]"),
               HasSubstr("known keys: allow_users, allow_groups, admin_groups"));
 }
@@ -253,11 +289,49 @@ owner_connections = 2
                           "blocked_destinations", "guest_connections", "owner_connections"));
 }
 
-TEST(ConfigTest, LoadsTheCommandLine) {
-  const auto load = [](std::vector<const char*> argv) {
-    argv.insert(argv.begin(), "svnetd");
-    return LoadConfig(static_cast<int>(argv.size()), argv.data());
+TEST(ConfigTest, AReloadNamesOnlyWhatChanged) {
+  const Config running = FromText("").value();
+  EXPECT_THAT(KeysThatReloadApplies(running, running), IsEmpty());
+  EXPECT_THAT(KeysThatReloadApplies(running, FromText("mtu = 9000").value()), IsEmpty());
+  const Config next = FromText(
+                          "log_level = \"debug\"\n[callers]\nallow_users = [\"*\"]\n"
+                          "[limits]\ntaps_per_user = 1\n[limits.groups.kvm]\ntaps_per_user = 4\n")
+                          .value();
+  EXPECT_THAT(KeysThatReloadApplies(running, next),
+              ElementsAre("log_level", "allow_users", "taps_per_user", "[limits.groups]"));
+}
+
+std::variant<Config, EarlyExit> Load(std::vector<const char*> argv) {
+  argv.insert(argv.begin(), "svnetd");
+  return LoadConfig(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(ConfigTest, ExplainsWrongUsageInSentences) {
+  const auto text = [](std::vector<const char*> argv) {
+    const EarlyExit exit = std::get<EarlyExit>(Load(std::move(argv)));
+    EXPECT_EQ(exit.code, 2);
+    return exit.text;
   };
+  EXPECT_THAT(text({"--brigde=x"}),
+              StartsWith("svnetd: there is no flag --brigde: did you mean --bridge?\n"));
+  EXPECT_THAT(text({"start"}), StartsWith("svnetd: svnetd takes only flags, and \"start\""));
+  EXPECT_THAT(text({"--bridge"}), StartsWith("svnetd: --bridge needs a value\n"));
+  EXPECT_THAT(text({"--mtu=900", "--mtu=901"}),
+              StartsWith("svnetd: --mtu is given more than once\n"));
+}
+
+TEST(ConfigTest, ChecksWithoutServing) {
+  EXPECT_EQ(std::get<EarlyExit>(Load({"--check", "--config", "/dev/null"})).code, 0);
+  EXPECT_EQ(std::get<EarlyExit>(Load({"--check", "--config", "/dev/null"})).text,
+            "svnetd: /dev/null has no errors\n");
+  const EarlyExit wrong =
+      std::get<EarlyExit>(Load({"--check", "--config", "/dev/null", "--mtu=1"}));
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.text, StartsWith("svnetd: --mtu: "));
+}
+
+TEST(ConfigTest, LoadsTheCommandLine) {
+  const auto& load = Load;
   EXPECT_EQ(std::get<EarlyExit>(load({"--help"})).code, 0);
   EXPECT_EQ(std::get<EarlyExit>(load({"--version"})).text, "svnetd " SVNET_VERSION "\n");
   EXPECT_EQ(std::get<EarlyExit>(load({"--nonsense"})).code, 2);

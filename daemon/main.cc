@@ -1,14 +1,17 @@
 // svnetd: wiring only. Objects are created in this order and destroyed in reverse:
 //
-//   Config -> the gates' parent -> LimitedLog, Metrics, HealthBoard -> EventSink -> SpecStore,
-//   Kernel, Reaper, Firewall, ForeignFirewalls -> ForeignFirewallReconciler -> NetworkRegistry ->
-//   NetworkApi -> CallRunner, MetricsListener -> Server -> Housekeeping, Watchdog
+//   Config -> the gates' parent -> LimitedLog, Metrics, HealthBoard, ConditionBoard -> EventSink ->
+//   CallRunner -> LateNetwork, MetricsListener -> Server -> Watchdog
+//
+// What LateNetwork holds, and MetricsListener, come when the host lets them: until then svnetd
+// answers without them, and tries again.
 #include <grp.h>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,8 +20,13 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "daemon/accept/caller_identity.h"
 #include "daemon/accept/connection_counts.h"
@@ -26,18 +34,15 @@
 #include "daemon/accept/listening_socket.h"
 #include "daemon/accept/server.h"
 #include "daemon/accept/watchdog.h"
+#include "daemon/attempts.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/link_name.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/config/config.h"
 #include "daemon/config/load_config.h"
 #include "daemon/firewall/instance_lock.h"
-#include "daemon/firewall/nft_firewall.h"
-#include "daemon/foreign/foreign_firewall_reconciler.h"
-#include "daemon/foreign/nft_foreign_firewalls.h"
 #include "daemon/gate/gate_parent.h"
-#include "daemon/kernel/machine_id.h"
-#include "daemon/kernel/netlink_kernel.h"
-#include "daemon/kernel/netlink_reaper.h"
-#include "daemon/lease/names.h"
+#include "daemon/late_network.h"
 #include "daemon/log/event_log.h"
 #include "daemon/log/journal_sink.h"
 #include "daemon/log/library_logs.h"
@@ -46,13 +51,11 @@
 #include "daemon/metrics/metrics_listener.h"
 #include "daemon/metrics/metrics_page.h"
 #include "daemon/network/event_sink.h"
-#include "daemon/network/housekeeping.h"
-#include "daemon/network/network_api.h"
-#include "daemon/network/network_registry.h"
+#include "daemon/network_stack.h"
 #include "daemon/rpc/call_runner.h"
+#include "daemon/rpc/condition_board.h"
 #include "daemon/rpc/health_board.h"
 #include "daemon/service_manager.h"
-#include "daemon/store/folder_spec_store.h"
 
 namespace svnet {
 namespace {
@@ -62,6 +65,11 @@ constexpr absl::Duration kDrainTime = absl::Seconds(10);
 // How long svnetd may take to answer its own health check; the watchdog waits
 // for 30 s.
 constexpr absl::Duration kProbeTime = absl::Seconds(10);
+// How long an svnetd with a wrong configuration refuses callers before it ends, so that callers who
+// come again start it no more than once a second.
+constexpr absl::Duration kPauseBeforeEnd = absl::Seconds(1);
+// An svnetd that fails sooner than that after its start waits before it ends.
+constexpr absl::Duration kPauseBetweenStarts = absl::Seconds(5);
 
 spdlog::level::level_enum ToSpdlogLevel(LogLevel level) {
   switch (level) {
@@ -130,32 +138,19 @@ absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
   return *std::move(systemds);
 }
 
-// nullptr if the configuration has no metrics_listen.
-absl::StatusOr<std::unique_ptr<MetricsListener>> OpenMetricsListener(const Config& config,
-                                                                     const MetricsPage& page) {
-  if (!config.metrics_listen.has_value()) return nullptr;
-  return MetricsListener::Listen(*config.metrics_listen, &page, MonotonicNow);
-}
-
 using LoadedConfig = std::variant<Config, EarlyExit>;
 
 // The objects that a reload changes.
 struct ReloadTargets {
-  const Config& running;
+  const Config& started_with;
+  Config* running;  // with what reloads have changed since
   const ListeningSocket& listening;
   std::optional<gid_t> socket_group;
   Server* server;
-  ForeignFirewallReconciler* foreign;
+  LateNetwork* network;
 };
 
-// Applies all settings that can change while svnetd runs, or none of them.
-void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
-  if (const auto* exit = std::get_if<EarlyExit>(&loaded)) {
-    spdlog::error("reload failed, the old settings stay in force: {}",
-                  std::string(absl::StripAsciiWhitespace(exit->text)));
-    return;
-  }
-  const Config& next = std::get<Config>(loaded);
+void ApplyCallers(const Config& next, const ReloadTargets& targets) {
   AdmissionRules callers = next.callers;
   callers.socket_group = targets.socket_group;
   const size_t ended = targets.server->ChangeRules(callers, LimitsOf(next));
@@ -165,18 +160,42 @@ void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
         ended);
   }
   Warn(targets.listening.SetOpen(callers.ReachBeyondSocketGroup()));
+}
+
+void LogReload(const Config& next, const ReloadTargets& targets) {
+  const std::vector<absl::string_view> applied = KeysThatReloadApplies(*targets.running, next);
+  spdlog::info("reloaded: {}", applied.empty() ? "nothing has changed that a reload applies"
+                                               : absl::StrJoin(applied, ", "));
+  const std::vector<absl::string_view> left = KeysThatNeedRestart(targets.started_with, next);
+  if (left.empty()) return;
+  spdlog::warn("changed, but needs a restart to take effect: {}", absl::StrJoin(left, ", "));
+}
+
+// Applies all settings that can change while svnetd runs, or none of them.
+void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
+  if (const auto* exit = std::get_if<EarlyExit>(&loaded)) {
+    spdlog::error("reload failed, the old settings stay in force: {}",
+                  std::string(absl::StripAsciiWhitespace(exit->text)));
+    return;
+  }
+  const Config& next = std::get<Config>(loaded);
+  ApplyCallers(next, targets);
   spdlog::default_logger()->set_level(ToSpdlogLevel(next.log_level));
-  targets.foreign->SetManage(next.manage_foreign_firewalls);
-  spdlog::info("reloaded: log_level, manage_foreign_firewalls, [callers], [limits]");
-  const std::vector<absl::string_view> left = KeysThatNeedRestart(targets.running, next);
-  if (!left.empty())
-    spdlog::warn("changed, but needs a restart to take effect: {}", absl::StrJoin(left, ", "));
+  if (NetworkStack* network = targets.network->stack()) {
+    network->foreign().SetManage(next.manage_foreign_firewalls);
+  }
+  LogReload(next, targets);
+  targets.running->callers = next.callers;
+  targets.running->connections = next.connections;
+  targets.running->log_level = next.log_level;
+  targets.running->manage_foreign_firewalls = next.manage_foreign_firewalls;
 }
 
 // Runs until svnetd is told to stop.
 absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const ReloadTargets& targets,
-                        Watchdog* watchdog, ServiceManager* manager) {
+                        Attempts* attempts, Watchdog* watchdog, ServiceManager* manager) {
   while (true) {
+    manager->SetAlarm(attempts->NextDue());
     SVNET_RETURN_IF_ERROR(targets.server->Run());
     switch (manager->Next()) {
       case ServiceManager::Request::kStop:
@@ -189,10 +208,50 @@ absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const ReloadT
       case ServiceManager::Request::kPing:
         watchdog->Ask();
         break;
+      case ServiceManager::Request::kAlarm:
+        attempts->RunDue();
+        break;
       case ServiceManager::Request::kNothing:
         break;
     }
   }
+}
+
+// Keeps every other svnetd off the bridge as long as the result lives.
+absl::StatusOr<std::optional<NftSocket>> LockBridge(const LinkName& bridge) {
+  SVNET_ASSIGN_OR_RETURN(std::optional<NftSocket> instance, LockInstance(bridge));
+  if (!instance.has_value()) {
+    spdlog::warn(
+        "this kernel has no nftables tables with an owner (Linux 5.12 has them): svnetd cannot "
+        "tell whether another svnetd uses bridge {}",
+        bridge.text());
+  }
+  return instance;
+}
+
+void WarnOfOldKernel() {
+  if (KnowsNetworkNamespaces()) return;
+  spdlog::warn(
+      "this kernel does not tell svnetd a caller's network namespace (Linux 5.14 does): root of "
+      "every namespace is an administrator");
+}
+
+// The socket is root's alone then.
+void NoteSocketGroup(const absl::Status& status, ConditionBoard* conditions) {
+  if (status.ok()) return;
+  Warn(status);
+  conditions->Set({.type = "SOCKET_FOR_ROOT_ONLY",
+                   .message = std::string(status.message()),
+                   .remedy = "give svnetd CAP_CHOWN, or a socket from systemd (svnetd.socket)"});
+}
+
+// Answers calls that run, and takes no more.
+absl::Status Finish(const ListeningSocket& listening, Server* server) {
+  spdlog::info("svnetd stops; TAPs, bridge and NAT stay");
+  if (listening.is_socket_activated()) SVNET_RETURN_IF_ERROR(server->Settle());
+  SVNET_RETURN_IF_ERROR(server->FinishCalls(kDrainTime));
+  server->Disconnect();
+  return absl::OkStatus();
 }
 
 absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& load,
@@ -202,109 +261,100 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   LimitedLog log(MonotonicNow);
   Metrics metrics;
   HealthBoard health;
+  ConditionBoard conditions;
   EventSink events({[&](const TapEvent& event) { LogEvent(event, &log); },
                     [&](const TapEvent& event) { metrics.events().Note(event); }});
-  SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance, LockInstance(config.bridge));
-  if (!instance.has_value()) {
-    spdlog::warn(
-        "this kernel has no nftables tables with an owner (Linux 5.12 has them): svnetd cannot "
-        "tell whether another svnetd uses bridge {}",
-        config.bridge.text());
-  }
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<SpecStore> store,
-                         FolderSpecStore::Open(StateDirOf(config)));
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Kernel> kernel, NetlinkKernel::Open(config.subnet));
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Firewall> firewall,
-                         NftFirewall::Open({.bridge = config.bridge,
-                                            .prefix = config.subnet,
-                                            .link_group = DeriveLinkGroup(config.bridge),
-                                            .host_access = config.host_access,
-                                            .host_ports = config.host_ports,
-                                            .blocked_destinations = config.blocked_destinations,
-                                            .guest_connections = config.guest_connections,
-                                            .owner_connections = config.owner_connections,
-                                            .local_access = config.local_access,
-                                            .admin_gids = {config.callers.admin_groups.begin(),
-                                                           config.callers.admin_groups.end()}}));
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<ForeignFirewalls> foreign,
-                         NftForeignFirewalls::Open(config.bridge));
-  ForeignFirewallReconciler foreign_reconciler(config.bridge, config.manage_foreign_firewalls,
-                                               foreign.get(), MonotonicNow);
-  const NetworkSettings settings = {.bridge = config.bridge,
-                                    .prefix = config.subnet,
-                                    .mtu = config.mtu,
-                                    .bridge_mac = DeriveBridgeMac(ReadMachineId(), config.bridge),
-                                    .isolation = config.isolation};
+  SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance, LockBridge(config.bridge));
+  Config running = config;
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
   SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
-  const auto on_health = [&](const NetworkHealth& network) { health.SetNetwork(network); };
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkRegistry> registry,
-                         NetworkRegistry::Start(settings, {.kernel = kernel.get(),
-                                                           .reaper = reaper.get(),
-                                                           .firewall = firewall.get(),
-                                                           .store = store.get(),
-                                                           .foreign = &foreign_reconciler,
-                                                           .events = &events,
-                                                           .clock = MonotonicNow,
-                                                           .on_health = on_health}));
-  // After the threads that change rules have ended.
-  const absl::Cleanup disown = [&] { Warn(registry->DisownRules()); };
-  NetworkApi api(registry.get(), &foreign_reconciler, &events);
-  const MetricsPage page(&metrics, [&] { return api.Measure(); });
-  CallRunner runner(&api, &metrics, &health, &log);
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<MetricsListener> metrics_listener,
-                         OpenMetricsListener(config, page));
-  SVNET_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Server> server,
-      Server::Create({.listening = listening.fd(),
-                      .wake = service_manager.fd(),
-                      .parent = parent->fd(),
-                      .metrics_listening = metrics_listener ? metrics_listener->fd() : -1,
-                      .maker = parent,
-                      .runner = &runner,
-                      .metrics = &metrics,
-                      .metrics_page = [&] { return metrics_listener->Page(); },
-                      .log = &log},
-                     callers, LimitsOf(config)));
-  SVNET_ASSIGN_OR_RETURN(
-      const std::unique_ptr<Housekeeping> housekeeping,
-      Housekeeping::Start(registry.get(), &foreign_reconciler, [&] { server->Resume(); }));
+  NoteSocketGroup(listening.group_status(), &conditions);
+  CallRunner runner(
+      {.metrics = &metrics, .health = &health, .conditions = &conditions, .log = &log},
+      {.settings = SettingsOf(config), .why = absl::UnavailableError("svnetd is starting")});
+  LateNetwork network({.running = &running,
+                       .events = &events,
+                       .health = &health,
+                       .runner = &runner,
+                       .manager = &service_manager});
+  const MetricsPage page(&metrics, [&] { return runner.Measure(); });
+  std::unique_ptr<MetricsListener> metrics_listener;
+  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
+                         Server::Create({.listening = listening.fd(),
+                                         .wake = service_manager.fd(),
+                                         .parent = parent->fd(),
+                                         .maker = parent,
+                                         .runner = &runner,
+                                         .metrics = &metrics,
+                                         .metrics_page = [&] { return metrics_listener->Page(); },
+                                         .log = &log},
+                                        callers, LimitsOf(config)));
+  const absl::Cleanup stop_threads = [&] { network.StopThreads(); };
   SVNET_ASSIGN_OR_RETURN(
       const std::unique_ptr<Watchdog> watchdog,
       Watchdog::Start(listening.path(), kProbeTime, [&] { service_manager.Alive(); }));
-  if (!KnowsNetworkNamespaces()) {
-    spdlog::warn(
-        "this kernel does not tell svnetd a caller's network namespace (Linux 5.14 does): root of "
-        "every namespace is an administrator");
+  WarnOfOldKernel();
+  const auto start_network = [&]() -> absl::Status {
+    SVNET_RETURN_IF_ERROR(network.Start(server.get()));
+    spdlog::info("svnetd {} {} at {}, {} leases adopted", SVNET_VERSION, network.Describe(),
+                 listening.path(), network.stack()->registry().lease_count());
+    malloc_trim(0);  // adoption reads all links and keeps little
+    return absl::OkStatus();
+  };
+  const auto listen_for_metrics = [&]() -> absl::Status {
+    SVNET_ASSIGN_OR_RETURN(metrics_listener,
+                           MetricsListener::Listen(*config.metrics_listen, &page, MonotonicNow));
+    return server->ServeMetrics(metrics_listener->fd());
+  };
+  Attempts attempts(&conditions, MonotonicNow);
+  attempts.Begin({.condition = "NETWORK_NOT_STARTED",
+                  .what = "cannot start the network",
+                  .level = spdlog::level::err,
+                  .remedy = "",
+                  .run = start_network});
+  if (config.metrics_listen.has_value()) {
+    attempts.Begin({.condition = "METRICS_NOT_SERVED",
+                    .what = "metrics are not served by HTTP",
+                    .level = spdlog::level::warn,
+                    .remedy = "see \"Metrics\" in /usr/share/doc/svnet/docs/operations.md",
+                    .run = listen_for_metrics});
   }
-  spdlog::info("svnetd {} serves {} on bridge {} at {}, {} leases adopted", SVNET_VERSION,
-               config.subnet.ToString(), config.bridge.text(), listening.path(),
-               registry->lease_count());
   service_manager.Ready();
-  malloc_trim(0);  // adoption reads all links and keeps little
-  const ReloadTargets targets = {.running = config,
+  const ReloadTargets targets = {.started_with = config,
+                                 .running = &running,
                                  .listening = listening,
                                  .socket_group = callers.socket_group,
                                  .server = server.get(),
-                                 .foreign = &foreign_reconciler};
-  SVNET_RETURN_IF_ERROR(ServeCalls(load, targets, watchdog.get(), &service_manager));
+                                 .network = &network};
+  SVNET_RETURN_IF_ERROR(ServeCalls(load, targets, &attempts, watchdog.get(), &service_manager));
   health.StopServing();
   service_manager.Stopping();
-  spdlog::info("svnetd stops; TAPs, bridge and NAT stay");
-  if (listening.is_socket_activated()) SVNET_RETURN_IF_ERROR(server->Settle());
-  SVNET_RETURN_IF_ERROR(server->FinishCalls(kDrainTime));
-  server->Disconnect();
-  return absl::OkStatus();
+  return Finish(listening, server.get());
+}
+
+// systemd starts again at once what has ended.
+void WaitUnderSystemd(absl::Time started) {
+  if (std::getenv("INVOCATION_ID") == nullptr) return;
+  absl::SleepFor(started + kPauseBetweenStarts - MonotonicNow());
+}
+
+int Exit(const EarlyExit& exit) {
+  // The priority of an error (sd-daemon(3)); the log has not been started.
+  if (exit.code != 0 && IsStderrJournal()) std::fputs("<3>", stderr);
+  std::fputs(exit.text.c_str(), exit.code == 0 ? stdout : stderr);
+  // Callers who wait on systemd's socket would have it start svnetd again at once, and the same
+  // would be wrong.
+  if (exit.code != 0) RefuseWaiting(kPauseBeforeEnd);
+  return exit.code;
 }
 
 int Main(int argc, const char* const* argv) {
+  const absl::Time started = MonotonicNow();
   const auto load = [&] { return LoadConfig(argc, argv); };
   const LoadedConfig config = load();
   if (const auto* exit = std::get_if<EarlyExit>(&config)) {
-    std::fputs(exit->text.c_str(), exit->code == 0 ? stdout : stderr);
-    return exit->code;
+    return Exit(*exit);
   }
   const Config& given = std::get<Config>(config);
   if (given.serve_gates) return ServeGateParent();
@@ -319,6 +369,7 @@ int Main(int argc, const char* const* argv) {
   }
   if (status.ok()) return 0;
   spdlog::critical("svnetd failed: {}", std::string(status.message()));
+  WaitUnderSystemd(started);
   return 1;
 }
 

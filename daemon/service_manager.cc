@@ -31,9 +31,14 @@ absl::StatusOr<UniqueFd> OpenSignals() {
   return fd;
 }
 
-absl::StatusOr<UniqueFd> OpenWatchdogTimer() {
+absl::StatusOr<UniqueFd> OpenTimer() {
   UniqueFd fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!fd.valid()) return absl::ErrnoToStatus(errno, "timerfd_create");
+  return fd;
+}
+
+absl::StatusOr<UniqueFd> OpenWatchdogTimer() {
+  SVNET_ASSIGN_OR_RETURN(UniqueFd fd, OpenTimer());
   uint64_t watchdog = 0;  // microseconds
   if (sd_watchdog_enabled(0, &watchdog) <= 0) return fd;
   const uint64_t period = watchdog / kPingsPerWatchdogTime;
@@ -61,11 +66,13 @@ uint64_t MonotonicMicroseconds() {
 absl::StatusOr<ServiceManager> ServiceManager::Open() {
   SVNET_ASSIGN_OR_RETURN(UniqueFd signals, OpenSignals());
   SVNET_ASSIGN_OR_RETURN(UniqueFd timer, OpenWatchdogTimer());
+  SVNET_ASSIGN_OR_RETURN(UniqueFd alarm, OpenTimer());
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll_create1");
   SVNET_RETURN_IF_ERROR(Watch(epoll, signals));
   SVNET_RETURN_IF_ERROR(Watch(epoll, timer));
-  return ServiceManager(std::move(epoll), std::move(signals), std::move(timer));
+  SVNET_RETURN_IF_ERROR(Watch(epoll, alarm));
+  return ServiceManager(std::move(epoll), std::move(signals), std::move(timer), std::move(alarm));
 }
 
 ServiceManager::Request ServiceManager::Next() {
@@ -75,8 +82,18 @@ ServiceManager::Request ServiceManager::Next() {
   }
   uint64_t times = 0;
   if (read(timer_.get(), &times, sizeof(times)) == sizeof(times)) return Request::kPing;
+  if (read(alarm_.get(), &times, sizeof(times)) == sizeof(times)) return Request::kAlarm;
   return Request::kNothing;
 }
+
+void ServiceManager::SetAlarm(std::optional<absl::Time> time) {
+  // A time that is all zero disarms the timer; svnetd's clock never shows that.
+  itimerspec timer = {};
+  if (time.has_value()) timer.it_value = absl::ToTimespec(*time);
+  timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &timer, nullptr);
+}
+
+void ServiceManager::Say(const std::string& text) { sd_notifyf(0, "STATUS=%s", text.c_str()); }
 
 void ServiceManager::Ready() { sd_notify(0, "READY=1"); }
 

@@ -1,9 +1,12 @@
 // What the service manager and svnetd tell each other: signals, and sd_notify(3).
 #pragma once
 
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "daemon/base/unique_fd.h"
 
 namespace svnet {
@@ -17,6 +20,7 @@ class ServiceManager {
     kStop,    // SIGTERM, SIGINT
     kReload,  // SIGHUP
     kPing,    // the watchdog's: Alive, if all is well
+    kAlarm,   // the time of SetAlarm has come
   };
 
   // Blocks these signals: threads that start later inherit that, so they come here and
@@ -28,6 +32,11 @@ class ServiceManager {
   // Takes one; never waits.
   Request Next();
 
+  // nullopt: none. In place of the last one.
+  void SetAlarm(std::optional<absl::Time> time);  // as MonotonicNow
+
+  // `systemctl status` shows the text.
+  void Say(const std::string& text);
   void Ready();
   // Until Ready.
   void Reloading();
@@ -36,12 +45,16 @@ class ServiceManager {
   void Alive();
 
  private:
-  ServiceManager(UniqueFd epoll, UniqueFd signals, UniqueFd timer)
-      : epoll_(std::move(epoll)), signals_(std::move(signals)), timer_(std::move(timer)) {}
+  ServiceManager(UniqueFd epoll, UniqueFd signals, UniqueFd timer, UniqueFd alarm)
+      : epoll_(std::move(epoll)),
+        signals_(std::move(signals)),
+        timer_(std::move(timer)),
+        alarm_(std::move(alarm)) {}
 
   UniqueFd epoll_;
   UniqueFd signals_;
   UniqueFd timer_;  // never readable without a watchdog
+  UniqueFd alarm_;
 };
 
 }  // namespace svnet

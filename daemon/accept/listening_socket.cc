@@ -1,6 +1,7 @@
 #include "daemon/accept/listening_socket.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
@@ -12,6 +13,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 
@@ -99,11 +101,19 @@ absl::StatusOr<ListeningSocket> ListeningSocket::Listen(absl::string_view path_t
   if (lstat(path.c_str(), &file) != 0) return Errno(path);
   ListeningSocket listening(std::move(fd), path);
   listening.file_ = file;  // unlinks it, should the rest fail
-  listening.group_ = group;
-  if (group.has_value() && lchown(path.c_str(), 0, *group) != 0) return Errno("chown");
+  listening.GiveTo(group);
   SVNET_RETURN_IF_ERROR(listening.SetOpen(open));
   if (listen(listening.fd(), SOMAXCONN) != 0) return Errno("listen");
   return listening;
+}
+
+void ListeningSocket::GiveTo(std::optional<gid_t> group) {
+  if (!group.has_value()) return;
+  if (lchown(path_.c_str(), 0, *group) == 0) {
+    group_ = group;
+  } else {
+    group_status_ = Errno(absl::StrCat("cannot give ", path_, " to group ", *group));
+  }
 }
 
 absl::StatusOr<std::optional<ListeningSocket>> ListeningSocket::TakeFromSystemd() {
@@ -139,6 +149,16 @@ bool ListeningSocket::OwnsFile() const {
   struct stat now = {};
   return file_.has_value() && lstat(path_.c_str(), &now) == 0 && now.st_dev == file_->st_dev &&
          now.st_ino == file_->st_ino;
+}
+
+void RefuseWaiting(absl::Duration time) {
+  if (sd_listen_fds(1) < 1) return;
+  const absl::Time end = MonotonicNow() + time;
+  for (absl::Time now = MonotonicNow(); now < end; now = MonotonicNow()) {
+    pollfd wait = {.fd = SD_LISTEN_FDS_START, .events = POLLIN, .revents = 0};
+    if (poll(&wait, 1, static_cast<int>(absl::ToInt64Milliseconds(end - now)) + 1) <= 0) continue;
+    const UniqueFd refused(accept4(SD_LISTEN_FDS_START, nullptr, nullptr, SOCK_CLOEXEC));
+  }
 }
 
 ListeningSocket::~ListeningSocket() {

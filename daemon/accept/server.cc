@@ -45,12 +45,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Parts& parts,
 absl::Status Server::Listen(const Parts& parts) {
   SVNET_ASSIGN_OR_RETURN(wake_watch_,
                          poller_->Add(parts.wake, EPOLLIN, [this](uint32_t) { woken_ = true; }));
-  SVNET_RETURN_IF_ERROR(
-      poller_->Add(parts.parent, EPOLLIN, [this](uint32_t) { parent_has_ended_ = true; }).status());
-  if (parts.metrics_listening < 0) return absl::OkStatus();
-  return poller_
-      ->Add(parts.metrics_listening, EPOLLIN,
-            [this, fd = parts.metrics_listening](uint32_t) { AcceptReader(fd); })
+  return poller_->Add(parts.parent, EPOLLIN, [this](uint32_t) { parent_has_ended_ = true; })
+      .status();
+}
+
+absl::Status Server::ServeMetrics(int listening) {
+  return poller_->Add(listening, EPOLLIN, [this, listening](uint32_t) { AcceptReader(listening); })
       .status();
 }
 

@@ -27,19 +27,21 @@ class Server {
  public:
   // All outlive it.
   struct Parts {
-    int listening;          // a listening, non-blocking socket
-    int wake;               // when there is something to read from it, Run returns
-    int parent;             // readable when the parent of the gates has ended
-    int metrics_listening;  // -1: metrics are not served by HTTP
+    int listening;  // a listening, non-blocking socket
+    int wake;       // when there is something to read from it, Run returns
+    int parent;     // readable when the parent of the gates has ended
     GateMaker* maker;
     CallRunner* runner;
     Metrics* metrics;
-    std::function<std::string()> metrics_page;
+    std::function<std::string()> metrics_page;  // called after ServeMetrics only
     LimitedLog* log;
   };
   static absl::StatusOr<std::unique_ptr<Server>> Create(const Parts& parts,
                                                         const AdmissionRules& rules,
                                                         const ConnectionLimits& limits);
+
+  // Serves those who connect to that listening socket the metrics by HTTP.
+  absl::Status ServeMetrics(int listening);
 
   // Until `wake`; may be called again. An error is one that leaves nothing to go on with.
   absl::Status Run();

@@ -16,14 +16,24 @@ namespace {
 // Readers who wait until others have gone.
 constexpr int kBacklog = 128;
 
+absl::string_view ReasonFor(int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return ": another program listens there";
+    case EADDRNOTAVAIL:
+      return ": the host does not have this address";
+    case EAFNOSUPPORT:
+      return ": svnetd.service keeps such sockets from svnetd; "
+             "/usr/share/doc/svnet/docs/operations.md has the drop-in "
+             "that lets it";
+    default:
+      return "";
+  }
+}
+
 absl::Status ListenError(const ListenAddress& address, int error) {
-  const absl::string_view help = error == EADDRINUSE ? ": another program listens there"
-                                 : error == EAFNOSUPPORT
-                                     ? ": svnetd.service keeps such sockets from svnetd; "
-                                       "docs/operations.md has the drop-in that lets it"
-                                     : "";
   return absl::ErrnoToStatus(
-      error, absl::StrCat("metrics_listen: cannot listen at ", address.text(), help));
+      error, absl::StrCat("metrics_listen: cannot listen at ", address.text(), ReasonFor(error)));
 }
 
 absl::StatusOr<UniqueFd> OpenSocket(const ListenAddress& address) {

@@ -78,23 +78,37 @@ absl::StatusOr<std::string> Dispatch(NetworkCalls& calls, const CallRunner::Call
 
 std::optional<absl::StatusOr<std::string>> CallRunner::Run(Call& call, bool must_end) {
   if (call.method == Method::kHealthCheck) return CheckHealth(call.request);
-  NetworkCalls calls(call.caller, api_, metrics_);
   LogLine line;
-  absl::StatusOr<std::string> answer = Dispatch(calls, call, &line);
+  absl::StatusOr<std::string> answer = RunNow(call, &line);
   if (IsPassing(answer.status()) && !must_end && call.times_parked < kMaxTimesParked) {
     ++call.times_parked;
     return std::nullopt;
   }
   const absl::string_view name = MethodName(call.method);
-  CallLog(call.caller, log_).Write(name, line, answer.status());
-  metrics_->calls().Answered(name, answer.status(), MonotonicNow() - call.since);
+  CallLog(call.caller, parts_.log).Write(name, line, answer.status());
+  parts_.metrics->calls().Answered(name, answer.status(), MonotonicNow() - call.since);
   return answer;
+}
+
+absl::StatusOr<std::string> CallRunner::RunNow(const Call& call, LogLine* line) {
+  if (api_ == nullptr) return CallsBeforeStart(call.caller).Answer(call.method);
+  NetworkCalls calls(call.caller, api_, parts_.metrics, parts_.conditions);
+  return Dispatch(calls, call, line);
+}
+
+UnstartedCalls CallRunner::CallsBeforeStart(const Caller& caller) const {
+  return UnstartedCalls(caller, &unstarted_, parts_.conditions, parts_.metrics);
+}
+
+absl::StatusOr<NetworkMeasures> CallRunner::Measure() const {
+  if (api_ == nullptr) return unstarted_.why;
+  return NetworkCalls::Measure(*api_, *parts_.conditions);
 }
 
 absl::StatusOr<std::string> CallRunner::CheckHealth(const std::string& bytes) {
   HealthCheckRequest request;
   if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
-  const std::optional<bool> serving = health_->IsServing(request.service());
+  const std::optional<bool> serving = parts_.health->IsServing(request.service());
   if (!serving.has_value()) {
     return absl::NotFoundError(absl::StrCat("there is no such component: there are \"",
                                             absl::StrJoin(HealthBoard::kComponents, "\", \""),
@@ -112,11 +126,11 @@ absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::Watch(const Caller& c
   if (method == Method::kHealthWatch) {
     HealthCheckRequest request;
     if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
-    return health_->Watch(caller, request.service(), std::move(wake));
+    return parts_.health->Watch(caller, request.service(), std::move(wake));
   }
   const auto watch = WatchTaps(caller, bytes, std::move(wake));
-  CallLog(caller, log_).Write(MethodName(method), {}, watch.status());
-  metrics_->calls().Begun(MethodName(method), watch.status());
+  CallLog(caller, parts_.log).Write(MethodName(method), {}, watch.status());
+  parts_.metrics->calls().Begun(MethodName(method), watch.status());
   return watch;
 }
 
@@ -125,15 +139,16 @@ absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::WatchTaps(const Calle
                                                                      std::function<void()> wake) {
   v1::WatchTapsRequest request;
   if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
-  NetworkCalls calls(caller, api_, metrics_);
+  if (api_ == nullptr) return CallsBeforeStart(caller).Refuse();
+  NetworkCalls calls(caller, api_, parts_.metrics, parts_.conditions);
   SVNET_ASSIGN_OR_RETURN(std::shared_ptr<svnet::Watch> watch,
                          calls.WatchTaps(request, std::move(wake)));
   return std::make_shared<TapEvents>(std::move(watch), calls.prefix());
 }
 
 void CallRunner::EndWatches(const absl::Status& why) {
-  api_->EndWatches(why);
-  health_->EndWatches(why);
+  if (api_ != nullptr) api_->EndWatches(why);
+  parts_.health->EndWatches(why);
 }
 
 }  // namespace svnet

@@ -5,17 +5,22 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "daemon/log/limited_log.h"
+#include "daemon/log/log_fields.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_api.h"
+#include "daemon/network/network_status.h"
+#include "daemon/rpc/condition_board.h"
 #include "daemon/rpc/health_board.h"
 #include "daemon/rpc/message_source.h"
+#include "daemon/rpc/unstarted_calls.h"
 #include "daemon/wire/message.h"
 
 namespace svnet {
@@ -25,8 +30,23 @@ namespace svnet {
 class CallRunner {
  public:
   // All must outlive it.
-  CallRunner(NetworkApi* api, Metrics* metrics, HealthBoard* health, LimitedLog* log)
-      : api_(api), metrics_(metrics), health_(health), log_(log) {}
+  struct Parts {
+    Metrics* metrics;
+    HealthBoard* health;
+    const ConditionBoard* conditions;
+    LimitedLog* log;
+  };
+  // Until SetNetwork, calls are answered as UnstartedCalls says.
+  CallRunner(const Parts& parts, Unstarted unstarted)
+      : parts_(parts), unstarted_(std::move(unstarted)) {}
+
+  // Another attempt to start the network has failed.
+  void SetWhyUnstarted(const absl::Status& why) { unstarted_.why = why; }
+  // Must outlive it.
+  void SetNetwork(NetworkApi* api) { api_ = api; }
+
+  // What there is to count.
+  absl::StatusOr<NetworkMeasures> Measure() const;
 
   struct Call {
     Caller caller;
@@ -55,11 +75,12 @@ class CallRunner {
   absl::StatusOr<std::shared_ptr<MessageSource>> WatchTaps(const Caller& caller,
                                                            const std::string& request,
                                                            std::function<void()> wake);
+  absl::StatusOr<std::string> RunNow(const Call& call, LogLine* line);
+  UnstartedCalls CallsBeforeStart(const Caller& caller) const;
 
-  NetworkApi* const api_;
-  Metrics* const metrics_;
-  HealthBoard* const health_;
-  LimitedLog* const log_;
+  const Parts parts_;
+  Unstarted unstarted_;
+  NetworkApi* api_ = nullptr;
 };
 
 }  // namespace svnet

@@ -43,6 +43,21 @@ void LogSelector(LogLine* log, const Request& request) {
 
 }  // namespace
 
+absl::Status CheckMayReadMetrics(const Caller& caller) {
+  if (caller.administrator) return absl::OkStatus();
+  return Error(
+      Reason::kPermissionDenied,
+      "metrics show the calls and leases of all callers, and are for administrators: root, "
+      "and the members of `admin_groups`");
+}
+
+absl::StatusOr<NetworkMeasures> NetworkCalls::Measure(NetworkApi& api,
+                                                      const ConditionBoard& conditions) {
+  SVNET_ASSIGN_OR_RETURN(NetworkMeasures measures, api.Measure());
+  conditions.AppendTo(&measures.status.conditions);
+  return measures;
+}
+
 absl::StatusOr<v1::CreateTapResponse> NetworkCalls::CreateTap(const v1::CreateTapRequest& request,
                                                               LogLine* log) {
   LogIds(log, request);
@@ -144,6 +159,7 @@ absl::StatusOr<v1::ListNetworksResponse> NetworkCalls::ListNetworks(
 
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::Describe(const NetworkName& network) {
   SVNET_ASSIGN_OR_RETURN(NetworkStatus status, api_->GetNetwork(caller_, network));
+  conditions_->AppendTo(&status.conditions);
   status.conditions = Authorizer(caller_).Filter(status.conditions);
   v1::GetNetworkResponse response = ToProto(status, api_->settings());
   *response.mutable_quota() = ToProto(status.held, caller_);
@@ -153,15 +169,10 @@ absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::Describe(const NetworkName&
 
 absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
     const v1::GetMetricsRequest& /*request*/, LogLine* /*log*/) {
-  if (!caller_.administrator) {
-    return Error(
-        Reason::kPermissionDenied,
-        "metrics show the calls and leases of all callers, and are for administrators: root, "
-        "and the members of `admin_groups`");
-  }
+  SVNET_RETURN_IF_ERROR(CheckMayReadMetrics(caller_));
   v1::GetMetricsResponse response;
   // Measured first: what svnetd repairs on the way is counted.
-  const absl::StatusOr<NetworkMeasures> measures = api_->Measure();
+  const absl::StatusOr<NetworkMeasures> measures = Measure(*api_, *conditions_);
   response.set_text(metrics_->Render(measures));
   return response;
 }

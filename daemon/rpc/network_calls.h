@@ -6,22 +6,28 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/log/log_fields.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_api.h"
+#include "daemon/rpc/condition_board.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet {
+
+// PERMISSION_DENIED unless the caller is an administrator.
+absl::Status CheckMayReadMetrics(const Caller& caller);
 
 // Thread-safe. Each call adds to `log` what its line in the log should say of the
 // request and of the effect; text of the caller's is escaped.
 class NetworkCalls {
  public:
-  // `api` and `metrics` must outlive it.
-  NetworkCalls(const Caller& caller, NetworkApi* api, Metrics* metrics)
-      : caller_(caller), api_(api), metrics_(metrics) {}
+  // All must outlive it.
+  NetworkCalls(const Caller& caller, NetworkApi* api, Metrics* metrics,
+               const ConditionBoard* conditions)
+      : caller_(caller), api_(api), metrics_(metrics), conditions_(conditions) {}
 
   absl::StatusOr<v1::CreateTapResponse> CreateTap(const v1::CreateTapRequest& request,
                                                   LogLine* log);
@@ -45,6 +51,9 @@ class NetworkCalls {
   absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const v1::WatchTapsRequest& request,
                                                    std::function<void()> wake);
 
+  // As NetworkApi::Measure, with the conditions of svnetd itself.
+  static absl::StatusOr<NetworkMeasures> Measure(NetworkApi& api, const ConditionBoard& conditions);
+
   const Caller& caller() const { return caller_; }
   const Ipv4Prefix& prefix() const { return api_->settings().prefix; }
 
@@ -54,6 +63,7 @@ class NetworkCalls {
   const Caller caller_;
   NetworkApi* const api_;
   Metrics* const metrics_;
+  const ConditionBoard* const conditions_;
 };
 
 }  // namespace svnet

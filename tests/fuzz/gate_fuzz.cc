@@ -56,7 +56,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   HealthBoard health;
   LimitedLog log(MonotonicNow);
   NetworkApi api = parts.ApiOf(registry->get());
-  CallRunner runner(&api, &metrics, &health, &log);
+  const ConditionBoard conditions;
+  CallRunner runner(
+      {.metrics = &metrics, .health = &health, .conditions = &conditions, .log = &log},
+      {.settings = api.settings(), .why = absl::OkStatus()});
+  runner.SetNetwork(&api);
   const auto poller = *Poller::Open();
   const GateLink::Services services = {
       .poller = poller.get(), .runner = &runner, .wakes = *WakeList::Open(), .metrics_page = [] {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "tests/eventually.h"
 #include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
@@ -186,14 +187,25 @@ TEST_F(MetricsTest, ReadersWhoSayNothingHoldUpNoCalls) {
   EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
 }
 
-TEST_F(MetricsTest, AnAddressThatCannotBeHadIsSaid) {
+// Metrics are not worth the network's control plane.
+TEST_F(MetricsTest, AnAddressThatIsInUseIsSaidAndTriedAgain) {
   Daemon first = Start({"--metrics-listen=127.0.0.1:9464"});
   const TemporaryFolder other;
-  Daemon second(other.path(),
-                {"--metrics-listen=127.0.0.1:9464", "--bridge=svbr1", "--subnet=10.9.0.0/24"});
-  EXPECT_EQ(second.exit_code(), 1);
+  Daemon second(other.path(), {kSocketGroupFlag, "--metrics-listen=127.0.0.1:9464",
+                               "--bridge=svbr1", "--subnet=10.9.0.0/24"});
+  ASSERT_TRUE(second.running()) << second.log();
   EXPECT_THAT(second.log(), HasSubstr("metrics_listen: cannot listen at 127.0.0.1:9464: another "
                                       "program listens there"));
+  Client alice(second.socket(), Member(kAlice));
+  alice.MustCreate("vm1");
+  EXPECT_EQ(alice.MustGetNetwork().conditions(0).type(), "METRICS_NOT_SERVED");
+  EXPECT_EQ(Read(second)[R"(svnet_conditions{network="default",type="METRICS_NOT_SERVED"})"], 1);
+  EXPECT_EQ(first.Stop(SIGTERM), 0);
+  EXPECT_TRUE(Eventually([&] { return alice.MustGetNetwork().conditions_size() == 0; }));
+  EXPECT_THAT(Get(9464, "/metrics"), HasSubstr("\nsvnet_leases{network=\"default\"} 1\n"));
+}
+
+TEST_F(MetricsTest, AnAddressOfOtherHostsIsRefused) {
   const TemporaryFolder third;
   Daemon everywhere(third.path(), {"--metrics-listen=0.0.0.0:9464"});
   EXPECT_EQ(everywhere.exit_code(), 2);

@@ -4,6 +4,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/system_test.h"
 
@@ -223,6 +224,7 @@ TEST_F(NetworkTest, NftablesRefuses) {
 struct ConflictCase {
   std::string what;
   std::string setup;
+  std::string undo;
   std::string named;
 
   friend std::ostream& operator<<(std::ostream& out, const ConflictCase& each) {
@@ -233,22 +235,47 @@ struct ConflictCase {
 class ConflictTest : public NetworkTest, public ::testing::WithParamInterface<ConflictCase> {};
 INSTANTIATE_TEST_SUITE_P(
     Conflicts, ConflictTest,
-    ::testing::Values(ConflictCase{"Address", "ip address add 172.30.0.9/24 dev up0", "up0"},
+    ::testing::Values(ConflictCase{"Address", "ip address add 172.30.0.9/24 dev up0",
+                                   "ip address delete 172.30.0.9/24 dev up0", "up0"},
                       ConflictCase{"LargerRoute", "ip route add 172.16.0.0/12 dev up0",
-                                   "172.16.0.0/12 by link up0"},
-                      ConflictCase{"SmallerRoute", "ip route add 172.30.0.128/25 dev up0", "up0"},
+                                   "ip route delete 172.16.0.0/12", "172.16.0.0/12 by link up0"},
+                      ConflictCase{"SmallerRoute", "ip route add 172.30.0.128/25 dev up0",
+                                   "ip route delete 172.30.0.128/25", "up0"},
                       ConflictCase{"RouteOfAnotherTable",
-                                   "ip route add 172.30.0.0/24 dev up0 table 77", "up0"}),
+                                   "ip route add 172.30.0.0/24 dev up0 table 77",
+                                   "ip route delete 172.30.0.0/24 table 77", "up0"}),
     [](const auto& each) { return each.param.what; });
 
-TEST_P(ConflictTest, IsRefusedAtStart) {
+TEST_P(ConflictTest, IsSaidAtStartAndTriedAgain) {
   Furnish();
   Shell(GetParam().setup);
+  const std::string before = NetworkPicture();
   Daemon svnetd = Start();
-  EXPECT_FALSE(svnetd.running());
-  EXPECT_EQ(svnetd.exit_code(), 1);
+  ASSERT_TRUE(svnetd.running()) << svnetd.log();
   EXPECT_THAT(svnetd.log(), HasSubstr("172.30.0.0/24 overlaps"));
   EXPECT_THAT(svnetd.log(), HasSubstr(GetParam().named));
+  Client alice(svnetd.socket(), Member(kAlice));
+  const v1::GetNetworkResponse network = alice.MustGetNetwork();
+  ASSERT_EQ(network.conditions_size(), 1);
+  EXPECT_EQ(network.conditions(0).type(), "NETWORK_NOT_STARTED");
+  EXPECT_THAT(network.conditions(0).message(), HasSubstr(GetParam().named));
+  const grpc::Status refused = alice.Create("vm1").status;
+  EXPECT_EQ(ReasonOf(refused), "SUBNET_CONFLICT");
+  EXPECT_THAT(refused.error_message(), HasSubstr("it tries again by itself"));
+  EXPECT_EQ(NetworkPicture(), before);
+  Shell(GetParam().undo);
+  EXPECT_TRUE(Eventually([&] { return alice.MustGetNetwork().conditions_size() == 0; }));
+  alice.MustCreate("vm1");
+  EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
+}
+
+TEST_F(NetworkTest, SvnetdThatWaitsForItsNetworkStopsAsUsual) {
+  Furnish();
+  Shell("ip address add 172.30.0.9/24 dev up0");
+  Daemon svnetd = Start();
+  Client alice(svnetd.socket(), Member(kAlice));
+  EXPECT_EQ(alice.MustGetNetwork().conditions_size(), 1);
+  EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
 }
 
 TEST_P(ConflictTest, IsRefusedWhenTheBridgeIsFirstMade) {

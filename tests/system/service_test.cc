@@ -1,5 +1,6 @@
 // svnetd as a service manager sees it: the socket it is given, reloads, the watchdog.
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,9 +11,13 @@
 #include <fstream>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/eventually.h"
+#include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
 
 namespace svnet::testing {
@@ -56,6 +61,54 @@ TEST_F(ServiceTest, CallersWaitForItOnTheSocketThatSystemdPasses) {
     EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
     EXPECT_EQ(Shell("stat -c '%a %u %g' " + path_), "660 0 65534\n");
   }
+}
+
+// A caller who tries again must not have systemd start svnetd faster and faster, until it gives the
+// socket up.
+TEST_F(ServiceTest, AWrongConfigurationEndsWhenWaitingCallersAreClosed) {
+  const UniqueFd listening = Listen(path_);
+  const UniqueFd caller = ConnectAs(path_, Member(kAlice));
+  const absl::Time before = absl::Now();
+  Daemon svnetd = StartWith({.listening = listening.get()}, "subnett = 1\n");
+  EXPECT_EQ(svnetd.exit_code(), 2);
+  EXPECT_THAT(svnetd.log(), HasSubstr("did you mean subnet?"));
+  EXPECT_GE(absl::Now() - before, absl::Seconds(1));
+  EXPECT_EQ(ReceiveUntil(caller, "nothing ends it but the end"), "");
+  pollfd waiting = {.fd = listening.get(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&waiting, 1, 0), 0);
+}
+
+TEST_F(ServiceTest, CheckSaysWhatIsWrongAndServesNobody) {
+  const std::string file = folder() + "/svnetd.toml";
+  Shell("echo 'subnet = 10.9.0.0/24' >" + file);
+  const Exited wrong = RunProgram({kSvnetd, "--check", "--config", file});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr(file + ":1: subnet: 10.9.0.0/24 needs quotes"));
+  Shell("echo 'subnet = \"10.9.0.0/24\"' >" + file);
+  const Exited good = RunProgram({kSvnetd, "--check", "--config", file});
+  EXPECT_EQ(good.code, 0);
+  EXPECT_EQ(good.out, "svnetd: " + file + " has no errors\n");
+}
+
+TEST_F(ServiceTest, AReloadNamesWhatHasChanged) {
+  Daemon svnetd = Start();
+  svnetd.Reload("[limits]\ntaps_per_user = 7\n");
+  EXPECT_TRUE(Eventually([&] { return absl::StrContains(svnetd.log(), "reloaded: "); }));
+  EXPECT_THAT(svnetd.log(), HasSubstr("reloaded: taps_per_user\n"));
+  svnetd.Reload("[limits]\ntaps_per_user = 7\n");
+  EXPECT_TRUE(
+      Eventually([&] { return absl::StrContains(svnetd.log(), "reloaded: nothing has changed"); }));
+}
+
+// As in a container without CAP_CHOWN.
+TEST_F(ServiceTest, ASocketThatTheGroupCannotGetIsRootsAlone) {
+  Daemon svnetd(folder(), {kSocketGroupFlag}, "",
+                {"setpriv", "--bounding-set=-chown", "--inh-caps=-chown"});
+  ASSERT_TRUE(svnetd.running()) << svnetd.log();
+  EXPECT_EQ(Shell("stat -c '%a %u %g' " + svnetd.socket()), "600 0 0\n");
+  EXPECT_THAT(svnetd.log(), HasSubstr("cannot give " + svnetd.socket() + " to group"));
+  EXPECT_EQ(Client(svnetd.socket(), 0).MustGetNetwork().conditions(0).type(),
+            "SOCKET_FOR_ROOT_ONLY");
 }
 
 TEST_F(ServiceTest, WhatIsNoListeningSocketIsRefused) {

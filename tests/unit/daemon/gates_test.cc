@@ -36,7 +36,11 @@ class GatesTest : public NetworkRegistryTest {
   GatesTest() : NetworkRegistryTest("10.9.9.0/29") {
     spdlog::set_level(spdlog::level::off);
     EXPECT_TRUE(Start().ok());
-    runner_.emplace(&api(), &metrics_, &health_, &log_);
+    runner_.emplace(
+        CallRunner::Parts{
+            .metrics = &metrics_, .health = &health_, .conditions = &conditions_, .log = &log_},
+        Unstarted{.settings = api().settings(), .why = absl::OkStatus()});
+    runner_->SetNetwork(&api());
     poller_ = *Poller::Open();
     wakes_ = *WakeList::Open();
     gates_.emplace(Gates::Parts{.services = {.poller = poller_.get(),
@@ -121,6 +125,7 @@ class GatesTest : public NetworkRegistryTest {
   absl::Time time_ = absl::UnixEpoch() + absl::Hours(1);
   Metrics metrics_;
   HealthBoard health_;
+  ConditionBoard conditions_;
   LimitedLog log_{MonotonicNow};
   std::optional<CallRunner> runner_;
   std::unique_ptr<Poller> poller_;

@@ -1,0 +1,35 @@
+#include "daemon/late_network.h"
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/network/network_health.h"
+
+namespace svnet {
+
+absl::Status LateNetwork::Start(Server* server) {
+  const absl::Status started = TryToStart(server);
+  if (!started.ok()) {
+    stack_.reset();
+    parts_.runner->SetWhyUnstarted(started);
+    parts_.health->SetNetwork({.network = false, .firewall = false});
+  }
+  parts_.manager->Say(started.ok() ? Describe()
+                                   : absl::StrCat("has no network yet: ", started.message()));
+  return started;
+}
+
+absl::Status LateNetwork::TryToStart(Server* server) {
+  const auto on_health = [this](const NetworkHealth& now) { parts_.health->SetNetwork(now); };
+  SVNET_ASSIGN_OR_RETURN(stack_, NetworkStack::Start(*parts_.running, parts_.events, on_health));
+  SVNET_ASSIGN_OR_RETURN(housekeeping_, Housekeeping::Start(&stack_->registry(), &stack_->foreign(),
+                                                            [server] { server->Resume(); }));
+  parts_.runner->SetNetwork(&stack_->api());
+  return absl::OkStatus();
+}
+
+std::string LateNetwork::Describe() const {
+  return absl::StrCat("serves ", parts_.running->subnet.ToString(), " on bridge ",
+                      parts_.running->bridge.text());
+}
+
+}  // namespace svnet

@@ -1,0 +1,81 @@
+#include "daemon/network_stack.h"
+
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/status_macros.h"
+#include "daemon/firewall/nft_firewall.h"
+#include "daemon/foreign/nft_foreign_firewalls.h"
+#include "daemon/kernel/machine_id.h"
+#include "daemon/kernel/netlink_kernel.h"
+#include "daemon/kernel/netlink_reaper.h"
+#include "daemon/lease/names.h"
+#include "daemon/store/folder_spec_store.h"
+
+namespace svnet {
+namespace {
+
+RulesetSpec RulesOf(const Config& config) {
+  return {.bridge = config.bridge,
+          .prefix = config.subnet,
+          .link_group = DeriveLinkGroup(config.bridge),
+          .host_access = config.host_access,
+          .host_ports = config.host_ports,
+          .blocked_destinations = config.blocked_destinations,
+          .guest_connections = config.guest_connections,
+          .owner_connections = config.owner_connections,
+          .local_access = config.local_access,
+          .admin_gids = {config.callers.admin_groups.begin(), config.callers.admin_groups.end()}};
+}
+
+}  // namespace
+
+NetworkSettings SettingsOf(const Config& config) {
+  return {.bridge = config.bridge,
+          .prefix = config.subnet,
+          .mtu = config.mtu,
+          .bridge_mac = DeriveBridgeMac(ReadMachineId(), config.bridge),
+          .isolation = config.isolation};
+}
+
+absl::Status NetworkStack::OpenHost(const Config& config) {
+  SVNET_ASSIGN_OR_RETURN(store_, FolderSpecStore::Open(StateDirOf(config)));
+  SVNET_ASSIGN_OR_RETURN(kernel_, NetlinkKernel::Open(config.subnet));
+  SVNET_ASSIGN_OR_RETURN(reaper_, NetlinkReaper::Open());
+  SVNET_ASSIGN_OR_RETURN(firewall_, NftFirewall::Open(RulesOf(config)));
+  SVNET_ASSIGN_OR_RETURN(foreign_, NftForeignFirewalls::Open(config.bridge));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
+    const Config& config, EventSink* events, std::function<void(const NetworkHealth&)> on_health) {
+  std::unique_ptr<NetworkStack> stack(new NetworkStack());
+  SVNET_RETURN_IF_ERROR(stack->OpenHost(config));
+  stack->foreign_reconciler_ = std::make_unique<ForeignFirewallReconciler>(
+      config.bridge, config.manage_foreign_firewalls, stack->foreign_.get(), MonotonicNow);
+  SVNET_ASSIGN_OR_RETURN(
+      stack->registry_,
+      NetworkRegistry::Start(SettingsOf(config), {.kernel = stack->kernel_.get(),
+                                                  .reaper = stack->reaper_.get(),
+                                                  .firewall = stack->firewall_.get(),
+                                                  .store = stack->store_.get(),
+                                                  .foreign = stack->foreign_reconciler_.get(),
+                                                  .events = events,
+                                                  .clock = MonotonicNow,
+                                                  .on_health = std::move(on_health)}));
+  stack->api_ = std::make_unique<NetworkApi>(stack->registry_.get(),
+                                             stack->foreign_reconciler_.get(), events);
+  return stack;
+}
+
+NetworkStack::~NetworkStack() {
+  if (registry_ == nullptr) return;
+  const absl::Status disowned = registry_->DisownRules();
+  if (!disowned.ok()) spdlog::warn("{}", std::string(disowned.message()));
+}
+
+}  // namespace svnet

@@ -1,0 +1,39 @@
+// What is wrong with svnetd itself, besides its networks.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "daemon/base/condition.h"
+#include "daemon/base/mutex.h"
+
+namespace svnet {
+
+// One condition of each type. Thread-safe.
+class ConditionBoard {
+ public:
+  void Set(Condition condition) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    const std::string type = condition.type;
+    conditions_.insert_or_assign(type, std::move(condition));
+  }
+
+  void Clear(const std::string& type) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    conditions_.erase(type);
+  }
+
+  void AppendTo(std::vector<Condition>* conditions) const ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    for (const auto& [type, condition] : conditions_) conditions->push_back(condition);
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::map<std::string, Condition> conditions_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace svnet

@@ -69,6 +69,8 @@ struct DoctorRun {
   // The names of the checks to run; empty: all.
   std::vector<std::string> checks;
   bool list = false;
+  // Print also what is in order.
+  bool all = false;
   bool packet_test = false;
   // An address; empty: the default route's router.
   std::string target;

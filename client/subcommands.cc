@@ -184,6 +184,7 @@ void AddDoctor(CLI::App& app, std::optional<Command>& chosen) {
   doctor->add_option("CHECK", run->checks, "Run only these checks; --list shows them")
       ->type_name("");
   doctor->add_flag("--list", run->list, "List the checks without running them");
+  doctor->add_flag("--all", run->all, "Print also what is in order and what was not checked");
   CLI::Option* packets = doctor->add_flag("--packet-test", run->packet_test,
                                           "Act as a guest for a moment and send real packets");
   doctor

@@ -35,7 +35,7 @@ _svnetctl() {
     update) each="--iface --tap --owner --lifetime --if-generation $global" ;;
     list) each="--vm --owner --attached --detached --output --watch $global" ;;
     show) each="--iface --tap --owner --format $global" ;;
-    doctor) each="$(svnetctl doctor --list 2>/dev/null | awk '{ print $1 }') --list --packet-test --target $global" ;;
+    doctor) each="$(svnetctl doctor --list 2>/dev/null | awk '{ print $1 }') --list --all --packet-test --target $global" ;;
     help) each='create show update run remove list boot-args cleanup status watch wait metrics doctor' ;;
     remove) each="--iface --tap --owner $global" ;;
     boot-args) each="--iface --tap --owner --guest-interface --hostname --dns $global" ;;

@@ -17,10 +17,15 @@ constexpr char kMakeTun[] =
     "modprobe tun; [ -c /dev/net/tun ] || "
     "{ mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200; }";
 
-// The kernel's numbers of its initial namespaces
-// (include/linux/proc_ns.h).
+// The kernel's number of its initial user namespace (include/linux/proc_ns.h).
 constexpr char kFirstUserNamespace[] = "user:[4026531837]";
-constexpr char kFirstPidNamespace[] = "pid:[4026531836]";
+
+// "pid:[...]" of the process that has opened svnetd's socket; empty if this user may not see it.
+std::string NamespaceOfListener(const Observed& observed, const std::string& kind) {
+  const absl::StatusOr<pid_t> listener = observed.host.ListenerOf(observed.svnetd.socket);
+  if (!listener.ok() || *listener == 0) return "";
+  return observed.host.ReadLink(absl::StrCat("/proc/", *listener, "/ns/", kind)).value_or("");
+}
 
 }  // namespace
 
@@ -70,19 +75,26 @@ Findings CheckUserNamespace(const Observed& observed) {
   const absl::StatusOr<std::string> name = observed.host.ReadLink("/proc/self/ns/user");
   if (!name.ok()) return NotChecked("/proc cannot be read");
   if (*name == kFirstUserNamespace) return Ok("this is the host's user namespace");
+  if (NamespaceOfListener(observed, "user") == *name) {
+    return Ok("svnetd is in this user namespace, too");
+  }
   return Warning(
       "this is a separate user namespace: svnetd sees the host's uid, and the TAP belongs to that "
       "uid",
       "");
 }
 
+// svnetd itself may be in a container, and its callers with it.
 Findings CheckPidNamespace(const Observed& observed) {
-  const absl::StatusOr<std::string> name = observed.host.ReadLink("/proc/self/ns/pid");
-  if (!name.ok()) return NotChecked("/proc cannot be read");
-  if (*name == kFirstPidNamespace) return Ok("this is the host's pid namespace");
+  const absl::StatusOr<pid_t> listener = observed.host.ListenerOf(observed.svnetd.socket);
+  if (!listener.ok()) return NotChecked("svnetd cannot be asked");
+  const std::string theirs = NamespaceOfListener(observed, "pid");
+  const bool differs =
+      !theirs.empty() && theirs != observed.host.ReadLink("/proc/self/ns/pid").value_or(theirs);
+  if (*listener != 0 && !differs) return Ok("svnetd sees the processes of this pid namespace");
   return Warning(
-      "this is a separate pid namespace: its pids are not the host's pids, which --lifetime "
-      "process:PID needs",
+      "svnetd is in another pid namespace, where processes have other numbers: --lifetime "
+      "process:PID does not work from here",
       "");
 }
 

@@ -21,10 +21,11 @@ std::string Used(int64_t used, int64_t total, const std::string& what) {
   return absl::StrCat(used, " of ", total, " ", what);
 }
 
-// The command that removes a lease no VMM uses now.
+// The command that removes a lease that no VMM uses now and that does not end by itself.
 std::string RemoveOneUnattached(const Observed& observed) {
   for (const v1::Tap& tap : observed.svnetd.taps) {
-    if (!tap.attached()) return absl::StrCat("svnetctl remove --tap ", tap.tap_name());
+    if (!tap.attached() && !tap.lifetime().has_process())
+      return absl::StrCat("svnetctl remove --tap ", tap.tap_name());
   }
   return "";
 }

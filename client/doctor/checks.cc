@@ -8,6 +8,7 @@ const std::vector<Check>& AllChecks() {
       {"tun-access", "this user can open /dev/net/tun", CheckTunAccess},
       {"user-namespace", "svnetd sees this user's own uid", CheckUserNamespace},
       {"pid-namespace", "svnetd sees this user's processes", CheckPidNamespace},
+      {"configuration", "svnetd's file has no errors", CheckConfiguration},
       {"systemd-unit", "the service is enabled and runs", CheckSystemdUnit},
       {"socket", "svnetd's socket exists", CheckSocket},
       {"socket-group", "this session is in the socket's group", CheckSocketGroup},

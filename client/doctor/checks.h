@@ -29,6 +29,7 @@ Findings CheckUserNamespace(const Observed& observed);
 Findings CheckPidNamespace(const Observed& observed);
 
 // daemon_checks.cc
+Findings CheckConfiguration(const Observed& observed);
 Findings CheckSystemdUnit(const Observed& observed);
 Findings CheckSocket(const Observed& observed);
 Findings CheckAnswer(const Observed& observed);

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/doctor/checks.h"
+#include "daemon/config/config.h"
 
 namespace svnet::client {
 namespace {
@@ -17,15 +18,32 @@ constexpr char kRunning[] = "/run/systemd/units/invocation:svnetd.service";
 // systemd owns the socket; only the socket's unit creates it.
 constexpr char kMakeSocket[] = "systemctl restart svnetd.socket svnetd";
 
-// After too many failures in a minute systemd no longer starts it.
-constexpr char kForgetFailures[] = "systemctl reset-failed svnetd.socket svnetd; ";
-
 constexpr char kEnterItsNamespace[] = "nsenter --net=/proc/$(pidof svnetd)/ns/net svnetctl doctor";
 
 // svnetd refuses root only if it comes from another network namespace.
 bool IsForeignRoot(const Observed& observed) {
   return observed.host.Caller().uid == 0 && observed.svnetd.failure.has_value() &&
          observed.svnetd.failure->reason == "PERMISSION_DENIED";
+}
+
+// The command that lets the caller in; empty if joining the socket's group does not.
+std::string JoinGroup(const Observed& observed) {
+  const CallerFacts caller = observed.host.Caller();
+  const absl::StatusOr<FileFacts> socket = observed.host.Stat(observed.svnetd.socket);
+  if (!socket.ok() || caller.uid == 0 || socket->gid == 0) return "";
+  return absl::StrCat("usermod -aG ", observed.host.GroupName(socket->gid), " ", caller.user,
+                      "  # then log out and in again");
+}
+
+// A restart does not help a caller whom svnetd, or the socket's mode, refuses.
+std::string FixForNoAnswer(const Observed& observed) {
+  if (IsForeignRoot(observed)) return kEnterItsNamespace;
+  const absl::StatusOr<pid_t> listener = observed.host.ListenerOf(observed.svnetd.socket);
+  if (observed.svnetd.failure->reason == "PERMISSION_DENIED" ||
+      absl::IsPermissionDenied(listener.status())) {
+    return JoinGroup(observed);
+  }
+  return observed.host.Stat(observed.svnetd.socket).ok() ? "systemctl restart svnetd" : kMakeSocket;
 }
 
 bool Exists(const Observed& observed, const std::string& path) {
@@ -60,6 +78,21 @@ std::string CommandIn(const std::string& remedy) {
 
 }  // namespace
 
+Findings CheckConfiguration(const Observed& observed) {
+  const absl::Status& file = observed.configuration;
+  if (file.ok()) return Ok(absl::StrCat(kConfigFile, " has no errors"));
+  if (absl::IsNotFound(file)) return Ok(absl::StrCat("there is no ", kConfigFile));
+  if (absl::IsPermissionDenied(file))
+    return NotChecked(absl::StrCat("needs root to read ", kConfigFile));
+  const bool runs = !observed.svnetd.failure.has_value();
+  return {
+      {runs ? Level::kWarning : Level::kProblem,
+       absl::StrCat(file.message(), runs ? "; svnetd runs with what the file said before, and will "
+                                           "not start again"
+                                         : "; svnetd does not start with it"),
+       absl::StrCat("editor ", kConfigFile, " && svnetd --check && systemctl restart svnetd")}};
+}
+
 // Reads systemd's own files, because nothing here runs a program.
 Findings CheckSystemdUnit(const Observed& observed) {
   if (!Exists(observed, "/run/systemd/system")) return NotChecked("systemd is not running here");
@@ -67,7 +100,7 @@ Findings CheckSystemdUnit(const Observed& observed) {
   if (!observed.host.ReadLink(kRunning).ok()) {
     return Problem(
         "svnetd.service is not running (if it fails to start, journalctl -u svnetd says why)",
-        absl::StrCat(kForgetFailures, "systemctl enable --now svnetd"));
+        "systemctl enable --now svnetd");
   }
   if (!IsEnabled(observed)) {
     return Warning("svnetd.service is running, but will not start after a reboot",
@@ -92,12 +125,7 @@ Findings CheckSocket(const Observed& observed) {
 
 Findings CheckAnswer(const Observed& observed) {
   if (!observed.svnetd.failure.has_value()) return Ok("svnetd answers");
-  if (IsForeignRoot(observed)) {
-    return Problem(observed.svnetd.failure->message, kEnterItsNamespace);
-  }
-  return Problem(observed.svnetd.failure->message, observed.host.Stat(observed.svnetd.socket).ok()
-                                                       ? "systemctl restart svnetd"
-                                                       : kMakeSocket);
+  return Problem(observed.svnetd.failure->message, FixForNoAnswer(observed));
 }
 
 Findings CheckVersion(const Observed& observed) {

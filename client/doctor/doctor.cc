@@ -1,92 +1,36 @@
 #include "client/doctor/doctor.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "client/json.h"
 #include "client/table.h"
-#include "client/terminal.h"
-#include "client/text.h"
 #include "daemon/base/nearest.h"
 
 namespace svnet::client {
 namespace {
 
-struct LevelWords {
-  const char* people;
-  const char* json;
-};
-
-LevelWords WordsOf(Level level) {
+const char* JsonWord(Level level) {
   switch (level) {
     case Level::kOk:
-      return {"ok", "ok"};
+      return "ok";
     case Level::kNotChecked:
-      return {"not checked", "notChecked"};
+      return "notChecked";
     case Level::kWarning:
-      return {"warning", "warning"};
+      return "warning";
     case Level::kProblem:
-      return {"PROBLEM", "problem"};
+      return "problem";
   }
-  return {"", ""};
-}
-
-std::string ColouredLevel(Level level, bool colour) {
-  const std::string word = absl::StrFormat("%-11s", WordsOf(level).people);
-  switch (level) {
-    case Level::kOk:
-      return Coloured(word, Colour::kGreen, colour);
-    case Level::kWarning:
-      return Coloured(word, Colour::kYellow, colour);
-    case Level::kProblem:
-      return Coloured(word, Colour::kRed, colour);
-    case Level::kNotChecked:
-      break;
-  }
-  return word;
-}
-
-std::string RenderFinding(const NamedFinding& named, bool colour) {
-  const Finding& finding = named.finding;
-  std::string text = absl::StrFormat("%s  %-17s  %s\n", ColouredLevel(finding.level, colour),
-                                     named.check, Printable(finding.message));
-  if (!finding.fix.empty()) {
-    absl::StrAppend(&text, std::string(32, ' '),
-                    "fix: ", Coloured(Printable(finding.fix), Colour::kBold, colour), "\n");
-  }
-  return text;
-}
-
-std::string Plural(int count, absl::string_view word) {
-  return absl::StrCat(count, " ", word, count == 1 ? "" : "s");
-}
-
-std::string Summary(const Diagnosis& diagnosis) {
-  return absl::StrCat("\n", diagnosis.Count(Level::kOk), " ok, ",
-                      diagnosis.Count(Level::kNotChecked), " not checked, ",
-                      Plural(diagnosis.Count(Level::kWarning), "warning"), ", ",
-                      Plural(diagnosis.Count(Level::kProblem), "problem"), "\n");
-}
-
-// Each check that needs root says so; this says it once for all of them.
-std::string HintOf(const Diagnosis& diagnosis) {
-  const auto needs_root = [](const NamedFinding& named) {
-    return named.finding.level == Level::kNotChecked &&
-           absl::StartsWith(named.finding.message, "needs root");
-  };
-  const auto count =
-      std::count_if(diagnosis.findings.begin(), diagnosis.findings.end(), needs_root);
-  if (count == 0) return "";
-  return absl::StrCat("sudo svnetctl doctor runs ", count, " more\n");
+  return "";
 }
 
 std::string RenderFindingJson(const NamedFinding& named) {
   return absl::StrCat("  {\"check\": ", JsonString(named.check),
-                      ", \"level\": ", JsonString(WordsOf(named.finding.level).json),
+                      ", \"level\": ", JsonString(JsonWord(named.finding.level)),
                       ", \"message\": ", JsonString(named.finding.message),
                       ", \"fix\": ", JsonString(named.finding.fix), "}");
 }
@@ -95,8 +39,9 @@ absl::StatusOr<Check> FindCheck(const std::string& id) {
   std::vector<std::string> ids;
   for (const Check& check : AllChecks()) {
     if (id == check.id) return check;
-    ids.push_back(check.id);
+    ids.emplace_back(check.id);
   }
+  ids.insert(ids.end(), std::begin(kPacketChecks), std::end(kPacketChecks));
   const auto nearest = FindNearest(id, ids);
   return absl::InvalidArgumentError(
       absl::StrCat("there is no check '", id, "'",
@@ -112,10 +57,16 @@ int Diagnosis::Count(Level level) const {
                     [&](const NamedFinding& named) { return named.finding.level == level; }));
 }
 
+bool IsPacketCheck(absl::string_view id) {
+  return std::find(std::begin(kPacketChecks), std::end(kPacketChecks), id) !=
+         std::end(kPacketChecks);
+}
+
 absl::StatusOr<std::vector<Check>> SelectChecks(const std::vector<std::string>& ids) {
   if (ids.empty()) return AllChecks();
   std::vector<Check> checks;
   for (const std::string& id : ids) {
+    if (IsPacketCheck(id)) continue;
     absl::StatusOr<Check> check = FindCheck(id);
     if (!check.ok()) return check.status();
     checks.push_back(*check);
@@ -133,17 +84,6 @@ Diagnosis Examine(const std::vector<Check>& checks, const Observed& observed,
     }
   }
   return diagnosis;
-}
-
-std::string RenderDiagnosis(const Diagnosis& diagnosis, bool colour) {
-  std::vector<NamedFinding> findings = diagnosis.findings;
-  std::stable_sort(findings.begin(), findings.end(),
-                   [](const NamedFinding& a, const NamedFinding& b) {
-                     return a.finding.level < b.finding.level;
-                   });
-  std::string text;
-  for (const NamedFinding& named : findings) text += RenderFinding(named, colour);
-  return text + Summary(diagnosis) + HintOf(diagnosis);
 }
 
 std::string RenderDiagnosisJson(const Diagnosis& diagnosis) {

@@ -6,6 +6,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "client/doctor/checks.h"
 #include "client/doctor/observed.h"
 
@@ -22,15 +23,18 @@ struct Diagnosis {
   int Count(Level level) const;
 };
 
-// The checks with these names; all if `ids` is empty. InvalidArgument for an unknown name.
+// What the packet test finds is named after these.
+inline constexpr const char* kPacketChecks[] = {"packet-lease", "packet-gateway", "packet-nat",
+                                                "packet-mac",   "packet-address", "packet-arp"};
+bool IsPacketCheck(absl::string_view id);
+
+// The checks with these names, without packet checks; all if `ids` is empty. InvalidArgument for an
+// unknown name.
 absl::StatusOr<std::vector<Check>> SelectChecks(const std::vector<std::string>& ids);
 
 // Calls `progress` with a check's name before it is made.
 Diagnosis Examine(const std::vector<Check>& checks, const Observed& observed,
                   absl::FunctionRef<void(const char*)> progress);
-
-// For people: the worst last, then a summary. Ends with a newline.
-std::string RenderDiagnosis(const Diagnosis& diagnosis, bool colour);
 
 // {"findings": [{"check": ..., "level": "ok|notChecked|warning|problem", "message": ...,
 // "fix": ...}], "problems": N, "warnings": N}.

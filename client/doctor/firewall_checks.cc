@@ -48,7 +48,8 @@ Findings CheckMadeBy(const Observed& observed, FirewallKind kind) {
       std::any_of(observed.nft->begin(), observed.nft->end(), [&](const FilterChain& chain) {
         return SeesForwarded(chain) && KindOf(*observed.nft, chain, observed.bridge) == kind;
       });
-  return Ok(absl::StrCat(NameOf(kind), is_there ? " lets guests out" : " is not there"));
+  return Ok(is_there ? absl::StrCat(NameOf(kind), " lets guests out")
+                     : absl::StrCat("there are no forward rules of ", NameOf(kind)));
 }
 
 }  // namespace

@@ -58,6 +58,20 @@ bool FiltersStrictly(const Host& host, const std::string& link) {
   return std::max(all, ReadNumber(host, SettingOf(link, "rp_filter")).value_or(0)) == 1;
 }
 
+// Both set it themselves, and filter with it.
+bool NeedsBridgeNetfilter(const Observed& observed) {
+  for (const char* path :
+       {"/run/docker.sock", "/etc/kubernetes", "/var/lib/kubelet", "/var/lib/rancher/k3s"}) {
+    if (observed.host.Stat(path).ok()) return true;
+  }
+  return FindLink(observed, "docker0") != nullptr;
+}
+
+std::string LetGuestsReachEachOther(const Observed& observed) {
+  return absl::StrCat("iptables -I FORWARD -i ", observed.bridge, " -o ", observed.bridge,
+                      " -j ACCEPT");
+}
+
 }  // namespace
 
 Findings CheckForwarding(const Observed& observed) {
@@ -122,9 +136,13 @@ Findings CheckBridgeNetfilter(const Observed& observed) {
   if (!calls.ok()) return Ok("br_netfilter is not loaded");
   if (*calls == 0) return Ok("bridge-nf-call-iptables is 0");
   return Warning(
-      "bridge-nf-call-iptables is 1: iptables' FORWARD rules also filter frames between guests of "
-      "the same owner",
-      "sysctl -w net.bridge.bridge-nf-call-iptables=0");
+      absl::StrCat("bridge-nf-call-iptables is 1, as Docker and Kubernetes want it: iptables' "
+                   "FORWARD rules also filter frames between guests of the same owner",
+                   NeedsBridgeNetfilter(observed) ? "" : "; keep it if you use one of these"),
+      NeedsBridgeNetfilter(observed)
+          ? LetGuestsReachEachOther(observed)
+          : absl::StrCat("sysctl -w net.bridge.bridge-nf-call-iptables=0  # or: ",
+                         LetGuestsReachEachOther(observed)));
 }
 
 }  // namespace svnet::client

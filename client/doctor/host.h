@@ -23,6 +23,7 @@ struct HostLink {
   std::string alias;
   uint32_t mtu = 0;  // bytes
   int master = 0;    // the bridge's ifindex; 0: a port of none
+  uint32_t group = 0;
   bool up = false;
   bool carrier = false;
 };
@@ -66,6 +67,10 @@ class Host {
   virtual absl::StatusOr<std::string> ReadLink(const std::string& path) const = 0;
   // Opens it for reading and writing, and closes it again.
   virtual absl::Status TryOpen(const std::string& path) const = 0;
+
+  // The process that listens at this Unix socket, in the caller's pid namespace; 0: not visible in
+  // it.
+  virtual absl::StatusOr<pid_t> ListenerOf(const std::string& socket) const = 0;
 
   virtual CallerFacts Caller() const = 0;
   // Whether the account database has the user in that group.

@@ -31,7 +31,7 @@ Presence FindModule(const Host& host, const std::string& name) {
 
 // `in_use`: svnetd uses it, so the kernel has it.
 Findings CheckModule(const Observed& observed, const std::string& name, bool in_use) {
-  if (in_use) return Ok(absl::StrCat("the kernel has ", name, ": svnetd uses it"));
+  if (in_use) return Ok(absl::StrCat("svnetd uses the kernel's module ", name));
   switch (FindModule(observed.host, name)) {
     case Presence::kLoaded:
       return Ok(absl::StrCat("the kernel has ", name));

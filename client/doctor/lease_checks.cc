@@ -8,6 +8,7 @@
 #include "daemon/base/link_name.h"
 #include "daemon/lease/alias.h"
 #include "daemon/lease/alias_v1.h"
+#include "daemon/lease/names.h"
 
 namespace svnet::client {
 namespace {
@@ -38,6 +39,12 @@ bool IsOurs(const Observed& observed, const HostLink& link) {
          });
 }
 
+// svnetd destroys it soon.
+bool IsRetired(const Observed& observed, const HostLink& link) {
+  const absl::StatusOr<LinkName> bridge = LinkName::Parse(observed.bridge);
+  return bridge.ok() && link.group == RetiredGroupOf(DeriveLinkGroup(*bridge));
+}
+
 bool IsLease(const Observed& observed, const std::string& tap) {
   const auto& taps = observed.svnetd.taps;
   return std::any_of(taps.begin(), taps.end(),
@@ -65,10 +72,12 @@ Findings CheckUnattached(const Observed& observed) {
     if (!tap.attached() && !tap.lifetime().has_process()) names.push_back(tap.tap_name());
   }
   if (names.empty()) return Ok("every persistent TAP is in use");
-  return Warning(absl::StrCat("no VMM has ", NameSome(names),
-                              " open: boot a VM on it or remove it; a persistent TAP is never "
-                              "removed automatically"),
-                 absl::StrCat("svnetctl remove --tap ", names.front()));
+  return Warning(
+      absl::StrCat("no VMM has ", NameSome(names),
+                   " open: boot a VM on it or remove it; a persistent TAP is never "
+                   "removed automatically"),
+      absl::StrCat("svnetctl remove --tap ", names.front(),
+                   names.size() > 1 ? "  # and each other one that no VM will use" : ""));
 }
 
 Findings CheckNotAdopted(const Observed& observed) {
@@ -77,7 +86,7 @@ Findings CheckNotAdopted(const Observed& observed) {
   Findings findings;
   for (const HostLink& link : observed.links) {
     if (link.name == observed.bridge || !IsOurs(observed, link)) continue;
-    if (IsLease(observed, link.name)) continue;
+    if (IsLease(observed, link.name) || IsRetired(observed, link)) continue;
     findings.push_back({Level::kWarning,
                         absl::StrCat("link ", link.name, " has an alias of svnet (\"", link.alias,
                                      "\"), but svnetd does not know it"),

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <nftables/libnftables.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -85,6 +87,20 @@ absl::StatusOr<std::string> LiveHost::ReadLink(const std::string& path) const {
 absl::Status LiveHost::TryOpen(const std::string& path) const {
   const UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
   return file.valid() ? absl::OkStatus() : absl::ErrnoToStatus(errno, path);
+}
+
+absl::StatusOr<pid_t> LiveHost::ListenerOf(const std::string& path) const {
+  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un address = {.sun_family = AF_UNIX};
+  if (path.size() >= sizeof(address.sun_path)) return absl::InvalidArgumentError(path);
+  std::copy(path.begin(), path.end(), address.sun_path);
+  ucred listener = {};
+  socklen_t size = sizeof(listener);
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0) {
+    return absl::ErrnoToStatus(errno, path);
+  }
+  return listener.pid;
 }
 
 CallerFacts LiveHost::Caller() const {

@@ -13,6 +13,7 @@ class LiveHost final : public Host {
   absl::StatusOr<FileFacts> Stat(const std::string& path) const override;
   absl::StatusOr<std::string> ReadLink(const std::string& path) const override;
   absl::Status TryOpen(const std::string& path) const override;
+  absl::StatusOr<pid_t> ListenerOf(const std::string& socket) const override;
   CallerFacts Caller() const override;
   bool IsMember(const std::string& user, gid_t group) const override;
   std::string GroupName(gid_t group) const override;

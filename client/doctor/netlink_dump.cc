@@ -44,6 +44,7 @@ void ReadLink(const NetlinkReader& message, std::vector<HostLink>& links) {
                    .alias = attributes.GetText(IFLA_IFALIAS),
                    .mtu = attributes.Get<uint32_t>(IFLA_MTU).value_or(0),
                    .master = attributes.Get<int>(IFLA_MASTER).value_or(0),
+                   .group = attributes.Get<uint32_t>(IFLA_GROUP).value_or(0),
                    .up = (header.ifi_flags & IFF_UP) != 0,
                    .carrier = attributes.Get<uint8_t>(IFLA_CARRIER).value_or(0) != 0});
 }

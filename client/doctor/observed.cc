@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config/config.h"
+#include "daemon/config/load_config.h"
 
 namespace svnet::client {
 namespace {
@@ -36,6 +37,11 @@ HostNetwork AsHostNetwork(const Observed& observed) {
   return host;
 }
 
+absl::Status CheckFile(const Host& host) {
+  SVNET_ASSIGN_OR_RETURN(const std::string text, host.ReadFile(kConfigFile));
+  return MakeConfig(kConfigFile, text, {}, HostAccounts()).status();
+}
+
 // Stores the value in `list`, or the error in `status`.
 template <typename T>
 void Take(absl::StatusOr<T> read, T& list, absl::Status& status) {
@@ -60,6 +66,7 @@ Observed Observe(const Host& host, Answers svnetd) {
                        .netlink = absl::OkStatus(),
                        .nft = host.NftChains(),
                        .legacy = host.LegacyChains(),
+                       .configuration = CheckFile(host),
                        .bridge = bridge.empty() ? Config().bridge.text() : bridge,
                        .prefix = prefix};
   Take(host.Links(), observed.links, observed.netlink);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/doctor/host.h"
 #include "client/failure.h"
@@ -36,6 +37,8 @@ struct Observed {
   absl::Status netlink;
   absl::StatusOr<std::vector<FilterChain>> nft;
   absl::StatusOr<std::vector<FilterChain>> legacy;
+  // What is wrong with svnetd's file. NotFound: there is none.
+  absl::Status configuration;
   // As svnetd says, or its defaults if it does not answer.
   std::string bridge;
   Ipv4Prefix prefix;

@@ -79,6 +79,12 @@ std::string SetKey(const Observed& observed, const std::string& key, const std::
   return absl::StrCat("sed -i '1i ", line, "' ", kConfigFile);
 }
 
+std::string FreeBridgeName(const Observed& observed) {
+  int number = 1;
+  while (FindLink(observed, absl::StrCat("svbr", number)) != nullptr) ++number;
+  return absl::StrCat("svbr", number);
+}
+
 // The bridge still has the old prefix's address, so it is removed first.
 std::string ChangeSubnet(const Observed& observed) {
   const std::string quoted = absl::StrCat("\"", SuggestPrefix(observed), "\"");
@@ -128,8 +134,11 @@ Findings CheckBridgeUp(const Observed& observed) {
         absl::StrCat("there is no ", observed.bridge, ": svnetd creates it with the first TAP"));
   }
   if (bridge->kind != "bridge") {
-    return Problem(absl::StrCat("link ", observed.bridge, " is not a bridge"),
-                   absl::StrCat("ip link delete ", observed.bridge));
+    return Problem(absl::StrCat("link ", observed.bridge,
+                                " belongs to another program and is not a bridge: svnetd needs "
+                                "another name for its bridge"),
+                   SetKey(observed, "bridge", absl::StrCat("\"", FreeBridgeName(observed), "\"")) +
+                       " && systemctl restart svnetd");
   }
   if (bridge->up) return Ok(absl::StrCat(observed.bridge, " is up"));
   return Problem(absl::StrCat(observed.bridge, " is down"),
@@ -175,7 +184,7 @@ Findings CheckPrefix(const Observed& observed) {
         absl::StrCat("only ", observed.bridge, " has addresses of ", observed.prefix.ToString()));
   }
   return Problem(absl::StrCat(observed.prefix.ToString(), " overlaps ", *overlap,
-                              ": guests need new addresses and a restart"),
+                              ": guests need new addresses. The fix ends all leases"),
                  ChangeSubnet(observed));
 }
 

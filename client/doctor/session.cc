@@ -1,14 +1,24 @@
 #include "client/doctor/session.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "client/connection.h"
+#include "client/doctor/consequences.h"
 #include "client/doctor/doctor.h"
+#include "client/doctor/finding.h"
 #include "client/doctor/live_host.h"
 #include "client/doctor/packet_test.h"
+#include "client/doctor/verdict.h"
 #include "client/standard_streams.h"
 
 namespace svnet::client {
@@ -38,6 +48,22 @@ Answers AskSvnetd(const std::string& socket, absl::Duration timeout) {
   return answers;
 }
 
+// Whether the packet test's finding is wanted. What keeps the rest from being tested always is.
+bool IsWanted(const NamedFinding& named, const DoctorRun& run) {
+  if (named.finding.level >= Level::kWarning) return true;
+  const auto& checks = run.checks;
+  const bool names_some =
+      std::any_of(checks.begin(), checks.end(), [](const auto& id) { return IsPacketCheck(id); });
+  return !names_some || std::find(checks.begin(), checks.end(), named.check) != checks.end();
+}
+
+void TestPackets(const std::string& socket, absl::Duration timeout, const DoctorRun& run,
+                 const Observed& observed, Diagnosis* diagnosis) {
+  for (NamedFinding& named : RunPacketTest(socket, timeout, run.target, observed)) {
+    if (IsWanted(named, run)) diagnosis->findings.push_back(std::move(named));
+  }
+}
+
 Diagnosis Diagnose(const std::string& socket, absl::Duration timeout, const DoctorRun& run,
                    const std::vector<Check>& checks, bool terminal) {
   const LiveHost host;
@@ -48,12 +74,32 @@ Diagnosis Diagnose(const std::string& socket, absl::Duration timeout, const Doct
   });
   if (run.packet_test) {
     ShowProgress(terminal, "sending packets ...");
-    for (NamedFinding& named : RunPacketTest(socket, timeout, run.target, observed)) {
-      diagnosis.findings.push_back(std::move(named));
-    }
+    TestPackets(socket, timeout, run, observed, &diagnosis);
   }
   ShowProgress(terminal, "");
-  return diagnosis;
+  return WithoutConsequences(std::move(diagnosis));
+}
+
+// 0: unknown.
+size_t TerminalWidth() {
+  winsize size = {};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+std::string Render(const Diagnosis& diagnosis, const DoctorRun& run, Format format, bool terminal) {
+  if (format == Format::kJson) return RenderDiagnosisJson(diagnosis);
+  // Who names checks wants to know how they are.
+  return RenderDiagnosis(
+      diagnosis,
+      {.colour = terminal, .all = run.all || !run.checks.empty(), .width = TerminalWidth()});
+}
+
+absl::Status CheckPacketChecks(const DoctorRun& run) {
+  const auto named = std::find_if(run.checks.begin(), run.checks.end(),
+                                  [](const std::string& id) { return IsPacketCheck(id); });
+  if (run.packet_test || named == run.checks.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", *named, "' sends packets: add --packet-test"));
 }
 
 }  // namespace
@@ -62,14 +108,14 @@ Report RunDoctor(const std::string& socket, absl::Duration timeout, const Doctor
                  Format format, bool terminal) {
   if (run.list) return {ExitCode::kDone, RenderCheckList(), ""};
   const absl::StatusOr<std::vector<Check>> checks = SelectChecks(run.checks);
-  if (!checks.ok()) {
-    return {ExitCode::kUsage, "", absl::StrCat("svnetctl: ", checks.status().message(), "\n")};
+  absl::Status wrong = checks.status();
+  wrong.Update(CheckPacketChecks(run));
+  if (!wrong.ok()) {
+    return {ExitCode::kUsage, "", absl::StrCat("svnetctl: ", wrong.message(), "\n")};
   }
   const Diagnosis diagnosis = Diagnose(socket, timeout, run, *checks, terminal);
   return {diagnosis.Count(Level::kProblem) > 0 ? ExitCode::kRefused : ExitCode::kDone,
-          format == Format::kJson ? RenderDiagnosisJson(diagnosis)
-                                  : RenderDiagnosis(diagnosis, terminal),
-          ""};
+          Render(diagnosis, run, format, terminal), ""};
 }
 
 }  // namespace svnet::client

@@ -35,10 +35,16 @@ found_and_fixed() { check "doctor: $1: $3" doctor_story "$@"; }
 
 # ------------------------------------------------------------- the service and its socket
 found_and_fixed systemd-unit PROBLEM 'systemctl stop svnetd.socket svnetd.service'
-# A file that is wrong, until somebody has put it right; systemd has given up by then.
-found_and_fixed systemd-unit PROBLEM 'echo typo=1 >>/etc/svnet/svnetd.toml
-  systemctl restart svnetd; for i in $(seq 30); do systemctl start svnetd; done
-  sed -i "\$d" /etc/svnet/svnetd.toml; ! systemctl start svnetd'
+wrong_configuration() {
+  local verdict
+  types 'echo typo=1 >>/etc/svnet/svnetd.toml; ! systemctl restart svnetd' || return 1
+  verdict=$(inside svnetctl doctor || true) && echo "$verdict"
+  [[ $verdict == "1 problem: configuration"* ]] || return 1
+  finding configuration | grep -q '^PROBLEM.*typo: unknown key' || return 1
+  types 'sed -i "$ d" /etc/svnet/svnetd.toml && svnetd --check && systemctl restart svnetd' &&
+    is_ok configuration && is_ok answer
+}
+check "doctor: configuration: a file that is wrong is the only problem" wrong_configuration
 found_and_fixed systemd-unit warning 'systemctl disable svnetd.service svnetd.socket'
 found_and_fixed socket PROBLEM 'systemctl stop svnetd.socket svnetd.service'
 found_and_fixed socket PROBLEM 'rm /run/svnet/svnetd.sock'
@@ -54,7 +60,7 @@ joins_the_group() {
   found=$(old_session_of_mallory svnetctl doctor socket-group || true)
   echo "$found"
   fix=$(sed -n 's/^ *fix: //p' <<<"$found")
-  [[ $found == PROBLEM* && $fix == "usermod -aG svnet mallory" ]] && types "$fix" || return 1
+  [[ $found == *PROBLEM* && $fix == "usermod -aG svnet mallory" ]] && types "$fix" || return 1
   old_session_of_mallory svnetctl doctor socket-group | grep -q '^warning.*log out and in again' &&
     as mallory svnetctl doctor socket-group answer && types 'gpasswd --delete mallory svnet'
 }

@@ -15,6 +15,7 @@ namespace svnet::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // What an svnetd of another version answers.
 class AnotherVersion : public v1::NetworkService::Service {
@@ -35,10 +36,11 @@ class AnotherVersion : public v1::NetworkService::Service {
 TEST_F(DoctorTest, FindsNoProblemOnAHealthyHost) {
   const Exited root = Doctor(kRoot, {});
   EXPECT_EQ(root.code, 0) << root.out;
-  EXPECT_THAT(root.out, HasSubstr(", 0 problems\n"));
+  EXPECT_THAT(root.out, HasSubstr("svnet works: "));
   const Exited alice = Doctor(Member(kAlice), {});
   EXPECT_EQ(alice.code, 0) << alice.out;
-  EXPECT_THAT(alice.out, HasSubstr("docker             needs root"));
+  EXPECT_THAT(alice.out, HasSubstr("sudo svnetctl doctor makes "));
+  EXPECT_THAT(Doctor(Member(kAlice), {"--all"}).out, HasSubstr("docker             needs root"));
   EXPECT_EQ(alice.out.find('\x1b'), std::string::npos);
 }
 
@@ -54,6 +56,34 @@ TEST_F(DoctorTest, ActsAsAGuestAndLeavesNothingBehind) {
   const Exited alice = Doctor(Member(kAlice), {"version", "--packet-test"});
   EXPECT_EQ(alice.code, 0) << alice.out;
   EXPECT_THAT(alice.out, HasSubstr("needs root to read svnetd's counters"));
+}
+
+TEST_F(DoctorTest, TakesAPacketCheckByItsName) {
+  const Exited nat = Doctor(kRoot, {"--packet-test", "packet-nat"});
+  EXPECT_EQ(nat.code, 0) << nat.out;
+  EXPECT_THAT(nat.out, HasSubstr("svnet works: 1 check, nothing wrong\n"));
+  EXPECT_THAT(nat.out, HasSubstr("ping to 203.0.113.1 is answered"));
+  const Exited without = Doctor(kRoot, {"packet-nat"});
+  EXPECT_EQ(without.code, 2);
+  EXPECT_THAT(without.err, HasSubstr("add --packet-test"));
+}
+
+// What the fix has root type into the editor, nobody can know.
+TEST_F(DoctorTest, ReportsAWrongConfiguration) {
+  EXPECT_EQ(Find("configuration").level, "ok");
+  Shell("mkdir /etc/svnet; echo 'subnet = 10.0.0.0/24' >/etc/svnet/svnetd.toml");
+  EXPECT_EQ(Find("configuration").level, "warning");
+  EXPECT_THAT(Find("configuration").message, HasSubstr("svnetd.toml:1: subnet: 10.0.0.0/24 needs"));
+  svnetd().Stop(SIGTERM);
+  EXPECT_THAT(Doctor(kRoot, {}).out, StartsWith("1 problem: configuration"));
+  Shell("rm /etc/svnet/svnetd.toml");
+  EXPECT_EQ(Find("configuration").level, "ok");
+}
+
+TEST_F(DoctorTest, AStoppedSvnetdIsOneProblem) {
+  svnetd().Stop(SIGTERM);
+  const Exited exited = Doctor(kRoot, {});
+  EXPECT_THAT(exited.out, StartsWith("1 problem: socket"));
 }
 
 TEST_F(DoctorTest, ReportsAPingThatIsNotAnswered) {
@@ -81,8 +111,7 @@ TEST_F(DoctorTest, AnotherNetworkNamespace) {
             0);
   const std::string fix = Shell("cat /etc/fix");
   EXPECT_THAT(fix, HasSubstr("nsenter --net="));
-  EXPECT_EQ(Type("unshare --net " + fix.substr(0, fix.size() - 1) +
-                 " | grep -q '^ok  *network-namespace'"),
+  EXPECT_EQ(Type("unshare --net " + fix.substr(0, fix.size() - 1) + " | grep -q '^svnet works: '"),
             0);
 }
 
@@ -95,6 +124,7 @@ TEST_F(DoctorTest, ReportsAUserOutsideTheGroup) {
   EXPECT_EQ(Type(found.fix), 0) << found.fix;
   EXPECT_EQ(Find("socket-group", old_session).level, "warning");
   EXPECT_EQ(Find("socket-group", old_session).fix, "newgrp nogroup");
+  EXPECT_THAT(Find("answer", old_session).fix, HasSubstr("usermod -aG nogroup svnettest"));
   EXPECT_EQ(Find("socket-group", Member(kBob)).level, "ok");
   EXPECT_EQ(Find("answer", Member(kBob)).level, "ok");
 }

@@ -187,6 +187,7 @@ const std::map<std::string, std::string>& Stories() {
       {"user-namespace", "Namespaces"},
       {"pid-namespace", "Namespaces"},
       {"network-namespace", "AnotherNetworkNamespace"},
+      {"configuration", "ReportsAWrongConfiguration"},
       {"systemd-unit", kContainer},
       {"socket-group", "ReportsAUserOutsideTheGroup"},
       {"version", "AnotherVersionOfSvnetd"},

@@ -5,13 +5,20 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/doctor/consequences.h"
+#include "client/doctor/verdict.h"
+#include "daemon/base/link_name.h"
+#include "daemon/lease/names.h"
 #include "tests/unit/client/fake_host.h"
 
 namespace svnet::client {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Verdict = FilterRule::Verdict;
 
@@ -140,14 +147,25 @@ const std::vector<Trouble>& Troubles() {
        Level::kProblem, "cannot open", "modprobe tun"},
       {"user-namespace", [](Case& c) { c.host.symlinks["/proc/self/ns/user"] = "user:[1]"; },
        Level::kWarning, "separate user namespace", ""},
-      {"pid-namespace", [](Case& c) { c.host.symlinks["/proc/self/ns/pid"] = "pid:[1]"; },
-       Level::kWarning, "separate pid namespace", ""},
+      {"pid-namespace", [](Case& c) { c.host.listener = 0; }, Level::kWarning,
+       "another pid namespace", ""},
+      {"pid-namespace", [](Case& c) { c.host.symlinks["/proc/1/ns/pid"] = "pid:[1]"; },
+       Level::kWarning, "another pid namespace", ""},
+      {"configuration",
+       [](Case& c) {
+         SilenceSvnetd(c);
+         c.host.files["/etc/svnet/svnetd.toml"] = "\nsubnett = 1\n";
+       },
+       Level::kProblem, "svnetd.toml:2: subnett: unknown key: did you mean subnet?",
+       "svnetd --check"},
+      {"configuration", File("/etc/svnet/svnetd.toml", "mtu = 1\n"), Level::kWarning,
+       "svnetd runs with what the file said before", "editor /etc/svnet/svnetd.toml"},
       {"systemd-unit",
        [](Case& c) {
          c.host.files["/run/systemd/system"] = "";
          c.host.files["/lib/systemd/system/svnetd.service"] = "";
        },
-       Level::kProblem, "is not running", "; systemctl enable --now svnetd"},
+       Level::kProblem, "is not running", "systemctl enable --now svnetd"},
       {"systemd-unit",
        [](Case& c) {
          c.host.files["/run/systemd/system"] = "";
@@ -168,6 +186,17 @@ const std::vector<Trouble>& Troubles() {
       {"socket-group", [](Case& c) { c.host.caller.groups = {1000}; }, Level::kProblem,
        "is not in group svnet", "usermod -aG svnet alice"},
       {"answer", SilenceSvnetd, Level::kProblem, "no svnetd there", "systemctl restart svnetd"},
+      {"answer",
+       [](Case& c) {
+         SilenceSvnetd(c);
+         c.host.listener = absl::PermissionDeniedError("x");
+       },
+       Level::kProblem, "no svnetd there", "usermod -aG svnet alice"},
+      {"answer",
+       [](Case& c) {
+         c.svnetd.failure = Failure{.reason = "PERMISSION_DENIED", .message = "uid 1000 may not"};
+       },
+       Level::kProblem, "may not", "usermod -aG svnet alice"},
       {"version", [](Case& c) { c.svnetd.network.set_daemon_version("9.9"); }, Level::kWarning,
        "svnetd is 9.9", "systemctl restart svnetd"},
       {"network-namespace", [](Case& c) { c.host.links.erase(c.host.links.begin() + 1); },
@@ -205,7 +234,7 @@ const std::vector<Trouble>& Troubles() {
       {"bridge-up", [](Case& c) { c.host.links[1].up = false; }, Level::kProblem, "svbr0 is down",
        "ip link set svbr0 up"},
       {"bridge-up", [](Case& c) { c.host.links[1].kind = "dummy"; }, Level::kProblem,
-       "is not a bridge", "ip link delete svbr0"},
+       "is not a bridge", "bridge = \"svbr1\""},
       {"bridge-address", [](Case& c) { c.host.addresses.pop_back(); }, Level::kProblem,
        "lacks the gateway's", "ip address add 172.30.0.1/24 dev svbr0"},
       {"default-route", [](Case& c) { c.host.routes.erase(c.host.routes.begin()); },
@@ -257,7 +286,14 @@ const std::vector<Trouble>& Troubles() {
        },
        Level::kWarning, "eth9 drops", "sysctl -w net/ipv4/conf/eth9/rp_filter=2"},
       {"bridge-netfilter", File("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n"),
-       Level::kWarning, "is 1", "bridge-nf-call-iptables=0"},
+       Level::kWarning, "as Docker and Kubernetes want it", "bridge-nf-call-iptables=0"},
+      {"bridge-netfilter",
+       [](Case& c) {
+         File("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n")(c);
+         c.host.files["/var/lib/kubelet"] = "";
+       },
+       Level::kWarning, "as Docker and Kubernetes want it",
+       "iptables -I FORWARD -i svbr0 -o svbr0"},
       // The bridge's table alone masquerades nothing.
       {"own-rules", [](Case& c) { c.host.nft->front().family = "bridge"; }, Level::kProblem,
        "is missing", "systemctl restart svnetd"},
@@ -357,19 +393,127 @@ TEST(DoctorTest, SkipsChecksThatNeedSvnetdIfItDoesNotAnswer) {
   }
 }
 
-TEST(DoctorTest, RendersTheWorstLastAndASummary) {
+// In a container svnetd and its callers share a namespace that is not the host's.
+TEST(DoctorTest, ComparesNamespacesWithSvnetdsOwn) {
+  Case c = Healthy();
+  for (const char* who : {"self", "1"}) {
+    c.host.symlinks[absl::StrCat("/proc/", who, "/ns/user")] = "user:[77]";
+    c.host.symlinks[absl::StrCat("/proc/", who, "/ns/pid")] = "pid:[77]";
+  }
+  EXPECT_EQ(Examined(c, "user-namespace")[0].level, Level::kOk);
+  EXPECT_EQ(Examined(c, "pid-namespace")[0].level, Level::kOk);
+}
+
+TEST(DoctorTest, NeverNamesATapThatSvnetdIsAboutToDestroy) {
+  Case c = Healthy();
+  c.host.caller.uid = 0;
+  c.svnetd.taps.clear();
+  c.host.links.back().group = RetiredGroupOf(DeriveLinkGroup(*LinkName::Parse("svbr0")));
+  EXPECT_EQ(Examined(c, "not-adopted")[0].level, Level::kOk);
+}
+
+TEST(DoctorTest, AddressesThatRunOutNameNoLeaseThatEndsByItself) {
+  Case c = Healthy();
+  c.svnetd.network.mutable_addresses()->set_used(253);
+  c.svnetd.taps[0].set_attached(false);
+  c.svnetd.taps[0].mutable_lifetime()->mutable_process()->set_pid(7);
+  EXPECT_EQ(Examined(c, "addresses")[0].fix, "");
+}
+
+TEST(DoctorTest, TheFixForSeveralUnusedTapsIsForEach) {
+  Case c = Healthy();
+  c.svnetd.taps[0].set_attached(false);
+  c.svnetd.taps.push_back(c.svnetd.taps[0]);
+  EXPECT_THAT(Examined(c, "unattached")[0].fix, HasSubstr("# and each other one"));
+}
+
+// The checks that find something that is not in order.
+std::vector<std::string> Failures(const Case& c) {
+  const Diagnosis all =
+      WithoutConsequences(Examine(AllChecks(), Observe(c.host, c.svnetd), [](const char*) {}));
+  std::vector<std::string> failures;
+  for (const NamedFinding& named : all.findings) {
+    if (named.finding.level >= Level::kWarning) failures.push_back(named.check);
+  }
+  return failures;
+}
+
+TEST(DoctorTest, AStoppedSvnetdIsOneFinding) {
+  Case c = Healthy();
+  SilenceSvnetd(c);
+  c.host.facts.erase(kSocket);
+  EXPECT_THAT(Failures(c), ElementsAre("socket"));
+  c.host.files["/run/systemd/system"] = "";
+  c.host.files["/lib/systemd/system/svnetd.service"] = "";
+  EXPECT_THAT(Failures(c), ElementsAre("systemd-unit"));
+  c.host.files["/etc/svnet/svnetd.toml"] = "subnett = 1\n";
+  EXPECT_THAT(Failures(c), ElementsAre("configuration"));
+}
+
+TEST(DoctorTest, AUserOutsideTheGroupIsOneFinding) {
+  Case c = Healthy();
+  SilenceSvnetd(c);
+  c.host.listener = absl::PermissionDeniedError("x");
+  c.host.caller.groups = {1000};
+  EXPECT_THAT(Failures(c), ElementsAre("socket-group"));
+}
+
+TEST(DoctorTest, WhatSvnetdReportsAndTheDoctorFindsIsOneFinding) {
+  Case c = Healthy();
+  NftHas({Forward("ip", "filter", "FORWARD")})(c);
+  auto* condition = c.svnetd.network.add_conditions();
+  condition->set_type("FOREIGN_FIREWALL");
+  condition->set_message("iptables drops traffic from guests");
+  EXPECT_THAT(Failures(c), ElementsAre("iptables"));
+  c.host.nft = absl::PermissionDeniedError("not root");
+  EXPECT_THAT(Failures(c), ElementsAre("conditions"));
+}
+
+TEST(DoctorTest, BeginsWithAVerdict) {
   Diagnosis diagnosis;
-  diagnosis.findings = {{"a", Problem("bad\x1b", "do it")[0]}, {"b", Ok("good")[0]}};
-  EXPECT_EQ(RenderDiagnosis(diagnosis, false),
-            "ok           b                  good\n"
-            "PROBLEM      a                  bad\\x1b\n"
+  diagnosis.findings = {{"a", Ok("good")[0]}, {"b", NotChecked("not here")[0]}};
+  EXPECT_EQ(RenderDiagnosis(diagnosis, {}), "svnet works: 1 check, nothing wrong\n");
+  diagnosis.findings.push_back({"c", Warning("may break", "")[0]});
+  EXPECT_EQ(RenderDiagnosis(diagnosis, {}),
+            "svnet works: 2 checks, no problem; 1 warning: c\n\n"
+            "warning      c                  may break\n");
+  diagnosis.findings.push_back({"d", Problem("bad\x1b", "do it")[0]});
+  EXPECT_EQ(RenderDiagnosis(diagnosis, {}),
+            "1 problem: d; 1 warning: c\n\n"
+            "PROBLEM      d                  bad\\x1b\n"
             "                                fix: do it\n"
-            "\n1 ok, 0 not checked, 0 warnings, 1 problem\n");
-  EXPECT_THAT(RenderDiagnosis(diagnosis, true), HasSubstr("\x1b[31mPROBLEM"));
+            "warning      c                  may break\n");
+  EXPECT_THAT(RenderDiagnosis(diagnosis, {.all = true}),
+              HasSubstr("not checked  b                  not here\nok           a"));
+  EXPECT_THAT(RenderDiagnosis(diagnosis, {.colour = true}), HasSubstr("\x1b[31mPROBLEM"));
   EXPECT_THAT(RenderDiagnosisJson(diagnosis),
-              HasSubstr(R"({"check": "b", "level": "ok", "message": "good", "fix": ""})"));
-  diagnosis.findings = {{"a", NotChecked("needs root")[0]}, {"b", NotChecked("not here")[0]}};
-  EXPECT_THAT(RenderDiagnosis(diagnosis, false), HasSubstr("\nsudo svnetctl doctor runs 1 more\n"));
+              HasSubstr(R"({"check": "a", "level": "ok", "message": "good", "fix": ""})"));
+}
+
+TEST(DoctorTest, SaysHowManyChecksNeedRoot) {
+  const Diagnosis diagnosis = {{{"a", NotChecked("needs root")[0]}, {"b", Ok("good")[0]}}};
+  EXPECT_THAT(RenderDiagnosis(diagnosis, {}), HasSubstr("\nsudo svnetctl doctor makes 1 more\n"));
+}
+
+TEST(DoctorTest, WrapsMessagesToTheTerminalAndNeverAFix) {
+  const Diagnosis diagnosis = {{{"a", Problem("one two three four five six", "type this all")[0]}}};
+  EXPECT_EQ(RenderDiagnosis(diagnosis, {.width = 56}),
+            "1 problem: a\n\n"
+            "PROBLEM      a                  one two three four five\n"
+            "                                six\n"
+            "                                fix: type this all\n");
+  EXPECT_EQ(RenderDiagnosis(diagnosis, {.width = 20}),
+            "1 problem: a\n\n"
+            "PROBLEM      a\n"
+            "  one two three four\n"
+            "  five six\n"
+            "  fix: type this all\n");
+}
+
+TEST(DoctorTest, TakesTheNamesOfPacketChecks) {
+  EXPECT_TRUE(SelectChecks({"packet-nat"})->empty());
+  EXPECT_THAT(std::string(SelectChecks({"packet-nta"}).status().message()),
+              HasSubstr("packet-nat?"));
 }
 
 TEST(DoctorTest, SuggestsTheCheckThatWasMeant) {

@@ -19,6 +19,7 @@ class FakeHost final : public Host {
   std::map<std::string, std::string> symlinks;
   std::map<std::string, absl::Status> unopenable;
   CallerFacts caller = {.user = "alice", .uid = 1000, .groups = {1000}};
+  absl::StatusOr<pid_t> listener = 1;
   std::vector<gid_t> groups_in_database;
   std::vector<HostLink> links;
   std::vector<HostAddress> addresses;
@@ -53,6 +54,7 @@ class FakeHost final : public Host {
     const auto file = unopenable.find(path);
     return file == unopenable.end() ? absl::OkStatus() : file->second;
   }
+  absl::StatusOr<pid_t> ListenerOf(const std::string&) const override { return listener; }
   CallerFacts Caller() const override { return caller; }
   bool IsMember(const std::string&, gid_t group) const override {
     for (gid_t each : groups_in_database) {

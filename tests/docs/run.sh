@@ -47,6 +47,7 @@ record() {
 record excerpts python3 -B tests/docs/excerpts.py
 record reasons python3 -B tests/docs/reasons.py
 record links python3 -B tests/docs/links.py
+record monitoring python3 -B tests/docs/monitoring.py
 for page in "${pages[@]}"; do
   record "$page" timeout --foreground --kill-after=5 600 \
     unshare --net --mount --pid --fork --mount-proc --kill-child \

@@ -63,10 +63,11 @@ metrics_are_served() {
   drop_in=$(sed -n '/^```ini/,/^```/p' docs/operations.md | grep -v '```')
   [[ -n $drop_in ]] || return 1
   inside bash -c 'sed -i "s/^#metrics_listen = .*/metrics_listen = \"127.0.0.1:9464\"/" /etc/svnet/svnetd.toml
-    ! systemctl restart svnetd && journalctl --no-pager -u svnetd | grep -F "drop-in"' || return 1
+    systemctl restart svnetd && svnetctl status | grep -F METRICS_NOT_SERVED' || return 1
+  until_true 20 inside bash -c 'journalctl --no-pager -u svnetd | grep -F "drop-in"' || return 1
   inside bash -c 'mkdir -p /etc/systemd/system/svnetd.service.d &&
     printf "%s\n" "$1" >/etc/systemd/system/svnetd.service.d/metrics.conf && systemctl daemon-reload &&
-    systemctl reset-failed svnetd.service; systemctl restart svnetd.service' -- "$drop_in" || return 1
+    systemctl restart svnetd.service' -- "$drop_in" || return 1
   inside bash -c 'exec 3<>/dev/tcp/127.0.0.1/9464 && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 &&
     grep -a "^svnet_leases{network=\"default\"} 1" <&3'
   local code=$?
@@ -180,11 +181,13 @@ reload_with() {
 }
 journal_says() { until_true 20 inside bash -c 'journalctl --no-pager -u svnetd.service | grep -F "$1"' -- "$1"; }
 old=$(main_pid)
-reload_with '\n[limits]\n' || true # a table twice: no TOML
-check "a bad file is reported" journal_says "the old settings stay in force"
+is_the_same() { [[ $(main_pid) == "$old" ]]; }
+a_bad_file_is_refused() { ! reload_with '\n[limits]\n' && is_the_same; } # a table twice: no TOML
+check "a reload of a bad file fails" a_bad_file_is_refused
+check "and the journal says why" journal_says "svnetd.toml:"
 inside sed -i 's/^#taps_per_user = 64/taps_per_user = 1/; $d' /etc/svnet/svnetd.toml
 reload_with ''
-check "a reload is reported" journal_says "reloaded: log_level"
+check "a reload is reported" journal_says "reloaded: taps_per_user"
 limit_holds() {
   local output code=0
   output=$(as alice svnetctl create vm2 --json 2>&1) || code=$?
@@ -192,9 +195,30 @@ limit_holds() {
   [[ $code -eq 1 && $output == *QUOTA_EXCEEDED* ]]
 }
 check "the new limit holds" limit_holds
-is_the_same() { [[ $(main_pid) == "$old" ]]; }
 check "no restart was needed" is_the_same
 check "an attached TAP does not notice that either" is_as_before
+
+# ----------------------------------------------------------------- wrong configuration
+step "a wrong configuration"
+# A caller who tries again and again takes neither the service nor its socket down.
+starts_when_the_file_is_right_again() {
+  local i code=0
+  inside bash -c 'echo "subnett = 1" >/root/typo && cp /etc/svnet/svnetd.toml /root/good.toml &&
+    cat /root/typo /root/good.toml >/etc/svnet/svnetd.toml'
+  inside systemctl restart svnetd.service && return 1
+  for ((i = 0; i < 30; i++)); do as alice svnetctl --timeout 1 list >/dev/null 2>&1 && return 1; done
+  inside bash -c 'systemctl is-active svnetd.socket && test -S /run/svnet/svnetd.sock' || return 1
+  inside svnetd --check || code=$?
+  [[ $code -eq 2 ]] || return 1
+  inside bash -c 'cp /root/good.toml /etc/svnet/svnetd.toml && svnetd --check && systemctl restart svnetd.service' &&
+    as alice svnetctl list
+}
+check "svnetd starts at once when the file is right again, whoever has called" starts_when_the_file_is_right_again
+check "the journal has the line's error" until_true 20 inside bash -c \
+  'journalctl --no-pager -p err -u svnetd.service | grep -F "svnetd.toml:1: subnett"'
+check "and says what was meant" journal_says "svnetd.toml:1: subnett: unknown key: did you mean subnet?"
+check "the guest has not noticed" is_as_before
+old=$(main_pid)
 
 # ---------------------------------------------------------------- other packet filters
 # What svnetd's sandbox lets it do about them; the rest is in tests/system.
@@ -269,6 +293,9 @@ check "the state of leases is root's alone, and outlives each restart" inside ba
 # The tables' names and order differ while svnetd owns them (/a or /b) and when it has stopped.
 link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables | grep -v svnetd-lock- | sed "s|/[ab]$||" | sort'; }
 links=$(link_picture)
+# State elsewhere, and what only looks like it.
+inside bash -c 'sed -i "1i state_dir = \"/srv/state\"" /etc/svnet/svnetd.toml
+  mkdir -p /srv/state /srv/mine && touch /srv/state/AAAAAAAAAAAAAAA /srv/mine/BBBBBBBBBBBBBBB'
 check "the package is removed" inside dpkg --remove svnet
 check "svnetd and the gates are gone" inside bash -c '! pgrep -f ^/usr/sbin/svnetd'
 check "a guest's network is still there" diff <(echo "$links") <(link_picture)
@@ -278,10 +305,11 @@ inside bash -c 'ip tuntap add svforeign mode tap; ip link add br-foreign type br
   nft add table inet foreign'
 check "the package is purged" inside dpkg --purge svnet
 nothing_of_ours() {
-  inside bash -c 'ip -o link; nft list ruleset; ls /etc/svnet /run/svnet 2>&1
-    find /etc/systemd/system -type l -name "svnet*"' >"$scratch/left" || true
+  inside bash -c 'ip -o link; nft list ruleset
+    find /etc/svnet /run/svnet /srv/state /var/lib/svnet 2>/dev/null
+    find /etc/systemd/system /var/lib/systemd -name "svnet*" ! -name "*.d"' >"$scratch/left" || true
   cat "$scratch/left"
-  ! grep -E 'svbr0|svvm1eth0|svnetd\.(toml|sock|service)|gates|state-' "$scratch/left"
+  ! grep -E 'svbr0|svvm1eth0|^/' "$scratch/left"
 }
 check "nothing of ours is left" nothing_of_ours
 others_are_as_before() {
@@ -290,4 +318,4 @@ others_are_as_before() {
 }
 check "other packet filters are as they were" others_are_as_before
 check "what is not ours is left alone" inside bash -c \
-  'ip link show svforeign && ip link show br-foreign && ip link show svother && nft list table inet foreign'
+  'ip link show svforeign && ip link show br-foreign && ip link show svother && nft list table inet foreign && test -e /srv/mine/BBBBBBBBBBBBBBB'

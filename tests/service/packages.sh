@@ -37,6 +37,16 @@ for flag in ("-fstack-clash-protection", "-D_FORTIFY_SOURCE=3"):
     assert commands and all(flag in command for command in commands), flag'
 check "what --help names is documented" tests/service/documented.sh build/release
 
+documents_are_there() {
+  local folder code=0
+  folder=$(mktemp -d)
+  dpkg-deb -x "$packages/svnet_${version}_$architecture.deb" "$folder"
+  python3 -B tests/service/documents.py "$folder" || code=$?
+  rm -rf "$folder"
+  return "$code"
+}
+check "what it points to is in the package" documents_are_there
+
 # A client in C++, with nothing of the source but the package.
 client_builds() {
   local folder

@@ -46,10 +46,11 @@ scratch=$(mktemp -d)
 nspawn='' leader='' vmm=''
 finish() {
   [[ -z $vmm ]] || kill "$vmm" 2>/dev/null || true
+  [[ -z ${boxed:-} ]] || kill -KILL "$boxed" 2>/dev/null || true
   # The container's init, and with it all of it; nspawn follows.
   [[ -z $leader ]] || kill -KILL "$leader" 2>/dev/null || true
   [[ -z $nspawn ]] || wait "$nspawn" 2>/dev/null || true
-  umount "$scratch/root" 2>/dev/null || true
+  umount "$scratch/root" "$scratch/box" 2>/dev/null || true
   rm -rf "$scratch"
 }
 trap finish EXIT
@@ -88,4 +89,5 @@ is_up() { inside systemctl is-active multi-user.target; }
 until_true 60 is_up || { tail -20 "$scratch/console" >&2 && exit 1; }
 
 source tests/service/installed.sh
+source tests/service/containers.sh
 check_summary

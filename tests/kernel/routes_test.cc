@@ -74,7 +74,8 @@ TEST_F(RoutesTest, OfNextHopObjectsAndOfSeveralNextHopsAreUnderstood) {
 
 TEST_F(RoutesTest, ThatRulesChooseAreTheAnswer) {
   Shell(
-      "ip link add vpn type veth peer name vpn1; ip link set vpn1 up; ip link set vpn up; ip address add 100.64.0.1/32 dev vpn;"
+      "ip link add vpn type veth peer name vpn1; ip link set vpn1 up; ip link set vpn up; ip "
+      "address add 100.64.0.1/32 dev vpn;"
       "ip route add default dev vpn table 52; ip rule add pref 5270 lookup 52");
   EXPECT_EQ(FromHostToGuest().out, IndexOf("vpn"));
   EXPECT_EQ(FromHostToGuest().table, 52u);

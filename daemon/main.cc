@@ -34,7 +34,6 @@
 #include "daemon/accept/listening_socket.h"
 #include "daemon/accept/server.h"
 #include "daemon/accept/watchdog.h"
-#include "daemon/attempts.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/status_macros.h"
@@ -42,7 +41,6 @@
 #include "daemon/config/load_config.h"
 #include "daemon/firewall/instance_lock.h"
 #include "daemon/gate/gate_parent.h"
-#include "daemon/late_network.h"
 #include "daemon/log/event_log.h"
 #include "daemon/log/journal_sink.h"
 #include "daemon/log/library_logs.h"
@@ -51,11 +49,13 @@
 #include "daemon/metrics/metrics_listener.h"
 #include "daemon/metrics/metrics_page.h"
 #include "daemon/network/event_sink.h"
-#include "daemon/network_stack.h"
 #include "daemon/rpc/call_runner.h"
 #include "daemon/rpc/condition_board.h"
 #include "daemon/rpc/health_board.h"
-#include "daemon/service_manager.h"
+#include "daemon/service/attempts.h"
+#include "daemon/service/late_network.h"
+#include "daemon/service/network_stack.h"
+#include "daemon/service/service_manager.h"
 
 namespace svnet {
 namespace {

@@ -40,6 +40,8 @@ forbid daemon/store 'daemon/|client/|svnet/' 'daemon/(base|store)/'
 forbid daemon/rpc 'daemon/|client/' 'daemon/(base|address|lease|segment|log|network|metrics|rpc|wire)/'
 forbid daemon/accept 'daemon/|client/' \
   'daemon/(base|address|lease|segment|log|network|metrics|rpc|wire|accept)/|daemon/config/admission_rules.h'
+# Below main.cc alone: it makes and joins what the others are.
+forbid daemon/service 'client/|svnet/|daemon/gate/' "$none"
 # What a gate may know of svnetd: how to talk to it, and the words of errors.
 forbid daemon/gate 'daemon/|client/' 'daemon/(base|wire|gate)/|daemon/rpc/error_details.h'
 forbid client 'daemon/' \

@@ -1,4 +1,4 @@
-#include "daemon/attempts.h"
+#include "daemon/service/attempts.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -9,10 +9,10 @@
 #include "daemon/config/config.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/housekeeping.h"
-#include "daemon/network_stack.h"
 #include "daemon/rpc/call_runner.h"
 #include "daemon/rpc/health_board.h"
-#include "daemon/service_manager.h"
+#include "daemon/service/network_stack.h"
+#include "daemon/service/service_manager.h"
 
 namespace svnet {
 

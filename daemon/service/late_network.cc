@@ -1,4 +1,4 @@
-#include "daemon/late_network.h"
+#include "daemon/service/late_network.h"
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"

@@ -1,4 +1,4 @@
-#include "daemon/network_stack.h"
+#include "daemon/service/network_stack.h"
 
 #include <spdlog/spdlog.h>
 

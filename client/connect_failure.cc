@@ -64,7 +64,9 @@ Explanation Explain(const std::string& socket, int error, const Barrier& barrier
     case ECONNREFUSED:
       return {
           absl::StrCat("no svnetd at ", socket, ": the file exists, but no process listens on it"),
-          "start the service: systemctl start svnetd"};
+          "start the service (systemctl start svnetd); if it runs, it listens elsewhere (`socket` "
+          "in "
+          "/etc/svnet/svnetd.toml): name that by --socket"};
     case EACCES:
       return ExplainBarrier(socket, barrier);
     case EAGAIN:  // the listener's queue stayed full until SO_SNDTIMEO

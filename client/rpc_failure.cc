@@ -52,8 +52,8 @@ Failure ConnectionBroke(const grpc::Status& status, const CallContext& context) 
                                   " closed the connection without an answer (",
                                   status.error_message(), ")"),
           .hint =
-              "it is stopping, or it does not serve this user: journalctl -u svnetd says which; "
-              "the same command again is safe"};
+              "it is stopping, its configuration is wrong, or it does not serve this user: "
+              "journalctl -u svnetd says which; the same command again is safe"};
 }
 
 Failure Unexplained(const grpc::Status& status) {

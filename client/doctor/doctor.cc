@@ -45,8 +45,7 @@ absl::StatusOr<Check> FindCheck(const std::string& id) {
   const auto nearest = FindNearest(id, ids);
   return absl::InvalidArgumentError(
       absl::StrCat("there is no check '", id, "'",
-                   nearest.has_value() ? absl::StrCat(": did you mean ", *nearest, "?") : "",
-                   " (svnetctl doctor --list shows all)"));
+                   nearest.has_value() ? absl::StrCat(": did you mean ", *nearest, "?") : ""));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "client/doctor/live_host.h"
 #include "client/doctor/packet_test.h"
 #include "client/doctor/verdict.h"
+#include "client/failure.h"
 #include "client/standard_streams.h"
 
 namespace svnet::client {
@@ -111,7 +112,12 @@ Report RunDoctor(const std::string& socket, absl::Duration timeout, const Doctor
   absl::Status wrong = checks.status();
   wrong.Update(CheckPacketChecks(run));
   if (!wrong.ok()) {
-    return {ExitCode::kUsage, "", absl::StrCat("svnetctl: ", wrong.message(), "\n")};
+    return MakeReport(Failure{.exit_code = ExitCode::kUsage,
+                              .code = "INVALID_ARGUMENT",
+                              .reason = "",
+                              .message = std::string(wrong.message()),
+                              .hint = "svnetctl doctor --list shows all checks"},
+                      format);
   }
   const Diagnosis diagnosis = Diagnose(socket, timeout, run, *checks, terminal);
   return {diagnosis.Count(Level::kProblem) > 0 ? ExitCode::kRefused : ExitCode::kDone,

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/doctor/consequences.h"
+#include "client/doctor/session.h"
 #include "client/doctor/verdict.h"
 #include "daemon/base/link_name.h"
 #include "daemon/lease/names.h"
@@ -467,6 +468,19 @@ TEST(DoctorTest, WhatSvnetdReportsAndTheDoctorFindsIsOneFinding) {
   EXPECT_THAT(Failures(c), ElementsAre("iptables"));
   c.host.nft = absl::PermissionDeniedError("not root");
   EXPECT_THAT(Failures(c), ElementsAre("conditions"));
+}
+
+TEST(DoctorTest, AnUnknownCheckIsAnErrorInTheFormatThatWasAskedFor) {
+  const Report text =
+      RunDoctor("", absl::ZeroDuration(), {.checks = {"mut"}}, Format::kPeople, false);
+  EXPECT_EQ(text.exit_code, ExitCode::kUsage);
+  EXPECT_EQ(text.standard_error,
+            "svnetctl: there is no check 'mut': did you mean mtu?\n"
+            "svnetctl doctor --list shows all checks\n");
+  const Report json =
+      RunDoctor("", absl::ZeroDuration(), {.checks = {"mut"}}, Format::kJson, false);
+  EXPECT_EQ(json.exit_code, ExitCode::kUsage);
+  EXPECT_THAT(json.standard_output, HasSubstr("\"error\": {"));
 }
 
 TEST(DoctorTest, BeginsWithAVerdict) {

@@ -148,6 +148,7 @@ struct ReloadTargets {
   std::optional<gid_t> socket_group;
   Server* server;
   LateNetwork* network;
+  ConditionBoard* conditions;
 };
 
 void ApplyCallers(const Config& next, const ReloadTargets& targets) {
@@ -166,17 +167,34 @@ void LogReload(const Config& next, const ReloadTargets& targets) {
   const std::vector<absl::string_view> applied = KeysThatReloadApplies(*targets.running, next);
   spdlog::info("reloaded: {}", applied.empty() ? "nothing has changed that a reload applies"
                                                : absl::StrJoin(applied, ", "));
-  const std::vector<absl::string_view> left = KeysThatNeedRestart(targets.started_with, next);
-  if (left.empty()) return;
-  spdlog::warn("changed, but needs a restart to take effect: {}", absl::StrJoin(left, ", "));
+}
+
+// Until the file says again what is in force.
+void NoteKeysThatNeedRestart(const Config& next, const ReloadTargets& targets) {
+  const std::vector<absl::string_view> keys = KeysThatNeedRestart(targets.started_with, next);
+  if (keys.empty()) return targets.conditions->Clear("RESTART_NEEDED");
+  const std::string what =
+      absl::StrCat("changed, but needs a restart to take effect: ", absl::StrJoin(keys, ", "));
+  spdlog::warn("{}", what);
+  targets.conditions->Set({.type = "RESTART_NEEDED",
+                           .message = what,
+                           .remedy = "`systemctl restart svnetd` applies it"});
+}
+
+void NoteFailedReload(const EarlyExit& exit, ConditionBoard* conditions) {
+  const std::string what = absl::StrCat("reload failed, the old settings stay in force: ",
+                                        absl::StripAsciiWhitespace(exit.text));
+  spdlog::error("{}", what);
+  conditions->Set(
+      {.type = "RELOAD_FAILED",
+       .message = what,
+       .remedy = "correct the file and reload svnetd: with this file it would not start"});
 }
 
 // Applies all settings that can change while svnetd runs, or none of them.
 void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
   if (const auto* exit = std::get_if<EarlyExit>(&loaded)) {
-    spdlog::error("reload failed, the old settings stay in force: {}",
-                  std::string(absl::StripAsciiWhitespace(exit->text)));
-    return;
+    return NoteFailedReload(*exit, targets.conditions);
   }
   const Config& next = std::get<Config>(loaded);
   ApplyCallers(next, targets);
@@ -185,6 +203,8 @@ void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
     network->foreign().SetManage(next.manage_foreign_firewalls);
   }
   LogReload(next, targets);
+  NoteKeysThatNeedRestart(next, targets);
+  targets.conditions->Clear("RELOAD_FAILED");
   targets.running->callers = next.callers;
   targets.running->connections = next.connections;
   targets.running->log_level = next.log_level;
@@ -326,7 +346,8 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                  .listening = listening,
                                  .socket_group = callers.socket_group,
                                  .server = server.get(),
-                                 .network = &network};
+                                 .network = &network,
+                                 .conditions = &conditions};
   SVNET_RETURN_IF_ERROR(ServeCalls(load, targets, &attempts, watchdog.get(), &service_manager));
   health.StopServing();
   service_manager.Stopping();

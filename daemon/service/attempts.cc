@@ -29,6 +29,7 @@ bool Attempts::Try(Failed* failed) {
   const Attempt& attempt = failed->attempt;
   const absl::Status status = attempt.run();
   if (status.ok()) {
+    if (!failed->last_error.empty()) spdlog::info("{} is over", attempt.condition);
     conditions_->Clear(attempt.condition);
     return true;
   }

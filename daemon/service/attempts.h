@@ -18,7 +18,7 @@ namespace svnet {
 
 // Tries things again and again, with growing pauses, so that what a host lacks for a while does not
 // end svnetd. Meanwhile a condition says what is missing, and the log says it once for each new
-// reason. Not thread-safe.
+// reason, and when it is over. Not thread-safe.
 class Attempts {
  public:
   struct Attempt {

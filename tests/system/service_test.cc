@@ -172,7 +172,13 @@ TEST_F(ServiceTest, AReloadChangesTheLogLevelAndNamesWhatItCannotChange) {
   svnetd.Reload("log_level = \"debug\"\nsubnet = \"10.44.0.0/16\"\nmtu = 1280\n");
   alice.MustList();
   EXPECT_THAT(svnetd.log(), HasSubstr("ListTaps"));
-  EXPECT_THAT(svnetd.log(), HasSubstr("needs a restart to take effect: subnet, mtu"));
+  constexpr char kNeeded[] = "changed, but needs a restart to take effect: subnet, mtu";
+  EXPECT_THAT(svnetd.log(), HasSubstr(kNeeded));
+  const auto needed = alice.MustGetNetwork().conditions(0);
+  EXPECT_EQ(needed.type(), "RESTART_NEEDED");
+  EXPECT_EQ(needed.message(), kNeeded);
+  svnetd.Reload("");
+  EXPECT_EQ(alice.MustGetNetwork().conditions_size(), 0);
   EXPECT_EQ(alice.MustCreate("vm1").guest_ip(), "172.30.0.2");
 }
 
@@ -182,12 +188,17 @@ TEST_F(ServiceTest, ABadReloadLeavesAllAsItWas) {
   EXPECT_THAT(svnetd.log(), HasSubstr("the old settings stay in force"));
   EXPECT_THAT(svnetd.log(), HasSubstr("svnetd.toml:4: limits.taps: unknown key"));
   Client alice(svnetd.socket(), Member(kAlice));
+  const auto failed = alice.MustGetNetwork().conditions(0);
+  EXPECT_EQ(failed.type(), "RELOAD_FAILED");
+  EXPECT_THAT(failed.message(), HasSubstr("svnetd.toml:4: limits.taps: unknown key"));
   alice.MustCreate("vm1");
   EXPECT_EQ(ReasonOf(alice.Create("vm2").status), "QUOTA_EXCEEDED");
   alice.MustList();
   EXPECT_THAT(svnetd.log(), Not(HasSubstr("ListTaps")));
   svnetd.Reload("[limits]\ntaps_per_user = 2\n");
-  Client(svnetd.socket(), Member(kAlice)).MustCreate("vm2");
+  Client after(svnetd.socket(), Member(kAlice));
+  after.MustCreate("vm2");
+  EXPECT_EQ(after.MustGetNetwork().conditions_size(), 0);
 }
 
 // A place where calls hang: what they read of the kernel is a pipe that nobody writes to.

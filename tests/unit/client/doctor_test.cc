@@ -212,6 +212,8 @@ const std::vector<Trouble>& Troubles() {
          condition->set_remedy("`systemctl restart svnetd` helps");
        },
        Level::kProblem, "DEGRADED: half of it", "systemctl restart svnetd"},
+      {"conditions", [](Case& c) { c.svnetd.network.add_conditions()->set_type("RESTART_NEEDED"); },
+       Level::kWarning, "RESTART_NEEDED", ""},
       {"kernel-version", File("/proc/sys/kernel/osrelease", "6.1.0-9-amd64\n"), Level::kWarning,
        "older than 6.2", ""},
       {"bridge-module",

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
@@ -130,10 +129,8 @@ std::string ForeignFirewallReconciler::TakeConditions(
   }
   if (installer_.retry_at().has_value()) schedule_.RetryAt(*installer_.retry_at());
   conditions_ = installer_.Describe(*chains, goal);
-  if (conditions_.empty()) return std::string(installer_.failure().message());
-  return absl::StrJoin(conditions_, "; ", [](std::string* out, const auto& each) {
-    absl::StrAppend(out, each.message);
-  });
+  if (installer_.failure().ok()) return "";
+  return absl::StrCat("cannot change other programs' firewalls: ", installer_.failure().message());
 }
 
 absl::Status ForeignFirewallReconciler::Withdraw() {

@@ -64,10 +64,14 @@ absl::Status NetworkRegistry::CatchUp() {
   const HostEvents events = {.changes = kernel_->TakeChanges(), .ended = std::move(ended)};
   due_.reset();
   const absl::Status caught_up = networks_->CatchUp(events, &due_);
-  conditions_due_ = std::min(conditions_due_, parts_.clock() + kConditionDelay);
-  poller_.ArmTimer(Earlier(due_, conditions_due_));
+  NoteConditionsSoon();
   EndTurn();
   return caught_up;
+}
+
+void NetworkRegistry::NoteConditionsSoon() {
+  conditions_due_ = std::min(conditions_due_, parts_.clock() + kConditionDelay);
+  poller_.ArmTimer(Earlier(due_, conditions_due_));
 }
 
 void NetworkRegistry::NoteConditions() {
@@ -101,7 +105,7 @@ void NetworkRegistry::ReportHealth() {
 
 void NetworkRegistry::NoteForeignFirewalls(const ForeignFirewallReport& report) {
   if (report.forward_filter.has_value()) NoteForwardFilter(*report.forward_filter);
-  NoteBlockedGuests(parts_.foreign->BlocksGuests());
+  NoteForeignConditions();
   for (const auto& [kind, text] : report.entries) {
     const bool repaired = kind == ForeignFirewallReport::Entry::Kind::kRepaired;
     parts_.events->Publish({.type = repaired ? TapEvent::Type::kRepaired : TapEvent::Type::kFailed,
@@ -110,10 +114,12 @@ void NetworkRegistry::NoteForeignFirewalls(const ForeignFirewallReport& report) 
   }
 }
 
-void NetworkRegistry::NoteBlockedGuests(bool blocked) {
+void NetworkRegistry::NoteForeignConditions() {
+  const bool block_guests = parts_.foreign->BlocksGuests();
   MutexLock lock(&mutex_);
-  if (others_block_guests_ == blocked) return;
-  others_block_guests_ = blocked;
+  NoteConditionsSoon();
+  if (others_block_guests_ == block_guests) return;
+  others_block_guests_ = block_guests;
   CatchUp().IgnoreError();
 }
 

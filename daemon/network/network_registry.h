@@ -104,10 +104,12 @@ class NetworkRegistry {
   void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Logs which conditions have begun and ended.
   void NoteConditions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // One of them may have begun or ended.
+  void NoteConditionsSoon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::optional<absl::Time> NextReap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whether other programs' firewalls keep guests from the network.
-  void NoteBlockedGuests(bool blocked) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What other programs' firewalls mean for guests.
+  void NoteForeignConditions() ABSL_LOCKS_EXCLUDED(mutex_);
   // Another program filters what is forwarded.
   void NoteForwardFilter(const std::string& whose) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -8,6 +8,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/lease_book.h"
+#include "daemon/network/prefix_conflict.h"
 #include "daemon/network/route_observer.h"
 
 namespace svnet {
@@ -31,12 +32,13 @@ void Describe(Infrastructure::Change* change) {
 }  // namespace
 
 Infrastructure::Infrastructure(const NetworkSettings& settings, LeaseBook* book, Segment* segment,
-                               NetworkRules* rules, RouteObserver* routes)
+                               NetworkRules* rules, RouteObserver* routes, PrefixConflict* conflict)
     : bridge_(settings.bridge),
       book_(*book),
       segment_(*segment),
       rules_(*rules),
-      routes_(*routes) {}
+      routes_(*routes),
+      conflict_(*conflict) {}
 
 absl::Status Infrastructure::CheckPrefix() {
   const absl::Status status = segment_.CheckPrefix();
@@ -96,6 +98,7 @@ absl::Status Infrastructure::Reconnect(const Lease& lease) {
 void Infrastructure::Note(const KernelChanges& changes) {
   segment_.Note(changes, book_.leases());
   routes_.Note(changes);
+  conflict_.Note(changes);
   if (changes.forwarding) rules_.MarkForwardingDirty();
 }
 
@@ -136,7 +139,7 @@ absl::StatusOr<InfrastructureStatus> Infrastructure::ObserveAll(const std::vecto
   SVNET_ASSIGN_OR_RETURN(status.connections, rules_.ReadConnections());
   routes_.MarkDirty();
   SVNET_RETURN_IF_ERROR(FollowRoutes());
-  SVNET_RETURN_IF_ERROR(routes_.LookForConflicts(links));
+  SVNET_RETURN_IF_ERROR(conflict_.Look(links));
   SVNET_RETURN_IF_ERROR(AddConditions(&status.conditions));
   return status;
 }
@@ -145,6 +148,7 @@ absl::Status Infrastructure::AddConditions(std::vector<Condition>* conditions) {
   const bool in_use = book_.leases().size() > 0;
   SVNET_RETURN_IF_ERROR(segment_.AddConditions(in_use, conditions));
   SVNET_RETURN_IF_ERROR(rules_.AddConditions(in_use, conditions));
+  conflict_.AddConditions(conditions);
   routes_.AddConditions(conditions);
   return absl::OkStatus();
 }

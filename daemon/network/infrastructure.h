@@ -17,6 +17,7 @@
 namespace svnet {
 
 class LeaseBook;
+class PrefixConflict;
 class RouteObserver;
 
 // Ensures both, in the order in which no packet passes that should not, and takes both away in the
@@ -25,7 +26,7 @@ class Infrastructure {
  public:
   // What it works with must outlive it.
   Infrastructure(const NetworkSettings& settings, LeaseBook* book, Segment* segment,
-                 NetworkRules* rules, RouteObserver* routes);
+                 NetworkRules* rules, RouteObserver* routes, PrefixConflict* conflict);
 
   // SUBNET_CONFLICT: see Segment.
   absl::Status CheckPrefix();
@@ -90,6 +91,7 @@ class Infrastructure {
   Segment& segment_;
   NetworkRules& rules_;
   RouteObserver& routes_;
+  PrefixConflict& conflict_;
   bool was_ensured_ = false;
 };
 

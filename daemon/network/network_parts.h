@@ -18,6 +18,7 @@
 #include "daemon/network/network_cleaner.h"
 #include "daemon/network/network_observer.h"
 #include "daemon/network/network_rules.h"
+#include "daemon/network/prefix_conflict.h"
 #include "daemon/network/reconciler.h"
 #include "daemon/network/route_observer.h"
 #include "daemon/network/spec_texts.h"
@@ -36,6 +37,7 @@ struct NetworkParts {
   BridgeSegment segment;
   NetworkRules rules;
   RouteObserver routes;
+  PrefixConflict conflict;
   Infrastructure infrastructure;
   RepairLimit limit;
   FailureReporter failures;

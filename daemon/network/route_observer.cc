@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "daemon/address/address_pool.h"
-#include "daemon/address/host_network_reader.h"
 #include "daemon/address/source_address.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/lease_book.h"
@@ -36,7 +35,6 @@ void RouteObserver::Note(const KernelChanges& changes) {
                                  [&](const auto& each) { return MayHaveRoutes(each.second); }) ||
                      (uplink_.has_value() && changes.gone.contains(uplink_->ifindex));
   const bool routes = changes.lost || changes.routes || !changes.addresses.empty();
-  if (routes) conflicts_dirty_ = true;
   if (routes || links || changes.forwarding) dirty_ = true;
 }
 
@@ -135,26 +133,7 @@ void RouteObserver::ExplainDiversion(const RouteAnswer& answer, Ipv4Address gues
               .remedy = remedy};
 }
 
-absl::Status RouteObserver::LookForConflicts(const std::vector<Link>& links) {
-  if (!conflicts_dirty_) return absl::OkStatus();
-  HostNetwork host = {.links = links, .addresses = {}, .routes = {}};
-  SVNET_ASSIGN_OR_RETURN(host.addresses, parts_.kernel->ListAddresses());
-  SVNET_ASSIGN_OR_RETURN(host.routes, parts_.kernel->ListRoutes());
-  const auto named = std::find_if(links.begin(), links.end(), [&](const Link& link) {
-    return link.name == settings_.bridge.text();
-  });
-  conflict_ = FindConflict(host, settings_.prefix, named == links.end() ? 0 : named->ifindex);
-  conflicts_dirty_ = false;
-  return absl::OkStatus();
-}
-
 void RouteObserver::AddConditions(std::vector<Condition>* conditions) const {
-  if (conflict_.has_value()) {
-    conditions->push_back(
-        {.type = "SUBNET_CONFLICT",
-         .message = absl::StrCat("subnet ", settings_.prefix.ToString(), " overlaps ", *conflict_),
-         .remedy = "set another `subnet`, or remove that"});
-  }
   if (trouble_.has_value() && parts_.book->leases().size() > 0) conditions->push_back(*trouble_);
 }
 

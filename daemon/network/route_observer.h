@@ -19,9 +19,7 @@ class LeaseBook;
 class Segment;
 
 // Asks the kernel, and reads no lists of routes or rules: what it answers is what happens, with
-// policy rules, VPNs, next hop objects and whatever else there may be. The one list that it reads
-// is for what overlaps the prefix, and only after something did that was not known. Not
-// thread-safe.
+// policy rules, VPNs, next hop objects and whatever else there may be. Not thread-safe.
 class RouteObserver {
  public:
   // All must outlive it.
@@ -42,9 +40,6 @@ class RouteObserver {
   // Asks for the ways of the host's own packets, and of guests' if they have a network. An error:
   // not known, so it stays dirty.
   absl::Status Look();
-  // Looks for what on the host has addresses in common with the prefix, if that may have changed.
-  // `links`: all of the host.
-  absl::Status LookForConflicts(const std::vector<Link>& links);
 
   // By the last Look. nullopt: the host reaches no internet.
   const std::optional<Uplink>& uplink() const { return uplink_; }
@@ -74,11 +69,9 @@ class RouteObserver {
   const NetworkSettings settings_;
   const Parts parts_;
   bool dirty_ = true;
-  bool conflicts_dirty_ = true;
   std::optional<Uplink> uplink_;
   std::map<Ifindex, Ipv4Address> preferred_sources_;
   std::optional<Condition> trouble_;  // the first that was found
-  std::optional<std::string> conflict_;
 };
 
 }  // namespace svnet

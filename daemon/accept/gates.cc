@@ -28,14 +28,14 @@ absl::Status Gates::Serve(uint64_t connection, const Caller& caller, const absl:
 }
 
 absl::Status Gates::Assign(Waiting waiting) {
-  SVNET_ASSIGN_OR_RETURN(const std::optional<Number> number,
+  SVNET_ASSIGN_OR_RETURN(const std::optional<GateNumber> number,
                          FindOrMake(waiting.caller, waiting.verdict, &waiting.until));
   if (!number.has_value()) {
     waiting_.push_back(std::move(waiting));
     return absl::OkStatus();
   }
   SVNET_RETURN_IF_ERROR(FaultPoint("gate.hand_over"));
-  Gate& gate = gates_.at(*number);
+  GateEntry& gate = table_.at(*number);
   gate.connections.insert(waiting.connection);
   ++gate.taken;
   by_connection_[waiting.connection] = *number;
@@ -45,74 +45,35 @@ absl::Status Gates::Assign(Waiting waiting) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMake(const Caller& caller,
-                                                               const absl::Status& verdict,
-                                                               absl::Time* until) {
+absl::StatusOr<std::optional<GateNumber>> Gates::FindOrMake(const Caller& caller,
+                                                            const absl::Status& verdict,
+                                                            absl::Time* until) {
   if (!verdict.ok()) return FindOrMakeCommon(Kind::kRefused, until);
-  if (const auto found = own_.find(caller); found != own_.end()) return found->second;
-  return MakeRoomFor(caller) ? FindOrMakeOwn(caller, until)
-                             : FindOrMakeCommon(Kind::kShared, until);
+  if (const auto own = table_.FindOwn(caller)) return own;
+  const GateTable::Room room = table_.RoomFor(caller);
+  if (!room.is_there) return FindOrMakeCommon(Kind::kShared, until);
+  if (room.in_place_of.has_value()) EndNow(*room.in_place_of, Why::kIdle);
+  return MakeOwn(caller, until);
 }
 
-absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMakeOwn(const Caller& caller,
-                                                                  absl::Time* until) {
+absl::StatusOr<std::optional<GateNumber>> Gates::MakeOwn(const Caller& caller, absl::Time* until) {
   const absl::Time now = parts_.clock();
   if ((*until = delays_.NotBefore(caller.uid, now)) > now) return std::nullopt;
-  SVNET_ASSIGN_OR_RETURN(const Number number, TakeSpareOrMakeOwn());
-  gates_.at(number).caller = std::make_shared<const Caller>(caller);
-  own_.emplace(caller, number);
+  std::optional<GateNumber> number = table_.FindSpare();
+  if (number.has_value()) {
+    spare_due_ = now + kSpareAfter;
+  } else {
+    SVNET_ASSIGN_OR_RETURN(number, Make(Kind::kSpare));
+  }
+  table_.Give(*number, caller);
   return number;
 }
 
-absl::StatusOr<std::optional<Gates::Number>> Gates::FindOrMakeCommon(Kind kind, absl::Time* until) {
-  for (const auto& [number, gate] : gates_) {
-    const bool full = kind == Kind::kShared && gate.taken == GateMaker::kMostOfShared;
-    if (gate.kind == kind && !full && !gate.is_ending) return number;
-  }
+absl::StatusOr<std::optional<GateNumber>> Gates::FindOrMakeCommon(Kind kind, absl::Time* until) {
+  if (const auto found = table_.FindCommon(kind)) return found;
   const absl::Time now = parts_.clock();
   if ((*until = delays_.NotBefore(DelayedAs(kind), now)) > now) return std::nullopt;
   return Make(kind);
-}
-
-bool Gates::MakeRoomFor(const Caller& caller) {
-  const auto is_of_uid = [&](const Gate& gate) {
-    return gate.kind == Kind::kOwn && !gate.is_ending && gate.caller->uid == caller.uid;
-  };
-  const auto is_of_kind = [&](const Gate& gate) {
-    return gate.kind == Kind::kOwn && !gate.is_ending &&
-           gate.caller->administrator == caller.administrator;
-  };
-  const auto make_room = [&](const std::function<bool(const Gate&)>& which, size_t most) {
-    const auto count = std::count_if(gates_.begin(), gates_.end(),
-                                     [&](const auto& each) { return which(each.second); });
-    if (static_cast<size_t>(count) < most) return true;
-    const std::optional<Number> idle = LongestIdle(which);
-    if (idle.has_value()) EndNow(*idle, Why::kIdle);
-    return idle.has_value();
-  };
-  return make_room(is_of_uid, kMostOfOneUid) && make_room(is_of_kind, kMost);
-}
-
-std::optional<Gates::Number> Gates::LongestIdle(
-    const std::function<bool(const Gate&)>& which) const {
-  std::optional<Number> longest;
-  absl::Time since = absl::InfiniteFuture();
-  for (const auto& [number, gate] : gates_) {
-    if (!gate.IsIdle() || !which(gate) || gate.idle_since >= since) continue;
-    longest = number;
-    since = gate.idle_since;
-  }
-  return longest;
-}
-
-absl::StatusOr<Gates::Number> Gates::TakeSpareOrMakeOwn() {
-  for (auto& [number, gate] : gates_) {
-    if (gate.kind != Kind::kSpare || gate.is_ending) continue;
-    gate.kind = Kind::kOwn;
-    spare_due_ = parts_.clock() + kSpareAfter;
-    return number;
-  }
-  return Make(Kind::kOwn);
 }
 
 GateMaker::Role Gates::RoleOf(Kind kind) {
@@ -130,9 +91,9 @@ GateMaker::Role Gates::RoleOf(Kind kind) {
   return GateMaker::Role::kCalls;
 }
 
-absl::StatusOr<Gates::Number> Gates::Make(Kind kind) {
+absl::StatusOr<GateNumber> Gates::Make(Kind kind) {
   SVNET_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
-  const Number number = ++last_number_;
+  const GateNumber number = ++last_number_;
   const auto on_end = [this, number](GateLink::End end) {
     End(number, end == GateLink::End::kDied ? Why::kDied : Why::kProtocol);
   };
@@ -140,17 +101,17 @@ absl::StatusOr<Gates::Number> Gates::Make(Kind kind) {
                                          &parts_.services, on_end);
   SVNET_RETURN_IF_ERROR(link->Start());
   SVNET_RETURN_IF_ERROR(parts_.maker->Make(RoleOf(kind), number, std::move(ends.second)));
-  gates_.emplace(number, Gate{.kind = kind, .link = std::move(link), .idle_since = parts_.clock()});
+  table_.Add(number, {.kind = kind, .link = std::move(link), .idle_since = parts_.clock()});
   parts_.metrics->Made();
   return number;
 }
 
 absl::Status Gates::ServeMetrics(UniqueFd fd) {
   absl::Time until;
-  SVNET_ASSIGN_OR_RETURN(const std::optional<Number> number,
+  SVNET_ASSIGN_OR_RETURN(const std::optional<GateNumber> number,
                          FindOrMakeCommon(Kind::kMetrics, &until));
   if (!number.has_value()) return absl::UnavailableError("the gate for metrics has just ended");
-  Gate& gate = gates_.at(*number);
+  GateEntry& gate = table_.at(*number);
   gate.idle_since = parts_.clock();
   gate.link->HandOver(++last_reader_, nullptr, absl::OkStatus(), std::move(fd));
   return absl::OkStatus();
@@ -160,7 +121,7 @@ void Gates::Closed(uint64_t connection) {
   waiting_.remove_if([&](const Waiting& each) { return each.connection == connection; });
   const auto found = by_connection_.find(connection);
   if (found == by_connection_.end()) return;
-  Gate& gate = gates_.at(found->second);
+  GateEntry& gate = table_.at(found->second);
   gate.link->Forget(connection);
   gate.connections.erase(connection);
   if (gate.connections.empty()) gate.idle_since = parts_.clock();
@@ -170,7 +131,7 @@ void Gates::Closed(uint64_t connection) {
 void Gates::Revoke(uint64_t connection) {
   const auto found = by_connection_.find(connection);
   if (found == by_connection_.end()) return;
-  Gate& gate = gates_.at(found->second);
+  GateEntry& gate = table_.at(found->second);
   gate.link->Forget(connection);
   if (gate.kind != Kind::kOwn) return;
   gate.link->Stop();
@@ -180,17 +141,15 @@ void Gates::Revoke(uint64_t connection) {
 void Gates::OnNews() {
   const WakeList::News news = parts_.services.wakes->Take();
   for (const WakeList::Watch& watch : news.watches) {
-    if (const auto found = gates_.find(watch.gate); found != gates_.end()) {
-      found->second.link->Wake(watch.call);
-    }
+    if (GateEntry* gate = table_.Find(watch.gate)) gate->link->Wake(watch.call);
   }
   if (!news.resume) return;
-  for (auto& [number, gate] : gates_) gate.link->Resume(draining_);
+  for (auto& [number, gate] : table_) gate.link->Resume(draining_);
 }
 
 void Gates::Drain(const absl::Status& why) {
   draining_ = true;
-  for (auto& [number, gate] : gates_) {
+  for (auto& [number, gate] : table_) {
     if (gate.kind == Kind::kMetrics) continue;
     gate.link->Drain(why);
     gate.link->Resume(true);
@@ -199,20 +158,20 @@ void Gates::Drain(const absl::Status& why) {
 }
 
 bool Gates::AreDrained() const {
-  return std::all_of(gates_.begin(), gates_.end(), [](const auto& each) {
+  return std::all_of(table_.begin(), table_.end(), [](const auto& each) {
     return each.second.connections.empty() || each.second.link->is_drained();
   });
 }
 
 absl::Time Gates::last_heard() const {
   absl::Time last = absl::InfinitePast();
-  for (const auto& [number, gate] : gates_) last = std::max(last, gate.link->last_heard());
+  for (const auto& [number, gate] : table_) last = std::max(last, gate.link->last_heard());
   return last;
 }
 
 absl::Time Gates::NextDue() const {
   absl::Time due = std::min(kill_due_, draining_ ? absl::InfiniteFuture() : spare_due_);
-  for (const auto& [number, gate] : gates_) {
+  for (const auto& [number, gate] : table_) {
     if (IsChecked(gate)) due = std::min(due, gate.link->CheckDue());
     if (gate.IsIdle()) due = std::min(due, gate.idle_since + kIdle);
   }
@@ -229,7 +188,7 @@ void Gates::Tick() {
 }
 
 void Gates::EndWhatIsDue(absl::Time now) {
-  for (const auto& [number, gate] : gates_) {
+  for (const auto& [number, gate] : table_) {
     if (IsChecked(gate) && gate.link->IsStuck(now)) End(number, Why::kStuck);
     if (gate.IsIdle() && gate.idle_since + kIdle <= now) End(number, Why::kIdle);
   }
@@ -241,7 +200,7 @@ void Gates::EndWhatIsDue(absl::Time now) {
   }
 }
 
-bool Gates::IsChecked(const Gate& gate) {
+bool Gates::IsChecked(const GateEntry& gate) {
   return gate.kind != Kind::kMetrics && !gate.connections.empty();
 }
 
@@ -263,16 +222,15 @@ void Gates::KeepASpare(absl::Time now) {
   spare_due_ = Make(Kind::kSpare).ok() ? absl::InfiniteFuture() : now + kSpareAgain;
 }
 
-void Gates::End(Number number, Why why) {
-  Gate& gate = gates_.at(number);
+void Gates::End(GateNumber number, Why why) {
+  GateEntry& gate = table_.at(number);
   if (gate.is_ending) return;
   Retire(gate, why);
   ending_.push_back({number, why});
 }
 
-void Gates::Retire(Gate& gate, Why why) {
-  gate.is_ending = true;
-  if (gate.kind == Kind::kOwn) own_.erase(*gate.caller);
+void Gates::Retire(GateEntry& gate, Why why) {
+  table_.Retire(&gate);
   if (gate.kind == Kind::kSpare) spare_due_ = parts_.clock() + kSpareAgain;
   if (why != Why::kDied && why != Why::kProtocol && why != Why::kStuck) return;
   // At once, so that who comes in the same turn waits, too.
@@ -282,12 +240,11 @@ void Gates::Retire(Gate& gate, Why why) {
   LogEnd(gate, why);
 }
 
-void Gates::EndNow(Number number, Why why) {
-  const auto found = gates_.find(number);
-  if (found == gates_.end()) return;
-  if (!found->second.is_ending) Retire(found->second, why);
-  const Gate gate = std::move(found->second);
-  gates_.erase(found);
+void Gates::EndNow(GateNumber number, Why why) {
+  GateEntry* const found = table_.Find(number);
+  if (found == nullptr) return;
+  if (!found->is_ending) Retire(*found, why);
+  const GateEntry gate = table_.Remove(number);
   Kill(number);
   parts_.metrics->Ended(why);
   for (const uint64_t connection : gate.connections) {
@@ -296,7 +253,7 @@ void Gates::EndNow(Number number, Why why) {
   }
 }
 
-void Gates::Kill(Number number) {
+void Gates::Kill(GateNumber number) {
   if (parts_.maker->Kill(number)) return;
   unkilled_.push_back(number);
   kill_due_ = parts_.clock() + kKillAgain;
@@ -305,7 +262,7 @@ void Gates::Kill(Number number) {
 void Gates::KillAgain(absl::Time now) {
   if (now < kill_due_) return;
   kill_due_ = absl::InfiniteFuture();
-  for (const Number number : std::exchange(unkilled_, {})) Kill(number);
+  for (const GateNumber number : std::exchange(unkilled_, {})) Kill(number);
 }
 
 uid_t Gates::DelayedAs(Kind kind) {
@@ -313,7 +270,7 @@ uid_t Gates::DelayedAs(Kind kind) {
   return static_cast<uid_t>(-1) - static_cast<uid_t>(kind);
 }
 
-void Gates::LogEnd(const Gate& gate, Why why) {
+void Gates::LogEnd(const GateEntry& gate, Why why) {
   const bool own = gate.kind == Kind::kOwn;
   const uid_t uid = own ? gate.caller->uid : LogLimit::kTogether;
   const auto source = own ? LogLimit::Source::kUser : LogLimit::Source::kRefused;

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "daemon/accept/gate_link.h"
 #include "daemon/accept/gate_maker.h"
+#include "daemon/accept/gate_table.h"
 #include "daemon/accept/restart_delays.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/log/limited_log.h"
@@ -75,11 +76,8 @@ class Gates {
   void Tick();
   absl::Time NextDue() const;
 
-  size_t count() const { return gates_.size(); }
+  size_t count() const { return table_.size(); }
 
-  // With a gate of their own: of users, and as many administrators besides.
-  static constexpr size_t kMost = 64;
-  static constexpr size_t kMostOfOneUid = 4;
   // A gate without connections stays so long, for callers who come again, as svnetctl does.
   static constexpr absl::Duration kIdle = absl::Seconds(30);
   // A spare one is made so long after the last was taken: not while its caller waits.
@@ -88,20 +86,7 @@ class Gates {
   static constexpr absl::Duration kKillAgain = absl::Milliseconds(100);
 
  private:
-  enum class Kind { kSpare, kOwn, kShared, kRefused, kMetrics };
-
-  struct Gate {
-    Kind kind;
-    std::unique_ptr<GateLink> link;
-    std::shared_ptr<const Caller> caller;  // kOwn
-    std::set<uint64_t> connections;
-    uint32_t taken = 0;      // connections that it has had in its life
-    absl::Time idle_since;   // if it has none
-    bool is_ending = false;  // is in ending_: no connection comes to it any more
-
-    bool IsIdle() const { return kind != Kind::kSpare && connections.empty(); }
-  };
-  using Number = uint64_t;
+  using Kind = GateTable::Kind;
   using Why = GateMetrics::Why;
 
   // A connection whose gate is yet to be made.
@@ -113,50 +98,46 @@ class Gates {
     absl::Time until;
   };
   struct Ending {
-    Number gate;
+    GateNumber gate;
     Why why;
   };
 
   absl::Status Assign(Waiting waiting);
   // nullopt: not yet, at `*until`.
-  absl::StatusOr<std::optional<Number>> FindOrMake(const Caller& caller,
-                                                   const absl::Status& verdict, absl::Time* until);
-  absl::StatusOr<std::optional<Number>> FindOrMakeOwn(const Caller& caller, absl::Time* until);
-  absl::StatusOr<std::optional<Number>> FindOrMakeCommon(Kind kind, absl::Time* until);
-  // Whether there may be one more of its own, if need be by ending one that is idle.
-  bool MakeRoomFor(const Caller& caller);
-  std::optional<Number> LongestIdle(const std::function<bool(const Gate&)>& which) const;
-  absl::StatusOr<Number> Make(Kind kind);
-  absl::StatusOr<Number> TakeSpareOrMakeOwn();
+  absl::StatusOr<std::optional<GateNumber>> FindOrMake(const Caller& caller,
+                                                       const absl::Status& verdict,
+                                                       absl::Time* until);
+  absl::StatusOr<std::optional<GateNumber>> MakeOwn(const Caller& caller, absl::Time* until);
+  absl::StatusOr<std::optional<GateNumber>> FindOrMakeCommon(Kind kind, absl::Time* until);
+  absl::StatusOr<GateNumber> Make(Kind kind);
   static GateMaker::Role RoleOf(Kind kind);
   // It is of no use from now on. Tick ends it.
-  void End(Number number, Why why);
-  void EndNow(Number number, Why why);
+  void End(GateNumber number, Why why);
+  void EndNow(GateNumber number, Why why);
   // Nobody finds it any more.
-  void Retire(Gate& gate, Why why);
-  void LogEnd(const Gate& gate, Why why);
+  void Retire(GateEntry& gate, Why why);
+  void LogEnd(const GateEntry& gate, Why why);
   // For RestartDelays, those that are nobody's own.
   static uid_t DelayedAs(Kind kind);
   void EndWhatIsDue(absl::Time now);
   // Whether somebody suffers if it hangs. Who reads metrics comes again.
-  static bool IsChecked(const Gate& gate);
+  static bool IsChecked(const GateEntry& gate);
   void AssignWhatIsDue(absl::Time now);
   void KeepASpare(absl::Time now);
-  void Kill(Number number);
+  void Kill(GateNumber number);
   void KillAgain(absl::Time now);
 
   Parts parts_;
-  std::map<Number, Gate> gates_;
-  std::map<Caller, Number> own_;  // those that are not ending
-  std::map<uint64_t, Number> by_connection_;
+  GateTable table_;
+  std::map<uint64_t, GateNumber> by_connection_;
   std::list<Waiting> waiting_;
-  std::vector<Number> unkilled_;  // the maker could not be asked
+  std::vector<GateNumber> unkilled_;  // the maker could not be asked
   absl::Time kill_due_ = absl::InfiniteFuture();
   std::vector<Ending> ending_;  // Tick does it: what found it may still use it
   RestartDelays delays_;
   absl::Time spare_due_;
   bool draining_ = false;
-  Number last_number_ = 0;
+  GateNumber last_number_ = 0;
   uint64_t last_reader_ = 0;  // of metrics
 };
 

@@ -489,10 +489,10 @@ TEST_F(GatesTest, GateThatCannotBeKilledNowIsKilledLater) {
 TEST_F(GatesTest, ThereAreNoMoreThanMayBeAndOthersShareOne) {
   std::set<uint64_t> gates;
   uint64_t connection;
-  for (uid_t uid = 2000; uid < 2000 + Gates::kMost; ++uid) {
+  for (uid_t uid = 2000; uid < 2000 + GateTable::kMost; ++uid) {
     gates.insert(Begin({.uid = uid, .gid = uid}, &connection));
   }
-  EXPECT_EQ(gates.size(), Gates::kMost);
+  EXPECT_EQ(gates.size(), GateTable::kMost);
   const uint64_t shared = Begin({.uid = 3000, .gid = 3000}, &connection);
   const uint64_t second = Connect({.uid = 3001, .gid = 3001});
   EXPECT_EQ(Next(shared).connection, second);
@@ -515,7 +515,7 @@ TEST_F(GatesTest, ThereAreNoMoreThanMayBeAndOthersShareOne) {
 
 TEST_F(GatesTest, OneThatIsSharedIsFollowedByAnotherInTime) {
   uint64_t connection;
-  for (uid_t uid = 2000; uid < 2000 + Gates::kMost; ++uid) {
+  for (uid_t uid = 2000; uid < 2000 + GateTable::kMost; ++uid) {
     Begin({.uid = uid, .gid = uid}, &connection);
   }
   const uint64_t first = Begin({.uid = 3000, .gid = 3000}, &connection);

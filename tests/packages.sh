@@ -6,7 +6,7 @@
 BUILD_PACKAGES=(
   cmake ninja-build g++ pkg-config
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
-  libnl-3-dev libnftables-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libsystemd-dev
+  libnftables-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libsystemd-dev
   libseccomp-dev libssl-dev libjansson-dev prometheus-cpp-dev)
 
 # A guest, and the namespaces around it.

@@ -10,7 +10,7 @@ namespace svnet {
 namespace {
 
 constexpr absl::string_view kPayloadType = "svnet/reason";
-constexpr absl::string_view kPassingType = "svnet/passing";
+constexpr absl::string_view kTransientType = "svnet/transient";
 
 struct ReasonFacts {
   Reason reason;
@@ -59,11 +59,11 @@ absl::Status Error(Reason reason, absl::string_view message) {
   return status;
 }
 
-absl::Status Explain(Reason reason, absl::string_view context, const absl::Status& cause) {
+absl::Status WithReason(Reason reason, absl::string_view context, const absl::Status& cause) {
   return Error(ReasonOf(cause).value_or(reason), absl::StrCat(context, ": ", cause.message()));
 }
 
-absl::Status Prepend(absl::string_view context, const absl::Status& cause) {
+absl::Status WithContext(absl::string_view context, const absl::Status& cause) {
   if (cause.ok()) return cause;
   absl::Status status(cause.code(), absl::StrCat(context, ": ", cause.message()));
   cause.ForEachPayload(
@@ -80,11 +80,13 @@ std::optional<Reason> ReasonOf(const absl::Status& status) {
   return std::nullopt;
 }
 
-absl::Status Passing(absl::Status status) {
-  status.SetPayload(kPassingType, absl::Cord());
+absl::Status MakeTransient(absl::Status status) {
+  status.SetPayload(kTransientType, absl::Cord());
   return status;
 }
 
-bool IsPassing(const absl::Status& status) { return status.GetPayload(kPassingType).has_value(); }
+bool IsTransient(const absl::Status& status) {
+  return status.GetPayload(kTransientType).has_value();
+}
 
 }  // namespace svnet

@@ -43,15 +43,15 @@ absl::Status Error(Reason reason, absl::string_view message);
 
 // `cause` seen from one level up: "context: cause". A cause that has a reason
 // keeps it (the lower level knows better); another gets `reason`.
-absl::Status Explain(Reason reason, absl::string_view context, const absl::Status& cause);
+absl::Status WithReason(Reason reason, absl::string_view context, const absl::Status& cause);
 
 // "context: cause", everything else as it was. OK stays OK.
-absl::Status Prepend(absl::string_view context, const absl::Status& cause);
+absl::Status WithContext(absl::string_view context, const absl::Status& cause);
 
 std::optional<Reason> ReasonOf(const absl::Status& status);
 
 // Marks an error that may be none in a moment, without the caller's doing.
-absl::Status Passing(absl::Status status);
-bool IsPassing(const absl::Status& status);
+absl::Status MakeTransient(absl::Status status);
+bool IsTransient(const absl::Status& status);
 
 }  // namespace svnet

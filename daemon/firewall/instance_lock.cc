@@ -19,8 +19,8 @@ absl::StatusOr<std::optional<NftSocket>> LockInstance(const LinkName& bridge) {
   SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Open());
   // Without CAP_NET_ADMIN this fails already, so that below PermissionDenied has one meaning.
   if (const absl::Status may = socket.ReadGeneration().status(); !may.ok()) {
-    return Prepend(absl::StrCat("the lock of bridge ", bridge.text(), " (it takes CAP_NET_ADMIN)"),
-                   may);
+    return WithContext(
+        absl::StrCat("the lock of bridge ", bridge.text(), " (it takes CAP_NET_ADMIN)"), may);
   }
   const absl::Status status = socket.AddOwnedTable(LockName(bridge));
   if (status.ok()) return std::make_optional(std::move(socket));

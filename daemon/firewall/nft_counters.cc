@@ -53,7 +53,7 @@ absl::StatusOr<std::vector<DropCount>> NftCounters::Read(const std::string& tabl
                                              if (IsOfOurFamilies(message))
                                                all.push_back(ReadCounter(message));
                                            });
-  SVNET_RETURN_IF_ERROR(Prepend("nftables: counters", status));
+  SVNET_RETURN_IF_ERROR(WithContext("nftables: counters", status));
   return all;
 }
 

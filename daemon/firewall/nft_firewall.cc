@@ -44,7 +44,7 @@ absl::Status NftFirewall::TakeOver() {
   TableList orphans;
   std::copy_if(tables.begin(), tables.end(), std::back_inserter(orphans),
                [](const NftTableInfo& table) { return table.IsOrphan(); });
-  return Prepend("take over the tables of an earlier svnetd", socket_.Adopt(orphans));
+  return WithContext("take over the tables of an earlier svnetd", socket_.Adopt(orphans));
 }
 
 absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
@@ -186,8 +186,8 @@ absl::Status NftFirewall::Disown(const GuestBridge& bridge, const std::vector<Bi
   }
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.disown"));
   spec_.others = others;
-  return Prepend("replace svnetd's tables by those of no program",
-                 ReplaceByPlain(Resolve().value_or(spec_), bridge, bindings, tables));
+  return WithContext("replace svnetd's tables by those of no program",
+                     ReplaceByPlain(Resolve().value_or(spec_), bridge, bindings, tables));
 }
 
 }  // namespace svnet

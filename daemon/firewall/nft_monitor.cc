@@ -37,7 +37,7 @@ bool IsOfAny(const NetlinkReader& message, const std::vector<std::string>& table
 absl::StatusOr<NftMonitor> NftMonitor::Open(std::vector<std::string> tables) {
   absl::StatusOr<NetlinkListener> listener =
       NetlinkListener::Open(NETLINK_NETFILTER, kGroups, kReceiveBuffer);
-  if (!listener.ok()) return Prepend("nftables (it takes CAP_NET_ADMIN)", listener.status());
+  if (!listener.ok()) return WithContext("nftables (it takes CAP_NET_ADMIN)", listener.status());
   return NftMonitor(*std::move(listener), std::move(tables));
 }
 

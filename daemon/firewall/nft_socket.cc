@@ -88,7 +88,7 @@ absl::StatusOr<uint32_t> NftSocket::ReadGeneration() {
       socket_.Get(NftMessage(NFT_MSG_GETGEN, 0, AF_UNSPEC), [&](const NetlinkReader& answer) {
         generation = answer.attributes<nfgenmsg>().Get<uint32_t>(NFTA_GEN_ID);
       });
-  SVNET_RETURN_IF_ERROR(Prepend(kContext, status));
+  SVNET_RETURN_IF_ERROR(WithContext(kContext, status));
   if (generation.has_value()) return ntohl(*generation);
   return absl::InternalError("nftables: no generation in the answer");
 }
@@ -100,7 +100,7 @@ absl::StatusOr<bool> NftSocket::HasChain(NftElement::Family family, const std::s
   request.PutText(NFTA_CHAIN_NAME, chain);
   const absl::Status status = socket_.Transact(std::move(request));
   if (ErrnoOf(status) == ENOENT) return false;
-  SVNET_RETURN_IF_ERROR(Prepend(kContext, status));
+  SVNET_RETURN_IF_ERROR(WithContext(kContext, status));
   return true;
 }
 
@@ -179,7 +179,7 @@ absl::Status NftSocket::AddOwnedTable(const std::string& table) {
 }
 
 absl::Status NftSocket::ChangeAll(std::vector<NetlinkMessage> requests) {
-  return Prepend(kContext, socket_.TransactBatch(NFNL_SUBSYS_NFTABLES, std::move(requests)));
+  return WithContext(kContext, socket_.TransactBatch(NFNL_SUBSYS_NFTABLES, std::move(requests)));
 }
 
 }  // namespace svnet

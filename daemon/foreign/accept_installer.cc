@@ -35,7 +35,7 @@ std::string Describe(const AcceptPlan& plan, bool wants_accepts) {
 
 absl::StatusOr<std::vector<FilterChain>> AcceptInstaller::Read() {
   absl::StatusOr<std::vector<FilterChain>> chains = foreign_->Read();
-  if (!chains.ok()) return Prepend("cannot read other programs' firewalls", chains.status());
+  if (!chains.ok()) return WithContext("cannot read other programs' firewalls", chains.status());
   LearnDockerBridges(*chains);
   return chains;
 }

@@ -44,10 +44,10 @@ constexpr uint8_t kNeighbourSet = 0x73;
 absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open(const Ipv4Prefix& guests) {
   SVNET_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
   SVNET_ASSIGN_OR_RETURN(LinkMonitor monitor, LinkMonitor::Open(guests));
-  UniqueFd any_socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!any_socket.valid()) return absl::ErrnoToStatus(errno, "socket");
+  UniqueFd ioctl_socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!ioctl_socket.valid()) return absl::ErrnoToStatus(errno, "socket");
   return std::unique_ptr<NetlinkKernel>(
-      new NetlinkKernel(std::move(socket), std::move(any_socket), std::move(monitor)));
+      new NetlinkKernel(std::move(socket), std::move(ioctl_socket), std::move(monitor)));
 }
 
 absl::StatusOr<std::vector<Link>> NetlinkKernel::ListLinks() { return DumpLinks(socket_); }
@@ -275,8 +275,8 @@ absl::Status NetlinkKernel::ChangeAddress(int type, int flags, Ifindex bridge,
     request.Put(IFA_PROTO, protocol);
   }
   SVNET_RETURN_IF_ERROR(FaultPoint(type == RTM_NEWADDR ? "bridge.address" : "bridge.address.take"));
-  return Prepend(absl::StrCat("address ", spec.gateway.ToString(), "/", spec.prefix.length()),
-                 socket_.Transact(std::move(request)));
+  return WithContext(absl::StrCat("address ", spec.gateway.ToString(), "/", spec.prefix.length()),
+                     socket_.Transact(std::move(request)));
 }
 
 absl::StatusOr<bool> NetlinkKernel::ReleaseBridge(const BridgeSpec& spec) {
@@ -379,8 +379,8 @@ absl::Status NetlinkKernel::SetNeighbour(Ifindex link, const Neighbour& neighbou
   request.Put(NDA_LLADDR, neighbour.mac.octets());
   request.Put(NDA_PROTOCOL, kNeighbourSet);
   SVNET_RETURN_IF_ERROR(FaultPoint("neighbour.set"));
-  return Prepend(absl::StrCat("neighbour ", neighbour.address.ToString()),
-                 socket_.Transact(std::move(request)));
+  return WithContext(absl::StrCat("neighbour ", neighbour.address.ToString()),
+                     socket_.Transact(std::move(request)));
 }
 
 absl::Status NetlinkKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
@@ -391,7 +391,7 @@ absl::Status NetlinkKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
   const absl::Status status = socket_.Transact(std::move(request));
   const int error = ErrnoOf(status);
   if (error == ENOENT || error == ENODEV) return absl::OkStatus();
-  return Prepend(absl::StrCat("neighbour ", address.ToString()), status);
+  return WithContext(absl::StrCat("neighbour ", address.ToString()), status);
 }
 
 absl::StatusOr<bool> NetlinkKernel::RepairTap(const Link& tap, const LinkName& name,
@@ -417,7 +417,7 @@ absl::Status NetlinkKernel::RetireTap(Ifindex tap, uint32_t group) {
 }
 
 absl::Status NetlinkKernel::RenameLink(Ifindex link, const LinkName& name) {
-  return Prepend("rename", Rename(link, name));
+  return WithContext("rename", Rename(link, name));
 }
 
 absl::Status NetlinkKernel::Rename(Ifindex link, const LinkName& name) {

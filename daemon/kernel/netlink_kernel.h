@@ -56,9 +56,9 @@ class NetlinkKernel final : public Kernel {
     uint8_t protocol;
   };
 
-  NetlinkKernel(NetlinkSocket socket, UniqueFd any_socket, LinkMonitor monitor)
+  NetlinkKernel(NetlinkSocket socket, UniqueFd ioctl_socket, LinkMonitor monitor)
       : socket_(std::move(socket)),
-        any_socket_(std::move(any_socket)),
+        any_socket_(std::move(ioctl_socket)),
         monitor_(std::move(monitor)) {}
 
   absl::StatusOr<std::optional<Link>> GetLink(NetlinkMessage request);

@@ -57,7 +57,7 @@ absl::Status NetlinkReaper::CheckGroup(uint32_t group, const std::function<bool(
 
 absl::Status NetlinkReaper::ForgetFlows(const std::set<Ipv4Address>& addresses) {
   SVNET_RETURN_IF_ERROR(FaultPoint("reap.flows"));
-  return Prepend("connection tracking", DeleteFlows(netfilter_, addresses));
+  return WithContext("connection tracking", DeleteFlows(netfilter_, addresses));
 }
 
 }  // namespace svnet

@@ -91,7 +91,7 @@ absl::Status GiveName(NetlinkSocket& socket, Ifindex tap, const LinkName& name) 
   NetlinkMessage request = NetlinkMessage(RTM_SETLINK, 0, ifinfomsg{.ifi_index = tap});
   request.PutText(IFLA_IFNAME, name.text());
   const absl::Status status = socket.Transact(std::move(request));
-  if (ErrnoOf(status) != EEXIST) return Prepend("name the TAP", status);
+  if (ErrnoOf(status) != EEXIST) return WithContext("name the TAP", status);
   return absl::AlreadyExistsError(absl::StrCat("there is a link ", name.text()));
 }
 
@@ -109,17 +109,17 @@ absl::StatusOr<bool> PinAndBringUp(NetlinkSocket& socket, Ifindex tap, const Por
   if (status.ok()) status = FaultPoint("tap.up");
   if (status.ok()) status = socket.Transact(HardenAndUpRequest(tap, port.isolated));
   if (IsUnsupported(status)) return false;
-  SVNET_RETURN_IF_ERROR(Prepend("pin the guest's MAC to its port", status));
+  SVNET_RETURN_IF_ERROR(WithContext("pin the guest's MAC to its port", status));
   return true;
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::Create(NetlinkSocket& socket,
-                                                            const UniqueFd& any_socket,
+                                                            const UniqueFd& ioctl_socket,
                                                             const TapSpec& spec) {
-  if (spec.multi_queue) return CreateMultiQueue(socket, any_socket, spec);
-  SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(any_socket, spec));
+  if (spec.multi_queue) return CreateMultiQueue(socket, ioctl_socket, spec);
+  SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(ioctl_socket, spec));
   // svnetd's own descriptor keeps all others out.
   return std::unique_ptr<OpenTap>(
       new NetlinkTap(socket, std::move(device.fd), device.ifindex, /*shared=*/false));
@@ -128,11 +128,11 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::Create(NetlinkSocket& socke
 // Until it has an owner, any process may open a queue of it: nobody knows its name by then,
 // and whether somebody was quick enough all the same is asked once it has one.
 absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::CreateMultiQueue(NetlinkSocket& socket,
-                                                                      const UniqueFd& any_socket,
+                                                                      const UniqueFd& ioctl_socket,
                                                                       const TapSpec& spec) {
   TapSpec hidden = spec;
   SVNET_ASSIGN_OR_RETURN(hidden.name, MakeUnguessableName());
-  SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(any_socket, hidden));
+  SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(ioctl_socket, hidden));
   SVNET_ASSIGN_OR_RETURN(const bool shared, IsShared(socket, device.ifindex));
   if (!shared) SVNET_RETURN_IF_ERROR(GiveName(socket, device.ifindex, spec.name));
   return std::unique_ptr<OpenTap>(
@@ -160,11 +160,11 @@ absl::StatusOr<bool> JoinBridge(NetlinkSocket& socket, Ifindex tap, const PortSp
                  absl::StrCat("the bridge has ", kMaxBridgePorts,
                               " ports, the kernel's limit: remove TAPs that are no longer used"));
   }
-  SVNET_RETURN_IF_ERROR(Prepend("join the bridge", joined));
+  SVNET_RETURN_IF_ERROR(WithContext("join the bridge", joined));
   SVNET_ASSIGN_OR_RETURN(const bool pinned, PinAndBringUp(socket, tap, port));
   if (pinned) return true;
   SVNET_RETURN_IF_ERROR(
-      Prepend("bring the TAP up", socket.Transact(NetlinkMessage(RTM_SETLINK, 0, Up(tap)))));
+      WithContext("bring the TAP up", socket.Transact(NetlinkMessage(RTM_SETLINK, 0, Up(tap)))));
   return false;
 }
 

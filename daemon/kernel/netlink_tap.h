@@ -12,9 +12,9 @@ namespace svnet {
 
 class NetlinkTap final : public OpenTap {
  public:
-  // See Kernel::OpenNewTap. `socket` must outlive the TAP; `any_socket`: CreateTapDevice.
+  // See Kernel::OpenNewTap. `socket` must outlive the TAP; `ioctl_socket`: CreateTapDevice.
   static absl::StatusOr<std::unique_ptr<OpenTap>> Create(NetlinkSocket& socket,
-                                                         const UniqueFd& any_socket,
+                                                         const UniqueFd& ioctl_socket,
                                                          const TapSpec& spec);
 
   Ifindex ifindex() const override { return ifindex_; }
@@ -27,7 +27,7 @@ class NetlinkTap final : public OpenTap {
       : socket_(socket), device_(std::move(device)), ifindex_(ifindex), shared_(shared) {}
 
   static absl::StatusOr<std::unique_ptr<OpenTap>> CreateMultiQueue(NetlinkSocket& socket,
-                                                                   const UniqueFd& any_socket,
+                                                                   const UniqueFd& ioctl_socket,
                                                                    const TapSpec& spec);
 
   NetlinkSocket& socket_;

@@ -51,10 +51,10 @@ absl::Status Attach(const UniqueFd& tap, const TapSpec& spec) {
 
 // Asks by the name that the kernel gives for the descriptor: no other link can have
 // taken it in between.
-absl::StatusOr<Ifindex> IndexOf(const UniqueFd& any_socket, const UniqueFd& tap) {
+absl::StatusOr<Ifindex> IndexOf(const UniqueFd& ioctl_socket, const UniqueFd& tap) {
   ifreq request = {};
   if (ioctl(tap.get(), TUNGETIFF, &request) != 0) return absl::ErrnoToStatus(errno, "TUNGETIFF");
-  if (ioctl(any_socket.get(), SIOCGIFINDEX, &request) != 0) {
+  if (ioctl(ioctl_socket.get(), SIOCGIFINDEX, &request) != 0) {
     return absl::ErrnoToStatus(errno, "SIOCGIFINDEX");
   }
   return request.ifr_ifindex;
@@ -62,7 +62,7 @@ absl::StatusOr<Ifindex> IndexOf(const UniqueFd& any_socket, const UniqueFd& tap)
 
 }  // namespace
 
-absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& any_socket, const TapSpec& spec) {
+absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& ioctl_socket, const TapSpec& spec) {
   SVNET_RETURN_IF_ERROR(FaultPoint("tap.open"));
   SVNET_ASSIGN_OR_RETURN(UniqueFd tap, OpenTunDevice());
   SVNET_RETURN_IF_ERROR(Attach(tap, spec));
@@ -71,23 +71,23 @@ absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& any_socket, const TapS
   if (spec.group_gid.has_value()) {
     SVNET_RETURN_IF_ERROR(Control(tap, TUNSETGROUP, *spec.group_gid, "TUNSETGROUP"));
   }
-  SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(any_socket, tap));
+  SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(ioctl_socket, tap));
   return TapDevice{.fd = std::move(tap), .ifindex = ifindex};
 }
 
-absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& any_socket,
+absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& ioctl_socket,
                                                        const LinkName& name) {
   // Without such a link the kernel would make one.
   ifreq request = {};
   std::memcpy(request.ifr_name, name.text().c_str(), name.text().size() + 1);
-  if (ioctl(any_socket.get(), SIOCGIFINDEX, &request) != 0) {
+  if (ioctl(ioctl_socket.get(), SIOCGIFINDEX, &request) != 0) {
     return absl::NotFoundError("the TAP is gone");
   }
   SVNET_ASSIGN_OR_RETURN(UniqueFd tap, OpenTunDevice());
   const int error = SetInterface(tap, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
   if (error == EBUSY) return std::nullopt;
   if (error != 0) return absl::ErrnoToStatus(error, "TUNSETIFF");
-  SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(any_socket, tap));
+  SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(ioctl_socket, tap));
   return TapDevice{.fd = std::move(tap), .ifindex = ifindex};
 }
 

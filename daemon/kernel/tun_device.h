@@ -17,12 +17,12 @@ struct TapDevice {
 
 // A new TAP that lives as long as the descriptor. AlreadyExists if there is a link
 // of that name: an existing TAP is never opened, as root could by accident.
-// `any_socket`, of whatever kind, is of the network namespace that the thread is in.
-absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& any_socket, const TapSpec& spec);
+// `ioctl_socket`, of whatever kind, is of the network namespace that the thread is in.
+absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& ioctl_socket, const TapSpec& spec);
 
 // Opens a TAP that is there, and not multi-queue, so that no other process can until the
 // descriptor is closed. nullopt: a process holds it. NotFound: there is no such TAP.
-absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& any_socket,
+absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& ioctl_socket,
                                                        const LinkName& name);
 
 // The TAP outlives its descriptor from now on (TUNSETPERSIST).

@@ -129,8 +129,7 @@ absl::StatusOr<Infrastructure::Released> Infrastructure::ReleaseAll() {
 absl::StatusOr<InfrastructureStatus> Infrastructure::Observe(const std::vector<Link>& links) {
   absl::StatusOr<InfrastructureStatus> status = ObserveAll(links);
   if (status.ok()) return status;
-  return svnet::Explain(Reason::kBridgeSetupFailed, "cannot read the network's state",
-                        status.status());
+  return WithReason(Reason::kBridgeSetupFailed, "cannot read the network's state", status.status());
 }
 
 absl::StatusOr<InfrastructureStatus> Infrastructure::ObserveAll(const std::vector<Link>& links) {
@@ -154,8 +153,8 @@ absl::Status Infrastructure::AddConditions(std::vector<Condition>* conditions) {
 }
 
 absl::Status Infrastructure::Explain(const absl::Status& cause) const {
-  return svnet::Explain(Reason::kBridgeSetupFailed,
-                        absl::StrCat("cannot set up bridge ", bridge_.text()), cause);
+  return WithReason(Reason::kBridgeSetupFailed,
+                    absl::StrCat("cannot set up bridge ", bridge_.text()), cause);
 }
 
 }  // namespace svnet

@@ -34,9 +34,10 @@ absl::StatusOr<LeaseCreator::Created> LeaseCreator::Create(const LeaseKey& key,
   absl::Cleanup undo = [&] { parts_.infrastructure->Undo(change); };
   absl::StatusOr<Lease> lease = MakeTap(key, request, text_digest, picked);
   if (!lease.ok()) {
-    return Explain(Reason::kTapCreateFailed,
-                   absl::StrCat("cannot create a TAP for ", key.vm.text(), " ", key.iface.text()),
-                   lease.status());
+    return WithReason(
+        Reason::kTapCreateFailed,
+        absl::StrCat("cannot create a TAP for ", key.vm.text(), " ", key.iface.text()),
+        lease.status());
   }
   std::move(undo).Cancel();
   return Created{.lease = *std::move(lease),
@@ -152,7 +153,7 @@ absl::StatusOr<MacAddress> LeaseCreator::PickMac(const TapRequest& request,
 absl::Status LeaseCreator::RetryableIfReaping(absl::Status status) {
   if (parts_.book->retired_taps() == 0) return status;
   parts_.book->FlushReap();
-  return Passing(std::move(status));
+  return MakeTransient(std::move(status));
 }
 
 }  // namespace svnet

@@ -61,8 +61,8 @@ absl::StatusOr<Lease> LeaseUpdater::Update(const Caller& caller, const Lease& le
 absl::Status LeaseUpdater::Admit(const LeaseSpec& spec, Ifindex tap) {
   const absl::Status admitted = parts_.rules->Admit(spec, tap);
   if (admitted.ok()) return admitted;
-  return Explain(Reason::kTapCreateFailed, absl::StrCat("cannot change ", spec.tap.text()),
-                 admitted);
+  return WithReason(Reason::kTapCreateFailed, absl::StrCat("cannot change ", spec.tap.text()),
+                    admitted);
 }
 
 // With the alias the change is made, for the next start, too.
@@ -73,7 +73,7 @@ absl::Status LeaseUpdater::Commit(const LeaseSpec& spec, Ifindex tap) {
     return Error(Reason::kTapNotFound,
                  absl::StrCat("another program has just deleted ", spec.tap.text()));
   }
-  return Explain(Reason::kTapCreateFailed, absl::StrCat("cannot change ", spec.tap.text()), set);
+  return WithReason(Reason::kTapCreateFailed, absl::StrCat("cannot change ", spec.tap.text()), set);
 }
 
 }  // namespace svnet

@@ -83,7 +83,8 @@ absl::Status Network::RemoveTap(const Lease& lease) {
   const LinkName tap = lease.spec.tap;
   const absl::Status removed = parts_->reaper.Retire(lease, "");
   if (removed.ok()) return removed;
-  return Explain(Reason::kBridgeSetupFailed, absl::StrCat("cannot remove ", tap.text()), removed);
+  return WithReason(Reason::kBridgeSetupFailed, absl::StrCat("cannot remove ", tap.text()),
+                    removed);
 }
 
 std::string Network::BootArgsFor(const Lease& lease, const BootArgsRequest& request) const {

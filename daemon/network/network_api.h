@@ -22,7 +22,7 @@ namespace svnet {
 // Who may do it, in whose turn, and to which network.
 //
 // Failure: a call has its whole effect or none, except Cleanup, which may be repeated. Errors have
-// one of the contract's reasons; one that IsPassing is worth another try when TAPs were reaped.
+// one of the contract's reasons; one that IsTransient is worth another try when TAPs were reaped.
 //
 // Thread-safe: a CallTurn makes calls take turns.
 class NetworkApi {

@@ -49,7 +49,7 @@ absl::StatusOr<CleanupResult> NetworkCleaner::CleanupOf(uid_t owner) {
   }
   if (result.taps_removed > 0) parts_.book->FlushReap();  // there are no more to come
   if (status.ok()) return result;
-  return Explain(
+  return WithReason(
       Reason::kBridgeSetupFailed,
       absl::StrCat("removed ", result.taps_removed, " TAPs, then could not go on (repeat it)"),
       status);
@@ -64,7 +64,7 @@ absl::StatusOr<CleanupResult> NetworkCleaner::CleanupAll(TapDestroyer* destroyer
   const absl::Status destroyed = destroyer->DestroyAll(taps);
   if (!destroyed.ok()) {
     parts_.reconciler->Resync().status().IgnoreError();
-    return Explain(Reason::kBridgeSetupFailed, "cannot destroy all TAPs (repeat it)", destroyed);
+    return WithReason(Reason::kBridgeSetupFailed, "cannot destroy all TAPs (repeat it)", destroyed);
   }
   const auto removed = std::count_if(taps.begin(), taps.end(), [&](const Link& tap) {
     return !parts_.book->IsRetired(tap.ifindex);
@@ -77,10 +77,10 @@ absl::StatusOr<CleanupResult> NetworkCleaner::TakeAway(uint32_t taps_removed) {
   SVNET_ASSIGN_OR_RETURN(const Infrastructure::Released released, parts_.infrastructure->Release());
   if (released.forwarding_off) parts_.host->NoteForwardingOff();
   if (const absl::Status withdrawn = parts_.host->ReportDown(); !withdrawn.ok()) {
-    return Explain(Reason::kBridgeSetupFailed,
-                   "all is removed except svnetd's accepts in other packet filters (it is tried "
-                   "again)",
-                   withdrawn);
+    return WithReason(Reason::kBridgeSetupFailed,
+                      "all is removed except svnetd's accepts in other packet filters (it is tried "
+                      "again)",
+                      withdrawn);
   }
   return CleanupResult{.taps_removed = taps_removed,
                        .bridge_removed = released.bridge_removed,

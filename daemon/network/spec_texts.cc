@@ -17,7 +17,7 @@ absl::StatusOr<std::string> SpecTexts::Keep(absl::string_view text) {
   }
   absl::StatusOr<std::string> digest = store_->Write(text);
   if (!digest.ok()) {
-    return Explain(Reason::kTapCreateFailed, "cannot keep the spec", digest.status());
+    return WithReason(Reason::kTapCreateFailed, "cannot keep the spec", digest.status());
   }
   const auto [known, is_new] = known_.try_emplace(*digest);
   if (!is_new && known->second.text.empty()) kept_again_.insert(*digest);

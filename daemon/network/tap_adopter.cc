@@ -40,7 +40,7 @@ RetiredTap RetiredTapOf(const LeaseSpec& spec, bool tampered) {
 absl::StatusOr<std::vector<Link>> TapAdopter::ReadAll(bool* try_again) {
   absl::StatusOr<std::vector<Link>> links = parts_.kernel->ListLinks();
   if (!links.ok()) {
-    return Explain(Reason::kBridgeSetupFailed, "cannot read the host's links", links.status());
+    return WithReason(Reason::kBridgeSetupFailed, "cannot read the host's links", links.status());
   }
   EndLeasesWithoutLink(*links);
   AdoptUnknownTaps(*links, try_again);
@@ -169,7 +169,7 @@ absl::Status TapAdopter::ReadStaticMacs() {
   if (bridge == 0 || leases.size() == 0) return absl::OkStatus();
   const auto macs = parts_.kernel->ListStaticMacs(bridge);
   if (!macs.ok()) {
-    return Explain(Reason::kBridgeSetupFailed, "cannot read the host's links", macs.status());
+    return WithReason(Reason::kBridgeSetupFailed, "cannot read the host's links", macs.status());
   }
   for (const auto& [name, lease] : leases.all()) {
     if (!lease.state.pinned || lease.state.bridge != bridge) continue;

@@ -80,7 +80,7 @@ std::optional<absl::StatusOr<std::string>> CallRunner::Run(Call& call, bool must
   if (call.method == Method::kHealthCheck) return CheckHealth(call.request);
   LogLine line;
   absl::StatusOr<std::string> answer = RunNow(call, &line);
-  if (IsPassing(answer.status()) && !must_end && call.times_parked < kMaxTimesParked) {
+  if (IsTransient(answer.status()) && !must_end && call.times_parked < kMaxTimesParked) {
     ++call.times_parked;
     return std::nullopt;
   }

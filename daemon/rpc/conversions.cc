@@ -21,12 +21,12 @@ constexpr uint32_t kNoId = UINT32_MAX;  // (uid_t)-1 is nobody
 absl::StatusOr<Ipv4Address> ParseAddress(absl::string_view field, absl::string_view text) {
   absl::StatusOr<Ipv4Address> address = Ipv4Address::Parse(text);
   if (address.ok()) return address;
-  return Explain(Reason::kInvalidAddress, field, address.status());
+  return WithReason(Reason::kInvalidAddress, field, address.status());
 }
 
 absl::StatusOr<MacAddress> ParseMac(absl::string_view text) {
   const absl::StatusOr<MacAddress> mac = MacAddress::Parse(text);
-  if (!mac.ok()) return Explain(Reason::kInvalidAddress, "mac_address", mac.status());
+  if (!mac.ok()) return WithReason(Reason::kInvalidAddress, "mac_address", mac.status());
   if (mac->IsUnicast()) return *mac;
   return Error(Reason::kInvalidAddress,
                absl::StrCat("mac_address: ", mac->ToString(),
@@ -36,7 +36,7 @@ absl::StatusOr<MacAddress> ParseMac(absl::string_view text) {
 absl::StatusOr<LinkName> ParseLinkName(absl::string_view field, absl::string_view text) {
   absl::StatusOr<LinkName> name = LinkName::Parse(text);
   if (name.ok()) return name;
-  return Explain(Reason::kInvalidId, field, name.status());
+  return WithReason(Reason::kInvalidId, field, name.status());
 }
 
 // A uid or gid that somebody can have.

@@ -91,15 +91,15 @@ TEST(ErrorTest, EveryReasonIsTheContractsByNameAndNumber) {
 
 TEST(ErrorTest, TheLowerLevelKnowsBetter) {
   const absl::Status full = Error(Reason::kBridgeFull, "no port");
-  const absl::Status seen = Explain(Reason::kTapCreateFailed, "cannot create", full);
+  const absl::Status seen = WithReason(Reason::kTapCreateFailed, "cannot create", full);
   EXPECT_EQ(ReasonOf(seen), Reason::kBridgeFull);
   EXPECT_EQ(seen.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(seen.message(), "cannot create: no port");
   const absl::Status plain = absl::PermissionDeniedError("EPERM");
-  EXPECT_EQ(ReasonOf(Explain(Reason::kTapCreateFailed, "cannot create", plain)),
+  EXPECT_EQ(ReasonOf(WithReason(Reason::kTapCreateFailed, "cannot create", plain)),
             Reason::kTapCreateFailed);
-  EXPECT_EQ(ReasonOf(Prepend("here", full)), Reason::kBridgeFull);
-  EXPECT_TRUE(Prepend("here", absl::OkStatus()).ok());
+  EXPECT_EQ(ReasonOf(WithContext("here", full)), Reason::kBridgeFull);
+  EXPECT_TRUE(WithContext("here", absl::OkStatus()).ok());
 }
 
 }  // namespace

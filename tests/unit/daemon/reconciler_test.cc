@@ -327,11 +327,11 @@ class SmallReapTest : public NetworkRegistryTest {
 TEST_F(SmallReapTest, AnEmptyPoolIsRetryableWhileATapIsRetired) {
   MustCreate(kAlice, "vm1");
   const absl::Status full = Create(kAlice, "vm2").status();
-  EXPECT_FALSE(IsPassing(full));
+  EXPECT_FALSE(IsTransient(full));
   ASSERT_TRUE(api().RemoveTap(kAlice, ByIds("vm1")).ok());
   const absl::Status passing = Create(kAlice, "vm2").status();
   EXPECT_EQ(ReasonIn(passing), "ADDRESS_POOL_EXHAUSTED");
-  EXPECT_TRUE(IsPassing(passing));
+  EXPECT_TRUE(IsTransient(passing));
   registry().Reap();
   EXPECT_EQ(MustCreate(kAlice, "vm2").spec.ip, Ip("10.9.9.2"));
 }

@@ -50,33 +50,15 @@ class NetlinkKernel final : public Kernel {
   void PretendLinksAreRenamedDown() { renames_links_that_are_up_ = false; }
 
  private:
-  // An address of the bridge, and what its IFA_PROTO says of how it came there.
-  struct BridgeAddress {
-    LinkAddress at;
-    uint8_t protocol;
-  };
-
   NetlinkKernel(NetlinkSocket socket, UniqueFd ioctl_socket, LinkMonitor monitor)
       : socket_(std::move(socket)),
-        any_socket_(std::move(ioctl_socket)),
+        ioctl_socket_(std::move(ioctl_socket)),
         monitor_(std::move(monitor)) {}
 
-  absl::StatusOr<std::optional<Link>> GetLink(NetlinkMessage request);
-  absl::StatusOr<Link> FindOrCreateBridge(const BridgeSpec& spec, bool* created);
-  absl::Status EnsureAddress(const Link& link, const BridgeSpec& spec, Bridge* bridge);
-  absl::Status CreateBridge(const BridgeSpec& spec);
-  absl::StatusOr<std::vector<BridgeAddress>> ListBridgeAddresses(Ifindex bridge);
-  absl::Status ChangeAddress(int type, int flags, Ifindex bridge, const BridgeSpec& spec,
-                             uint8_t protocol);
-  absl::Status ReleaseForeignBridge(const Link& bridge, const BridgeSpec& spec);
-  absl::Status SetUp(Ifindex link, bool up);
-  absl::Status StopSpanningTree(const Link& bridge);
-  absl::Status PutRight(const Link& link, const BridgeSpec& spec, Bridge* bridge);
-  absl::Status DeleteBridge(Ifindex bridge);
   absl::Status Rename(Ifindex link, const LinkName& name);
 
   NetlinkSocket socket_;
-  UniqueFd any_socket_;  // for ioctl(2)
+  UniqueFd ioctl_socket_;  // for ioctl(2)
   LinkMonitor monitor_;
   bool renames_links_that_are_up_ = true;  // until the kernel says that it does not
 };

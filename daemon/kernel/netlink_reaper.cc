@@ -13,7 +13,7 @@
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/kernel/conntrack.h"
-#include "daemon/kernel/route_messages.h"
+#include "daemon/kernel/link_requests.h"
 
 namespace svnet {
 namespace {

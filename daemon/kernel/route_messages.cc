@@ -87,19 +87,6 @@ Link ParseLink(const NetlinkReader& message) {
   return link;
 }
 
-absl::StatusOr<std::vector<Link>> DumpLinks(NetlinkSocket& socket) {
-  const auto request = [] {
-    NetlinkMessage message = NetlinkMessage(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
-    message.Put(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
-    return message;
-  };
-  std::vector<Link> links;
-  SVNET_RETURN_IF_ERROR(socket.Dump(
-      request, [&] { links.clear(); },
-      [&](const NetlinkReader& message) { links.push_back(ParseLink(message)); }));
-  return links;
-}
-
 bool ParsePortPinned(const NetlinkReader& message) {
   return IsPinned(message.attributes<ifinfomsg>().In(IFLA_PROTINFO));
 }

@@ -16,8 +16,6 @@ inline constexpr uint16_t kForwardedGroups = 0xfffd;
 
 // RTM_NEWLINK.
 Link ParseLink(const NetlinkReader& message);
-// All of them.
-absl::StatusOr<std::vector<Link>> DumpLinks(NetlinkSocket& socket);
 
 // RTM_NEWLINK of the family AF_BRIDGE, which a bridge sends of a port: see Link::pinned.
 bool ParsePortPinned(const NetlinkReader& message);

@@ -2,6 +2,7 @@
 
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/random.h>
@@ -14,6 +15,7 @@
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/kernel/route_messages.h"
+#include "daemon/kernel/sysctl.h"
 #include "daemon/kernel/tun_device.h"
 
 namespace svnet {
@@ -64,6 +66,17 @@ NetlinkMessage HardenAndUpRequest(Ifindex tap, bool isolated) {
     request.Put(IFLA_BRPORT_ISOLATED, static_cast<uint8_t>(isolated ? 1 : 0));
     request.Put(IFLA_BRPORT_GROUP_FWD_MASK, kForwardedGroups);
   }
+  return request;
+}
+
+// What a queue of the TAP does not take is dropped, as it was before: the TAP's own queue was full
+// long before the one that the kernel would put before it. That costs memory for each queue that a
+// multi-queue TAP may ever have, 256 (25 KiB each), and time for each packet.
+NetlinkMessage NoQueueRequest(Ifindex tap) {
+  NetlinkMessage request =
+      NetlinkMessage(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,
+                     tcmsg{.tcm_family = AF_UNSPEC, .tcm_ifindex = tap, .tcm_parent = TC_H_ROOT});
+  request.PutText(TCA_KIND, "noqueue");
   return request;
 }
 
@@ -122,7 +135,7 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::Create(NetlinkSocket& socke
   SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(ioctl_socket, spec));
   // svnetd's own descriptor keeps all others out.
   return std::unique_ptr<OpenTap>(
-      new NetlinkTap(socket, std::move(device.fd), device.ifindex, /*shared=*/false));
+      new NetlinkTap(socket, spec.name, std::move(device), /*shared=*/false));
 }
 
 // Until it has an owner, any process may open a queue of it: nobody knows its name by then,
@@ -135,11 +148,13 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::CreateMultiQueue(NetlinkSoc
   SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(ioctl_socket, hidden));
   SVNET_ASSIGN_OR_RETURN(const bool shared, IsShared(socket, device.ifindex));
   if (!shared) SVNET_RETURN_IF_ERROR(GiveName(socket, device.ifindex, spec.name));
-  return std::unique_ptr<OpenTap>(
-      new NetlinkTap(socket, std::move(device.fd), device.ifindex, shared));
+  return std::unique_ptr<OpenTap>(new NetlinkTap(socket, spec.name, std::move(device), shared));
 }
 
 absl::StatusOr<bool> NetlinkTap::Join(const PortSpec& port) {
+  // While it is down: both are made, or not, when it comes up. Without them it only costs more.
+  DisableIpv6(name_).IgnoreError();
+  socket_.Transact(NoQueueRequest(ifindex_)).IgnoreError();
   return JoinBridge(socket_, ifindex_, port);
 }
 

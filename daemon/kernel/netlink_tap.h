@@ -6,6 +6,7 @@
 
 #include "daemon/base/unique_fd.h"
 #include "daemon/kernel/kernel.h"
+#include "daemon/kernel/tun_device.h"
 #include "daemon/netlink/netlink_socket.h"
 
 namespace svnet {
@@ -23,14 +24,19 @@ class NetlinkTap final : public OpenTap {
   absl::Status Persist() override;
 
  private:
-  NetlinkTap(NetlinkSocket& socket, UniqueFd device, Ifindex ifindex, bool shared)
-      : socket_(socket), device_(std::move(device)), ifindex_(ifindex), shared_(shared) {}
+  NetlinkTap(NetlinkSocket& socket, const LinkName& name, TapDevice device, bool shared)
+      : socket_(socket),
+        name_(name),
+        device_(std::move(device.fd)),
+        ifindex_(device.ifindex),
+        shared_(shared) {}
 
   static absl::StatusOr<std::unique_ptr<OpenTap>> CreateMultiQueue(NetlinkSocket& socket,
                                                                    const UniqueFd& ioctl_socket,
                                                                    const TapSpec& spec);
 
   NetlinkSocket& socket_;
+  const LinkName name_;
   UniqueFd device_;
   Ifindex ifindex_;
   bool shared_;

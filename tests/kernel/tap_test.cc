@@ -19,6 +19,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using testing::Shell;
 
@@ -104,6 +105,19 @@ TEST_F(TapTest, IsAllThatItWasMadeToBe) {
   EXPECT_TRUE(link->persistent);
   EXPECT_FALSE(link->multi_queue);
   EXPECT_THAT(Shell("ip address show tap1"), Not(HasSubstr("inet6")));
+}
+
+// What the kernel would do for each of them, at each change of any link.
+TEST_F(TapTest, HasNoIpv6AndNoQueueBesidesItsOwn) {
+  for (const bool multi_queue : {false, true}) {
+    TapSpec spec = Tap(multi_queue ? "tap2" : "tap1");
+    spec.multi_queue = multi_queue;
+    MakeTap(spec);
+    const std::string name(spec.name.text());
+    EXPECT_THAT(Shell("ip link show " + name), HasSubstr(" qdisc noqueue ")) << name;
+    EXPECT_EQ(Shell("cat /proc/sys/net/ipv6/conf/" + name + "/disable_ipv6"), "1\n") << name;
+    EXPECT_THAT(Shell("ip -6 route show table all dev " + name), IsEmpty()) << name;
+  }
 }
 
 TEST_F(TapTest, IsAPortBehindWhichOneMacIs) {

@@ -27,6 +27,12 @@ constexpr int kMostLeft = 4096;
 
 UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
+// Nobody waits for an answer any more.
+bool HasHungUp(const UniqueFd& connection) {
+  pollfd events = {.fd = connection.get(), .events = POLLRDHUP};
+  return poll(&events, 1, 0) > 0;
+}
+
 UniqueFd OpenEvent() { return UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 }  // namespace
@@ -84,10 +90,10 @@ Acceptor::Rules Acceptor::rules() {
 
 void Acceptor::Run() {
   while (WaitForConnection()) {
-    AcceptOne();
-    if (!pace_.Take(MonotonicNow())) Pause();
+    const std::optional<double> cost = AcceptOne();
+    if (!pace_.Take(MonotonicNow(), cost.value_or(1))) Pause();
   }
-  for (int i = 0; i < kMostLeft && AcceptOne(); ++i) {
+  for (int i = 0; i < kMostLeft && AcceptOne().has_value(); ++i) {
   }
 }
 
@@ -98,17 +104,19 @@ bool Acceptor::WaitForConnection() {
   return events[1].revents == 0;
 }
 
-bool Acceptor::AcceptOne() {
+std::optional<double> Acceptor::AcceptOne() {
   UniqueFd connection(accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!connection.valid()) {
     AfterFailure(errno);
-    return false;
+    return std::nullopt;
   }
-  if (const absl::Status status = Admit(std::move(connection)); !status.ok()) {
-    LogTurnedAway(LogLimit::kTogether,
-                  [&] { return absl::StrCat("a connection is refused: ", status.message()); });
-  }
-  return true;
+  if (HasHungUp(connection)) return kOfOneWhoHasHungUp;
+  const absl::StatusOr<bool> admitted = Admit(std::move(connection));
+  if (admitted.ok()) return *admitted ? 1 : kOfOneTurnedAway;
+  LogTurnedAway(LogLimit::kTogether, [&] {
+    return absl::StrCat("a connection is refused: ", admitted.status().message());
+  });
+  return kOfOneTurnedAway;
 }
 
 void Acceptor::AfterFailure(int error) {
@@ -130,38 +138,48 @@ void Acceptor::RefuseWithoutDescriptor() {
   spare_ = OpenSpare();
 }
 
-absl::Status Acceptor::Admit(UniqueFd fd) {
+absl::StatusOr<bool> Acceptor::Admit(UniqueFd fd) {
   Arrival arrival = {.since = MonotonicNow()};
   SVNET_ASSIGN_OR_RETURN(arrival.peer, IdentifyCaller(fd.get()));
-  const Rules rules = this->rules();
-  arrival.admission = svnet::Admit(arrival.peer, *rules);
-  // Not for those who are refused: it costs as much as all the rest.
-  if (arrival.admission.verdict.ok()) {
-    arrival.peer.shares_pids = SharesPids(fd.get());
-    arrival.admission.caller.shares_pids = arrival.peer.shares_pids;
-  }
   arrival.fd = std::move(fd);
-  Announce(std::move(arrival), rules);
-  return absl::OkStatus();
+  // Once more only if the rules have changed meanwhile.
+  while (true) {
+    const Rules rules = this->rules();
+    arrival.admission = svnet::Admit(arrival.peer, *rules);
+    arrival.verdict = arrival.admission.verdict;
+    if (!Count(&arrival)) return false;
+    // Only now: it costs more than all the rest.
+    if (arrival.verdict.ok()) {
+      arrival.peer.shares_pids = SharesPids(arrival.fd.get());
+      arrival.admission.caller.shares_pids = arrival.peer.shares_pids;
+    }
+    if (Announce(&arrival, rules)) return true;
+  }
 }
 
-void Acceptor::Announce(Arrival arrival, const Rules& rules) {
-  std::string turned_away;
+bool Acceptor::Count(Arrival* arrival) {
   {
     MutexLock lock(&mutex_);
-    if (rules != rules_) arrival.admission = svnet::Admit(arrival.peer, *rules_);
-    arrival.verdict = arrival.admission.verdict;
-    if (counts_.Add(arrival.admission, &arrival.verdict, arrival.since)) {
-      arrivals_.push_back(std::move(arrival));
-      eventfd_write(arrived_.get(), 1);
-      return;
-    }
-    if (!arrival.verdict.ok()) return;
-    turned_away = counts_.ToString();
+    if (counts_.Add(arrival->admission, &arrival->verdict, arrival->since)) return true;
+    if (!arrival->verdict.ok()) return false;
   }
-  const uid_t uid = arrival.peer.uid;
-  LogTurnedAway(
-      uid, [&] { return absl::StrCat("uid ", uid, " is turned away: there are ", turned_away); });
+  const uid_t uid = arrival->peer.uid;
+  LogTurnedAway(uid, [&] {
+    MutexLock lock(&mutex_);
+    return absl::StrCat("uid ", uid, " is turned away: there are ", counts_.ToString());
+  });
+  return false;
+}
+
+bool Acceptor::Announce(Arrival* arrival, const Rules& rules) {
+  MutexLock lock(&mutex_);
+  if (rules != rules_) {
+    counts_.Remove(arrival->caller(), arrival->verdict);
+    return false;
+  }
+  arrivals_.push_back(std::move(*arrival));
+  eventfd_write(arrived_.get(), 1);
+  return true;
 }
 
 void Acceptor::LogTurnedAway(uid_t uid, const std::function<std::string()>& why) {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,6 +44,10 @@ class Acceptor {
 
   // Whoever is served needs one connection for many calls.
   static constexpr TokenBucket::Rate kPace = {.burst = 4096, .per_second = 4000};
+  // Those that are closed at once count for less, because they cost this thread less, and the
+  // others nothing: as long as they fill the kernel's queue, whoever comes behind them waits.
+  static constexpr double kOfOneWhoHasHungUp = 0.1;
+  static constexpr double kOfOneTurnedAway = 0.25;
 
   // `listening`, a listening socket that does not block, and `log` must outlive it.
   static absl::StatusOr<std::unique_ptr<Acceptor>> Start(int listening, LimitedLog* log,
@@ -79,16 +84,19 @@ class Acceptor {
   void Run();
   // False when it is to end.
   bool WaitForConnection();
-  // False: it got none.
-  bool AcceptOne();
+  // What of kPace it has cost; nullopt: there is none.
+  std::optional<double> AcceptOne();
   void AfterFailure(int error);
   // Or until it is to end.
   void Pause();
   // Out of descriptors: the one that waits is closed, or all that come after it would wait, too.
   void RefuseWithoutDescriptor();
-  absl::Status Admit(UniqueFd connection);
-  // Decides and counts; whoever is to be closed without a word is left to the caller.
-  void Announce(Arrival arrival, const Rules& rules) ABSL_LOCKS_EXCLUDED(mutex_);
+  // False: it is turned away.
+  absl::StatusOr<bool> Admit(UniqueFd connection);
+  // False: there are too many, and it is closed without a word.
+  bool Count(Arrival* arrival) ABSL_LOCKS_EXCLUDED(mutex_);
+  // False: it was decided by rules that do not hold any more, and is not counted.
+  bool Announce(Arrival* arrival, const Rules& rules) ABSL_LOCKS_EXCLUDED(mutex_);
   Rules rules() ABSL_LOCKS_EXCLUDED(mutex_);
   // A line in the log about a connection that is not taken.
   void LogTurnedAway(uid_t uid, const std::function<std::string()>& why);

@@ -17,12 +17,12 @@ class TokenBucket {
 
   explicit TokenBucket(const Rate& rate) : rate_(rate), left_(rate.burst) {}
 
-  // Whether it may happen once more.
-  bool Take(absl::Time now) {
+  // Whether it may happen once more; `cost`: what of it counts.
+  bool Take(absl::Time now, double cost = 1) {
     left_ = LeftAt(now);
     last_ = now;
-    if (left_ < 1) return false;
-    --left_;
+    if (left_ < cost) return false;
+    left_ -= cost;
     return true;
   }
 

@@ -157,8 +157,9 @@ class FloodTest : public SystemTest, public ::testing::WithParamInterface<size_t
 
   // That svnetd takes, and that wait in the kernel.
   static double MostConnectionsIn(absl::Duration time) {
-    return Acceptor::kPace.burst + Acceptor::kPace.per_second * 1.1 * absl::ToDoubleSeconds(time) +
-           SOMAXCONN;
+    const double most =
+        Acceptor::kPace.burst + Acceptor::kPace.per_second * 1.1 * absl::ToDoubleSeconds(time);
+    return most / Acceptor::kOfOneWhoHasHungUp + SOMAXCONN;
   }
 
   static bool IsNotMuchLonger(const Times& flooded, const Times& burned, size_t percent,

@@ -134,6 +134,18 @@ const Scenario kScenarios[] = {
        Settle(svnetd);
      },
      GrantTexts},
+    {"RouteWithASource",
+     {"a"},
+     {"a"},
+     [](const Daemon& svnetd) {
+       Shell(
+           "ip link add up0 type veth peer name far; ip link set far up; ip link set up0 up;"
+           "ip address add 203.0.113.2/24 dev up0; ip address add 192.0.2.7/32 dev up0;"
+           "ip route add default via 203.0.113.1 src 192.0.2.7");
+       Settle(svnetd);
+       Shell("ip link delete up0");
+       Settle(svnetd);
+     }},
     {"Repair",
      {"a", "b"},
      {"a", "b"},

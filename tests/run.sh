@@ -243,10 +243,8 @@ run_hosts() {
   install_needed
   step "packages for Debian 12"
   tests/service/run.sh make
-  if [[ -n $SVNET_SOAK ]]; then
-    step "build: kernel tests"
-    configure_and_build dev kernel_test gate_test
-  fi
+  step "build: the tests that run there"
+  configure_and_build dev system_test ${SVNET_SOAK:+kernel_test gate_test}
   try_hosts
 }
 

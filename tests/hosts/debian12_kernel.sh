@@ -3,9 +3,9 @@
 #
 #   sudo tests/hosts/debian12_kernel.sh [--full]
 #
-# The packages are those of build/service/packages (tests/service/run.sh make). With --full runs
-# also all that tests/service runs in a container, and the tests of the kernel, which must have
-# been built (cmake --build --preset dev --target kernel_test gate_test).
+# The packages are those of build/service/packages (tests/service/run.sh make), and the tests those
+# of build/dev (cmake --build --preset dev --target system_test kernel_test gate_test). With --full
+# runs also all that tests/service runs in a container, and the tests of the kernel.
 #
 # The kernel is downloaded and only unpacked. What is made is kept in build/debian and
 # build/debian12_kernel; there the file `console` has what the kernel and systemd say. QEMU
@@ -17,7 +17,7 @@ source tests/packages.sh
 source tests/debian.sh
 
 [[ $EUID -eq 0 ]] || { echo "this needs root, to make a Debian: sudo $0" >&2 && exit 1; }
-full='' minutes=10
+full='' minutes=15
 case ${1:-} in
   '') ;;
   --full) full=full minutes=90 ;;
@@ -28,7 +28,7 @@ packages=build/service/packages
 work=build/debian12_kernel
 package=$packages/svnet_$(package_version "$packages")_amd64.deb
 tests=(build/dev/tests/kernel_test build/dev/tests/gate_test)
-for program in ${full:+"${tests[@]}"}; do
+for program in build/dev/tests/system_test ${full:+"${tests[@]}"}; do
   [[ -x $program ]] || { echo "$program is not built" >&2 && exit 1; }
 done
 install_packages "${DEBIAN_PACKAGES[@]}" "${MACHINE_PACKAGES[@]}"

@@ -65,6 +65,20 @@ check "the doctor says what such a kernel cannot do" bash -c \
 
 # udev's default is to set the MAC of a link that it thinks has none, and loses that race only
 # where the host is quick.
+# Kinds of links that not every kernel of a developer has. The programs are the developer's, the
+# kernel is Debian's: what is skipped there is not skipped here.
+step "uplinks, and what other programs do to the rules"
+ways_of_guests() {
+  local log=$scratch/ways
+  build/dev/tests/system_test --gtest_brief=0 --gtest_filter="$1" >"$log" 2>&1 || { cat "$log" && return 1; }
+  grep '^  ' "$log" >&2 || true # what was measured
+  ! grep -F '[  SKIPPED ]' "$log"
+}
+check "guests leave by every kind of uplink" ways_of_guests 'Uplinks/*'
+check "a VRF without a route back is reported" ways_of_guests 'RoutesTest.AnUplinkInAVrf*'
+check "a reload of the host's rules interrupts guests for milliseconds" \
+  ways_of_guests 'InterruptionTest.OnAnOlderKernel*'
+
 udev_leaves_taps_alone() {
   udevadm info --query=property /sys/class/net/svvm1eth0 | tee /dev/stderr |
     grep -x 'ID_NET_LINK_FILE=.*/10-svnet.link'

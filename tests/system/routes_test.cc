@@ -103,6 +103,13 @@ INSTANTIATE_TEST_SUITE_P(
                "ip link add up1 type vxlan id 5 dstport 4789 local 203.0.113.2 remote 203.0.113.1;"
                "ip -n outside link add out1 type vxlan id 5 dstport 4789 local 203.0.113.1 remote "
                "203.0.113.2"},
+        Uplink{"WireGuard",
+               "cd $(mktemp -d); wg genkey >host; wg genkey >peer;"
+               "ip link add up1 type wireguard; ip -n outside link add out1 type wireguard;"
+               "wg set up1 listen-port 51820 private-key host peer $(wg pubkey <peer) endpoint "
+               "203.0.113.1:51821 allowed-ips 0.0.0.0/0;"
+               "ip netns exec outside wg set out1 listen-port 51821 private-key peer peer $(wg "
+               "pubkey <host) endpoint 203.0.113.2:51820 allowed-ips 0.0.0.0/0"},
         Uplink{"Veth", "ip link add up1 type veth peer name out1 netns outside"}),
     [](const auto& uplink) { return uplink.param.name; });
 
@@ -119,6 +126,29 @@ TEST_P(UplinksTest, AreLeftByWithTheAddressThatTheirRoutePrefers) {
   EXPECT_TRUE(LeavesWith("192.0.2.11"));
   Shell("ip route delete default via 192.0.2.1; ip link delete up1");
   EXPECT_TRUE(LeavesWith("203.0.113.2"));
+}
+
+// What guests send leaves by a route of the main table into the VRF. Answers to it find the way
+// back in the main table, unless the VRF is closed, as the kernel's documentation has it (vrf.rst):
+// then they need a route in its own.
+TEST_F(RoutesTest, AnUplinkInAVrfIsLeftByAndSaidIfItHasNoRouteBack) {
+  if (ShellExitCode("ip link add vrf1 type vrf table 10") != 0) {
+    GTEST_SKIP() << "this kernel has no VRFs";
+  }
+  ASSERT_EQ(SourceOutside(), "203.0.113.2");
+  Shell(
+      "ip link set vrf1 up; ip link add up1 type veth peer name out1 netns outside;"
+      "ip link set up1 master vrf1; ip link set up1 up; ip address add 192.0.2.10/24 dev up1;"
+      "ip -n outside address add 192.0.2.1/24 dev out1; ip -n outside link set out1 up;"
+      "ip route replace default via 192.0.2.1 dev up1 onlink");
+  EXPECT_TRUE(LeavesWith("192.0.2.10"));
+  EXPECT_THAT(Conditions(), IsEmpty());
+  Shell("ip route add table 10 unreachable default metric 4278198272");
+  EXPECT_TRUE(BecomesHealthy(false));
+  EXPECT_THAT(Conditions(), HasSubstr("NO_ROUTE_TO_GUESTS: what is sent to guests has no route"));
+  Shell("ip route add 172.30.0.0/24 dev svbr0 table 10");
+  EXPECT_TRUE(BecomesHealthy(true));
+  EXPECT_TRUE(LeavesWith("192.0.2.10"));
 }
 
 // A VPN's exit node: its table comes before the main one, and has a default route.

@@ -1,8 +1,5 @@
 #include "daemon/accept/gate_link.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include <algorithm>
 
 #include "daemon/base/clock.h"
@@ -15,10 +12,10 @@ GateLink::GateLink(uint64_t number, bool for_metrics, Channel channel, const Ser
     : number_(number),
       for_metrics_(for_metrics),
       channel_(std::move(channel)),
+      out_(&channel_),
       services_(services),
       on_end_(std::move(on_end)),
       last_heard_(MonotonicNow()),
-      last_taken_(last_heard_),
       check_at_(last_heard_ + kPatience / 2) {}
 
 GateLink::~GateLink() {
@@ -55,14 +52,12 @@ void GateLink::HandOver(uint64_t connection, std::shared_ptr<const Caller> calle
 
 void GateLink::Forget(uint64_t connection) {
   callers_.erase(connection);
-  // Who connects faster than the gate takes connections shall not fill svnetd with those that
-  // have ended.
-  std::erase_if(out_, [&](const Outgoing& each) { return each.connection == connection; });
+  out_.Forget(connection);
   if (!ended_) Listen();
 }
 
 void GateLink::OnEvents(uint32_t events) {
-  if ((events & EPOLLOUT) != 0) Flush();
+  if ((events & EPOLLOUT) != 0) GoOnAfter(out_.Flush());
   if (ended_ || (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
   // Nothing is read while something is unsent, but the end is seen all the same.
   if (!out_.empty()) {
@@ -210,23 +205,11 @@ void GateLink::SendWithBody(Message message, absl::string_view body) {
 
 void GateLink::Send(const Message& message, UniqueFd descriptor) {
   if (ended_) return;
-  const bool waits = !out_.empty();
-  const uint64_t hands_over = message.kind == MessageKind::kConnection ? message.connection : 0;
-  out_.push_back(
-      {.packet = Encode(message), .descriptor = std::move(descriptor), .connection = hands_over});
-  if (waits) return;
-  last_taken_ = MonotonicNow();
-  Flush();
+  GoOnAfter(out_.Send(message, std::move(descriptor)));
 }
 
-void GateLink::Flush() {
-  while (!out_.empty()) {
-    const absl::Status sent = channel_.Send(out_.front().packet, out_.front().descriptor.get());
-    if (absl::IsUnavailable(sent)) break;
-    if (!sent.ok()) return Finish(End::kDied);
-    out_.pop_front();
-    last_taken_ = MonotonicNow();
-  }
+void GateLink::GoOnAfter(const absl::Status& sent) {
+  if (!sent.ok()) return Finish(End::kDied);
   Listen();
   while (!ended_ && out_.empty() && !ready_.empty()) {
     const uint64_t call = *ready_.begin();
@@ -235,15 +218,10 @@ void GateLink::Flush() {
   }
 }
 
-bool GateLink::HasUnread() const {
-  int bytes = 0;
-  return !out_.empty() || (ioctl(channel_.fd(), SIOCOUTQ, &bytes) == 0 && bytes > 0);
-}
-
 bool GateLink::IsStuck(absl::Time now) {
   if (now < check_at_) return false;
   check_at_ = now + kPatience / 2;
-  if (HasUnread()) return std::max(last_heard_, last_taken_) + kPatience <= now;
+  if (out_.HasUnread()) return std::max(last_heard_, out_.last_taken()) + kPatience <= now;
   Send({.kind = MessageKind::kPing});
   return false;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "daemon/accept/gate_outbox.h"
 #include "daemon/accept/poller.h"
 #include "daemon/accept/wake_list.h"
 #include "daemon/base/unique_fd.h"
@@ -74,11 +74,6 @@ class GateLink {
   static constexpr absl::Duration kPatience = absl::Seconds(10);
 
  private:
-  struct Outgoing {
-    std::string packet;
-    UniqueFd descriptor;
-    uint64_t connection;  // that it hands over; 0: it is something else
-  };
   struct OpenWatch {
     std::shared_ptr<MessageSource> source;
     bool pulled = false;  // the gate has asked for an event, and has not got it
@@ -102,14 +97,15 @@ class GateLink {
   void Send(const Message& message, UniqueFd descriptor = UniqueFd());
   // In parts.
   void SendWithBody(Message message, absl::string_view body);
-  void Flush();
+  // The gate has taken something, or not.
+  void GoOnAfter(const absl::Status& sent);
   void Listen();  // for what it now makes sense to hear
-  bool HasUnread() const;
   void Finish(End end);
 
   const uint64_t number_;
   const bool for_metrics_;
   const Channel channel_;
+  GateOutbox out_;
   const Services* const services_;
   const std::function<void(End)> on_end_;
   Poller::Id watch_ = 0;
@@ -124,9 +120,7 @@ class GateLink {
   std::map<uint64_t, CallRunner::Call> parked_;
   std::map<uint64_t, OpenWatch> watches_;
   std::set<uint64_t> ready_;  // of watches_, that had no room
-  std::deque<Outgoing> out_;  // that it has not taken
   absl::Time last_heard_;
-  absl::Time last_taken_;  // something of out_
   absl::Time check_at_;
 };
 

@@ -7,14 +7,17 @@
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
-namespace {
-
-// That a spare one ends is nobody's fault, and it is not made anew at once.
-constexpr absl::Duration kSpareAgain = absl::Seconds(1);
-
-}  // namespace
-
-Gates::Gates(Parts parts) : parts_(std::move(parts)), spare_due_(parts_.clock()) {}
+Gates::Gates(Parts parts)
+    : parts_(std::move(parts)),
+      supply_({.services = &parts_.services,
+               .maker = parts_.maker,
+               .metrics = parts_.metrics,
+               .clock = parts_.clock,
+               .on_end =
+                   [this](GateNumber number, GateLink::End end) {
+                     End(number, end == GateLink::End::kDied ? Why::kDied : Why::kProtocol);
+                   }},
+              &table_) {}
 
 Gates::~Gates() = default;
 
@@ -48,68 +51,18 @@ absl::Status Gates::Assign(Waiting waiting) {
 absl::StatusOr<std::optional<GateNumber>> Gates::FindOrMake(const Caller& caller,
                                                             const absl::Status& verdict,
                                                             absl::Time* until) {
-  if (!verdict.ok()) return FindOrMakeCommon(Kind::kRefused, until);
+  if (!verdict.ok()) return supply_.FindOrMakeCommon(Kind::kRefused, until);
   if (const auto own = table_.FindOwn(caller)) return own;
   const GateTable::Room room = table_.RoomFor(caller);
-  if (!room.is_there) return FindOrMakeCommon(Kind::kShared, until);
+  if (!room.is_there) return supply_.FindOrMakeCommon(Kind::kShared, until);
   if (room.in_place_of.has_value()) EndNow(*room.in_place_of, Why::kIdle);
-  return MakeOwn(caller, until);
-}
-
-absl::StatusOr<std::optional<GateNumber>> Gates::MakeOwn(const Caller& caller, absl::Time* until) {
-  const absl::Time now = parts_.clock();
-  if ((*until = delays_.NotBefore(caller.uid, now)) > now) return std::nullopt;
-  std::optional<GateNumber> number = table_.FindSpare();
-  if (number.has_value()) {
-    spare_due_ = now + kSpareAfter;
-  } else {
-    SVNET_ASSIGN_OR_RETURN(number, Make(Kind::kSpare));
-  }
-  table_.Give(*number, caller);
-  return number;
-}
-
-absl::StatusOr<std::optional<GateNumber>> Gates::FindOrMakeCommon(Kind kind, absl::Time* until) {
-  if (const auto found = table_.FindCommon(kind)) return found;
-  const absl::Time now = parts_.clock();
-  if ((*until = delays_.NotBefore(DelayedAs(kind), now)) > now) return std::nullopt;
-  return Make(kind);
-}
-
-GateMaker::Role Gates::RoleOf(Kind kind) {
-  switch (kind) {
-    case Kind::kShared:
-      return GateMaker::Role::kSharedCalls;
-    case Kind::kRefused:
-      return GateMaker::Role::kRefusedCalls;
-    case Kind::kMetrics:
-      return GateMaker::Role::kMetrics;
-    case Kind::kSpare:
-    case Kind::kOwn:
-      break;
-  }
-  return GateMaker::Role::kCalls;
-}
-
-absl::StatusOr<GateNumber> Gates::Make(Kind kind) {
-  SVNET_ASSIGN_OR_RETURN(auto ends, Channel::Pair());
-  const GateNumber number = ++last_number_;
-  const auto on_end = [this, number](GateLink::End end) {
-    End(number, end == GateLink::End::kDied ? Why::kDied : Why::kProtocol);
-  };
-  auto link = std::make_unique<GateLink>(number, kind == Kind::kMetrics, std::move(ends.first),
-                                         &parts_.services, on_end);
-  SVNET_RETURN_IF_ERROR(link->Start());
-  SVNET_RETURN_IF_ERROR(parts_.maker->Make(RoleOf(kind), number, std::move(ends.second)));
-  table_.Add(number, {.kind = kind, .link = std::move(link), .idle_since = parts_.clock()});
-  parts_.metrics->Made();
-  return number;
+  return supply_.MakeOwn(caller, until);
 }
 
 absl::Status Gates::ServeMetrics(UniqueFd fd) {
   absl::Time until;
   SVNET_ASSIGN_OR_RETURN(const std::optional<GateNumber> number,
-                         FindOrMakeCommon(Kind::kMetrics, &until));
+                         supply_.FindOrMakeCommon(Kind::kMetrics, &until));
   if (!number.has_value()) return absl::UnavailableError("the gate for metrics has just ended");
   GateEntry& gate = table_.at(*number);
   gate.idle_since = parts_.clock();
@@ -149,6 +102,7 @@ void Gates::OnNews() {
 
 void Gates::Drain(const absl::Status& why) {
   draining_ = true;
+  supply_.EndSpares();
   for (auto& [number, gate] : table_) {
     if (gate.kind == Kind::kMetrics) continue;
     gate.link->Drain(why);
@@ -170,7 +124,7 @@ absl::Time Gates::last_heard() const {
 }
 
 absl::Time Gates::NextDue() const {
-  absl::Time due = std::min(kill_due_, draining_ ? absl::InfiniteFuture() : spare_due_);
+  absl::Time due = supply_.NextDue();
   for (const auto& [number, gate] : table_) {
     if (IsChecked(gate)) due = std::min(due, gate.link->CheckDue());
     if (gate.IsIdle()) due = std::min(due, gate.idle_since + kIdle);
@@ -183,8 +137,7 @@ void Gates::Tick() {
   const absl::Time now = parts_.clock();
   EndWhatIsDue(now);
   AssignWhatIsDue(now);
-  KeepASpare(now);
-  KillAgain(now);
+  supply_.Tick(now);
 }
 
 void Gates::EndWhatIsDue(absl::Time now) {
@@ -216,12 +169,6 @@ void Gates::AssignWhatIsDue(absl::Time now) {
   }
 }
 
-void Gates::KeepASpare(absl::Time now) {
-  if (draining_ || now < spare_due_) return;
-  // One that cannot be made now is made when somebody needs it, who is then told why it is not.
-  spare_due_ = Make(Kind::kSpare).ok() ? absl::InfiniteFuture() : now + kSpareAgain;
-}
-
 void Gates::End(GateNumber number, Why why) {
   GateEntry& gate = table_.at(number);
   if (gate.is_ending) return;
@@ -231,13 +178,10 @@ void Gates::End(GateNumber number, Why why) {
 
 void Gates::Retire(GateEntry& gate, Why why) {
   table_.Retire(&gate);
-  if (gate.kind == Kind::kSpare) spare_due_ = parts_.clock() + kSpareAgain;
-  if (why != Why::kDied && why != Why::kProtocol && why != Why::kStuck) return;
+  const bool by_its_fault = why == Why::kDied || why == Why::kProtocol || why == Why::kStuck;
   // At once, so that who comes in the same turn waits, too.
-  if (gate.kind != Kind::kSpare) {
-    delays_.Died(gate.kind == Kind::kOwn ? gate.caller->uid : DelayedAs(gate.kind), parts_.clock());
-  }
-  LogEnd(gate, why);
+  supply_.NoteEnd(gate, by_its_fault);
+  if (by_its_fault) LogEnd(gate, why);
 }
 
 void Gates::EndNow(GateNumber number, Why why) {
@@ -245,29 +189,12 @@ void Gates::EndNow(GateNumber number, Why why) {
   if (found == nullptr) return;
   if (!found->is_ending) Retire(*found, why);
   const GateEntry gate = table_.Remove(number);
-  Kill(number);
+  supply_.Kill(number);
   parts_.metrics->Ended(why);
   for (const uint64_t connection : gate.connections) {
     by_connection_.erase(connection);
     parts_.on_lost(connection);
   }
-}
-
-void Gates::Kill(GateNumber number) {
-  if (parts_.maker->Kill(number)) return;
-  unkilled_.push_back(number);
-  kill_due_ = parts_.clock() + kKillAgain;
-}
-
-void Gates::KillAgain(absl::Time now) {
-  if (now < kill_due_) return;
-  kill_due_ = absl::InfiniteFuture();
-  for (const GateNumber number : std::exchange(unkilled_, {})) Kill(number);
-}
-
-uid_t Gates::DelayedAs(Kind kind) {
-  // No caller has them.
-  return static_cast<uid_t>(-1) - static_cast<uid_t>(kind);
 }
 
 void Gates::LogEnd(const GateEntry& gate, Why why) {

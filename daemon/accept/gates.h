@@ -20,8 +20,8 @@
 #include "absl/time/time.h"
 #include "daemon/accept/gate_link.h"
 #include "daemon/accept/gate_maker.h"
+#include "daemon/accept/gate_supply.h"
 #include "daemon/accept/gate_table.h"
-#include "daemon/accept/restart_delays.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/log/limited_log.h"
 #include "daemon/metrics/gate_metrics.h"
@@ -80,10 +80,6 @@ class Gates {
 
   // A gate without connections stays so long, for callers who come again, as svnetctl does.
   static constexpr absl::Duration kIdle = absl::Seconds(30);
-  // A spare one is made so long after the last was taken: not while its caller waits.
-  static constexpr absl::Duration kSpareAfter = absl::Milliseconds(50);
-  // A gate that could not be killed is tried again so much later.
-  static constexpr absl::Duration kKillAgain = absl::Milliseconds(100);
 
  private:
   using Kind = GateTable::Kind;
@@ -107,37 +103,24 @@ class Gates {
   absl::StatusOr<std::optional<GateNumber>> FindOrMake(const Caller& caller,
                                                        const absl::Status& verdict,
                                                        absl::Time* until);
-  absl::StatusOr<std::optional<GateNumber>> MakeOwn(const Caller& caller, absl::Time* until);
-  absl::StatusOr<std::optional<GateNumber>> FindOrMakeCommon(Kind kind, absl::Time* until);
-  absl::StatusOr<GateNumber> Make(Kind kind);
-  static GateMaker::Role RoleOf(Kind kind);
   // It is of no use from now on. Tick ends it.
   void End(GateNumber number, Why why);
   void EndNow(GateNumber number, Why why);
   // Nobody finds it any more.
   void Retire(GateEntry& gate, Why why);
   void LogEnd(const GateEntry& gate, Why why);
-  // For RestartDelays, those that are nobody's own.
-  static uid_t DelayedAs(Kind kind);
   void EndWhatIsDue(absl::Time now);
   // Whether somebody suffers if it hangs. Who reads metrics comes again.
   static bool IsChecked(const GateEntry& gate);
   void AssignWhatIsDue(absl::Time now);
-  void KeepASpare(absl::Time now);
-  void Kill(GateNumber number);
-  void KillAgain(absl::Time now);
 
   Parts parts_;
   GateTable table_;
+  GateSupply supply_;
   std::map<uint64_t, GateNumber> by_connection_;
   std::list<Waiting> waiting_;
-  std::vector<GateNumber> unkilled_;  // the maker could not be asked
-  absl::Time kill_due_ = absl::InfiniteFuture();
   std::vector<Ending> ending_;  // Tick does it: what found it may still use it
-  RestartDelays delays_;
-  absl::Time spare_due_;
   bool draining_ = false;
-  GateNumber last_number_ = 0;
   uint64_t last_reader_ = 0;  // of metrics
 };
 

@@ -142,7 +142,7 @@ TEST_F(GatesTest, EachCallerHasItsOwnAndOneIsKeptReady) {
   const uint64_t alice = Begin(kAlice, &alices);
   EXPECT_EQ(alice, 1u);
   EXPECT_EQ(gates_->count(), 1u);
-  Pass(Gates::kSpareAfter);
+  Pass(GateSupply::kSpareAfter);
   EXPECT_EQ(gates_->count(), 2u);
   const uint64_t bob = Begin(kBob, &bobs);
   EXPECT_NE(alice, bob);
@@ -440,7 +440,7 @@ TEST_F(GatesTest, WhoComesWhenAGateHasJustBeenFoundDeadGetsAnother) {
   uint64_t alices;
   const uint64_t first = Begin(kAlice, &alices);
   Turn();
-  Pass(Gates::kSpareAfter);
+  Pass(GateSupply::kSpareAfter);
   const uint64_t spare = maker_.last;
   maker_.ends.erase(first);
   maker_.ends.erase(spare);
@@ -473,16 +473,16 @@ TEST_F(GatesTest, GateThatCannotBeKilledNowIsKilledLater) {
   uint64_t connection;
   const uint64_t gate = Begin(kAlice, &connection);
   Turn();
-  Pass(Gates::kSpareAfter);  // so that no other thing is due soon
+  Pass(GateSupply::kSpareAfter);  // so that no other thing is due soon
   maker_.is_full = true;
   gates_->Revoke(connection);
   gates_->Tick();
-  EXPECT_EQ(gates_->NextDue(), time_ + Gates::kKillAgain);
-  Pass(Gates::kKillAgain);
+  EXPECT_EQ(gates_->NextDue(), time_ + GateSupply::kKillAgain);
+  Pass(GateSupply::kKillAgain);
   EXPECT_TRUE(IsThere(gate));
-  EXPECT_EQ(gates_->NextDue(), time_ + Gates::kKillAgain);
+  EXPECT_EQ(gates_->NextDue(), time_ + GateSupply::kKillAgain);
   maker_.is_full = false;
-  Pass(Gates::kKillAgain);
+  Pass(GateSupply::kKillAgain);
   EXPECT_FALSE(IsThere(gate));
 }
 

@@ -111,12 +111,11 @@ std::optional<double> Acceptor::AcceptOne() {
     return std::nullopt;
   }
   if (HasHungUp(connection)) return kOfOneWhoHasHungUp;
-  const absl::StatusOr<bool> admitted = Admit(std::move(connection));
-  if (admitted.ok()) return *admitted ? 1 : kOfOneTurnedAway;
-  LogTurnedAway(LogLimit::kTogether, [&] {
-    return absl::StrCat("a connection is refused: ", admitted.status().message());
-  });
-  return kOfOneTurnedAway;
+  if (const absl::Status status = Admit(std::move(connection)); !status.ok()) {
+    LogTurnedAway(LogLimit::kTogether,
+                  [&] { return absl::StrCat("a connection is refused: ", status.message()); });
+  }
+  return 1;
 }
 
 void Acceptor::AfterFailure(int error) {
@@ -138,7 +137,7 @@ void Acceptor::RefuseWithoutDescriptor() {
   spare_ = OpenSpare();
 }
 
-absl::StatusOr<bool> Acceptor::Admit(UniqueFd fd) {
+absl::Status Acceptor::Admit(UniqueFd fd) {
   Arrival arrival = {.since = MonotonicNow()};
   SVNET_ASSIGN_OR_RETURN(arrival.peer, IdentifyCaller(fd.get()));
   arrival.fd = std::move(fd);
@@ -147,13 +146,13 @@ absl::StatusOr<bool> Acceptor::Admit(UniqueFd fd) {
     const Rules rules = this->rules();
     arrival.admission = svnet::Admit(arrival.peer, *rules);
     arrival.verdict = arrival.admission.verdict;
-    if (!Count(&arrival)) return false;
+    if (!Count(&arrival)) return absl::OkStatus();
     // Only now: it costs more than all the rest.
     if (arrival.verdict.ok()) {
       arrival.peer.shares_pids = SharesPids(arrival.fd.get());
       arrival.admission.caller.shares_pids = arrival.peer.shares_pids;
     }
-    if (Announce(&arrival, rules)) return true;
+    if (Announce(&arrival, rules)) return absl::OkStatus();
   }
 }
 

@@ -24,11 +24,10 @@
 
 namespace svnet {
 
-// In a thread of its own: who connects again and again only to be refused keeps that thread busy,
-// and not the one that runs calls, which would lose its turn on the processor to all that do
-// more than wait. That thread takes no more than kPace, because it has its time on the processor
-// from the same share as all of svnetd: what comes faster waits in the kernel, and so does its
-// sender. Thread-safe.
+// Has a thread of its own: a caller who connects again and again only to be refused keeps that
+// thread busy, and not the one that runs calls. It takes no more than kPace, because its time on
+// the processor comes from the same share as all of svnetd's: connections that come faster wait in
+// the kernel, and so do their callers. Thread-safe.
 class Acceptor {
  public:
   // A connection that has been counted: each wants a Release.
@@ -44,10 +43,9 @@ class Acceptor {
 
   // Whoever is served needs one connection for many calls.
   static constexpr TokenBucket::Rate kPace = {.burst = 4096, .per_second = 4000};
-  // Those that are closed at once count for less, because they cost this thread less, and the
-  // others nothing: as long as they fill the kernel's queue, whoever comes behind them waits.
-  static constexpr double kOfOneWhoHasHungUp = 0.1;
-  static constexpr double kOfOneTurnedAway = 0.25;
+  // Those that have hung up count for less, because they cost less: as long as they fill the
+  // kernel's queue, whoever comes behind them waits.
+  static constexpr double kOfOneWhoHasHungUp = 1.0 / 3;
 
   // `listening`, a listening socket that does not block, and `log` must outlive it.
   static absl::StatusOr<std::unique_ptr<Acceptor>> Start(int listening, LimitedLog* log,
@@ -55,8 +53,8 @@ class Acceptor {
                                                          const ConnectionLimits& limits);
   ~Acceptor();
 
-  // Takes those that wait already, and no more: they wait, in the kernel, for who next listens on
-  // the socket.
+  // Takes those that wait already, and no more: later ones wait in the kernel for the next process
+  // that listens on the socket.
   void Stop();
 
   // Readable when there is something to take.
@@ -91,8 +89,7 @@ class Acceptor {
   void Pause();
   // Out of descriptors: the one that waits is closed, or all that come after it would wait, too.
   void RefuseWithoutDescriptor();
-  // False: it is turned away.
-  absl::StatusOr<bool> Admit(UniqueFd connection);
+  absl::Status Admit(UniqueFd connection);
   // False: there are too many, and it is closed without a word.
   bool Count(Arrival* arrival) ABSL_LOCKS_EXCLUDED(mutex_);
   // False: it was decided by rules that do not hold any more, and is not counted.

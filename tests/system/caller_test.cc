@@ -3,13 +3,17 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <random>
 #include <thread>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/eventually.h"
+#include "tests/system/http2_flood.h"
 #include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
 
@@ -316,6 +320,33 @@ TEST_F(HostileCallerTest, WhoIsRefusedAgainAndAgainFillsNoLog) {
   const std::string log = svnetd().log();
   EXPECT_LT(std::count(log.begin(), log.end(), '\n'), 500);
   EXPECT_THAT(log, HasSubstr("CreateTap uid=1000 vm=vm1"));
+}
+
+// They wait in the kernel's queue, behind all of hers.
+TEST_F(HostileCallerTest, AStormOfConnectionsDelaysOthersForAMoment) {
+  constexpr int kCalls = 11;
+  const std::pair<int, absl::Duration> storms[] = {{0, absl::Milliseconds(700)},
+                                                   {6'000, absl::Seconds(2)}};
+  for (const auto& [held, moment] : storms) {
+    const ConnectStorm storm(svnetd().socket(), Member(kMallory), held);
+    // It has begun when the queue is full.
+    EXPECT_TRUE(Eventually([&] {
+      const absl::Time start = absl::Now();
+      Client(svnetd().socket(), Member(kAlice)).MustList();
+      return absl::Now() - start > absl::Milliseconds(20);
+    })) << held;
+    std::vector<absl::Duration> times;
+    for (int i = 0; i < kCalls; ++i) {
+      const absl::Time start = absl::Now();
+      Client(svnetd().socket(), Member(kAlice)).MustList();
+      times.push_back(absl::Now() - start);
+    }
+    std::sort(times.begin(), times.end());
+    std::cout << "  " << held << " held: a connection and a call take " << times[kCalls / 2]
+              << ", at most " << times.back() << "\n";
+    if (std::getenv("SVNET_UNDER_TEST") != nullptr) continue;  // sanitizers make svnetd slow
+    EXPECT_LT(times[kCalls / 2], moment) << held;
+  }
 }
 
 // Connections of two uids, opened and closed all the time, so that every descriptor

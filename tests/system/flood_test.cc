@@ -121,6 +121,17 @@ class FloodTest : public SystemTest, public ::testing::WithParamInterface<size_t
     return times;
   }
 
+  // As of one busy process. `held`: see ConnectStorm.
+  void ExpectOthersAreServedBesideConnectStorm(int held) {
+    const Times burned = MeasureBesideBurners(1);
+    const ConnectStorm storm(svnetd_.socket(), Member(kMallory), held);
+    const Times flooded = Measure(HowLong());
+    std::cout << held << " held:\n  burned: " << ToString(burned)
+              << "\n  flooded: " << ToString(flooded) << "\n";
+    EXPECT_TRUE(IsNotMuchLonger(flooded, burned, 50, kSmallP50)) << held;
+    EXPECT_TRUE(IsNotMuchLonger(flooded, burned, 99, kSmallP99)) << held;
+  }
+
   void ExpectOthersAreServed(const Http2Attack& attack, const Way& way) {
     std::cout << attack.name << " from " << way.source.name
               << (way.acknowledges ? "" : ", no SETTINGS acknowledged") << ":\n";
@@ -157,9 +168,8 @@ class FloodTest : public SystemTest, public ::testing::WithParamInterface<size_t
 
   // That svnetd takes, and that wait in the kernel.
   static double MostConnectionsIn(absl::Duration time) {
-    const double most =
-        Acceptor::kPace.burst + Acceptor::kPace.per_second * 1.1 * absl::ToDoubleSeconds(time);
-    return most / Acceptor::kOfOneWhoHasHungUp + SOMAXCONN;
+    return Acceptor::kPace.burst + Acceptor::kPace.per_second * 1.1 * absl::ToDoubleSeconds(time) +
+           SOMAXCONN;
   }
 
   static bool IsNotMuchLonger(const Times& flooded, const Times& burned, size_t percent,
@@ -198,6 +208,13 @@ TEST_P(FloodTest, CostsOthersNoMoreThanBusyProcesses) {
   EXPECT_LT(MemoryOf(svnetd().pid()), memory + (2 << 10));
   // The nine admitted callers have idle gates, and three are nobody's own.
   EXPECT_LE(ProcessTree(svnetd().pid()).size(), processes + 9 + 3);
+}
+
+class ConnectFloodTest : public FloodTest {};
+
+TEST_F(ConnectFloodTest, CostsOthersNoMoreThanABusyProcess) {
+  ExpectOthersAreServedBesideConnectStorm(0);
+  ExpectOthersAreServedBesideConnectStorm(6'000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Floods, FloodTest, ::testing::Range<size_t>(0, Http2Attacks().size()),

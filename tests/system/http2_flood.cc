@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <thread>
 
 #include "absl/time/clock.h"
@@ -59,6 +61,26 @@ Processes::~Processes() {
 CpuBurners::CpuBurners(int count)
     : processes_(count, [](int) {
         for (std::atomic<uint64_t> i = 0;; ++i) {
+        }
+      }) {}
+
+ConnectStorm::ConnectStorm(const std::string& socket, const RunAs& who, int held)
+    : processes_(1, [&](int) {
+        constexpr int kSpare = 100;
+        const rlimit limit = {.rlim_cur = static_cast<rlim_t>(held + kSpare),
+                              .rlim_max = static_cast<rlim_t>(held + kSpare)};
+        setrlimit(RLIMIT_NOFILE, &limit);
+        const BorrowedIds ids(who);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of ids clears it
+        sockaddr_un address = {.sun_family = AF_UNIX};
+        std::strncpy(address.sun_path, socket.c_str(), sizeof(address.sun_path) - 1);
+        std::deque<UniqueFd> open;
+        while (true) {
+          UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+          const auto name = reinterpret_cast<const sockaddr*>(&address);
+          if (connect(fd.get(), name, sizeof(address)) != 0) continue;
+          open.push_back(std::move(fd));
+          if (open.size() > static_cast<size_t>(held)) open.pop_front();
         }
       }) {}
 

@@ -37,6 +37,15 @@ class CpuBurners {
   Processes processes_;
 };
 
+// A process that connects without pause, and keeps the last `held` connections open.
+class ConnectStorm {
+ public:
+  ConnectStorm(const std::string& socket, const RunAs& who, int held);
+
+ private:
+  Processes processes_;
+};
+
 // Who attacks: each connection has the uid and groups that `who` says.
 struct FloodSource {
   std::string name;

@@ -9,19 +9,19 @@ namespace svnet {
 
 GateLink::GateLink(uint64_t number, bool for_metrics, Channel channel, const Services* services,
                    std::function<void(End)> on_end)
-    : number_(number),
-      for_metrics_(for_metrics),
+    : for_metrics_(for_metrics),
       channel_(std::move(channel)),
       out_(&channel_),
       services_(services),
       on_end_(std::move(on_end)),
+      watches_({.gate = number,
+                .runner = services->runner,
+                .wakes = services->wakes,
+                .out = &out_,
+                .send = [this](Message message,
+                               absl::string_view body) { Send(std::move(message), body); }}),
       last_heard_(MonotonicNow()),
       check_at_(last_heard_ + kPatience / 2) {}
-
-GateLink::~GateLink() {
-  Stop();
-  for (auto& [id, watch] : watches_) watch.source->Close();
-}
 
 absl::Status GateLink::Start() {
   events_ = EPOLLIN;
@@ -47,7 +47,7 @@ void GateLink::HandOver(uint64_t connection, std::shared_ptr<const Caller> calle
   if (verdict.ok()) callers_.emplace(connection, std::move(caller));
   Send(
       {.kind = MessageKind::kConnection, .connection = connection, .status = ToWireStatus(verdict)},
-      std::move(fd));
+      "", std::move(fd));
 }
 
 void GateLink::Forget(uint64_t connection) {
@@ -107,10 +107,10 @@ bool GateLink::OnCall(Message message) {
   }
   const auto found = callers_.find(message.connection);
   if (found == callers_.end()) {  // its connection has ended meanwhile
-    IsWatch(message.method) ? EndWatch(message.id, absl::CancelledError())
+    IsWatch(message.method) ? watches_.End(message.id, absl::CancelledError())
                             : Answer(message.id, absl::CancelledError());
   } else if (IsWatch(message.method)) {
-    BeginWatch(*found->second, message);
+    watches_.Begin(*found->second, message);
   } else {
     Try(message.id,
         {.caller = *found->second,
@@ -125,17 +125,13 @@ bool GateLink::OnCall(Message message) {
 bool GateLink::OnCancel(uint64_t call) {
   if (call > last_call_) return false;
   if (parked_.erase(call) > 0) Answer(call, absl::CancelledError());
-  if (watches_.count(call) > 0) EndWatch(call, absl::CancelledError());
+  if (watches_.Has(call)) watches_.End(call, absl::CancelledError());
   return true;  // what is answered already crossed it
 }
 
 bool GateLink::OnPull(uint64_t call) {
   if (call > last_call_) return false;
-  const auto found = watches_.find(call);
-  if (found == watches_.end()) return parked_.count(call) == 0;
-  if (std::exchange(found->second.pulled, true)) return false;
-  MoveOn(call);
-  return true;
+  return watches_.Has(call) ? watches_.Pull(call) : parked_.count(call) == 0;
 }
 
 void GateLink::Try(uint64_t id, CallRunner::Call call, bool must_end) {
@@ -151,41 +147,8 @@ void GateLink::Resume(bool must_end) {
 }
 
 void GateLink::Answer(uint64_t id, const absl::StatusOr<std::string>& answer) {
-  SendWithBody({.kind = MessageKind::kAnswer, .id = id, .status = ToWireStatus(answer.status())},
-               answer.ok() ? absl::string_view(*answer) : "");
-}
-
-void GateLink::BeginWatch(const Caller& caller, const Message& message) {
-  const WakeList::Watch watch = {.gate = number_, .call = message.id};
-  const auto source =
-      services_->runner->Watch(caller, message.method, message.body,
-                               [wakes = services_->wakes, watch] { wakes->Wake(watch); });
-  if (!source.ok()) return EndWatch(message.id, source.status());
-  watches_.emplace(message.id, OpenWatch{.source = *source});
-  Send({.kind = MessageKind::kBegun, .id = message.id});
-}
-
-void GateLink::EndWatch(uint64_t id, const absl::Status& why) {
-  if (const auto found = watches_.find(id); found != watches_.end()) {
-    found->second.source->Close();
-    watches_.erase(found);
-    ready_.erase(id);
-  }
-  Send({.kind = MessageKind::kEnd, .id = id, .status = ToWireStatus(why)});
-}
-
-void GateLink::MoveOn(uint64_t call) {
-  const auto found = watches_.find(call);
-  if (ended_ || found == watches_.end() || !found->second.pulled) return;
-  if (!out_.empty()) {
-    ready_.insert(call);
-    return;
-  }
-  const std::optional<absl::StatusOr<std::string>> next = found->second.source->Take();
-  if (!next.has_value()) return;
-  if (!next->ok()) return EndWatch(call, next->status());
-  found->second.pulled = false;
-  SendWithBody({.kind = MessageKind::kEvent, .id = call}, **next);
+  Send({.kind = MessageKind::kAnswer, .id = id, .status = ToWireStatus(answer.status())},
+       answer.ok() ? absl::string_view(*answer) : "");
 }
 
 void GateLink::Drain(const absl::Status& why) {
@@ -193,29 +156,15 @@ void GateLink::Drain(const absl::Status& why) {
   Send({.kind = MessageKind::kDrain, .status = ToWireStatus(why)});
 }
 
-void GateLink::SendWithBody(Message message, absl::string_view body) {
-  do {
-    const absl::string_view part = body.substr(0, kMaxPart);
-    body.remove_prefix(part.size());
-    message.body = std::string(part);
-    message.more = !body.empty();
-    Send(message);
-  } while (message.more);
-}
-
-void GateLink::Send(const Message& message, UniqueFd descriptor) {
+void GateLink::Send(Message message, absl::string_view body, UniqueFd descriptor) {
   if (ended_) return;
-  GoOnAfter(out_.Send(message, std::move(descriptor)));
+  GoOnAfter(out_.Send(std::move(message), body, std::move(descriptor)));
 }
 
 void GateLink::GoOnAfter(const absl::Status& sent) {
   if (!sent.ok()) return Finish(End::kDied);
   Listen();
-  while (!ended_ && out_.empty() && !ready_.empty()) {
-    const uint64_t call = *ready_.begin();
-    ready_.erase(ready_.begin());
-    MoveOn(call);
-  }
+  if (!ended_) watches_.MoveOnAll();
 }
 
 bool GateLink::IsStuck(absl::Time now) {

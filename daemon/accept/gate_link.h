@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -14,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "daemon/accept/gate_outbox.h"
+#include "daemon/accept/gate_watches.h"
 #include "daemon/accept/poller.h"
 #include "daemon/accept/wake_list.h"
 #include "daemon/base/unique_fd.h"
@@ -44,7 +44,7 @@ class GateLink {
   // is not. `for_metrics`: it calls for the page of metrics, and nothing else.
   GateLink(uint64_t number, bool for_metrics, Channel channel, const Services* services,
            std::function<void(End)> on_end);
-  ~GateLink();
+  ~GateLink() { Stop(); }
 
   absl::Status Start();
   // Nothing of it counts any more, also what has come already.
@@ -57,7 +57,7 @@ class GateLink {
   void Forget(uint64_t connection);
 
   // That watch may have something to say.
-  void Wake(uint64_t call) { MoveOn(call); }
+  void Wake(uint64_t call) { watches_.MoveOn(call); }
   // Calls that could not go on may try again; for the last time, if they `must_end`.
   void Resume(bool must_end);
   // Calls that come from now on are answered with `why`.
@@ -74,11 +74,6 @@ class GateLink {
   static constexpr absl::Duration kPatience = absl::Seconds(10);
 
  private:
-  struct OpenWatch {
-    std::shared_ptr<MessageSource> source;
-    bool pulled = false;  // the gate has asked for an event, and has not got it
-  };
-
   void OnEvents(uint32_t events);
   // False: it breaks the protocol.
   bool Handle(Message message);
@@ -86,23 +81,16 @@ class GateLink {
   bool OnCancel(uint64_t call);
   bool OnPull(uint64_t call);
 
-  void BeginWatch(const Caller& caller, const Message& message);
   // Runs it, and answers it or keeps it.
   void Try(uint64_t id, CallRunner::Call call, bool must_end);
   void Answer(uint64_t id, const absl::StatusOr<std::string>& answer);
-  void EndWatch(uint64_t id, const absl::Status& why);
-  // Sends the watch's next event, if the gate wants one, there is one, and there is room.
-  void MoveOn(uint64_t call);
 
-  void Send(const Message& message, UniqueFd descriptor = UniqueFd());
-  // In parts.
-  void SendWithBody(Message message, absl::string_view body);
+  void Send(Message message, absl::string_view body = "", UniqueFd descriptor = UniqueFd());
   // The gate has taken something, or not.
   void GoOnAfter(const absl::Status& sent);
   void Listen();  // for what it now makes sense to hear
   void Finish(End end);
 
-  const uint64_t number_;
   const bool for_metrics_;
   const Channel channel_;
   GateOutbox out_;
@@ -118,8 +106,7 @@ class GateLink {
   std::map<uint64_t, std::shared_ptr<const Caller>> callers_;  // by connection
   uint64_t last_call_ = 0;
   std::map<uint64_t, CallRunner::Call> parked_;
-  std::map<uint64_t, OpenWatch> watches_;
-  std::set<uint64_t> ready_;  // of watches_, that had no room
+  GateWatches watches_;
   absl::Time last_heard_;
   absl::Time check_at_;
 };

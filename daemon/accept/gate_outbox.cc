@@ -12,11 +12,16 @@ namespace svnet {
 
 GateOutbox::GateOutbox(const Channel* channel) : channel_(channel), last_taken_(MonotonicNow()) {}
 
-absl::Status GateOutbox::Send(const Message& message, UniqueFd descriptor) {
+absl::Status GateOutbox::Send(Message message, absl::string_view body, UniqueFd descriptor) {
   const bool others_wait = !messages_.empty();
   const uint64_t hands_over = message.kind == MessageKind::kConnection ? message.connection : 0;
-  messages_.push_back(
-      {.packet = Encode(message), .descriptor = std::move(descriptor), .connection = hands_over});
+  do {
+    message.body = std::string(body.substr(0, kMaxPart));
+    body.remove_prefix(message.body.size());
+    message.more = !body.empty();
+    messages_.push_back(
+        {.packet = Encode(message), .descriptor = std::move(descriptor), .connection = hands_over});
+  } while (message.more);
   if (others_wait) return absl::OkStatus();
   last_taken_ = MonotonicNow();
   return Flush();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/wire/channel.h"
@@ -19,8 +20,8 @@ class GateOutbox {
   // `channel` must outlive it.
   explicit GateOutbox(const Channel* channel);
 
-  // Both send as much as the gate takes. An error: it is not there any more.
-  absl::Status Send(const Message& message, UniqueFd descriptor);
+  // Both send as much as the gate takes. An error: it is not there any more. `body` goes in parts.
+  absl::Status Send(Message message, absl::string_view body, UniqueFd descriptor);
   absl::Status Flush();
 
   // Whoever connects faster than the gate takes connections shall not fill svnetd with those that

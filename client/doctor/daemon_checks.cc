@@ -162,8 +162,9 @@ Findings CheckConditions(const Observed& observed) {
     if (command.empty() && !condition.remedy().empty()) {
       absl::StrAppend(&message, "; ", condition.remedy());
     }
-    // What was changed on purpose keeps nobody from the network.
-    const bool harmless = condition.type() == "RESTART_NEEDED";
+    // These keep nobody from the network.
+    const bool harmless =
+        condition.type() == "RESTART_NEEDED" || condition.type() == "IPV6_NOT_OFF";
     findings.push_back({harmless ? Level::kWarning : Level::kProblem, message, command});
   }
   return findings.empty() ? Ok("svnetd reports no problem") : findings;

@@ -178,6 +178,8 @@ class OpenTap {
   // open a multi-queue TAP, and keeps what it has opened. Such a TAP may have another name
   // than it was to have, and must be retired: it goes only when that process lets go.
   virtual bool IsSharedWithOthers() const = 0;
+  // Before Join. An error: it has IPv6, but no address of it, and costs the kernel more.
+  virtual absl::Status SwitchIpv6Off() = 0;
   // Marks the TAP, makes it a port of the bridge, and brings it up. The bridge is told
   // which MAC is behind it, and to learn no other: true if that is so, false if this
   // kernel cannot. BRIDGE_FULL if the bridge takes no more ports.
@@ -241,7 +243,7 @@ class Kernel {
   virtual absl::StatusOr<std::optional<Link>> FindLink(const LinkName& name) = 0;
   virtual absl::StatusOr<std::optional<Link>> FindLink(Ifindex ifindex) = 0;
 
-  // Makes `spec` true: the bridge stands, is up, and has the gateway's address. A
+  // Makes `spec` true: the bridge exists, is up, and has the gateway's address. A
   // bridge that svnetd made also gets spec.mtu, and has no STP and no IPv6; of another's,
   // all that stays as it is (the MAC is pinned, or it would follow the ports that come and go).
   // NOT_A_BRIDGE if a link of that name is something else, or has another name, too. An

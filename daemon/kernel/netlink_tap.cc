@@ -151,9 +151,10 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::CreateMultiQueue(NetlinkSoc
   return std::unique_ptr<OpenTap>(new NetlinkTap(socket, spec.name, std::move(device), shared));
 }
 
+absl::Status NetlinkTap::SwitchIpv6Off() { return DisableIpv6(name_).status(); }
+
 absl::StatusOr<bool> NetlinkTap::Join(const PortSpec& port) {
-  // While it is down: both are made, or not, when it comes up. Without them it only costs more.
-  DisableIpv6(name_).IgnoreError();
+  // While it is down: queues are made when it comes up. An error only costs more.
   socket_.Transact(NoQueueRequest(ifindex_)).IgnoreError();
   return JoinBridge(socket_, ifindex_, port);
 }

@@ -20,6 +20,7 @@ class NetlinkTap final : public OpenTap {
 
   Ifindex ifindex() const override { return ifindex_; }
   bool IsSharedWithOthers() const override { return shared_; }
+  absl::Status SwitchIpv6Off() override;
   absl::StatusOr<bool> Join(const PortSpec& port) override;
   absl::Status Persist() override;
 

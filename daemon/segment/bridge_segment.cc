@@ -24,19 +24,6 @@ bool HasAddress(const std::vector<LinkAddress>& addresses, Ifindex link, Ipv4Add
   });
 }
 
-std::vector<absl::string_view> CausesOf(const Bridge& bridge, bool renamed) {
-  std::vector<absl::string_view> causes;
-  if (renamed) causes.push_back("the bridge had another name");
-  if (bridge.made) causes.push_back("the bridge was gone");
-  if (bridge.brought_up && !bridge.made) causes.push_back("the bridge was down");
-  if (bridge.given_address && !bridge.made) causes.push_back("the bridge had lost its address");
-  if (bridge.given_mtu) causes.push_back("the bridge had another MTU");
-  if (bridge.given_mac) causes.push_back("the bridge had another MAC");
-  if (bridge.took_stp) causes.push_back("the bridge had STP");
-  if (bridge.took_ipv6) causes.push_back("the bridge had IPv6");
-  return causes;
-}
-
 }  // namespace
 
 BridgeSegment::BridgeSegment(const NetworkSettings& settings, Kernel* kernel)
@@ -135,6 +122,7 @@ absl::StatusOr<TapState> BridgeSegment::Attach(OpenTap* tap, const LeaseSpec& sp
       .state = {.ifindex = tap->ifindex(), .mtu = gateway_.mtu, .bridge = gateway_.ifindex}};
   SVNET_RETURN_IF_ERROR(Reattach(lease));
   absl::Cleanup detach = [&] { Detach(lease).IgnoreError(); };
+  ipv6_off_ = tap->SwitchIpv6Off();
   SVNET_ASSIGN_OR_RETURN(lease.state.pinned, tap->Join(PlanPort(lease, plan())));
   std::move(detach).Cancel();
   return lease.state;
@@ -205,6 +193,7 @@ absl::Status BridgeSegment::AddConditions(bool in_use, std::vector<Condition>* c
   for (Condition& each : ConditionsOf(settings_.bridge, named, in_use)) {
     conditions->push_back(std::move(each));
   }
+  if (!ipv6_off_.ok()) conditions->push_back(Ipv6NotOff(ipv6_off_));
   return absl::OkStatus();
 }
 

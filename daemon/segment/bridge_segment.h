@@ -63,6 +63,7 @@ class BridgeSegment final : public Segment {
   bool ours_ = false;  // svnetd made it, now or earlier
   bool bridge_clean_ = false;
   BridgeNeighbours neighbours_;
+  absl::Status ipv6_off_;               // of the last TAP
   std::optional<uint32_t> mtu_in_use_;  // of the bridge, while there are leases
   BridgePorts ports_;
 };

@@ -53,4 +53,24 @@ std::vector<Condition> ConditionsOf(const LinkName& bridge, const std::optional<
            .remedy = kRemedy}};
 }
 
+std::vector<absl::string_view> CausesOf(const Bridge& bridge, bool renamed) {
+  std::vector<absl::string_view> causes;
+  if (renamed) causes.push_back("the bridge had another name");
+  if (bridge.made) causes.push_back("the bridge was gone");
+  if (bridge.brought_up && !bridge.made) causes.push_back("the bridge was down");
+  if (bridge.given_address && !bridge.made) causes.push_back("the bridge had lost its address");
+  if (bridge.given_mtu) causes.push_back("the bridge had another MTU");
+  if (bridge.given_mac) causes.push_back("the bridge had another MAC");
+  if (bridge.took_stp) causes.push_back("the bridge had STP");
+  if (bridge.took_ipv6) causes.push_back("the bridge had IPv6");
+  return causes;
+}
+
+Condition Ipv6NotOff(const absl::Status& error) {
+  return {.type = "IPV6_NOT_OFF",
+          .message = absl::StrCat("IPv6 cannot be switched off on TAPs: ", error.message(),
+                                  ": creating one takes longer with each that exists"),
+          .remedy = "let svnetd write /proc/sys/net, or set net.ipv6.conf.default.disable_ipv6=1"};
+}
+
 }  // namespace svnet

@@ -28,6 +28,8 @@ class FakeOpenTap final : public OpenTap {
     return kernel_->links_.at(ifindex_).open_queues.value_or(1) > 1;
   }
 
+  absl::Status SwitchIpv6Off() override { return kernel_->faults_->Check("SwitchIpv6Off"); }
+
   absl::StatusOr<bool> Join(const PortSpec& port) override {
     SVNET_RETURN_IF_ERROR(kernel_->faults_->Check("Join"));
     if (kernel_->PortsOf(port.bridge) >= kMaxBridgePorts) {

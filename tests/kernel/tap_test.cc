@@ -43,6 +43,7 @@ class TapTest : public testing::KernelTest {
   Ifindex MakeTap(const TapSpec& spec) {
     auto tap = kernel().OpenNewTap(spec);
     EXPECT_TRUE(tap.ok()) << tap.status();
+    EXPECT_TRUE((*tap)->SwitchIpv6Off().ok());
     const absl::StatusOr<bool> joined = (*tap)->Join(Port());
     EXPECT_TRUE(joined.ok()) << joined.status();
     EXPECT_TRUE(*joined);

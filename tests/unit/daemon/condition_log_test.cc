@@ -114,6 +114,16 @@ TEST_F(ConditionsTest, AFailureOfOneTapDoesNotMakeTheNetworkIll) {
   EXPECT_THAT(Conditions(), ElementsAre("CREATE_FAILED"));
 }
 
+// As in a container whose /proc/sys cannot be written.
+TEST_F(ConditionsTest, ATapWhoseIpv6CannotBeSwitchedOffIsMadeAllTheSame) {
+  faults_.FailNext("SwitchIpv6Off", absl::InternalError("Read-only file system"));
+  MustCreate(kAlice, "vm1");
+  EXPECT_THAT(Conditions(), ElementsAre("IPV6_NOT_OFF"));
+  EXPECT_TRUE(health_.network);
+  MustCreate(kAlice, "vm2");
+  EXPECT_THAT(Conditions(), IsEmpty());
+}
+
 TEST_F(ConditionsTest, WhatACallerIsRefusedIsNoFailure) {
   MustCreate(kAlice, "vm1");
   TapRequest taken = {.vm = Vm("vm2"), .iface = Iface("eth0")};

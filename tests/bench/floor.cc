@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -32,6 +33,14 @@ UniqueFd OpenRouteSocket(uint32_t groups) {
     Fail("netlink socket");
   }
   return fd;
+}
+
+// Before it is up: with IPv6 the kernel does for it, at each change of any link, what costs more with
+// a thousand TAPs than all the rest.
+void DisableIpv6(const std::string& tap) {
+  const UniqueFd setting(
+      open(("/proc/sys/net/ipv6/conf/" + tap + "/disable_ipv6").c_str(), O_WRONLY | O_CLOEXEC));
+  if (setting.valid() && write(setting.get(), "1", 1) != 1) Fail("disable_ipv6 of " + tap);
 }
 
 void Control(const UniqueFd& tap, unsigned long request, unsigned long argument) {
@@ -89,6 +98,7 @@ void Floor::CreateTap(const Tap& tap) {
   std::strncpy(name.ifr_name, tap.name.c_str(), IFNAMSIZ - 1);
   if (ioctl(device.get(), TUNSETIFF, &name) != 0) Fail("TUNSETIFF " + tap.name);
   Control(device, TUNSETOWNER, tap.owner);
+  DisableIpv6(tap.name);
   Request request(RTM_SETLINK, NLM_F_ACK, {.ifi_flags = IFF_UP, .ifi_change = IFF_UP});
   request.Put(IFLA_IFNAME, tap.name);
   request.Put(IFLA_IFALIAS, tap.alias);

@@ -26,7 +26,7 @@ class Floor {
     uint32_t group;
     int bridge;
   };
-  // Open, TUNSETIFF, TUNSETOWNER, one RTM_SETLINK, TUNSETPERSIST, close.
+  // Open, TUNSETIFF, TUNSETOWNER, disable_ipv6, one RTM_SETLINK, TUNSETPERSIST, close.
   void CreateTap(const Tap& tap);
   // Destroys one link, or all links of a group. The kernel has done so when it returns.
   void DeleteLink(const std::string& name);

@@ -129,7 +129,7 @@ bool IsHeld(Connection& svnetd, const std::string& tap_name) {
   return true;
 }
 
-// The program may have gone into the background (qemu -daemonize): who has the TAP open keeps it.
+// The program may have gone into the background (qemu -daemonize): it keeps a TAP that it has open.
 void EndLease(const std::string& socket, absl::Duration timeout, const std::string& tap_name,
               bool ends_by_itself) {
   Result<Connection> svnetd = Connection::Open(socket, timeout);

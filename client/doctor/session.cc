@@ -89,7 +89,7 @@ size_t TerminalWidth() {
 
 std::string Render(const Diagnosis& diagnosis, const DoctorRun& run, Format format, bool terminal) {
   if (format == Format::kJson) return RenderDiagnosisJson(diagnosis);
-  // Who names checks wants to know how they are.
+  // A caller who names checks wants all their results.
   return RenderDiagnosis(
       diagnosis,
       {.colour = terminal, .all = run.all || !run.checks.empty(), .width = TerminalWidth()});

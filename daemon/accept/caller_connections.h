@@ -23,9 +23,9 @@
 
 namespace svnet {
 
-// Everything that a caller can take here has a limit, and reaching it is felt by that
-// caller alone. Who is refused is only told why: a few connections at a time, besides those of
-// who is admitted, and not for long. Not thread-safe; one thread runs it.
+// Everything that a caller can take here has a limit, and only that caller feels it. Callers who
+// are refused are told why and no more: on a few connections at a time, besides those of admitted
+// callers, and not for long. Not thread-safe; one thread runs it.
 class CallerConnections {
  public:
   // All outlive it.

@@ -179,7 +179,7 @@ void Gates::End(GateNumber number, Why why) {
 void Gates::Retire(GateEntry& gate, Why why) {
   table_.Retire(&gate);
   const bool by_its_fault = why == Why::kDied || why == Why::kProtocol || why == Why::kStuck;
-  // At once, so that who comes in the same turn waits, too.
+  // At once, so that a caller who comes in the same turn waits, too.
   supply_.NoteEnd(gate, by_its_fault);
   if (by_its_fault) LogEnd(gate, why);
 }

@@ -29,9 +29,9 @@
 
 namespace svnet {
 
-// Each caller (uid and groups) has a gate of its own, as long as there are not too many; who
-// comes then shares one with others who came then, and those who are refused share one. What
-// ends a gate ends its connections, and nothing else. Not thread-safe, but for Resume.
+// Each caller (uid and groups) has a gate of its own, as long as there are not too many; later
+// callers share one, and those who are refused share another. What ends a gate ends its
+// connections, and nothing else. Not thread-safe, but for Resume.
 class Gates {
  public:
   struct Parts {

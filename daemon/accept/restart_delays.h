@@ -9,9 +9,9 @@
 
 namespace svnet {
 
-// Who has a gate killed once is served again at once; who has it killed again and again waits
-// longer each time: to make a gate costs everybody, and to die costs only its caller. What it
-// knows of a uid goes after kForgotten without a death. Not thread-safe. Pure: time is told.
+// A caller whose gate was killed once is served again at once; one whose gates are killed again and
+// again waits longer each time: to make a gate costs everybody, and its death only its caller. It
+// forgets a uid after kForgotten without a death. Not thread-safe. Pure: time is told.
 class RestartDelays {
  public:
   void Died(uid_t uid, absl::Time now);

@@ -70,7 +70,7 @@ absl::Status Server::Turn(absl::Time deadline) {
 
 void Server::AcceptReader(int listening) {
   UniqueFd reader(accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  // Who is not served now may come again: what is lost is one reading of many.
+  // A reader that is not served now comes again: one reading of many is lost.
   if (reader.valid()) gates_->ServeMetrics(std::move(reader)).IgnoreError();
 }
 

@@ -53,7 +53,7 @@ class Server {
   void Resume() { gates_->Resume(); }
 
   // Takes no more connections. Returns when those that are too young to have been used are
-  // closed or old enough (at most kSettleTime): who has connected and not yet called still can.
+  // closed or old enough (at most kSettleTime): a caller who has connected can still call.
   absl::Status Settle();
 
   // Calls that come from now on are UNAVAILABLE, and watches end. Returns when those that

@@ -14,8 +14,8 @@
 namespace svnet {
 
 // So many for each uid, and so many for all together. Administrators have no limit of their
-// own, and a reserve that nobody else can take: however many users there are, there is room
-// for who has to look after them. What it knows of a uid goes with that uid's last place.
+// own, and a reserve that nobody else can take: however many users there are, there is room for
+// those who look after them. It forgets a uid with that uid's last place.
 // Thread-safe.
 class Quota {
  public:

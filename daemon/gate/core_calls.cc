@@ -40,7 +40,7 @@ grpc::Status CoreCalls::Begin(Request request, std::shared_ptr<CallListener> lis
   if (is_watch || unary_ < kMaxCallsInCore) {
     Ask(std::move(request), std::move(listener));
   } else if (waiting_.size() < kMaxWaiting) {
-    // svnetd's health shows also to who has many calls waiting.
+    // A caller that has many calls waiting sees svnetd's health, too.
     const bool first = request.method == Method::kHealthCheck;
     waiting_.insert(first ? waiting_.begin() : waiting_.end(),
                     {std::move(request), std::move(listener)});

@@ -18,8 +18,7 @@
 
 namespace svnet {
 
-// Who waits for what svnetd says to a call. Called by the thread that reads that, with no
-// lock held.
+// Waits for svnetd's answers to a call. The thread that reads them calls it, with no lock held.
 class CallListener {
  public:
   virtual ~CallListener() = default;

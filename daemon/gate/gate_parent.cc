@@ -32,7 +32,7 @@ constexpr uid_t kRoot = 0;
 
 // SIGCHLD as a descriptor. The signals stay blocked: gates unblock them.
 absl::StatusOr<UniqueFd> WatchChildren() {
-  // Who started svnetd may ignore it, and then the kernel would reap gates by itself.
+  // The program that started svnetd may ignore it: then the kernel would reap gates by itself.
   signal(SIGCHLD, SIG_DFL);
   sigset_t children;
   sigemptyset(&children);
@@ -146,7 +146,7 @@ absl::StatusOr<UniqueFd> SystemdsListener() {
         "--gates is for svnet-gates.service: systemd listens for it, at a socket of packets");
   }
   UniqueFd listener(SD_LISTEN_FDS_START);
-  // Who connected may have gone again.
+  // The one that connected may have gone again.
   if (fcntl(listener.get(), F_SETFL, O_NONBLOCK) != 0) return absl::ErrnoToStatus(errno, "fcntl");
   return listener;
 }

@@ -23,8 +23,8 @@ absl::StatusOr<UniqueFd> ConnectGateParent(const std::string& path);
 // Is one, for the svnetd at the other end of `requests`, a SOCK_SEQPACKET, until that is gone.
 [[noreturn]] void RunGateParent(UniqueFd requests);
 
-// `svnetd --gates`: is one, for whoever of root's connects to the socket that systemd listens
-// at (sd_listen_fds(3)), one after the other: who connects ends the gates of who was there
+// `svnetd --gates`: is one, for each process of root's that connects to the socket that systemd
+// listens at (sd_listen_fds(3)), one after the other: a new connection ends the gates of the one
 // before. Returns an exit code if that cannot be.
 int ServeGateParent();
 

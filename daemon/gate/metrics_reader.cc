@@ -11,8 +11,8 @@
 namespace svnet {
 namespace {
 
-// Who sends more than a request may go on for so long, or send so much, before it is cut off
-// and perhaps loses its answer (RFC 9112, 9.6).
+// A reader that sends more than a request is cut off after so long, or so much, and perhaps loses
+// its answer (RFC 9112, 9.6).
 constexpr absl::Duration kLingerTime = absl::Seconds(1);
 constexpr size_t kMaxIgnored = 64 << 10;
 

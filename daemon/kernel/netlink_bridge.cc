@@ -36,12 +36,12 @@ absl::StatusOr<Bridge> NetlinkBridge::Ensure() {
   bridge.ours = IsOurs(link, spec_.mac);
   bridge.mac = bridge.ours ? spec_.mac : link.mac;
   bridge.mtu = bridge.ours ? spec_.mtu : link.mtu;
-  // What stood before as our own has ports, perhaps, and is not taken away.
+  // A bridge of ours that existed before may have ports, and stays.
   absl::Cleanup release = [&] {
     if (bridge.changed()) Release().IgnoreError();
   };
   SVNET_RETURN_IF_ERROR(EnsureAddress(link, &bridge));
-  SVNET_RETURN_IF_ERROR(PutRight(link, &bridge));
+  SVNET_RETURN_IF_ERROR(Repair(link, &bridge));
   std::move(release).Cancel();
   return bridge;
 }
@@ -109,13 +109,12 @@ absl::Status NetlinkBridge::Create() {
   }
   SVNET_RETURN_IF_ERROR(FaultPoint("bridge.make"));
   const absl::Status status = socket_->Transact(std::move(request));
-  // Somebody else made one in this instant: it is checked as one that stood before.
+  // Another program made one in this instant: it is treated as one that existed before.
   return ErrnoOf(status) == EEXIST ? absl::OkStatus() : status;
 }
 
-// The bridge's settings, and "up" last of all: that it is up says that the rest was
-// done.
-absl::Status NetlinkBridge::PutRight(const Link& link, Bridge* bridge) {
+// The bridge's settings, and "up" last of all: a bridge that is up has all the rest.
+absl::Status NetlinkBridge::Repair(const Link& link, Bridge* bridge) {
   if (bridge->ours) {
     // No link-local address, and no router advertisement of a guest's is believed.
     SVNET_ASSIGN_OR_RETURN(const bool had_ipv6, DisableIpv6(spec_.name));

@@ -34,7 +34,7 @@ class NetlinkBridge {
   absl::Status EnsureAddress(const Link& link, Bridge* bridge);
   absl::StatusOr<std::vector<Address>> ListAddresses(Ifindex bridge);
   absl::Status ChangeAddress(int type, int flags, Ifindex bridge, uint8_t protocol);
-  absl::Status PutRight(const Link& link, Bridge* bridge);
+  absl::Status Repair(const Link& link, Bridge* bridge);
   absl::Status StopSpanningTree(const Link& bridge);
   absl::Status ReleaseForeign(const Link& bridge);
   absl::Status Delete(Ifindex bridge);

@@ -129,14 +129,14 @@ std::optional<Neighbour> ParsePermanentNeighbour(const NetlinkReader& message, I
 void ParseNeighbourChange(const NetlinkReader& message, KernelChanges* changes) {
   const auto header = message.fixed<ndmsg>();
   const NetlinkAttributes attributes = message.attributes<ndmsg>();
-  const bool stands = message.type() == RTM_NEWNEIGH;
+  const bool exists = message.type() == RTM_NEWNEIGH;
   const auto octets = attributes.Get<MacAddress::Octets>(NDA_LLADDR);
   const std::optional<Ipv4Address> address = GetAddress(attributes, NDA_DST);
   if (header.ndm_family == AF_BRIDGE && octets.has_value()) {
     changes->static_macs[{header.ndm_ifindex, MacAddress(*octets)}] =
-        stands && (header.ndm_state & NUD_NOARP) != 0;
+        exists && (header.ndm_state & NUD_NOARP) != 0;
   } else if (header.ndm_family == AF_INET && address.has_value()) {
-    const bool permanent = stands && (header.ndm_state & NUD_PERMANENT) != 0;
+    const bool permanent = exists && (header.ndm_state & NUD_PERMANENT) != 0;
     changes->neighbours[{header.ndm_ifindex, *address}] =
         permanent && octets.has_value() ? std::make_optional(MacAddress(*octets)) : std::nullopt;
   }

@@ -1,4 +1,4 @@
-// The network as it stands, as metrics. Pure.
+// The state of the network, as metrics. Pure.
 #pragma once
 
 #include <prometheus/metric_family.h>

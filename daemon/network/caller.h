@@ -1,4 +1,4 @@
-// Who asks.
+// The caller of an rpc.
 #pragma once
 
 #include <sys/types.h>

@@ -19,7 +19,7 @@
 
 namespace svnet {
 
-// Who may do it, in whose turn, and to which network.
+// Decides whether the caller may, waits for its turn, and finds the network.
 //
 // Failure: a call has its whole effect or none, except Cleanup, which may be repeated. Errors have
 // one of the contract's reasons; one that IsTransient is worth another try when TAPs were reaped.

@@ -8,7 +8,7 @@ namespace svnet {
 namespace {
 
 // Only the first packet of a connection comes to a chain of the type nat, and what is
-// dropped there is never tracked. Who is over its limit rests: the kernel keeps a list of
+// dropped there is never tracked. A guest that is over its limit rests: the kernel keeps a list of
 // the connections of each element, goes through it for a new one, and would lengthen it by
 // each that is refused. So the list of an owner is kept in parts, too: which of them a
 // connection is in is left to chance. What finds an owner is the packet's priority, which

@@ -19,8 +19,9 @@ absl::Status GateOutbox::Send(Message message, absl::string_view body, UniqueFd 
     message.body = std::string(body.substr(0, kMaxPart));
     body.remove_prefix(message.body.size());
     message.more = !body.empty();
-    messages_.push_back(
-        {.packet = Encode(message), .descriptor = std::move(descriptor), .connection = hands_over});
+    messages_.push_back({.packet = Encode(message),
+                         .descriptor = std::exchange(descriptor, UniqueFd()),
+                         .connection = hands_over});
   } while (message.more);
   if (others_wait) return absl::OkStatus();
   last_taken_ = MonotonicNow();

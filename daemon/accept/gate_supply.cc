@@ -21,7 +21,8 @@ GateSupply::GateSupply(Parts parts, GateTable* table)
 absl::StatusOr<std::optional<GateNumber>> GateSupply::MakeOwn(const Caller& caller,
                                                               absl::Time* until) {
   const absl::Time now = parts_.clock();
-  if ((*until = delays_.NotBefore(caller.uid, now)) > now) return std::nullopt;
+  *until = delays_.NotBefore(caller.uid, now);
+  if (*until > now) return std::nullopt;
   std::optional<GateNumber> number = table_->FindSpare();
   if (number.has_value()) {
     spare_due_ = now + kSpareAfter;
@@ -36,7 +37,8 @@ absl::StatusOr<std::optional<GateNumber>> GateSupply::FindOrMakeCommon(Kind kind
                                                                        absl::Time* until) {
   if (const auto found = table_->FindCommon(kind)) return found;
   const absl::Time now = parts_.clock();
-  if ((*until = delays_.NotBefore(DelayedAs(kind), now)) > now) return std::nullopt;
+  *until = delays_.NotBefore(DelayedAs(kind), now);
+  if (*until > now) return std::nullopt;
   return Make(kind);
 }
 

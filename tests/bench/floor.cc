@@ -35,8 +35,8 @@ UniqueFd OpenRouteSocket(uint32_t groups) {
   return fd;
 }
 
-// Before it is up: with IPv6 the kernel does for it, at each change of any link, what costs more with
-// a thousand TAPs than all the rest.
+// Before it is up: with IPv6 the kernel does for it, at each change of any link, what costs more
+// with a thousand TAPs than all the rest.
 void DisableIpv6(const std::string& tap) {
   const UniqueFd setting(
       open(("/proc/sys/net/ipv6/conf/" + tap + "/disable_ipv6").c_str(), O_WRONLY | O_CLOEXEC));

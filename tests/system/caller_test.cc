@@ -61,11 +61,11 @@ TEST_F(AdmissionTest, WhoIsNotAllowedIsToldWhy) {
 
 TEST_F(AdmissionTest, AdministratorsAreOnesByTheirGroup) {
   Daemon svnetd = Start({"--admin-groups=27"});
-  Client operator_(svnetd.socket(), {.uid = kBob, .gid = kBob, .groups = {27}});
+  Client administrator(svnetd.socket(), {.uid = kBob, .gid = kBob, .groups = {27}});
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
-  EXPECT_EQ(operator_.MustList().size(), 1u);
-  EXPECT_EQ(operator_.MustCleanup(v1::CLEANUP_SCOPE_NETWORK).taps_removed(), 1u);
+  EXPECT_EQ(administrator.MustList().size(), 1u);
+  EXPECT_EQ(administrator.MustCleanup(v1::CLEANUP_SCOPE_NETWORK).taps_removed(), 1u);
 }
 
 // Nobody special: "root" of a user namespace is who made it.

@@ -188,7 +188,9 @@ void NoteFailedReload(const EarlyExit& exit, ConditionBoard* conditions) {
   conditions->Set(
       {.type = "RELOAD_FAILED",
        .message = what,
-       .remedy = "correct the file and reload svnetd: with this file it would not start"});
+       .remedy = "correct the file and reload svnetd: with this file it would not start",
+       // The message quotes the file, which not everybody may read.
+       .for_all = "reload failed, the old settings stay in force"});
 }
 
 // Applies all settings that can change while svnetd runs, or none of them.

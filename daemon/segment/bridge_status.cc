@@ -70,7 +70,11 @@ Condition Ipv6NotOff(const absl::Status& error) {
   return {.type = "IPV6_NOT_OFF",
           .message = absl::StrCat("IPv6 cannot be switched off on TAPs: ", error.message(),
                                   ": creating one takes longer with each that exists"),
-          .remedy = "let svnetd write /proc/sys/net, or set net.ipv6.conf.default.disable_ipv6=1"};
+          .remedy = "let svnetd write /proc/sys/net, or set net.ipv6.conf.default.disable_ipv6=1",
+          // The error names a TAP.
+          .for_all =
+              "IPv6 cannot be switched off on TAPs: creating one takes longer with each that "
+              "exists"};
 }
 
 }  // namespace svnet

@@ -119,6 +119,10 @@ TEST_F(ConditionsTest, ATapWhoseIpv6CannotBeSwitchedOffIsMadeAllTheSame) {
   faults_.FailNext("SwitchIpv6Off", absl::InternalError("Read-only file system"));
   MustCreate(kAlice, "vm1");
   EXPECT_THAT(Conditions(), ElementsAre("IPV6_NOT_OFF"));
+  // The kernel's error names the TAP, which is nobody else's business.
+  const Condition condition = api().GetNetwork(kRoot, {}).value().conditions.front();
+  EXPECT_THAT(condition.message, HasSubstr("Read-only file system"));
+  EXPECT_THAT(condition.for_all, StartsWith("IPv6 cannot be switched off on TAPs: creating one"));
   EXPECT_TRUE(health_.network);
   MustCreate(kAlice, "vm2");
   EXPECT_THAT(Conditions(), IsEmpty());

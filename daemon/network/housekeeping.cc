@@ -9,6 +9,7 @@
 
 #include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/network/network_registry.h"
+#include "daemon/network/reap_worker.h"
 
 namespace svnet {
 namespace {
@@ -21,17 +22,19 @@ constexpr absl::Duration kMonitorRetry = absl::Seconds(1);
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(
-    NetworkRegistry* registry, ForeignFirewallReconciler* foreign,
+    NetworkRegistry* registry, Reaper* reaper, ForeignFirewallReconciler* foreign,
     std::function<void()> on_reaped) {
   UniqueFd stop(eventfd(0, EFD_CLOEXEC));
   if (!stop.valid()) return absl::ErrnoToStatus(errno, "eventfd");
   return std::unique_ptr<Housekeeping>(
-      new Housekeeping(registry, foreign, std::move(on_reaped), std::move(stop)));
+      new Housekeeping(registry, reaper, foreign, std::move(on_reaped), std::move(stop)));
 }
 
-Housekeeping::Housekeeping(NetworkRegistry* registry, ForeignFirewallReconciler* foreign,
-                           std::function<void()> on_reaped, UniqueFd stop)
+Housekeeping::Housekeeping(NetworkRegistry* registry, Reaper* reaper,
+                           ForeignFirewallReconciler* foreign, std::function<void()> on_reaped,
+                           UniqueFd stop)
     : registry_(registry),
+      reaper_(reaper),
       foreign_(foreign),
       on_reaped_(std::move(on_reaped)),
       stop_(std::move(stop)),
@@ -77,10 +80,8 @@ bool Housekeeping::StopsWithin(absl::Duration time) const {
 }
 
 void Housekeeping::Reap() {
-  while (registry_->WaitForRetired()) {
-    registry_->Reap();
-    on_reaped_();
-  }
+  ReapWorker worker(registry_, reaper_);
+  while (worker.ReapNext()) on_reaped_();
 }
 
 void Housekeeping::ReconcileForeignFirewalls() {

@@ -13,21 +13,23 @@ namespace svnet {
 
 class ForeignFirewallReconciler;
 class NetworkRegistry;
+class Reaper;
 
 // One handles what the kernel says and leases that end, one destroys retired TAPs, one looks after
 // other programs' packet filters. They run as long as the object lives.
 class Housekeeping {
  public:
-  // All must outlive it. `on_reaped` is called without locks after each Reap: calls that wait for
+  // All must outlive it. `on_reaped` is called without locks after each time: calls that wait for
   // addresses or ports may try again.
   static absl::StatusOr<std::unique_ptr<Housekeeping>> Start(NetworkRegistry* registry,
+                                                             Reaper* reaper,
                                                              ForeignFirewallReconciler* foreign,
                                                              std::function<void()> on_reaped);
   // Waits for what is being done: that takes the kernel up to a second.
   ~Housekeeping();
 
  private:
-  Housekeeping(NetworkRegistry* registry, ForeignFirewallReconciler* foreign,
+  Housekeeping(NetworkRegistry* registry, Reaper* reaper, ForeignFirewallReconciler* foreign,
                std::function<void()> on_reaped, UniqueFd stop);
 
   void HandleEvents();
@@ -38,6 +40,7 @@ class Housekeeping {
   bool StopsWithin(absl::Duration time) const;
 
   NetworkRegistry* const registry_;
+  Reaper* const reaper_;
   ForeignFirewallReconciler* const foreign_;
   const std::function<void()> on_reaped_;
   const UniqueFd stop_;  // readable: they end

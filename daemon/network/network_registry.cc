@@ -158,43 +158,9 @@ bool NetworkRegistry::HandleEvents() {
 
 std::optional<absl::Time> NetworkRegistry::NextReap() { return networks_->only().NextReap(); }
 
-bool NetworkRegistry::WaitForRetired() {
-  MutexLock lock(&mutex_);
-  while (!stopped_) {
-    awaited_reap_ = NextReap();
-    const absl::Duration left =
-        awaited_reap_.has_value() ? *awaited_reap_ - parts_.clock() : absl::InfiniteDuration();
-    if (left <= absl::ZeroDuration()) return true;
-    if (awaited_reap_.has_value()) {
-      changed_.wait_for(mutex_, absl::ToChronoNanoseconds(left));
-    } else {
-      changed_.wait(mutex_);
-    }
-  }
-  return false;
-}
-
 void NetworkRegistry::StopWaiting() {
   MutexLock lock(&mutex_);
   stopped_ = true;
-  changed_.notify_all();
-}
-
-void NetworkRegistry::Reap() {
-  ReapBatch batch;
-  {
-    MutexLock lock(&mutex_);
-    if (!NextReap().has_value()) return;
-    batch = networks_->only().TakeReapBatch();
-  }
-  // Calls go on meanwhile, and retire more.
-  const auto is_retired = [this](Ifindex tap) {
-    MutexLock lock(&mutex_);
-    return networks_->only().IsRetired(tap);
-  };
-  const TapDestroyer::Result result = destroyer_.Destroy(batch, is_retired);
-  MutexLock lock(&mutex_);
-  networks_->only().FinishReap(result);
   changed_.notify_all();
 }
 

@@ -40,7 +40,7 @@ class Networks;
 // spares a dump.
 //
 // Threads: any may call. The mutex guards the networks, the Kernel, the Firewall and all below: a
-// CallTurn has it. Housekeeping has the threads that run HandleEvents and Reap.
+// CallTurn has it. Housekeeping has the threads that run HandleEvents, and a ReapWorker.
 class NetworkRegistry {
  public:
   // What it works with; all must outlive it, and are its own from now on.
@@ -76,11 +76,8 @@ class NetworkRegistry {
   // if no call ran recently.
   absl::Duration TimeUntilIdle() const;
 
-  // Waits until there is something to Reap: true; false after StopWaiting.
-  bool WaitForRetired() ABSL_LOCKS_EXCLUDED(mutex_);
+  // No ReapWorker waits any more.
   void StopWaiting() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Destroys retired TAPs, and frees their addresses. Calls go on in that time. One thread only.
-  void Reap() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The last call, when svnetd ends: the rules stay in force, and other programs can list and
   // change them.
@@ -93,6 +90,7 @@ class NetworkRegistry {
 
  private:
   friend class CallTurn;
+  friend class ReapWorker;
 
   NetworkRegistry(const NetworkSettings& settings, const Parts& parts, EventPoller poller);
 
@@ -123,7 +121,7 @@ class NetworkRegistry {
   const NetworkSettings settings_;
   const Parts parts_;
   std::atomic<int64_t> last_call_ = 0;  // nanoseconds of the clock
-  TapDestroyer destroyer_;              // for Reap, and while nothing is taken for the others
+  TapDestroyer destroyer_;              // while no ReapWorker destroys
 
   Mutex mutex_;
   std::condition_variable_any changed_;  // what is retired, or stopped_
@@ -131,7 +129,7 @@ class NetworkRegistry {
   EventPoller poller_ ABSL_GUARDED_BY(mutex_);
   const int poller_fd_;
   const std::unique_ptr<Networks> networks_ ABSL_PT_GUARDED_BY(mutex_);
-  std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // see WaitForRetired
+  std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // by a ReapWorker
   std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);
   bool others_block_guests_ ABSL_GUARDED_BY(mutex_) = false;  // other programs' firewalls
   ConditionLog condition_log_ ABSL_GUARDED_BY(mutex_);

@@ -34,6 +34,8 @@ class NetworkStack {
 
   NetworkApi& api() { return *api_; }
   NetworkRegistry& registry() { return *registry_; }
+  // For a ReapWorker.
+  Reaper& reaper() { return *reaper_; }
   ForeignFirewallReconciler& foreign() { return *foreign_reconciler_; }
 
  private:

@@ -8,6 +8,7 @@
 
 #include "daemon/accept/gate_link.h"
 #include "daemon/base/clock.h"
+#include "daemon/network/reap_worker.h"
 #include "tests/fakes/fake_parts.h"
 #include "tests/fuzz/check.h"
 
@@ -88,7 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     if (input.ConsumeBool()) CheckAnswers(ends.second);
     const int extra = input.ConsumeIntegralInRange(0, 15);
-    if (extra == 0) (*registry)->Reap();
+    if (extra == 0) ReapWorker(registry->get(), &parts.reaper).ReapAll();
     if (extra == 1) link->Resume(input.ConsumeBool());
     if (extra == 2) link->Forget(1);
   }

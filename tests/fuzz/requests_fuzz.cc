@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/network/network_registry.h"
+#include "daemon/network/reap_worker.h"
 #include "tests/fakes/fake_parts.h"
 #include "tests/fuzz/check.h"
 
@@ -41,7 +42,7 @@ class Model {
       case 8:
         return FailSoon();
       case 9:
-        return registry_->Reap();
+        return ReapWorker(registry_.get(), &parts_.reaper).ReapAll();
       case 10:
         return ChangeAttachment();
       case 11:

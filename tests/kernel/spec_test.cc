@@ -27,6 +27,7 @@
 #include "daemon/network/event_sink.h"
 #include "daemon/network/network_api.h"
 #include "daemon/network/network_registry.h"
+#include "daemon/network/reap_worker.h"
 #include "daemon/store/folder_spec_store.h"
 #include "tests/fakes/fake_foreign_firewalls.h"
 #include "tests/kernel/kernel_test.h"
@@ -88,7 +89,7 @@ class Core {
     for (const Condition& each : status->conditions) types.push_back(each.type);
     return types;
   }
-  void Settle() { registry_->Reap(); }
+  void Settle() { ReapWorker(registry_.get(), reaper_.get()).ReapAll(); }
   absl::Status Cleanup() {
     return api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status();
   }

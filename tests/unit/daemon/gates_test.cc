@@ -305,7 +305,7 @@ TEST_F(GatesTest, ACallThatCannotGoOnWaitsAndNobodyWithIt) {
   Turn();
   EXPECT_THAT(All(alice), IsEmpty());
   EXPECT_EQ(All(bob).size(), 1u);
-  registry().Reap();
+  Reap();
   gates_->Resume();
   Turn();
   const Message answer = Next(alice);

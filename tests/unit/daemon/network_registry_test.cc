@@ -169,7 +169,7 @@ TEST_F(SmallNetworkTest, AddressesOfDeletedTapsComeBack) {
   for (int i = 0; i < 5; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   kernel_.Delete("svvm2eth0");
   EXPECT_EQ(List(kRoot).size(), 4u);
-  registry().Reap();
+  Reap();
   EXPECT_EQ(MustCreate(kBob, "more").spec.ip, Ip("10.9.9.4"));
   EXPECT_EQ(List(kRoot).size(), 5u);
 }

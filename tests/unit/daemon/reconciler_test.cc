@@ -112,7 +112,7 @@ TEST_F(RepairTest, ATapThatIsDeletedEndsItsLease) {
   EXPECT_THAT(List(kAlice), IsEmpty());
   EXPECT_THAT(log_, ElementsAre("another program has deleted the TAP"));
   EXPECT_EQ(firewall_.bindings().size(), 1u);
-  registry().Reap();
+  Reap();
   EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{Ip("172.30.0.2")});
 }
 
@@ -153,7 +153,7 @@ TEST_F(RepairTest, ANewTapOfTheSameNameIsNotPaused) {
   ASSERT_THAT(Conditions(), ElementsAre("DEGRADED"));
   ASSERT_TRUE(MustRemove(kAlice, ByIds("vm1")));
   EXPECT_THAT(Conditions(), IsEmpty());
-  registry().Reap();
+  Reap();
   MustCreate(kAlice, "vm1");
   Tap()->up = false;
   registry().HandleEvents();
@@ -205,7 +205,7 @@ TEST_F(ReapTest, ARemovedTapIsCutOffAndGivesUpItsNameToTheNext) {
   EXPECT_NE(second.spec.ip, first.spec.ip);
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_used, 1u);
-  registry().Reap();
+  Reap();
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
   EXPECT_EQ(kernel_.Find(RetiredTapName(first.state.ifindex, 0).text()), nullptr);
   EXPECT_NE(kernel_.Find("svvm1eth0"), nullptr);
@@ -220,7 +220,7 @@ TEST_F(ReapTest, DoesNotDestroyALinkThatReusesTheNumberOfADeletedTap) {
     kernel_.Delete("svvm1eth0");
     registry().HandleEvents();
     kernel_.AddLink({.ifindex = lease.state.ifindex, .name = "another"});
-    registry().Reap();
+    Reap();
     EXPECT_NE(kernel_.Find("another"), nullptr);
     EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{lease.spec.ip});
     EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
@@ -237,7 +237,7 @@ TEST_F(ReapTest, ACleanupOfTheNetworkLeavesNothingToDestroy) {
   for (const Lease& lease : {first, second}) {
     kernel_.AddLink({.ifindex = lease.state.ifindex, .name = lease.spec.tap.text()});
   }
-  registry().Reap();
+  Reap();
   EXPECT_NE(kernel_.Find(first.spec.tap.text()), nullptr);
   EXPECT_NE(kernel_.Find(second.spec.tap.text()), nullptr);
 }
@@ -262,7 +262,7 @@ TEST_F(ReapTest, ReapsWhatWasRetiredBeforeARestart) {
                    .CreateTap(kAlice, {.vm = Vm("a"), .iface = Iface("b"), .ip = lease.spec.ip})
                    .status()),
       "ADDRESS_IN_USE");
-  registry().Reap();
+  Reap();
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
@@ -273,7 +273,7 @@ TEST_F(ReapTest, SparesAForeignLinkInTheLinkGroup) {
   kernel_.AddLink({.name = "foreign", .group = RetiredGroupOf(DeriveLinkGroup(Name("svbr0")))});
   Retire("vm1");
   Retire("vm2");
-  registry().Reap();
+  Reap();
   EXPECT_NE(kernel_.Find("foreign"), nullptr);
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
@@ -284,13 +284,13 @@ TEST_F(ReapTest, DestroysTogetherWithABatchWhatIsRetiredMeanwhile) {
   Retire("vm2");
   faults_.BeforeNext("DeleteGroup", [this] { Retire("vm3"); });
   faults_.TakeCalls();
-  registry().Reap();
+  Reap();
   EXPECT_THAT(faults_.TakeCalls(), Not(Contains("DeleteLink")));
   for (const char* tap : {"svvm1eth0", "svvm2eth0", "svvm3eth0"}) {
     EXPECT_EQ(kernel_.Find(tap), nullptr) << tap;
   }
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
-  registry().Reap();
+  Reap();
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
   EXPECT_EQ(MustCreate(kAlice, "vm3").spec.tap, Name("svvm3eth0"));
 }
@@ -300,10 +300,10 @@ TEST_F(ReapTest, RetriesAfterAFailure) {
   MustCreate(kAlice, "vm2");
   Retire("vm1");
   faults_.FailNext("DeleteLink", absl::InternalError("EBUSY"));
-  registry().Reap();
+  Reap();
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
   EXPECT_THAT(log_, Contains(HasSubstr("cannot destroy TAPs: EBUSY")));
-  registry().Reap();
+  Reap();
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
@@ -313,7 +313,7 @@ TEST_F(ReapTest, GivesUpForgettingFlowsAfterThreeAttempts) {
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
     faults_.FailNext("ForgetFlows", absl::InternalError("EOPNOTSUPP"));
-    registry().Reap();
+    Reap();
   }
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
   EXPECT_THAT(Conditions(), ElementsAre("FLOWS_NOT_FORGOTTEN"));
@@ -332,7 +332,7 @@ TEST_F(SmallReapTest, AnEmptyPoolIsRetryableWhileATapIsRetired) {
   const absl::Status passing = Create(kAlice, "vm2").status();
   EXPECT_EQ(ReasonIn(passing), "ADDRESS_POOL_EXHAUSTED");
   EXPECT_TRUE(IsTransient(passing));
-  registry().Reap();
+  Reap();
   EXPECT_EQ(MustCreate(kAlice, "vm2").spec.ip, Ip("10.9.9.2"));
 }
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/lease/names.h"
 #include "daemon/network/network_registry.h"
+#include "daemon/network/reap_worker.h"
 #include "tests/fakes/fake_parts.h"
 #include "tests/unit/values.h"
 
@@ -76,9 +77,11 @@ class NetworkRegistryTest : public ::testing::Test {
   bool MustRemove(const Caller& caller, const LeaseSelector& selector) {
     const auto removed = api().RemoveTap(caller, selector);
     EXPECT_TRUE(removed.ok()) << removed.status();
-    registry().Reap();
+    Reap();
     return removed->has_value();
   }
+  // Destroys what is retired, at once.
+  void Reap() { ReapWorker(&registry(), &reaper_).ReapAll(); }
   std::vector<Lease> List(const Caller& caller) {
     return api().ListTaps(caller, {.limit = 1000})->leases;
   }

@@ -63,7 +63,7 @@ TEST_F(TamperingTest, EndsTheLeaseAtOnceAndSaysWhy) {
     EXPECT_EQ(removed.type, TapEvent::Type::kRemoved);
     EXPECT_THAT(removed.message, HasSubstr(change.said));
     EXPECT_THAT(log_, Contains(HasSubstr(change.said)));
-    registry().Reap();
+    Reap();
     EXPECT_EQ(kernel_.Find(lease.spec.tap.text()), nullptr) << change.name;
   }
 }
@@ -77,7 +77,7 @@ TEST_F(TamperingTest, BeforeAStartIsNotAdopted) {
     EXPECT_THAT(List(kRoot), IsEmpty()) << change.name;
     EXPECT_THAT(firewall_.Dump(), Not(HasSubstr(lease.spec.mac.ToString()))) << change.name;
     EXPECT_THAT(log_, Contains(HasSubstr(change.said)));
-    registry().Reap();
+    Reap();
     EXPECT_EQ(kernel_.Find(lease.spec.tap.text()), nullptr) << change.name;
     log_.clear();
   }
@@ -89,7 +89,7 @@ TEST_F(TamperingTest, ThatWasMissedIsFoundByReadingAnew) {
     change.make(kernel_.Find(lease.spec.tap.text()));
     kernel_.LoseChanges();
     EXPECT_THAT(List(kAlice), IsEmpty()) << change.name;
-    registry().Reap();
+    Reap();
   }
 }
 
@@ -104,7 +104,7 @@ TEST_F(TamperingTest, CountsForWhoMadeItUntilItIsGone) {
   Caller bob = kBob;
   bob.tap_limit = 1;
   EXPECT_TRUE(Create(bob, "vm3").ok());
-  registry().Reap();
+  Reap();
   EXPECT_TRUE(Create(alice, "vm2").ok());
 }
 
@@ -133,7 +133,7 @@ TEST_F(TamperingTest, WithAnothersMacNeverCostsTheOtherItsRepairs) {
     kernel_.SetOwnMac(thief.spec.tap.text(), victim.spec.mac);
     Hear();
     ASSERT_THAT(kernel_.Dump(), HasSubstr("guest=" + victim.spec.mac.ToString())) << i;
-    registry().Reap();
+    Reap();
   }
   EXPECT_THAT(Conditions(), IsEmpty());
   EXPECT_EQ(List(kBob).size(), 1u);
@@ -218,7 +218,7 @@ TEST_F(TamperingTest, ATapThatAnotherProcessOpenedWhileItWasMadeIsNotLeased) {
   EXPECT_NE(lease.spec.tap, Name("svvm1eth0"));
   EXPECT_EQ(kernel_.Find(lease.spec.tap.text())->open_queues, 0u);
   EXPECT_EQ(kernel_.Find("svvm1eth0")->group, RetiredGroupOf(DeriveLinkGroup(Name("svbr0"))));
-  registry().Reap();
+  Reap();
   EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
 }
 
@@ -229,7 +229,7 @@ TEST_F(TamperingTest, ARacerWhoNeverLosesGetsNoLeaseOpened) {
       api().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .queues = 2});
   EXPECT_EQ(ReasonIn(lease.status()), "TAP_CREATE_FAILED");
   EXPECT_THAT(lease.status().message(), HasSubstr("opened by another process"));
-  registry().Reap();
+  Reap();
   EXPECT_EQ(Picture(), before);
 }
 

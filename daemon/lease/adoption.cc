@@ -52,7 +52,8 @@ bool IsOurTap(const Link& link, const PortPlan& network) {
   if (IsAliasV1(link.alias, network.bridge_name)) return true;
   const bool is_port = network.bridge != 0 && link.master == network.bridge;
   return IsAlias(link.alias) &&
-         (link.group == network.group || link.group == RetiredGroupOf(network.group) || is_port);
+         (link.group == network.group ||
+          RetiredGroupNumber(network.group, link.group).has_value() || is_port);
 }
 
 TapState StateOf(const Link& link) {
@@ -95,8 +96,9 @@ Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ip
     }
     if (!lease->has_value()) continue;
     const std::string tampering = DescribeTampering((*lease)->spec, link);
-    const EndedTap ended = {.lease = **lease, .tampering = tampering, .mac = link.mac};
-    if (link.group == RetiredGroupOf(network.group)) {
+    EndedTap ended = {.lease = **lease, .tampering = tampering, .mac = link.mac};
+    if (const auto number = RetiredGroupNumber(network.group, link.group)) {
+      ended.retired_group = *number;
       adoption.retired.push_back(ended);
     } else if (!tampering.empty()) {
       adoption.tampered.push_back(ended);

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,11 +23,13 @@ struct EndedTap {
   Lease lease;
   std::string tampering;  // DescribeTampering
   MacAddress mac;         // its own, now
+  // Which of the groups of the retired it is in, if it is retired: RetiredGroupOf.
+  uint32_t retired_group = 0;
 };
 
 struct Adoption {
   std::vector<Lease> leases;          // by address; no two share key, address or MAC
-  std::vector<EndedTap> retired;      // in the link group of the retired
+  std::vector<EndedTap> retired;      // in a link group of the retired
   std::vector<EndedTap> tampered;     // their holders have changed what contradicts the lease
   std::vector<Condition> conditions;  // one for each TAP that is left alone, and why
 };

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -38,8 +39,18 @@ MacAddress DeriveBridgeMac(const MachineId& machine, const LinkName& bridge);
 
 // The link group (IFLA_GROUP) of a network's TAPs. Even, never the default group 0.
 uint32_t DeriveLinkGroup(const LinkName& bridge);
-// The link group of the same network's retired TAPs.
-inline uint32_t RetiredGroupOf(uint32_t link_group) { return link_group + 1; }
+// Retired TAPs are in one of so many groups, each of which is destroyed by itself: those that
+// follow the group of the network's TAPs. The first is the only one that an svnetd before 0.2 knows
+// and that its rules name.
+inline constexpr uint32_t kRetiredGroups = 32;
+inline uint32_t RetiredGroupOf(uint32_t link_group, uint32_t number = 0) {
+  return link_group + 1 + number;
+}
+// The number of that group among them; nullopt: it is none of them.
+inline std::optional<uint32_t> RetiredGroupNumber(uint32_t link_group, uint32_t group) {
+  const uint32_t number = group - RetiredGroupOf(link_group);
+  return number < kRetiredGroups ? std::make_optional(number) : std::nullopt;
+}
 // The name of a retired TAP whose own name is needed: no lease's TAP has a name like that.
 // `attempt` 1 to 9 if that is taken.
 LinkName RetiredTapName(Ifindex tap, int attempt);

@@ -128,7 +128,7 @@ std::string Render(const RulesetSpec& spec, const GuestBridge& bridge, const std
        {"$name", spec.bridge.text()},
        {"$bridge", absl::StrCat(bridge.ifindex)},
        {"$mac", bridge.mac.ToString()},
-       {"$taps", absl::StrCat("{ ", spec.link_group, ", ", spec.link_group + 1, " }")}});
+       {"$taps", absl::StrCat(spec.link_group, "-", spec.link_group + spec.retired_groups)}});
 }
 
 // The texts of all elements by the start of their set's line: "inet set macs".

@@ -16,9 +16,9 @@ namespace svnet {
 struct RulesetSpec {
   LinkName bridge;
   Ipv4Prefix prefix;
-  // IFLA_GROUP of TAPs whose guests are served. Those of the group that follows are
-  // cut off.
+  // IFLA_GROUP of TAPs whose guests are served. Those of so many groups that follow are cut off.
   uint32_t link_group = 0;
+  uint32_t retired_groups = 1;
   // Whether guests may open connections to the host itself; if not, then only to
   // host_ports (and ping it).
   bool host_access = true;

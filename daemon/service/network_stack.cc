@@ -23,6 +23,7 @@ RulesetSpec RulesOf(const Config& config) {
   return {.bridge = config.bridge,
           .prefix = config.subnet,
           .link_group = DeriveLinkGroup(config.bridge),
+          .retired_groups = kRetiredGroups,
           .host_access = config.host_access,
           .host_ports = config.host_ports,
           .blocked_destinations = config.blocked_destinations,

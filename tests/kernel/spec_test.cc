@@ -108,7 +108,8 @@ class Core {
   const std::unique_ptr<Firewall> firewall_ =
       NftFirewall::Open({.bridge = bridge_,
                          .prefix = testing::Prefix("10.9.0.0/24"),
-                         .link_group = DeriveLinkGroup(bridge_)})
+                         .link_group = DeriveLinkGroup(bridge_),
+                         .retired_groups = kRetiredGroups})
           .value();
   testing::Faults faults_;
   testing::FakeForeignFirewalls foreign_{&faults_};

@@ -411,8 +411,10 @@ TEST(DoctorTest, NeverNamesATapThatSvnetdIsAboutToDestroy) {
   Case c = Healthy();
   c.host.caller.uid = 0;
   c.svnetd.taps.clear();
-  c.host.links.back().group = RetiredGroupOf(DeriveLinkGroup(*LinkName::Parse("svbr0")));
-  EXPECT_EQ(Examined(c, "not-adopted")[0].level, Level::kOk);
+  for (const uint32_t number : {0u, kRetiredGroups - 1}) {
+    c.host.links.back().group = RetiredGroupOf(DeriveLinkGroup(*LinkName::Parse("svbr0")), number);
+    EXPECT_EQ(Examined(c, "not-adopted")[0].level, Level::kOk);
+  }
 }
 
 TEST(DoctorTest, AddressesThatRunOutNameNoLeaseThatEndsByItself) {

@@ -282,6 +282,20 @@ TEST(AdoptionTest, ATapThatLeftItsLinkGroupIsKnownByItsBridge) {
   EXPECT_EQ(AdoptAll({link}).leases.size(), 1u);
 }
 
+TEST(AdoptionTest, ARetiredTapIsNoLeaseWhicheverOfTheGroupsItIsIn) {
+  for (uint32_t number = 0; number < kRetiredGroups; ++number) {
+    Link link = TapOf("svvm1eth0", Vm1());
+    link.group = RetiredGroupOf(kGroup, number);
+    for (const Ifindex bridge : {0, 3}) {
+      link.master = bridge;
+      const Adoption adoption = AdoptAll({link});
+      EXPECT_TRUE(adoption.leases.empty());
+      ASSERT_EQ(adoption.retired.size(), 1u);
+      EXPECT_EQ(adoption.retired[0].retired_group, number);
+    }
+  }
+}
+
 // Whatever the holder of a TAP can change without any privilege.
 TEST(AdoptionTest, ATapThatItsHolderHasChangedIsNoLease) {
   const auto what = [](const std::function<void(Link*)>& change) {

@@ -175,6 +175,16 @@ TEST(NamesTest, LinkGroupsAreEvenAndNotTheDefault) {
   EXPECT_EQ(groups.size(), 100u);
 }
 
+TEST(NamesTest, RetiredGroupsFollowTheOneOfTheTapsAndNoneIsOfTheOthers) {
+  EXPECT_EQ(RetiredGroupOf(100), 101u);
+  for (uint32_t number = 0; number < kRetiredGroups; ++number) {
+    EXPECT_EQ(RetiredGroupNumber(100, RetiredGroupOf(100, number)), number);
+  }
+  for (const uint32_t other : {0u, 99u, 100u, 101 + kRetiredGroups, 0xffffffffu}) {
+    EXPECT_EQ(RetiredGroupNumber(100, other), std::nullopt) << other;
+  }
+}
+
 TEST(TableNameTest, NoTwoBridgesShareOne) {
   const std::vector<std::string> bridges = {"x", "x.a", "x.a.b", "x-a", "x.b", "svnet-x", "a"};
   std::set<std::string> all;

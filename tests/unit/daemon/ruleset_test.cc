@@ -33,6 +33,7 @@ RulesetSpec FullSpec() {
   return {.bridge = Name("br-vm.1"),
           .prefix = Prefix("10.1.2.64/26"),
           .link_group = 100,
+          .retired_groups = 32,
           .host_access = false,
           .host_ports = {{HostPort::Protocol::kUdp, 53}, {HostPort::Protocol::kTcp, 8080}},
           .blocked_destinations = {Prefix("169.254.0.0/16"), Prefix("10.0.0.0/8")},
@@ -91,7 +92,7 @@ TEST_P(RulesetPartTest, IsInTheWhole) {
                                                            {"$name", "br-vm.1"},
                                                            {"$mac", "c2:00:00:00:00:01"},
                                                            {"$prefix", "10.1.2.64/26"},
-                                                           {"$taps", "{ 100, 101 }"}});
+                                                           {"$taps", "100-132"}});
     EXPECT_THAT(whole, HasSubstr(filled)) << slot;
   }
 }

@@ -309,10 +309,10 @@ class Reaper {
   virtual ~Reaper() = default;
 
   // Destroys the link, even one that a process holds open. OK if it is gone.
-  // Takes the kernel 16 to 20 ms for a TAP.
+  // Takes the kernel 16 to 20 ms for a TAP, of which it holds its lock for links less than one.
   virtual absl::Status DeleteLink(Ifindex ifindex) = 0;
   // The same for all links of a group, also those that join it meanwhile, in hardly more time
-  // than for one; OK if there are none. FailedPrecondition, and nothing is destroyed, if a link
+  // than for one; but for all that time it holds that lock. OK if there are none. FailedPrecondition, and nothing is destroyed, if a link
   // is in it that is not `ours`.
   virtual absl::Status DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) = 0;
 

@@ -35,7 +35,7 @@ class ABSL_SCOPED_LOCKABLE CallTurn {
   // What counts against the owner's quotas, in all networks.
   Holdings HoldingsOf(uid_t owner) const;
 
-  // Waits until no batch of TAPs is being destroyed; others have turns in that time.
+  // Waits until no TAPs are being destroyed; others have turns in that time.
   void WaitUntilReaped();
   // To be used when that is so.
   TapDestroyer* destroyer() const { return &registry_->destroyer_; }

@@ -22,32 +22,32 @@ constexpr absl::Duration kMonitorRetry = absl::Seconds(1);
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(
-    NetworkRegistry* registry, Reaper* reaper, ForeignFirewallReconciler* foreign,
-    std::function<void()> on_reaped) {
+    NetworkRegistry* registry, const std::vector<Reaper*>& reapers,
+    ForeignFirewallReconciler* foreign, std::function<void()> on_reaped) {
   UniqueFd stop(eventfd(0, EFD_CLOEXEC));
   if (!stop.valid()) return absl::ErrnoToStatus(errno, "eventfd");
   return std::unique_ptr<Housekeeping>(
-      new Housekeeping(registry, reaper, foreign, std::move(on_reaped), std::move(stop)));
+      new Housekeeping(registry, reapers, foreign, std::move(on_reaped), std::move(stop)));
 }
 
-Housekeeping::Housekeeping(NetworkRegistry* registry, Reaper* reaper,
+Housekeeping::Housekeeping(NetworkRegistry* registry, const std::vector<Reaper*>& reapers,
                            ForeignFirewallReconciler* foreign, std::function<void()> on_reaped,
                            UniqueFd stop)
     : registry_(registry),
-      reaper_(reaper),
       foreign_(foreign),
       on_reaped_(std::move(on_reaped)),
       stop_(std::move(stop)),
       handling_([this] { HandleEvents(); }),
-      reaping_([this] { Reap(); }),
-      reconciling_([this] { ReconcileForeignFirewalls(); }) {}
+      reconciling_([this] { ReconcileForeignFirewalls(); }) {
+  for (Reaper* reaper : reapers) reaping_.emplace_back([this, reaper] { Reap(reaper); });
+}
 
 Housekeeping::~Housekeeping() {
   eventfd_write(stop_.get(), 1);
   registry_->StopWaiting();
   foreign_->StopWaiting();
   handling_.join();
-  reaping_.join();
+  for (std::thread& reaping : reaping_) reaping.join();
   reconciling_.join();
 }
 
@@ -79,8 +79,8 @@ bool Housekeeping::StopsWithin(absl::Duration time) const {
   return ppoll(&wait, 1, &timeout, nullptr) > 0;
 }
 
-void Housekeeping::Reap() {
-  ReapWorker worker(registry_, reaper_);
+void Housekeeping::Reap(Reaper* reaper) {
+  ReapWorker worker(registry_, reaper);
   while (worker.ReapNext()) on_reaped_();
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -15,37 +16,36 @@ class ForeignFirewallReconciler;
 class NetworkRegistry;
 class Reaper;
 
-// One handles what the kernel says and leases that end, one destroys retired TAPs, one looks after
+// One handles what the kernel says and leases that end, some destroy retired TAPs, one looks after
 // other programs' packet filters. They run as long as the object lives.
 class Housekeeping {
  public:
-  // All must outlive it. `on_reaped` is called without locks after each time: calls that wait for
-  // addresses or ports may try again.
+  // All must outlive it. `reapers`: one for each thread that destroys TAPs. `on_reaped` is called
+  // without locks after each time: calls that wait for addresses or ports may try again.
   static absl::StatusOr<std::unique_ptr<Housekeeping>> Start(NetworkRegistry* registry,
-                                                             Reaper* reaper,
+                                                             const std::vector<Reaper*>& reapers,
                                                              ForeignFirewallReconciler* foreign,
                                                              std::function<void()> on_reaped);
   // Waits for what is being done: that takes the kernel up to a second.
   ~Housekeeping();
 
  private:
-  Housekeeping(NetworkRegistry* registry, Reaper* reaper, ForeignFirewallReconciler* foreign,
-               std::function<void()> on_reaped, UniqueFd stop);
+  Housekeeping(NetworkRegistry* registry, const std::vector<Reaper*>& reapers,
+               ForeignFirewallReconciler* foreign, std::function<void()> on_reaped, UniqueFd stop);
 
   void HandleEvents();
-  void Reap();
+  void Reap(Reaper* reaper);
   void ReconcileForeignFirewalls();
   // Leaves events to the calls that run. False if all is to end.
   bool WaitUntilIdle() const;
   bool StopsWithin(absl::Duration time) const;
 
   NetworkRegistry* const registry_;
-  Reaper* const reaper_;
   ForeignFirewallReconciler* const foreign_;
   const std::function<void()> on_reaped_;
   const UniqueFd stop_;  // readable: they end
   std::thread handling_;
-  std::thread reaping_;
+  std::vector<std::thread> reaping_;
   std::thread reconciling_;
 };
 

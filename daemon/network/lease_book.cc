@@ -32,9 +32,12 @@ bool LeaseBook::Adopt(const Lease& lease) {
 
 void LeaseBook::SetState(const TapState& state) { leases_.SetState(state); }
 
+uint32_t LeaseBook::NextRetiredGroup() const { return reap_queue_->NextGroup(); }
+
 Lease LeaseBook::Retire(Ifindex tap, const Retirement& how, absl::Time now) {
   const Lease lease = *leases_.FindByIfindex(tap);
-  RetiredTap retired = {.address = lease.spec.ip, .gone = how.gone};
+  RetiredTap retired = {
+      .address = lease.spec.ip, .gone = how.gone, .group_number = how.group_number};
   if (how.counts_for_owner) {
     retired.counts_for = lease.spec.key.owner;
     retired.queues = CountedQueues(lease.spec);
@@ -60,26 +63,22 @@ size_t LeaseBook::retired_taps() const { return reap_queue_->size(); }
 
 size_t LeaseBook::retired_addresses() const { return reap_queue_->addresses(); }
 
-std::vector<Ifindex> LeaseBook::WaitingTaps() const {
-  std::vector<Ifindex> taps;
-  for (const auto& [tap, what] : reap_queue_->waiting()) taps.push_back(tap);
-  return taps;
-}
+std::vector<Ifindex> LeaseBook::WaitingTaps() const { return reap_queue_->WaitingTaps(); }
 
 std::optional<absl::Time> LeaseBook::NextReap() const { return reap_queue_->NextDue(); }
 
 bool LeaseBook::IsReaping() const { return reap_queue_->IsTaken(); }
 
-ReapBatch LeaseBook::TakeReapBatch() { return reap_queue_->Take(); }
+ReapPiece LeaseBook::TakeReapPiece() { return reap_queue_->Take(); }
 
-ReapBatch LeaseBook::FinishReap(bool done) {
-  ReapBatch batch = reap_queue_->Finish(done);
-  for (const auto& [ifindex, tap] : batch) {
+RetiredTaps LeaseBook::FinishReap(uint32_t group_number, bool done) {
+  RetiredTaps taps = reap_queue_->Finish(group_number, done);
+  for (const auto& [ifindex, tap] : taps) {
     if (!tap.address.has_value()) continue;
     const Ipv4Address address = *tap.address;
     if (!leases_.HasIp(address) && !HasRetiredAddress(address)) pool_.Free(address);
   }
-  return batch;
+  return taps;
 }
 
 void LeaseBook::DelayReap(absl::Time until) { reap_queue_->DelayUntil(until); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,7 +58,10 @@ class LeaseBook {
   struct Retirement {
     bool gone = false;              // the device is
     bool counts_for_owner = false;  // see RetiredTap
+    uint32_t group_number = 0;      // see RetiredTap
   };
+  // Which group the next TAP that is retired is to be in: see ReapQueue.
+  uint32_t NextRetiredGroup() const;
   // Ends the lease of that TAP, and returns it. Its address comes back with FinishReap.
   // Undefined if there is no such lease.
   Lease Retire(Ifindex tap, const Retirement& how, absl::Time now);
@@ -70,17 +74,18 @@ class LeaseBook {
   // How many TAPs are retired, and how many addresses they have.
   size_t retired_taps() const;
   size_t retired_addresses() const;
-  // Those that wait for the next batch.
+  // Those that are not being destroyed.
   std::vector<Ifindex> WaitingTaps() const;
 
-  // When TakeReapBatch is due; nullopt: nothing waits, or a batch is taken.
+  // When TakeReapPiece is due; nullopt: nothing waits that is not taken.
   std::optional<absl::Time> NextReap() const;
+  // Whether a piece is taken.
   bool IsReaping() const;
-  // The retired TAPs, to be destroyed. Until FinishReap, no others are taken.
-  ReapBatch TakeReapBatch();
-  // Those were destroyed, and are returned, and their addresses are free; if not `done`, they
-  // wait again, and nothing is returned.
-  ReapBatch FinishReap(bool done);
+  // Retired TAPs, to be destroyed; `group` is not set. Until FinishReap, none joins their group.
+  ReapPiece TakeReapPiece();
+  // Those of that group that were taken were destroyed, and are returned, and their addresses are
+  // free; if not `done`, they wait again, and nothing is returned.
+  RetiredTaps FinishReap(uint32_t group_number, bool done);
   void DelayReap(absl::Time until);
   void FlushReap();
   // A TAP that was retired was deleted by another program; or all were.

@@ -137,10 +137,10 @@ std::optional<absl::Time> Network::NextReap() const { return parts_->book.NextRe
 
 bool Network::IsReaping() const { return parts_->book.IsReaping(); }
 
-ReapBatch Network::TakeReapBatch() { return parts_->reaper.Take(); }
+ReapPiece Network::TakeReapPiece() { return parts_->reaper.Take(); }
 
-bool Network::IsRetired(Ifindex tap) const { return parts_->book.IsRetired(tap); }
-
-void Network::FinishReap(const TapDestroyer::Result& result) { parts_->reaper.Finish(result); }
+void Network::FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result) {
+  parts_->reaper.Finish(piece, result);
+}
 
 }  // namespace svnet

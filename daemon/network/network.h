@@ -67,7 +67,7 @@ class Network {
   absl::Status RemoveTap(const Lease& lease);
   std::string BootArgsFor(const Lease& lease, const BootArgsRequest& request) const;
   absl::StatusOr<CleanupResult> CleanupOf(uid_t owner);
-  // Destroys all TAPs, and takes the network away. No batch may be taken.
+  // Destroys all TAPs, and takes the network away. No piece may be taken.
   absl::StatusOr<CleanupResult> CleanupAll(TapDestroyer* destroyer);
 
   const LeaseTable& leases() const;
@@ -86,13 +86,12 @@ class Network {
   // Whether it could hear of changes.
   bool monitor_ok() const;
 
-  // When TakeReapBatch is due; nullopt: there is nothing to reap, or a batch is taken.
+  // When TakeReapPiece is due; nullopt: there is nothing to reap that is not taken.
   std::optional<absl::Time> NextReap() const;
+  // Whether a piece is taken.
   bool IsReaping() const;
-  ReapBatch TakeReapBatch();
-  // Whether that TAP waits to be reaped.
-  bool IsRetired(Ifindex tap) const;
-  void FinishReap(const TapDestroyer::Result& result);
+  ReapPiece TakeReapPiece();
+  void FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result);
 
   // For svnetd's end: other programs can then list and change the rules.
   absl::Status DisownRules();

@@ -61,7 +61,7 @@ absl::StatusOr<CleanupResult> NetworkCleaner::CleanupAll(TapDestroyer* destroyer
   for (const Link& link : links) {
     if (IsOurTap(link, parts_.segment->plan())) taps.push_back(link);
   }
-  const absl::Status destroyed = destroyer->DestroyAll(taps);
+  const absl::Status destroyed = destroyer->DestroyAll(parts_.segment->plan().group, taps);
   if (!destroyed.ok()) {
     parts_.reconciler->Resync().status().IgnoreError();
     return WithReason(Reason::kBridgeSetupFailed, "cannot destroy all TAPs (repeat it)", destroyed);

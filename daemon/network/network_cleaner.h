@@ -36,7 +36,7 @@ class NetworkCleaner {
   explicit NetworkCleaner(const Parts& parts) : parts_(parts) {}
 
   absl::StatusOr<CleanupResult> CleanupOf(uid_t owner);
-  // Destroys all TAPs at once, and takes the network away. No batch may be taken.
+  // Destroys all TAPs at once, and takes the network away. No piece may be taken.
   absl::StatusOr<CleanupResult> CleanupAll(TapDestroyer* destroyer);
 
  private:

@@ -5,7 +5,6 @@
 
 #include "daemon/base/status_macros.h"
 #include "daemon/foreign/foreign_firewall_reconciler.h"
-#include "daemon/lease/names.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/network.h"
 #include "daemon/network/networks.h"
@@ -23,7 +22,7 @@ NetworkRegistry::NetworkRegistry(const NetworkSettings& settings, const Parts& p
                                  EventPoller poller)
     : settings_(settings),
       parts_(parts),
-      destroyer_(DeriveLinkGroup(settings.bridge), parts.reaper),
+      destroyer_(parts.reaper),
       kernel_(parts.kernel),
       poller_(std::move(poller)),
       poller_fd_(poller_.fd()),

@@ -5,15 +5,35 @@
 
 namespace svnet {
 
+uint32_t ReapQueue::NextGroup() const {
+  uint32_t smallest = 0;
+  size_t size = SIZE_MAX;
+  for (uint32_t number = 0; number < pieces_.size(); ++number) {
+    const Piece& piece = pieces_[number];
+    if (!piece.being_reaped.empty()) continue;
+    if (piece.waiting.size() < kPieceSize) return number;
+    if (piece.waiting.size() >= size) continue;
+    smallest = number;
+    size = piece.waiting.size();
+  }
+  return smallest;
+}
+
 void ReapQueue::Add(Ifindex tap, const RetiredTap& what, absl::Time now) {
-  if (const auto before = waiting_.find(tap); before != waiting_.end()) Discount(before->second);
-  waiting_.insert_or_assign(tap, what);
+  for (Piece& each : pieces_) {
+    const auto before = each.waiting.find(tap);
+    if (before == each.waiting.end()) continue;
+    Discount(before->second);
+    each.waiting.erase(before);
+  }
+  Piece& piece = pieces_[what.group_number];
+  piece.waiting.emplace(tap, what);
   Count(what);
   if (what.counts_for.has_value()) {
     penalties_end_ = std::min(penalties_end_, now + kPenalty);
     return;
   }
-  oldest_ = std::min(oldest_, now);
+  if (!piece.due) oldest_ = std::min(oldest_, now);
   NoteActivity(now);
 }
 
@@ -34,27 +54,48 @@ void ReapQueue::Discount(const RetiredTap& what) {
 }
 
 void ReapQueue::NoteGone(Ifindex tap) {
-  for (ReapBatch* batch : {&waiting_, &being_reaped_}) {
-    if (const auto found = batch->find(tap); found != batch->end()) found->second.gone = true;
+  for (Piece& piece : pieces_) {
+    for (RetiredTaps* taps : {&piece.waiting, &piece.being_reaped}) {
+      if (const auto found = taps->find(tap); found != taps->end()) found->second.gone = true;
+    }
   }
 }
 
 void ReapQueue::NoteAllGone() {
-  for (ReapBatch* batch : {&waiting_, &being_reaped_}) {
-    for (auto& [ifindex, tap] : *batch) tap.gone = true;
+  for (Piece& piece : pieces_) {
+    for (RetiredTaps* taps : {&piece.waiting, &piece.being_reaped}) {
+      for (auto& [ifindex, tap] : *taps) tap.gone = true;
+    }
   }
 }
 
 bool ReapQueue::Contains(Ifindex tap) const {
-  return waiting_.contains(tap) || being_reaped_.contains(tap);
+  return std::any_of(pieces_.begin(), pieces_.end(), [&](const Piece& each) {
+    return each.waiting.contains(tap) || each.being_reaped.contains(tap);
+  });
+}
+
+size_t ReapQueue::waiting() const {
+  size_t count = 0;
+  for (const Piece& piece : pieces_) count += piece.waiting.size();
+  return count;
+}
+
+size_t ReapQueue::size() const {
+  size_t count = waiting();
+  for (const Piece& piece : pieces_) count += piece.being_reaped.size();
+  return count;
 }
 
 size_t ReapQueue::addresses() const {
-  const auto count = [](const ReapBatch& batch) {
-    return std::count_if(batch.begin(), batch.end(),
-                         [](const auto& each) { return each.second.address.has_value(); });
-  };
-  return count(waiting_) + count(being_reaped_);
+  size_t count = 0;
+  for (const Piece& piece : pieces_) {
+    for (const RetiredTaps* taps : {&piece.waiting, &piece.being_reaped}) {
+      count += std::count_if(taps->begin(), taps->end(),
+                             [](const auto& each) { return each.second.address.has_value(); });
+    }
+  }
+  return count;
 }
 
 Holdings ReapQueue::HoldingsOf(uid_t owner) const {
@@ -62,37 +103,65 @@ Holdings ReapQueue::HoldingsOf(uid_t owner) const {
   return holdings == holdings_.end() ? Holdings() : holdings->second;
 }
 
+std::vector<Ifindex> ReapQueue::WaitingTaps() const {
+  std::vector<Ifindex> taps;
+  for (const Piece& piece : pieces_) {
+    for (const auto& [tap, what] : piece.waiting) taps.push_back(tap);
+  }
+  return taps;
+}
+
+bool ReapQueue::HasPiece() const {
+  return std::any_of(pieces_.begin(), pieces_.end(),
+                     [](const Piece& each) { return each.CanBeTaken(); });
+}
+
+bool ReapQueue::HasDuePiece() const {
+  return std::any_of(pieces_.begin(), pieces_.end(),
+                     [](const Piece& each) { return each.due && each.CanBeTaken(); });
+}
+
 std::optional<absl::Time> ReapQueue::NextDue() const {
-  if (waiting_.empty() || IsTaken()) return std::nullopt;
-  if (flush_now_) return std::max(not_before_, absl::UnixEpoch());
+  if (!HasPiece()) return std::nullopt;
+  if (flush_now_ || HasDuePiece()) return std::max(not_before_, absl::UnixEpoch());
   absl::Time due = penalties_end_;
   if (oldest_ != absl::InfiniteFuture()) {
-    const absl::Duration quiet = waiting_.size() < kLargeBatch ? kQuietPeriod : kQuietPeriod / 5;
+    const absl::Duration quiet = waiting() < kLargeBatch ? kQuietPeriod : kQuietPeriod / 5;
     due = std::min({due, last_activity_ + quiet, oldest_ + kMaxDelay});
   }
   return std::max(not_before_, due);
 }
 
-const ReapBatch& ReapQueue::Take() {
-  being_reaped_ = std::exchange(waiting_, {});
-  oldest_ = absl::InfiniteFuture();
-  penalties_end_ = absl::InfiniteFuture();
-  flush_now_ = false;
-  return being_reaped_;
+ReapPiece ReapQueue::Take() {
+  if (!HasDuePiece()) {
+    for (Piece& piece : pieces_) piece.due = !piece.waiting.empty();
+    oldest_ = absl::InfiniteFuture();
+    penalties_end_ = absl::InfiniteFuture();
+    flush_now_ = false;
+  }
+  uint32_t number = 0;
+  while (!pieces_[number].due || !pieces_[number].CanBeTaken()) ++number;
+  Piece& piece = pieces_[number];
+  piece.being_reaped = std::exchange(piece.waiting, {});
+  piece.due = false;
+  return {.group_number = number, .taps = piece.being_reaped};
 }
 
-ReapBatch ReapQueue::Finish(bool done) {
-  ReapBatch batch = std::exchange(being_reaped_, {});
-  if (!done) {
-    for (const auto& [ifindex, tap] : batch) {
-      // The number was reused by a TAP that waits by now.
-      if (!waiting_.emplace(ifindex, tap).second) Discount(tap);
-    }
-    oldest_ = std::min(oldest_, last_activity_);
-    return {};
+bool ReapQueue::IsTaken() const {
+  return std::any_of(pieces_.begin(), pieces_.end(),
+                     [](const Piece& each) { return !each.being_reaped.empty(); });
+}
+
+RetiredTaps ReapQueue::Finish(uint32_t group_number, bool done) {
+  Piece& piece = pieces_[group_number];
+  RetiredTaps taps = std::exchange(piece.being_reaped, {});
+  for (const auto& [ifindex, tap] : taps) {
+    // The number may have been reused by a TAP that waits by now.
+    if (done || !piece.waiting.emplace(ifindex, tap).second) Discount(tap);
   }
-  for (const auto& [ifindex, tap] : batch) Discount(tap);
-  return batch;
+  if (done) return taps;
+  piece.due = true;
+  return {};
 }
 
 }  // namespace svnet

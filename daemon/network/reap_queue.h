@@ -6,21 +6,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "daemon/base/ifindex.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/lease/lease_table.h"
+#include "daemon/lease/names.h"
 #include "daemon/network/retired_tap.h"
 
 namespace svnet {
 
 // Collects retired TAPs, so that many are destroyed at once: destroying one takes the kernel
-// nearly as long as a hundred, and no link of the host can be changed in that time. Not
-// thread-safe. Pure: the caller passes the time.
+// nearly as long as a hundred. They are destroyed in pieces, each a link group, because nobody can
+// change a link of the host while the kernel destroys a group: what a hundred take longer than one
+// is all in that time. Not thread-safe. Pure: the caller passes the time.
 class ReapQueue {
  public:
+  // Which group the next TAP is to be in: one that is not being destroyed, and if possible has
+  // room in its piece.
+  uint32_t NextGroup() const;
   void Add(Ifindex tap, const RetiredTap& what, absl::Time now);
   // The device was deleted by another program: one, or all.
   void NoteGone(Ifindex tap);
@@ -28,45 +34,62 @@ class ReapQueue {
   bool Contains(Ifindex tap) const;
   bool HasAddress(Ipv4Address address) const { return addresses_.contains(address); }
   // Those that wait and those that are being destroyed.
-  size_t size() const { return waiting_.size() + being_reaped_.size(); }
+  size_t size() const;
   // How many addresses they still have.
   size_t addresses() const;
   // How much of them counts against an owner's quotas.
   Holdings HoldingsOf(uid_t owner) const;
-  const ReapBatch& waiting() const { return waiting_; }
+  std::vector<Ifindex> WaitingTaps() const;
 
   // TAPs are being created or removed: wait kQuietPeriod for more, at most kMaxDelay for each
   // TAP. From kLargeBatch on, wait a fifth of that: a larger batch would gain little.
   void NoteActivity(absl::Time now) { last_activity_ = now; }
   // A caller needs what the TAPs still have: do not wait.
   void FlushNow() { flush_now_ = true; }
-  // The last batch failed: do not try again before `when`.
+  // A piece failed: do not try again before `when`.
   void DelayUntil(absl::Time when) { not_before_ = when; }
 
-  // When to take the next batch; nullopt: there is none, or one is already taken.
+  // When to take the next piece; nullopt: there is none that is not taken already.
   std::optional<absl::Time> NextDue() const;
-  // All that wait. No other batch is taken until Finish.
-  const ReapBatch& Take();
-  // Whether a batch is taken and not finished.
-  bool IsTaken() const { return !being_reaped_.empty(); }
-  // Ends the batch that was taken and returns it. If not `done`, the TAPs wait again, and
-  // nothing is returned.
-  ReapBatch Finish(bool done);
+  // A piece. If none was due, all that wait are from now on. Undefined if NextDue is nullopt.
+  ReapPiece Take();
+  // Whether a piece is taken and not finished.
+  bool IsTaken() const;
+  // Ends the piece of that group that was taken, and returns its TAPs. If not `done`, they wait
+  // again, and none is returned.
+  RetiredTaps Finish(uint32_t group_number, bool done);
 
   static constexpr absl::Duration kQuietPeriod = absl::Milliseconds(50);
   static constexpr size_t kLargeBatch = 100;
   static constexpr absl::Duration kMaxDelay = absl::Milliseconds(200);
   static constexpr absl::Duration kPenalty = absl::Seconds(3);
+  // Two threads destroy pieces: somebody who wants to change a link may have to wait for two. For
+  // two of a hundred that is 100 ms on a bridge, and more if the machine is busy. All groups
+  // together hold more than a bridge has ports.
+  static constexpr size_t kPieceSize = 50;
 
  private:
+  struct Piece {
+    RetiredTaps waiting;
+    RetiredTaps being_reaped;
+    bool due = false;  // `waiting` is
+
+    bool CanBeTaken() const { return !waiting.empty() && being_reaped.empty(); }
+  };
+
+  size_t waiting() const;
+  // Something waits, and may be taken.
+  bool HasPiece() const;
+  // Such a piece is due, whatever the time.
+  bool HasDuePiece() const;
   void Count(const RetiredTap& what);
   void Discount(const RetiredTap& what);
 
-  absl::flat_hash_map<uid_t, Holdings> holdings_;       // of both batches
-  absl::flat_hash_map<Ipv4Address, size_t> addresses_;  // how many TAPs of both have it
-  ReapBatch waiting_;
-  ReapBatch being_reaped_;
-  absl::Time oldest_ = absl::InfiniteFuture();         // of waiting_, except for penalties
+  absl::flat_hash_map<uid_t, Holdings> holdings_;       // of all pieces
+  absl::flat_hash_map<Ipv4Address, size_t> addresses_;  // how many TAPs of all pieces have it
+  std::vector<Piece> pieces_{kRetiredGroups};           // by the number of the group
+  // Of those that wait and are not yet due:
+  absl::Time oldest_ = absl::InfiniteFuture();         // except for penalties
   absl::Time penalties_end_ = absl::InfiniteFuture();  // the first of them
   absl::Time last_activity_ = absl::InfinitePast();
   absl::Time not_before_ = absl::InfinitePast();

@@ -2,58 +2,54 @@
 
 #include "absl/time/time.h"
 #include "daemon/base/mutex.h"
-#include "daemon/lease/names.h"
 #include "daemon/network/network.h"
 #include "daemon/network/networks.h"
 
 namespace svnet {
 
-ReapWorker::ReapWorker(NetworkRegistry* registry, Reaper* reaper)
-    : registry_(registry), destroyer_(DeriveLinkGroup(registry->settings().bridge), reaper) {}
-
 bool ReapWorker::ReapNext() {
-  if (!WaitUntilDue()) return false;
-  ReapAll();
+  const std::optional<ReapPiece> piece = WaitForPiece();
+  if (!piece.has_value()) return false;
+  Destroy(*piece);
   return true;
 }
 
 void ReapWorker::ReapAll() {
-  if (const std::optional<ReapBatch> batch = Take()) Destroy(*batch);
+  while (const std::optional<ReapPiece> piece = Take()) {
+    if (!Destroy(*piece)) return;
+  }
 }
 
-bool ReapWorker::WaitUntilDue() {
+std::optional<ReapPiece> ReapWorker::WaitForPiece() {
   MutexLock lock(&registry_->mutex_);
   while (!registry_->stopped_) {
     const std::optional<absl::Time> due = registry_->NextReap();
     registry_->awaited_reap_ = due;
     const absl::Duration left =
         due.has_value() ? *due - registry_->parts_.clock() : absl::InfiniteDuration();
-    if (left <= absl::ZeroDuration()) return true;
+    if (left <= absl::ZeroDuration()) return registry_->networks_->only().TakeReapPiece();
     if (due.has_value()) {
       registry_->changed_.wait_for(registry_->mutex_, absl::ToChronoNanoseconds(left));
     } else {
       registry_->changed_.wait(registry_->mutex_);
     }
   }
-  return false;
+  return std::nullopt;
 }
 
-std::optional<ReapBatch> ReapWorker::Take() {
+std::optional<ReapPiece> ReapWorker::Take() {
   MutexLock lock(&registry_->mutex_);
   if (!registry_->NextReap().has_value()) return std::nullopt;
-  return registry_->networks_->only().TakeReapBatch();
+  return registry_->networks_->only().TakeReapPiece();
 }
 
-void ReapWorker::Destroy(const ReapBatch& batch) {
+bool ReapWorker::Destroy(const ReapPiece& piece) {
   // Calls go on meanwhile, and retire more.
-  const auto is_retired = [this](Ifindex tap) {
-    MutexLock lock(&registry_->mutex_);
-    return registry_->networks_->only().IsRetired(tap);
-  };
-  const TapDestroyer::Result result = destroyer_.Destroy(batch, is_retired);
+  const TapDestroyer::Result result = destroyer_.Destroy(piece);
   MutexLock lock(&registry_->mutex_);
-  registry_->networks_->only().FinishReap(result);
+  registry_->networks_->only().FinishReap(piece, result);
   registry_->changed_.notify_all();
+  return result.destroyed.ok() && result.flows_forgotten.ok();
 }
 
 }  // namespace svnet

@@ -11,22 +11,26 @@
 
 namespace svnet {
 
-// For one thread only.
+// For one thread; several can work at the same time, each with a Reaper of its own. More than two
+// gain nothing: one waits for what the kernel does outside of its lock for links, while the other
+// one's piece is destroyed under it.
 class ReapWorker {
  public:
   // Both must outlive it.
-  ReapWorker(NetworkRegistry* registry, Reaper* reaper);
+  ReapWorker(NetworkRegistry* registry, Reaper* reaper) : registry_(registry), destroyer_(reaper) {}
 
-  // Waits until retired TAPs are due, and destroys them. False: waiting was stopped.
+  // Waits until retired TAPs are due, and destroys a piece of them. False: waiting was stopped.
   bool ReapNext() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
-  // Destroys all that are retired now, without waiting.
+  // Destroys all that are retired now, without waiting, until something fails.
   void ReapAll() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
 
  private:
-  bool WaitUntilDue() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
-  // nullopt: there are none, or others are destroyed now.
-  std::optional<ReapBatch> Take() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
-  void Destroy(const ReapBatch& batch) ABSL_LOCKS_EXCLUDED(registry_->mutex_);
+  // nullopt: waiting was stopped.
+  std::optional<ReapPiece> WaitForPiece() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
+  // nullopt: there is none that is not taken.
+  std::optional<ReapPiece> Take() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
+  // False if something failed, and is to be tried again.
+  bool Destroy(const ReapPiece& piece) ABSL_LOCKS_EXCLUDED(registry_->mutex_);
 
   NetworkRegistry* const registry_;
   TapDestroyer destroyer_;

@@ -24,9 +24,17 @@ struct RetiredTap {
   // the kernel is not kept busy.
   std::optional<uid_t> counts_for = std::nullopt;
   uint32_t queues = 0;
+  // Which of the network's groups of retired TAPs it is in: RetiredGroupOf.
+  uint32_t group_number = 0;
 };
 
-// TAPs that are destroyed together.
-using ReapBatch = std::map<Ifindex, RetiredTap>;
+using RetiredTaps = std::map<Ifindex, RetiredTap>;
+
+// TAPs that are destroyed together, because they are in one link group.
+struct ReapPiece {
+  uint32_t group_number;
+  uint32_t group = 0;  // IFLA_GROUP
+  RetiredTaps taps;
+};
 
 }  // namespace svnet

@@ -139,8 +139,9 @@ void TapAdopter::ReadmitLeasesWith(const std::set<std::string>& texts) {
 }
 
 void TapAdopter::AdoptRetired(const EndedTap& tap) {
-  parts_.book->RetireUnleased(tap.lease.state.ifindex,
-                              RetiredTapOf(tap.lease.spec, !tap.tampering.empty()), parts_.clock());
+  RetiredTap retired = RetiredTapOf(tap.lease.spec, !tap.tampering.empty());
+  retired.group_number = tap.retired_group;
+  parts_.book->RetireUnleased(tap.lease.state.ifindex, retired, parts_.clock());
   if (tap.mac != kTapMac) parts_.book->FlushReap();
 }
 

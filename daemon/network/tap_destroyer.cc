@@ -7,44 +7,41 @@
 
 namespace svnet {
 
-TapDestroyer::Result TapDestroyer::Destroy(const ReapBatch& batch,
-                                           const std::function<bool(Ifindex)>& is_retired) {
+TapDestroyer::Result TapDestroyer::Destroy(const ReapPiece& piece) {
   std::set<Ifindex> taps;
   std::set<Ipv4Address> addresses;
-  for (const auto& [ifindex, tap] : batch) {
+  for (const auto& [ifindex, tap] : piece.taps) {
     if (!tap.gone) taps.insert(ifindex);
     if (tap.address.has_value()) addresses.insert(*tap.address);
   }
   Result result;
-  result.destroyed = DestroyGroup(RetiredGroupOf(group_), taps, is_retired);
+  result.destroyed = DestroyGroup(piece.group, taps);
   if (result.destroyed.ok()) result.flows_forgotten = reaper_.ForgetFlows(addresses);
   return result;
 }
 
-absl::Status TapDestroyer::DestroyGroup(uint32_t group, const std::set<Ifindex>& taps,
-                                        const std::function<bool(Ifindex)>& is_retired) {
+absl::Status TapDestroyer::DestroyGroup(uint32_t group, const std::set<Ifindex>& taps) {
   if (taps.size() > 1) {
-    const auto ours = [&](Ifindex link) { return taps.contains(link) || is_retired(link); };
-    const absl::Status status = reaper_.DeleteGroup(group, ours);
+    const absl::Status status =
+        reaper_.DeleteGroup(group, [&](Ifindex link) { return taps.contains(link); });
     if (!absl::IsFailedPrecondition(status)) return status;
   }
   for (const Ifindex tap : taps) SVNET_RETURN_IF_ERROR(reaper_.DeleteLink(tap));
   return absl::OkStatus();
 }
 
-absl::Status TapDestroyer::DestroyAll(const std::vector<Link>& taps) {
+absl::Status TapDestroyer::DestroyAll(uint32_t group, const std::vector<Link>& taps) {
   std::map<uint32_t, std::set<Ifindex>> groups;
   std::vector<Ifindex> others;
   for (const Link& tap : taps) {
-    if (tap.group == group_ || tap.group == RetiredGroupOf(group_)) {
+    if (tap.group == group || RetiredGroupNumber(group, tap.group).has_value()) {
       groups[tap.group].insert(tap.ifindex);
     } else {
       others.push_back(tap.ifindex);
     }
   }
-  const auto no_other = [](Ifindex) { return false; };
-  for (const auto& [group, members] : groups) {
-    SVNET_RETURN_IF_ERROR(DestroyGroup(group, members, no_other));
+  for (const auto& [each, members] : groups) {
+    SVNET_RETURN_IF_ERROR(DestroyGroup(each, members));
   }
   for (const Ifindex tap : others) SVNET_RETURN_IF_ERROR(reaper_.DeleteLink(tap));
   return absl::OkStatus();

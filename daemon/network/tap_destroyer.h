@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <set>
 #include <vector>
 
@@ -15,26 +14,23 @@ namespace svnet {
 // Knows no lease, so that it can be used while calls go on; but only by one thread at a time.
 class TapDestroyer {
  public:
-  // `group`: the link group of the network's TAPs. `reaper` must outlive it.
-  TapDestroyer(uint32_t group, Reaper* reaper) : group_(group), reaper_(*reaper) {}
+  // `reaper` must outlive it.
+  explicit TapDestroyer(Reaper* reaper) : reaper_(*reaper) {}
 
   struct Result {
     absl::Status destroyed;
     absl::Status flows_forgotten;
   };
-  // Destroys those TAPs, and ends the flows of their addresses. `is_retired` says of any other
-  // that is retired meanwhile that it may be destroyed, too.
-  Result Destroy(const ReapBatch& batch, const std::function<bool(Ifindex)>& is_retired);
+  // Destroys those TAPs, and ends the flows of their addresses.
+  Result Destroy(const ReapPiece& piece);
 
-  // Destroys TAPs whatever group they are in.
-  absl::Status DestroyAll(const std::vector<Link>& taps);
+  // Destroys TAPs of a network whatever group they are in. `group`: that of its leases' TAPs.
+  absl::Status DestroyAll(uint32_t group, const std::vector<Link>& taps);
 
  private:
-  // A link that is not ours may be in the group: then each is destroyed by itself.
-  absl::Status DestroyGroup(uint32_t group, const std::set<Ifindex>& taps,
-                            const std::function<bool(Ifindex)>& is_retired);
+  // A link that is not one of them may be in the group: then each is destroyed by itself.
+  absl::Status DestroyGroup(uint32_t group, const std::set<Ifindex>& taps);
 
-  const uint32_t group_;
   Reaper& reaper_;
 };
 

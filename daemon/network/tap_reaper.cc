@@ -1,5 +1,6 @@
 #include "daemon/network/tap_reaper.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -26,29 +27,38 @@ constexpr absl::Duration kRetry = absl::Seconds(1);
 absl::Status TapReaper::Retire(const Lease& lease, const std::string& why) {
   const Ifindex tap = lease.state.ifindex;
   const bool tampered = parts_.book->IsTampered(tap);
+  const uint32_t group = NextGroup();
   bool gone = false;
   absl::Status retired = parts_.infrastructure->Disconnect(lease);
-  if (retired.ok()) retired = MoveToRetiredGroup(tap, &gone);
+  if (retired.ok()) retired = MoveToRetiredGroup(tap, group, &gone);
   if (!retired.ok()) {
     // Nothing is given back to a guest that is cut off for good.
     if (!tampered) parts_.infrastructure->Reconnect(lease).IgnoreError();
     return retired;
   }
-  Forget(parts_.book->Retire(tap, {.gone = gone, .counts_for_owner = tampered}, parts_.clock()),
-         why);
+  Forget(
+      parts_.book->Retire(tap, {.gone = gone, .counts_for_owner = tampered, .group_number = group},
+                          parts_.clock()),
+      why);
   return absl::OkStatus();
 }
 
-absl::Status TapReaper::MoveToRetiredGroup(Ifindex tap, bool* gone) {
+// Rules of an earlier svnetd, which may still be in force, cut off the first group only.
+uint32_t TapReaper::NextGroup() const {
+  return parts_.infrastructure->WasEnsured() ? parts_.book->NextRetiredGroup() : 0;
+}
+
+absl::Status TapReaper::MoveToRetiredGroup(Ifindex tap, uint32_t number, bool* gone) {
   const absl::Status status =
-      parts_.kernel->RetireTap(tap, RetiredGroupOf(parts_.segment->plan().group));
+      parts_.kernel->RetireTap(tap, RetiredGroupOf(parts_.segment->plan().group, number));
   *gone = absl::IsNotFound(status);
   return *gone ? absl::OkStatus() : status;
 }
 
 absl::Status TapReaper::RetireTap(Ifindex tap, const RetiredTap& what) {
   RetiredTap retired = what;
-  SVNET_RETURN_IF_ERROR(MoveToRetiredGroup(tap, &retired.gone));
+  retired.group_number = NextGroup();
+  SVNET_RETURN_IF_ERROR(MoveToRetiredGroup(tap, retired.group_number, &retired.gone));
   parts_.book->RetireUnleased(tap, retired, parts_.clock());
   return absl::OkStatus();
 }
@@ -87,26 +97,38 @@ absl::StatusOr<bool> TapReaper::FreeName(const LinkName& name) {
   return true;
 }
 
-ReapBatch TapReaper::Take() { return parts_.book->TakeReapBatch(); }
+ReapPiece TapReaper::Take() {
+  ReapPiece piece = parts_.book->TakeReapPiece();
+  piece.group = RetiredGroupOf(parts_.segment->plan().group, piece.group_number);
+  return piece;
+}
 
-void TapReaper::Finish(const TapDestroyer::Result& result) {
-  flow_failures_ = result.flows_forgotten.ok() ? 0 : flow_failures_ + 1;
-  const bool give_up = flow_failures_ == 0 || flow_failures_ >= kFlowAttempts;
-  const bool done = result.destroyed.ok() && give_up;
+void TapReaper::Finish(const ReapPiece& piece, const TapDestroyer::Result& result) {
   if (!result.destroyed.ok()) {
     parts_.failures->Report(absl::StrCat("cannot destroy TAPs: ", result.destroyed.message()));
+  } else {
+    NoteFlows(piece, result.flows_forgotten);
   }
-  if (!result.flows_forgotten.ok()) {
-    parts_.failures->Report(std::string(result.flows_forgotten.message()));
-  }
+  const bool done = result.destroyed.ok() && (result.flows_forgotten.ok() || CannotForgetFlows());
   if (!done) parts_.book->DelayReap(parts_.clock() + kRetry);
-  for (const auto& [ifindex, tap] : parts_.book->FinishReap(done)) {
+  for (const auto& [ifindex, tap] : parts_.book->FinishReap(piece.group_number, done)) {
     if (!tap.gone) parts_.segment->NoteDestroyed(ifindex);
   }
 }
 
+void TapReaper::NoteFlows(const ReapPiece& piece, const absl::Status& forgotten) {
+  if (forgotten.ok()) return flow_failures_.clear();
+  ++flow_failures_[piece.group_number];
+  parts_.failures->Report(std::string(forgotten.message()));
+}
+
+bool TapReaper::CannotForgetFlows() const {
+  return std::any_of(flow_failures_.begin(), flow_failures_.end(),
+                     [](const auto& each) { return each.second >= kFlowAttempts; });
+}
+
 void TapReaper::AddConditions(std::vector<Condition>* conditions) const {
-  if (flow_failures_ < kFlowAttempts) return;
+  if (!CannotForgetFlows()) return;
   conditions->push_back(
       {.type = "FLOWS_NOT_FORGOTTEN",
        .message = "connection tracking does not let svnetd end what it knows of freed addresses: "

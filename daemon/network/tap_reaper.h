@@ -1,6 +1,8 @@
 // Ends leases: cuts their guests off and retires their TAPs, which are reaped later.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -53,21 +55,27 @@ class TapReaper {
   // Renames the link of that name, if it is a retired TAP. False if another link has the name.
   absl::StatusOr<bool> FreeName(const LinkName& name);
 
-  // The TAPs that a TapDestroyer is to destroy; until Finish, there are no others.
-  ReapBatch Take();
+  // TAPs that a TapDestroyer is to destroy. Undefined if LeaseBook::NextReap is nullopt.
+  ReapPiece Take();
   // How that went: the addresses come back, or it is tried again.
-  void Finish(const TapDestroyer::Result& result);
+  void Finish(const ReapPiece& piece, const TapDestroyer::Result& result);
 
   // Appends what is wrong.
   void AddConditions(std::vector<Condition>* conditions) const;
 
  private:
-  absl::Status MoveToRetiredGroup(Ifindex tap, bool* gone);
+  // `number`: which of the groups of retired TAPs.
+  absl::Status MoveToRetiredGroup(Ifindex tap, uint32_t number, bool* gone);
+  uint32_t NextGroup() const;
+  void NoteFlows(const ReapPiece& piece, const absl::Status& forgotten);
+  // Flows could not be ended, again and again.
+  bool CannotForgetFlows() const;
   // The lease was retired.
   void Forget(const Lease& lease, const std::string& why);
 
   const Parts parts_;
-  int flow_failures_ = 0;  // in a row
+  // Since flows were last ended, by the number of the group.
+  std::map<uint32_t, int> flow_failures_;
 };
 
 }  // namespace svnet

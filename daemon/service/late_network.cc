@@ -22,7 +22,7 @@ absl::Status LateNetwork::TryToStart(Server* server) {
   const auto on_health = [this](const NetworkHealth& now) { parts_.health->SetNetwork(now); };
   SVNET_ASSIGN_OR_RETURN(stack_, NetworkStack::Start(*parts_.running, parts_.events, on_health));
   SVNET_ASSIGN_OR_RETURN(
-      housekeeping_, Housekeeping::Start(&stack_->registry(), &stack_->reaper(), &stack_->foreign(),
+      housekeeping_, Housekeeping::Start(&stack_->registry(), stack_->reapers(), &stack_->foreign(),
                                          [server] { server->Resume(); }));
   parts_.runner->SetNetwork(&stack_->api());
   return absl::OkStatus();

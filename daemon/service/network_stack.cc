@@ -19,6 +19,9 @@
 namespace svnet {
 namespace {
 
+// See ReapWorker.
+constexpr int kReapingThreads = 2;
+
 RulesetSpec RulesOf(const Config& config) {
   return {.bridge = config.bridge,
           .prefix = config.subnet,
@@ -47,9 +50,19 @@ absl::Status NetworkStack::OpenHost(const Config& config) {
   SVNET_ASSIGN_OR_RETURN(store_, FolderSpecStore::Open(StateDirOf(config)));
   SVNET_ASSIGN_OR_RETURN(kernel_, NetlinkKernel::Open(config.subnet));
   SVNET_ASSIGN_OR_RETURN(reaper_, NetlinkReaper::Open());
+  for (int i = 0; i < kReapingThreads; ++i) {
+    SVNET_ASSIGN_OR_RETURN(std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());
+    reapers_.push_back(std::move(reaper));
+  }
   SVNET_ASSIGN_OR_RETURN(firewall_, NftFirewall::Open(RulesOf(config)));
   SVNET_ASSIGN_OR_RETURN(foreign_, NftForeignFirewalls::Open(config.bridge));
   return absl::OkStatus();
+}
+
+std::vector<Reaper*> NetworkStack::reapers() const {
+  std::vector<Reaper*> reapers;
+  for (const std::unique_ptr<Reaper>& reaper : reapers_) reapers.push_back(reaper.get());
+  return reapers;
 }
 
 absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "daemon/config/config.h"
@@ -21,7 +22,7 @@ namespace svnet {
 
 NetworkSettings SettingsOf(const Config& config);
 
-// SpecStore, Kernel, Reaper, Firewall, ForeignFirewalls -> ForeignFirewallReconciler ->
+// SpecStore, Kernel, Reapers, Firewall, ForeignFirewalls -> ForeignFirewallReconciler ->
 // NetworkRegistry -> NetworkApi. Created in this order and destroyed in reverse.
 class NetworkStack {
  public:
@@ -34,8 +35,8 @@ class NetworkStack {
 
   NetworkApi& api() { return *api_; }
   NetworkRegistry& registry() { return *registry_; }
-  // For a ReapWorker.
-  Reaper& reaper() { return *reaper_; }
+  // Of Housekeeping.
+  std::vector<Reaper*> reapers() const;
   ForeignFirewallReconciler& foreign() { return *foreign_reconciler_; }
 
  private:
@@ -45,7 +46,8 @@ class NetworkStack {
 
   std::unique_ptr<SpecStore> store_;
   std::unique_ptr<Kernel> kernel_;
-  std::unique_ptr<Reaper> reaper_;
+  std::unique_ptr<Reaper> reaper_;  // of calls
+  std::vector<std::unique_ptr<Reaper>> reapers_;
   std::unique_ptr<Firewall> firewall_;
   std::unique_ptr<ForeignFirewalls> foreign_;
   std::unique_ptr<ForeignFirewallReconciler> foreign_reconciler_;

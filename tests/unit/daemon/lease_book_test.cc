@@ -75,11 +75,11 @@ TEST_F(LeaseBookTest, TheAddressComesBackWhenTheTapIsReaped) {
   EXPECT_EQ(book_.Retire(7, {}, kNow), lease_);
   EXPECT_EQ(book_.leases().size(), 0u);
   EXPECT_FALSE(IsFree(book_, lease_.spec.ip));
-  EXPECT_THAT(book_.TakeReapBatch(), SizeIs(1));
-  EXPECT_THAT(book_.FinishReap(false), IsEmpty());
+  EXPECT_THAT(book_.TakeReapPiece().taps, SizeIs(1));
+  EXPECT_THAT(book_.FinishReap(0, false), IsEmpty());
   EXPECT_FALSE(IsFree(book_, lease_.spec.ip));
-  book_.TakeReapBatch();
-  EXPECT_THAT(book_.FinishReap(true), SizeIs(1));
+  book_.TakeReapPiece();
+  EXPECT_THAT(book_.FinishReap(0, true), SizeIs(1));
   EXPECT_TRUE(IsFree(book_, lease_.spec.ip));
 }
 
@@ -87,17 +87,17 @@ TEST_F(LeaseBookTest, TheAddressComesBackWhenTheTapIsReaped) {
 TEST_F(LeaseBookTest, AnAddressThatAnotherTapHasStaysTaken) {
   ASSERT_TRUE(book_.Insert(lease_, kNow));
   book_.Retire(7, {}, kNow);
-  book_.TakeReapBatch();
+  book_.TakeReapPiece();
   ASSERT_TRUE(book_.Adopt(LeaseOf(8, lease_.spec.ip)));
-  book_.FinishReap(true);
+  book_.FinishReap(0, true);
   EXPECT_FALSE(IsFree(book_, lease_.spec.ip));
   book_.Retire(8, {}, kNow);
-  book_.TakeReapBatch();
+  book_.TakeReapPiece();
   book_.RetireUnleased(9, {.address = lease_.spec.ip}, kNow);
-  book_.FinishReap(true);
+  book_.FinishReap(0, true);
   EXPECT_FALSE(IsFree(book_, lease_.spec.ip));
-  book_.TakeReapBatch();
-  book_.FinishReap(true);
+  book_.TakeReapPiece();
+  book_.FinishReap(0, true);
   EXPECT_TRUE(IsFree(book_, lease_.spec.ip));
 }
 
@@ -118,8 +118,8 @@ TEST_F(LeaseBookTest, OnlyTamperedTapsCountUntilTheyAreReaped) {
   EXPECT_EQ(book_.HoldingsOf(1000), (Holdings{.taps = 2, .queues = 4}));
   book_.Retire(8, {}, kNow);
   EXPECT_EQ(book_.HoldingsOf(1000), (Holdings{.taps = 1, .queues = 2}));
-  book_.TakeReapBatch();
-  book_.FinishReap(true);
+  book_.TakeReapPiece();
+  book_.FinishReap(0, true);
   EXPECT_EQ(book_.HoldingsOf(1000), Holdings());
 }
 
@@ -175,19 +175,25 @@ class RandomLeaseBookTest : public LeaseBookTest {
       case 3:
       case 4:
         if (book_.leases().FindByIfindex(tap) != nullptr) {
-          book_.Retire(tap, {.counts_for_owner = Pick(0, 1) == 1}, now_);
+          book_.Retire(tap,
+                       {.counts_for_owner = Pick(0, 1) == 1,
+                        .group_number = static_cast<uint32_t>(Pick(0, 2))},
+                       now_);
         }
         return;
       case 5:
         if (book_.leases().FindByIfindex(tap) == nullptr && !book_.IsRetired(tap)) {
-          book_.RetireUnleased(tap, {.address = ip}, now_);
+          book_.RetireUnleased(
+              tap, {.address = ip, .group_number = static_cast<uint32_t>(Pick(0, 2))}, now_);
         }
         return;
       case 6:
-        if (!book_.IsReaping()) book_.TakeReapBatch();
+        if (book_.NextReap().has_value()) taken_.insert(book_.TakeReapPiece().group_number);
         return;
       case 7:
-        book_.FinishReap(Pick(0, 1) == 1);
+        if (taken_.empty()) return;
+        book_.FinishReap(*taken_.begin(), Pick(0, 1) == 1);
+        taken_.erase(taken_.begin());
         return;
       default:
         book_.MarkDirty(tap);
@@ -224,6 +230,7 @@ class RandomLeaseBookTest : public LeaseBookTest {
 
   std::mt19937 random_;
   absl::Time now_ = kNow;
+  std::set<uint32_t> taken_;  // groups that are being destroyed
 };
 
 TEST_F(RandomLeaseBookTest, AddressesAndIndexesAlwaysAgree) {

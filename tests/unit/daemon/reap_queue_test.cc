@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <vector>
+
+#include "daemon/kernel/kernel.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -35,7 +38,7 @@ TEST_F(ReapQueueTest, FlushNowMakesItDueAtOnce) {
   queue_.FlushNow();
   EXPECT_LT(*queue_.NextDue(), now_);
   queue_.Take();
-  queue_.Finish(true);
+  queue_.Finish(0, true);
   queue_.Add(2, {}, now_);  // once
   EXPECT_EQ(queue_.NextDue(), now_ + ReapQueue::kQuietPeriod);
 }
@@ -52,34 +55,83 @@ TEST_F(ReapQueueTest, ALargeBatchWaitsAFifth) {
   EXPECT_EQ(queue_.NextDue(), now_ + ReapQueue::kQuietPeriod / 5);
 }
 
-TEST_F(ReapQueueTest, HasOneBatchAtATime) {
+TEST_F(ReapQueueTest, WhatIsAddedWhileAGroupIsDestroyedWaitsForIt) {
   queue_.Add(1, {.address = Ip("10.0.0.2")}, now_);
-  EXPECT_THAT(queue_.Take(), SizeIs(1));
+  EXPECT_THAT(queue_.Take().taps, SizeIs(1));
   queue_.Add(2, {.address = Ip("10.0.0.3")}, now_);
   EXPECT_EQ(queue_.NextDue(), std::nullopt);
   EXPECT_EQ(queue_.size(), 2u);
   EXPECT_EQ(queue_.addresses(), 2u);
-  EXPECT_THAT(queue_.Finish(false), IsEmpty());
-  EXPECT_THAT(queue_.Take(), SizeIs(2));
-  EXPECT_THAT(queue_.Finish(true), SizeIs(2));
+  EXPECT_THAT(queue_.Finish(0, false), IsEmpty());
+  EXPECT_THAT(queue_.Take().taps, SizeIs(2));
+  EXPECT_THAT(queue_.Finish(0, true), SizeIs(2));
   EXPECT_EQ(queue_.size(), 0u);
+}
+
+TEST_F(ReapQueueTest, TheNextTapIsNotInAGroupThatIsBeingDestroyed) {
+  EXPECT_EQ(queue_.NextGroup(), 0u);
+  queue_.Add(1, {.group_number = 0}, now_);
+  EXPECT_EQ(queue_.NextGroup(), 0u);
+  EXPECT_EQ(queue_.Take().group_number, 0u);
+  EXPECT_EQ(queue_.NextGroup(), 1u);
+  queue_.Add(2, {.group_number = 1}, now_);
+  // Together with others that are retired now, not because the other piece was due.
+  EXPECT_EQ(queue_.NextDue(), now_ + ReapQueue::kQuietPeriod);
+  EXPECT_EQ(queue_.Take().group_number, 1u);
+  EXPECT_EQ(queue_.NextGroup(), 2u);
+  EXPECT_TRUE(queue_.IsTaken());
+  EXPECT_THAT(queue_.Finish(1, true), SizeIs(1));
+  EXPECT_TRUE(queue_.IsTaken());
+  EXPECT_THAT(queue_.Finish(0, true), SizeIs(1));
+  EXPECT_FALSE(queue_.IsTaken());
+  EXPECT_EQ(queue_.NextGroup(), 0u);
+}
+
+class ManyReapQueueTest : public ReapQueueTest {
+ protected:
+  // Returns the sizes of the pieces.
+  std::vector<size_t> AddAndTakeAll(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      queue_.Add(static_cast<Ifindex>(i), {.group_number = queue_.NextGroup()}, now_);
+    }
+    std::vector<size_t> sizes;
+    EXPECT_GT(*queue_.NextDue(), now_);
+    while (queue_.NextDue().has_value()) {
+      sizes.push_back(queue_.Take().taps.size());
+      // The others need not wait any more.
+      EXPECT_LT(queue_.NextDue().value_or(absl::UnixEpoch()), now_);
+    }
+    return sizes;
+  }
+};
+
+TEST_F(ManyReapQueueTest, AllThatABridgeHasAreInPieces) {
+  const std::vector<size_t> sizes = AddAndTakeAll(kMaxBridgePorts);
+  EXPECT_EQ(sizes.size(), kMaxBridgePorts / ReapQueue::kPieceSize + 1);
+  for (const size_t size : sizes) EXPECT_LE(size, ReapQueue::kPieceSize);
+}
+
+TEST_F(ManyReapQueueTest, MoreThanAllGroupsHoldAreInLargerPieces) {
+  const size_t count = 2 * kRetiredGroups * ReapQueue::kPieceSize;
+  const std::vector<size_t> sizes = AddAndTakeAll(count);
+  EXPECT_EQ(sizes, std::vector<size_t>(kRetiredGroups, 2 * ReapQueue::kPieceSize));
 }
 
 TEST_F(ReapQueueTest, AddressesCountUntilTheLastTapWithThemIsReaped) {
   queue_.Add(1, {.address = Ip("10.0.0.2")}, now_);
   queue_.Take();
   queue_.Add(2, {.address = Ip("10.0.0.2")}, now_);
-  queue_.Finish(true);
+  queue_.Finish(0, true);
   EXPECT_TRUE(queue_.HasAddress(Ip("10.0.0.2")));
   queue_.Take();
-  queue_.Finish(true);
+  queue_.Finish(0, true);
   EXPECT_FALSE(queue_.HasAddress(Ip("10.0.0.2")));
 }
 
 TEST_F(ReapQueueTest, ATapThatIsGoneStaysForItsFlows) {
   queue_.Add(1, {.address = Ip("10.0.0.2")}, now_);
   queue_.NoteGone(1);
-  EXPECT_TRUE(queue_.Take().at(1).gone);
+  EXPECT_TRUE(queue_.Take().taps.at(1).gone);
 }
 
 TEST_F(ReapQueueTest, ATapThatWasTamperedWithIsReapedWithOthersOrAfterAPenalty) {
@@ -89,11 +141,11 @@ TEST_F(ReapQueueTest, ATapThatWasTamperedWithIsReapedWithOthersOrAfterAPenalty) 
   queue_.Add(8, {}, now_);
   EXPECT_EQ(queue_.NextDue(), now_ + ReapQueue::kQuietPeriod);
   queue_.Take();
-  queue_.Finish(false);
+  queue_.Finish(0, false);
   EXPECT_TRUE(queue_.NextDue().has_value());
   EXPECT_EQ(queue_.HoldingsOf(1000).taps, 1u);
   queue_.Take();
-  queue_.Finish(true);
+  queue_.Finish(0, true);
   EXPECT_EQ(queue_.HoldingsOf(1000).taps, 0u);
 }
 

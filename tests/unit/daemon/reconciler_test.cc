@@ -3,6 +3,8 @@
 
 #include <linux/rtnetlink.h>
 
+#include <map>
+
 #include "daemon/base/error.h"
 #include "daemon/base/repair_limit.h"
 #include "tests/unit/daemon/registry_fixture.h"
@@ -15,6 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 class RepairTest : public NetworkRegistryTest {
@@ -278,21 +281,91 @@ TEST_F(ReapTest, SparesAForeignLinkInTheLinkGroup) {
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
-TEST_F(ReapTest, DestroysTogetherWithABatchWhatIsRetiredMeanwhile) {
+// It is in another group: nothing that joins one while it is destroyed is taken for a member.
+TEST_F(ReapTest, LeavesForTheNextPieceWhatIsRetiredMeanwhile) {
   for (const char* vm : {"vm1", "vm2", "vm3"}) MustCreate(kAlice, vm);
   Retire("vm1");
   Retire("vm2");
-  faults_.BeforeNext("DeleteGroup", [this] { Retire("vm3"); });
-  faults_.TakeCalls();
+  const uint32_t group = DeriveLinkGroup(Name("svbr0"));
+  faults_.BeforeNext("DeleteGroup", [&] {
+    Retire("vm3");
+    EXPECT_EQ(kernel_.Find("svvm3eth0")->group, RetiredGroupOf(group, 1));
+  });
+  faults_.FailNext("DeleteLink", absl::InternalError("EBUSY"));
   Reap();
-  EXPECT_THAT(faults_.TakeCalls(), Not(Contains("DeleteLink")));
-  for (const char* tap : {"svvm1eth0", "svvm2eth0", "svvm3eth0"}) {
-    EXPECT_EQ(kernel_.Find(tap), nullptr) << tap;
-  }
+  EXPECT_EQ(kernel_.Find("svvm1eth0"), nullptr);
+  EXPECT_EQ(kernel_.Find("svvm2eth0"), nullptr);
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
   Reap();
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
   EXPECT_EQ(MustCreate(kAlice, "vm3").spec.tap, Name("svvm3eth0"));
+}
+
+class ManyReapTest : public ReapTest {
+ protected:
+  static constexpr int kCount = 120;
+
+  void CreateAll() {
+    for (int i = 0; i < kCount; ++i) MustCreate(kRoot, absl::StrCat("m", i));
+  }
+  void RetireAll() {
+    for (int i = 0; i < kCount; ++i) {
+      ASSERT_TRUE(api().RemoveTap(kRoot, ByIds(absl::StrCat("m", i))).ok());
+    }
+  }
+  Link* Find(int i) { return kernel_.Find(absl::StrCat("svm", i, "eth0")); }
+  // How many TAPs are in each link group.
+  std::map<uint32_t, int> Groups() {
+    std::map<uint32_t, int> groups;
+    for (int i = 0; i < kCount; ++i) {
+      if (const Link* link = Find(i)) ++groups[link->group - DeriveLinkGroup(Name("svbr0"))];
+    }
+    return groups;
+  }
+};
+
+TEST_F(ManyReapTest, DestroysManyInPiecesOfWhichEachIsAGroup) {
+  CreateAll();
+  RetireAll();
+  EXPECT_THAT(Groups(), ElementsAre(Pair(1, 50), Pair(2, 50), Pair(3, 20)));
+  faults_.TakeCalls();
+  Reap();
+  EXPECT_THAT(faults_.TakeCalls(), Contains("DeleteGroup").Times(3));
+  EXPECT_THAT(Groups(), IsEmpty());
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
+}
+
+// svnetd was killed when it had destroyed the first.
+TEST_F(ManyReapTest, ARestartKnowsTheRetiredOfAllPieces) {
+  CreateAll();
+  const Lease kept = MustCreate(kAlice, "kept");
+  RetireAll();
+  faults_.FailAfter(2);  // DeleteGroup, ForgetFlows
+  Reap();
+  faults_.Heal();
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(List(kAlice), ElementsAre(kept));
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 70u);
+  EXPECT_THAT(Groups(), ElementsAre(Pair(2, 50), Pair(3, 20)));
+  faults_.TakeCalls();
+  Reap();
+  EXPECT_THAT(faults_.TakeCalls(), Contains("DeleteGroup").Times(2));
+  EXPECT_THAT(Groups(), IsEmpty());
+  EXPECT_NE(kernel_.Find("svkepteth0"), nullptr);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
+}
+
+// The rules that an earlier svnetd left cut off only the first group.
+TEST_F(ManyReapTest, UntilItsOwnRulesAreInForceThereIsOneGroup) {
+  CreateAll();
+  MustCreate(kAlice, "vm1");
+  for (int i = 0; i < kCount; ++i) Find(i)->owner = 1001;  // not what was granted
+  ASSERT_TRUE(Start().ok());
+  EXPECT_THAT(Groups(), ElementsAre(Pair(1, kCount)));
+  Retire("vm1");
+  EXPECT_EQ(kernel_.Find("svvm1eth0")->group, RetiredGroupOf(DeriveLinkGroup(Name("svbr0")), 1));
+  Reap();
+  EXPECT_THAT(Groups(), IsEmpty());
 }
 
 TEST_F(ReapTest, RetriesAfterAFailure) {

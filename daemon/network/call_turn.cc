@@ -43,9 +43,4 @@ Holdings CallTurn::HoldingsOf(uid_t owner) const {
   return registry_->networks_->HoldingsOf(owner);
 }
 
-void CallTurn::WaitUntilReaped() {
-  registry_->mutex_.AssertHeld();
-  while (network().IsReaping()) registry_->changed_.wait(registry_->mutex_);
-}
-
 }  // namespace svnet

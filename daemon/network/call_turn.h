@@ -35,11 +35,6 @@ class ABSL_SCOPED_LOCKABLE CallTurn {
   // What counts against the owner's quotas, in all networks.
   Holdings HoldingsOf(uid_t owner) const;
 
-  // Waits until no TAPs are being destroyed; others have turns in that time.
-  void WaitUntilReaped();
-  // To be used when that is so.
-  TapDestroyer* destroyer() const { return &registry_->destroyer_; }
-
  private:
   NetworkRegistry* const registry_;
   absl::Status status_;

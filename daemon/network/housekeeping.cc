@@ -23,19 +23,17 @@ constexpr absl::Duration kMonitorRetry = absl::Seconds(1);
 
 absl::StatusOr<std::unique_ptr<Housekeeping>> Housekeeping::Start(
     NetworkRegistry* registry, const std::vector<Reaper*>& reapers,
-    ForeignFirewallReconciler* foreign, std::function<void()> on_reaped) {
+    ForeignFirewallReconciler* foreign) {
   UniqueFd stop(eventfd(0, EFD_CLOEXEC));
   if (!stop.valid()) return absl::ErrnoToStatus(errno, "eventfd");
   return std::unique_ptr<Housekeeping>(
-      new Housekeeping(registry, reapers, foreign, std::move(on_reaped), std::move(stop)));
+      new Housekeeping(registry, reapers, foreign, std::move(stop)));
 }
 
 Housekeeping::Housekeeping(NetworkRegistry* registry, const std::vector<Reaper*>& reapers,
-                           ForeignFirewallReconciler* foreign, std::function<void()> on_reaped,
-                           UniqueFd stop)
+                           ForeignFirewallReconciler* foreign, UniqueFd stop)
     : registry_(registry),
       foreign_(foreign),
-      on_reaped_(std::move(on_reaped)),
       stop_(std::move(stop)),
       handling_([this] { HandleEvents(); }),
       reconciling_([this] { ReconcileForeignFirewalls(); }) {
@@ -79,9 +77,10 @@ bool Housekeeping::StopsWithin(absl::Duration time) const {
   return ppoll(&wait, 1, &timeout, nullptr) > 0;
 }
 
-void Housekeeping::Reap(Reaper* reaper) {
+void Housekeeping::Reap(Reaper* reaper) const {
   ReapWorker worker(registry_, reaper);
-  while (worker.ReapNext()) on_reaped_();
+  while (worker.ReapNext()) {
+  }
 }
 
 void Housekeeping::ReconcileForeignFirewalls() {

@@ -1,7 +1,6 @@
 // The threads that do what no caller asked for.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -20,21 +19,19 @@ class Reaper;
 // other programs' packet filters. They run as long as the object lives.
 class Housekeeping {
  public:
-  // All must outlive it. `reapers`: one for each thread that destroys TAPs. `on_reaped` is called
-  // without locks after each time: calls that wait for addresses or ports may try again.
+  // All must outlive it. `reapers`: one for each thread that destroys TAPs.
   static absl::StatusOr<std::unique_ptr<Housekeeping>> Start(NetworkRegistry* registry,
                                                              const std::vector<Reaper*>& reapers,
-                                                             ForeignFirewallReconciler* foreign,
-                                                             std::function<void()> on_reaped);
+                                                             ForeignFirewallReconciler* foreign);
   // Waits for what is being done: that takes the kernel up to a second.
   ~Housekeeping();
 
  private:
   Housekeeping(NetworkRegistry* registry, const std::vector<Reaper*>& reapers,
-               ForeignFirewallReconciler* foreign, std::function<void()> on_reaped, UniqueFd stop);
+               ForeignFirewallReconciler* foreign, UniqueFd stop);
 
   void HandleEvents();
-  void Reap(Reaper* reaper);
+  void Reap(Reaper* reaper) const;
   void ReconcileForeignFirewalls();
   // Leaves events to the calls that run. False if all is to end.
   bool WaitUntilIdle() const;
@@ -42,7 +39,6 @@ class Housekeeping {
 
   NetworkRegistry* const registry_;
   ForeignFirewallReconciler* const foreign_;
-  const std::function<void()> on_reaped_;
   const UniqueFd stop_;  // readable: they end
   std::thread handling_;
   std::vector<std::thread> reaping_;

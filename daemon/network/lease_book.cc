@@ -63,6 +63,8 @@ size_t LeaseBook::retired_taps() const { return reap_queue_->size(); }
 
 size_t LeaseBook::retired_addresses() const { return reap_queue_->addresses(); }
 
+bool LeaseBook::HasRetiredDevices() const { return reap_queue_->HasDevices(); }
+
 std::vector<Ifindex> LeaseBook::WaitingTaps() const { return reap_queue_->WaitingTaps(); }
 
 std::optional<absl::Time> LeaseBook::NextReap() const { return reap_queue_->NextDue(); }
@@ -71,8 +73,9 @@ bool LeaseBook::IsReaping() const { return reap_queue_->IsTaken(); }
 
 ReapPiece LeaseBook::TakeReapPiece() { return reap_queue_->Take(); }
 
-RetiredTaps LeaseBook::FinishReap(uint32_t group_number, bool done) {
-  RetiredTaps taps = reap_queue_->Finish(group_number, done);
+RetiredTaps LeaseBook::FinishReap(uint32_t group_number, ReapOutcome outcome) {
+  RetiredTaps taps = reap_queue_->Finish(group_number, outcome);
+  if (outcome != ReapOutcome::kDone) return taps;
   for (const auto& [ifindex, tap] : taps) {
     if (!tap.address.has_value()) continue;
     const Ipv4Address address = *tap.address;
@@ -86,8 +89,6 @@ void LeaseBook::DelayReap(absl::Time until) { reap_queue_->DelayUntil(until); }
 void LeaseBook::FlushReap() { reap_queue_->FlushNow(); }
 
 void LeaseBook::NoteGone(Ifindex tap) { reap_queue_->NoteGone(tap); }
-
-void LeaseBook::NoteAllGone() { reap_queue_->NoteAllGone(); }
 
 TapNotes* LeaseBook::NotesOf(Ifindex tap) {
   return leases_.FindByIfindex(tap) == nullptr ? nullptr : &notes_[tap];

@@ -74,6 +74,8 @@ class LeaseBook {
   // How many TAPs are retired, and how many addresses they have.
   size_t retired_taps() const;
   size_t retired_addresses() const;
+  // Whether any of those TAPs still exists, as far as is known.
+  bool HasRetiredDevices() const;
   // Those that are not being destroyed.
   std::vector<Ifindex> WaitingTaps() const;
 
@@ -83,14 +85,13 @@ class LeaseBook {
   bool IsReaping() const;
   // Retired TAPs, to be destroyed; `group` is not set. Until FinishReap, none joins their group.
   ReapPiece TakeReapPiece();
-  // Those of that group that were taken were destroyed, and are returned, and their addresses are
-  // free; if not `done`, they wait again, and nothing is returned.
-  RetiredTaps FinishReap(uint32_t group_number, bool done);
+  // Ends the piece of that group that was taken, and returns it. If all is done, its addresses are
+  // free; else it waits again.
+  RetiredTaps FinishReap(uint32_t group_number, ReapOutcome outcome);
   void DelayReap(absl::Time until);
   void FlushReap();
-  // A TAP that was retired was deleted by another program; or all were.
+  // A TAP that was retired was deleted by another program.
   void NoteGone(Ifindex tap);
-  void NoteAllGone();
 
   // Notes about a lease's TAP; nothing if there is no such lease.
   void MarkDirty(Ifindex tap);

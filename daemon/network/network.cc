@@ -103,8 +103,12 @@ absl::StatusOr<CleanupResult> Network::CleanupOf(uid_t owner) {
   return parts_->cleaner.CleanupOf(owner);
 }
 
-absl::StatusOr<CleanupResult> Network::CleanupAll(TapDestroyer* destroyer) {
-  return parts_->cleaner.CleanupAll(destroyer);
+absl::StatusOr<uint32_t> Network::RetireAll() { return parts_->cleaner.RetireAll(); }
+
+bool Network::HasTaps() const { return leases().size() > 0 || parts_->book.HasRetiredDevices(); }
+
+absl::StatusOr<CleanupResult> Network::TakeAway(uint32_t taps_removed) {
+  return parts_->cleaner.TakeAway(taps_removed);
 }
 
 absl::StatusOr<NetworkStatus> Network::Observe(bool* looked) {
@@ -139,8 +143,8 @@ bool Network::IsReaping() const { return parts_->book.IsReaping(); }
 
 ReapPiece Network::TakeReapPiece() { return parts_->reaper.Take(); }
 
-void Network::FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result) {
-  parts_->reaper.Finish(piece, result);
+bool Network::FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result) {
+  return parts_->reaper.Finish(piece, result);
 }
 
 }  // namespace svnet

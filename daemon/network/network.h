@@ -67,8 +67,10 @@ class Network {
   absl::Status RemoveTap(const Lease& lease);
   std::string BootArgsFor(const Lease& lease, const BootArgsRequest& request) const;
   absl::StatusOr<CleanupResult> CleanupOf(uid_t owner);
-  // Destroys all TAPs, and takes the network away. No piece may be taken.
-  absl::StatusOr<CleanupResult> CleanupAll(TapDestroyer* destroyer);
+  // Cleanup of the network: first the TAPs are retired, and when they are reaped, all else goes.
+  absl::StatusOr<uint32_t> RetireAll();
+  bool HasTaps() const;
+  absl::StatusOr<CleanupResult> TakeAway(uint32_t taps_removed);
 
   const LeaseTable& leases() const;
   Holdings HoldingsOf(uid_t owner) const;
@@ -91,7 +93,8 @@ class Network {
   // Whether a piece is taken.
   bool IsReaping() const;
   ReapPiece TakeReapPiece();
-  void FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result);
+  // True if all is done: see TapReaper.
+  bool FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result);
 
   // For svnetd's end: other programs can then list and change the rules.
   absl::Status DisownRules();

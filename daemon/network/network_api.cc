@@ -2,12 +2,15 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/network/authorizer.h"
 #include "daemon/network/call_turn.h"
 #include "daemon/network/lease_view.h"
 #include "daemon/network/network.h"
+#include "daemon/network/reap_worker.h"
 
 namespace svnet {
 
@@ -70,13 +73,35 @@ std::vector<NetworkName> NetworkApi::ListNetworks(const Caller& /*caller*/) {
 
 absl::StatusOr<CleanupResult> NetworkApi::Cleanup(const Caller& caller,
                                                   const CleanupRequest& request) {
-  const bool whole = request.scope == CleanupScope::kNetwork;
-  if (whole) SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckNetworkCleanup());
-  CallTurn turn(registry_, request.network);
+  if (request.scope == CleanupScope::kNetwork) {
+    SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckNetworkCleanup());
+    return CleanupAll(request.network);
+  }
+  const CallTurn turn(registry_, request.network);
   SVNET_RETURN_IF_ERROR(turn.status());
-  if (!whole) return turn.network().CleanupOf(caller.uid);
-  turn.WaitUntilReaped();
-  return turn.network().CleanupAll(turn.destroyer());
+  return turn.network().CleanupOf(caller.uid);
+}
+
+absl::StatusOr<CleanupResult> NetworkApi::CleanupAll(const std::optional<NetworkName>& name) {
+  ReapWorker worker(registry_, reaper_);
+  uint32_t removed = 0;
+  // Again if a TAP was made meanwhile, or flows were left.
+  while (true) {
+    {
+      const CallTurn turn(registry_, name);
+      SVNET_RETURN_IF_ERROR(turn.status());
+      SVNET_ASSIGN_OR_RETURN(const uint32_t retired, turn.network().RetireAll());
+      removed += retired;
+      if (!turn.network().HasTaps()) return turn.network().TakeAway(removed);
+    }
+    const absl::Status destroyed = worker.ReapAll().destroyed;
+    if (!destroyed.ok()) {
+      return WithReason(
+          Reason::kBridgeSetupFailed,
+          absl::StrCat("removed ", removed, " TAPs, but cannot destroy all of them (repeat it)"),
+          destroyed);
+    }
+  }
 }
 
 absl::StatusOr<LeasePage> NetworkApi::ListTaps(const Caller& caller, const ListRequest& request) {

@@ -24,12 +24,13 @@ namespace svnet {
 // Failure: a call has its whole effect or none, except Cleanup, which may be repeated. Errors have
 // one of the contract's reasons; one that IsTransient is worth another try when TAPs were reaped.
 //
-// Thread-safe: a CallTurn makes calls take turns.
+// Thread-safe, but for one Cleanup at a time: a CallTurn makes calls take turns.
 class NetworkApi {
  public:
-  // All must outlive it.
-  NetworkApi(NetworkRegistry* registry, ForeignFirewallReconciler* foreign, EventSink* events)
-      : registry_(registry), foreign_(foreign), events_(events) {}
+  // All must outlive it. `reaper` is its own.
+  NetworkApi(NetworkRegistry* registry, Reaper* reaper, ForeignFirewallReconciler* foreign,
+             EventSink* events)
+      : registry_(registry), reaper_(reaper), foreign_(foreign), events_(events) {}
 
   // The rpcs of the contract (proto/svnet/v1/network.proto), which says what they do.
   // `made`, if wanted: whether the lease is new.
@@ -63,7 +64,11 @@ class NetworkApi {
   absl::StatusOr<NetworkStatus> Observe(const Caller& caller, const NetworkName& name,
                                         bool* looked);
 
+  // Takes the network away. Other calls have turns while its TAPs are destroyed.
+  absl::StatusOr<CleanupResult> CleanupAll(const std::optional<NetworkName>& name);
+
   NetworkRegistry* const registry_;
+  Reaper* const reaper_;
   ForeignFirewallReconciler* const foreign_;
   EventSink* const events_;
 };

@@ -1,7 +1,5 @@
 #include "daemon/network/network_cleaner.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
@@ -11,7 +9,6 @@
 #include "daemon/network/lease_book.h"
 #include "daemon/network/reconciler.h"
 #include "daemon/network/tap_adopter.h"
-#include "daemon/network/tap_destroyer.h"
 #include "daemon/network/tap_reaper.h"
 
 namespace svnet {
@@ -37,7 +34,22 @@ absl::StatusOr<std::vector<Ifindex>> NetworkCleaner::TapsOf(uid_t owner) {
 
 absl::StatusOr<CleanupResult> NetworkCleaner::CleanupOf(uid_t owner) {
   SVNET_ASSIGN_OR_RETURN(const std::vector<Ifindex> taps, TapsOf(owner));
-  CleanupResult result;
+  SVNET_ASSIGN_OR_RETURN(const uint32_t removed, Retire(taps));
+  return CleanupResult{.taps_removed = removed};
+}
+
+absl::StatusOr<uint32_t> NetworkCleaner::RetireAll() {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, parts_.reconciler->Resync());
+  std::vector<Ifindex> taps;
+  for (const Link& link : links) {
+    const bool ours = IsOurTap(link, parts_.segment->plan());
+    if (ours && !parts_.book->IsRetired(link.ifindex)) taps.push_back(link.ifindex);
+  }
+  return Retire(taps);
+}
+
+absl::StatusOr<uint32_t> NetworkCleaner::Retire(const std::vector<Ifindex>& taps) {
+  uint32_t removed = 0;
   absl::Status status = absl::OkStatus();
   for (const Ifindex tap : taps) {
     // One that was not adopted is not a lease, and goes all the same.
@@ -45,32 +57,13 @@ absl::StatusOr<CleanupResult> NetworkCleaner::CleanupOf(uid_t owner) {
     status =
         lease != nullptr ? parts_.reaper->Retire(*lease, "") : parts_.reaper->RetireTap(tap, {});
     if (!status.ok()) break;
-    ++result.taps_removed;
+    ++removed;
   }
-  if (result.taps_removed > 0) parts_.book->FlushReap();  // there are no more to come
-  if (status.ok()) return result;
-  return WithReason(
-      Reason::kBridgeSetupFailed,
-      absl::StrCat("removed ", result.taps_removed, " TAPs, then could not go on (repeat it)"),
-      status);
-}
-
-absl::StatusOr<CleanupResult> NetworkCleaner::CleanupAll(TapDestroyer* destroyer) {
-  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, parts_.reconciler->Resync());
-  std::vector<Link> taps;
-  for (const Link& link : links) {
-    if (IsOurTap(link, parts_.segment->plan())) taps.push_back(link);
-  }
-  const absl::Status destroyed = destroyer->DestroyAll(parts_.segment->plan().group, taps);
-  if (!destroyed.ok()) {
-    parts_.reconciler->Resync().status().IgnoreError();
-    return WithReason(Reason::kBridgeSetupFailed, "cannot destroy all TAPs (repeat it)", destroyed);
-  }
-  const auto removed = std::count_if(taps.begin(), taps.end(), [&](const Link& tap) {
-    return !parts_.book->IsRetired(tap.ifindex);
-  });
-  parts_.reaper->EndAll();
-  return TakeAway(static_cast<uint32_t>(removed));
+  if (removed > 0) parts_.book->FlushReap();  // there are no more to come
+  if (status.ok()) return removed;
+  return WithReason(Reason::kBridgeSetupFailed,
+                    absl::StrCat("removed ", removed, " TAPs, then could not go on (repeat it)"),
+                    status);
 }
 
 absl::StatusOr<CleanupResult> NetworkCleaner::TakeAway(uint32_t taps_removed) {

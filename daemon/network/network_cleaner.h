@@ -1,4 +1,4 @@
-// Removes all TAPs of an owner, or of the network.
+// Removes all TAPs of an owner, or of the network, and the network.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +17,6 @@ class LeaseBook;
 class Reconciler;
 class Segment;
 class TapAdopter;
-class TapDestroyer;
 class TapReaper;
 
 // Not thread-safe. Errors have a reason of the contract, and the call may be repeated.
@@ -36,13 +35,15 @@ class NetworkCleaner {
   explicit NetworkCleaner(const Parts& parts) : parts_(parts) {}
 
   absl::StatusOr<CleanupResult> CleanupOf(uid_t owner);
-  // Destroys all TAPs at once, and takes the network away. No piece may be taken.
-  absl::StatusOr<CleanupResult> CleanupAll(TapDestroyer* destroyer);
+  // The same for all TAPs of the network; how many there were.
+  absl::StatusOr<uint32_t> RetireAll();
+  // Takes the network away, when no TAP exists any more.
+  absl::StatusOr<CleanupResult> TakeAway(uint32_t taps_removed);
 
  private:
   // The TAPs of that owner: leases, and those of ours that are not adopted.
   absl::StatusOr<std::vector<Ifindex>> TapsOf(uid_t owner);
-  absl::StatusOr<CleanupResult> TakeAway(uint32_t taps_removed);
+  absl::StatusOr<uint32_t> Retire(const std::vector<Ifindex>& taps);
 
   const Parts parts_;
 };

@@ -22,7 +22,6 @@ NetworkRegistry::NetworkRegistry(const NetworkSettings& settings, const Parts& p
                                  EventPoller poller)
     : settings_(settings),
       parts_(parts),
-      destroyer_(parts.reaper),
       kernel_(parts.kernel),
       poller_(std::move(poller)),
       poller_fd_(poller_.fd()),

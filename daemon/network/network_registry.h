@@ -25,7 +25,6 @@
 #include "daemon/network/condition_log.h"
 #include "daemon/network/event_poller.h"
 #include "daemon/network/network_health.h"
-#include "daemon/network/tap_destroyer.h"
 #include "daemon/segment/network_settings.h"
 #include "daemon/store/spec_store.h"
 
@@ -46,7 +45,6 @@ class NetworkRegistry {
   // What it works with; all must outlive it, and are its own from now on.
   struct Parts {
     Kernel* kernel;
-    Reaper* reaper;
     Firewall* firewall;
     SpecStore* store;
     ForeignFirewallReconciler* foreign;
@@ -55,6 +53,9 @@ class NetworkRegistry {
     std::function<absl::Time()> wall_clock = absl::Now;
     // Is told the health of the networks, at first and when it changes; must not call back.
     std::function<void(const NetworkHealth&)> on_health = [](const NetworkHealth&) {};
+    // Is called without locks when TAPs were reaped: calls that wait for addresses or ports may try
+    // again.
+    std::function<void()> on_reaped = [] {};
   };
 
   // Adopts what an earlier svnetd left, and if there are leases makes sure that their network is
@@ -121,7 +122,6 @@ class NetworkRegistry {
   const NetworkSettings settings_;
   const Parts parts_;
   std::atomic<int64_t> last_call_ = 0;  // nanoseconds of the clock
-  TapDestroyer destroyer_;              // while no ReapWorker destroys
 
   Mutex mutex_;
   std::condition_variable_any changed_;  // what is retired, or stopped_

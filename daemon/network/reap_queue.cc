@@ -61,14 +61,6 @@ void ReapQueue::NoteGone(Ifindex tap) {
   }
 }
 
-void ReapQueue::NoteAllGone() {
-  for (Piece& piece : pieces_) {
-    for (RetiredTaps* taps : {&piece.waiting, &piece.being_reaped}) {
-      for (auto& [ifindex, tap] : *taps) tap.gone = true;
-    }
-  }
-}
-
 bool ReapQueue::Contains(Ifindex tap) const {
   return std::any_of(pieces_.begin(), pieces_.end(), [&](const Piece& each) {
     return each.waiting.contains(tap) || each.being_reaped.contains(tap);
@@ -85,6 +77,14 @@ size_t ReapQueue::size() const {
   size_t count = waiting();
   for (const Piece& piece : pieces_) count += piece.being_reaped.size();
   return count;
+}
+
+bool ReapQueue::HasDevices() const {
+  const auto exists = [](const auto& each) { return !each.second.gone; };
+  return std::any_of(pieces_.begin(), pieces_.end(), [&](const Piece& piece) {
+    return std::any_of(piece.waiting.begin(), piece.waiting.end(), exists) ||
+           std::any_of(piece.being_reaped.begin(), piece.being_reaped.end(), exists);
+  });
 }
 
 size_t ReapQueue::addresses() const {
@@ -152,16 +152,17 @@ bool ReapQueue::IsTaken() const {
                      [](const Piece& each) { return !each.being_reaped.empty(); });
 }
 
-RetiredTaps ReapQueue::Finish(uint32_t group_number, bool done) {
+RetiredTaps ReapQueue::Finish(uint32_t group_number, ReapOutcome outcome) {
   Piece& piece = pieces_[group_number];
   RetiredTaps taps = std::exchange(piece.being_reaped, {});
-  for (const auto& [ifindex, tap] : taps) {
+  for (auto [ifindex, tap] : taps) {
+    tap.gone |= outcome == ReapOutcome::kFlowsLeft;
     // The number may have been reused by a TAP that waits by now.
-    if (done || !piece.waiting.emplace(ifindex, tap).second) Discount(tap);
+    const bool over = outcome == ReapOutcome::kDone || !piece.waiting.emplace(ifindex, tap).second;
+    if (over) Discount(tap);
   }
-  if (done) return taps;
-  piece.due = true;
-  return {};
+  piece.due |= outcome != ReapOutcome::kDone;
+  return taps;
 }
 
 }  // namespace svnet

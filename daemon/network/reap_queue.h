@@ -28,13 +28,14 @@ class ReapQueue {
   // room in its piece.
   uint32_t NextGroup() const;
   void Add(Ifindex tap, const RetiredTap& what, absl::Time now);
-  // The device was deleted by another program: one, or all.
+  // The device was deleted by another program.
   void NoteGone(Ifindex tap);
-  void NoteAllGone();
   bool Contains(Ifindex tap) const;
   bool HasAddress(Ipv4Address address) const { return addresses_.contains(address); }
   // Those that wait and those that are being destroyed.
   size_t size() const;
+  // Whether any of them still exists, as far as is known.
+  bool HasDevices() const;
   // How many addresses they still have.
   size_t addresses() const;
   // How much of them counts against an owner's quotas.
@@ -55,9 +56,9 @@ class ReapQueue {
   ReapPiece Take();
   // Whether a piece is taken and not finished.
   bool IsTaken() const;
-  // Ends the piece of that group that was taken, and returns its TAPs. If not `done`, they wait
-  // again, and none is returned.
-  RetiredTaps Finish(uint32_t group_number, bool done);
+  // Ends the piece of that group that was taken, and returns it. Unless all is done, it waits
+  // again.
+  RetiredTaps Finish(uint32_t group_number, ReapOutcome outcome);
 
   static constexpr absl::Duration kQuietPeriod = absl::Milliseconds(50);
   static constexpr size_t kLargeBatch = 100;

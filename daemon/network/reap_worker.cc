@@ -10,14 +10,17 @@ namespace svnet {
 bool ReapWorker::ReapNext() {
   const std::optional<ReapPiece> piece = WaitForPiece();
   if (!piece.has_value()) return false;
-  Destroy(*piece);
+  TapDestroyer::Result result;
+  Destroy(*piece, &result);
   return true;
 }
 
-void ReapWorker::ReapAll() {
+TapDestroyer::Result ReapWorker::ReapAll() {
   while (const std::optional<ReapPiece> piece = Take()) {
-    if (!Destroy(*piece)) return;
+    TapDestroyer::Result result;
+    if (!Destroy(*piece, &result)) return result;
   }
+  return {};
 }
 
 std::optional<ReapPiece> ReapWorker::WaitForPiece() {
@@ -39,17 +42,25 @@ std::optional<ReapPiece> ReapWorker::WaitForPiece() {
 
 std::optional<ReapPiece> ReapWorker::Take() {
   MutexLock lock(&registry_->mutex_);
-  if (!registry_->NextReap().has_value()) return std::nullopt;
-  return registry_->networks_->only().TakeReapPiece();
+  Network& network = registry_->networks_->only();
+  while (!network.NextReap().has_value()) {
+    if (!network.IsReaping()) return std::nullopt;
+    registry_->changed_.wait(registry_->mutex_);
+  }
+  return network.TakeReapPiece();
 }
 
-bool ReapWorker::Destroy(const ReapPiece& piece) {
+bool ReapWorker::Destroy(const ReapPiece& piece, TapDestroyer::Result* result) {
   // Calls go on meanwhile, and retire more.
-  const TapDestroyer::Result result = destroyer_.Destroy(piece);
-  MutexLock lock(&registry_->mutex_);
-  registry_->networks_->only().FinishReap(piece, result);
-  registry_->changed_.notify_all();
-  return result.destroyed.ok() && result.flows_forgotten.ok();
+  *result = destroyer_.Destroy(piece);
+  bool done = false;
+  {
+    MutexLock lock(&registry_->mutex_);
+    done = registry_->networks_->only().FinishReap(piece, *result);
+    registry_->changed_.notify_all();
+  }
+  registry_->parts_.on_reaped();
+  return done;
 }
 
 }  // namespace svnet

@@ -21,16 +21,18 @@ class ReapWorker {
 
   // Waits until retired TAPs are due, and destroys a piece of them. False: waiting was stopped.
   bool ReapNext() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
-  // Destroys all that are retired now, without waiting, until something fails.
-  void ReapAll() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
+  // Destroys all that are retired, without delay, and waits for what others are destroying; only
+  // until something fails, which it returns.
+  TapDestroyer::Result ReapAll() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
 
  private:
   // nullopt: waiting was stopped.
   std::optional<ReapPiece> WaitForPiece() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
-  // nullopt: there is none that is not taken.
+  // nullopt: there is none, and nobody destroys one.
   std::optional<ReapPiece> Take() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
-  // False if something failed, and is to be tried again.
-  bool Destroy(const ReapPiece& piece) ABSL_LOCKS_EXCLUDED(registry_->mutex_);
+  // True if all is done, and not to be tried again.
+  bool Destroy(const ReapPiece& piece, TapDestroyer::Result* result)
+      ABSL_LOCKS_EXCLUDED(registry_->mutex_);
 
   NetworkRegistry* const registry_;
   TapDestroyer destroyer_;

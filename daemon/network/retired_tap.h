@@ -37,4 +37,11 @@ struct ReapPiece {
   RetiredTaps taps;
 };
 
+// How the destruction of a piece went.
+enum class ReapOutcome {
+  kDone,
+  kFlowsLeft,  // the TAPs are gone; what connection tracking knows of their addresses is not
+  kFailed,
+};
+
 }  // namespace svnet

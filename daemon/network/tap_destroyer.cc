@@ -1,9 +1,6 @@
 #include "daemon/network/tap_destroyer.h"
 
-#include <map>
-
 #include "daemon/base/status_macros.h"
-#include "daemon/lease/names.h"
 
 namespace svnet {
 
@@ -27,23 +24,6 @@ absl::Status TapDestroyer::DestroyGroup(uint32_t group, const std::set<Ifindex>&
     if (!absl::IsFailedPrecondition(status)) return status;
   }
   for (const Ifindex tap : taps) SVNET_RETURN_IF_ERROR(reaper_.DeleteLink(tap));
-  return absl::OkStatus();
-}
-
-absl::Status TapDestroyer::DestroyAll(uint32_t group, const std::vector<Link>& taps) {
-  std::map<uint32_t, std::set<Ifindex>> groups;
-  std::vector<Ifindex> others;
-  for (const Link& tap : taps) {
-    if (tap.group == group || RetiredGroupNumber(group, tap.group).has_value()) {
-      groups[tap.group].insert(tap.ifindex);
-    } else {
-      others.push_back(tap.ifindex);
-    }
-  }
-  for (const auto& [each, members] : groups) {
-    SVNET_RETURN_IF_ERROR(DestroyGroup(each, members));
-  }
-  for (const Ifindex tap : others) SVNET_RETURN_IF_ERROR(reaper_.DeleteLink(tap));
   return absl::OkStatus();
 }
 

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <set>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "daemon/kernel/kernel.h"
@@ -23,9 +22,6 @@ class TapDestroyer {
   };
   // Destroys those TAPs, and ends the flows of their addresses.
   Result Destroy(const ReapPiece& piece);
-
-  // Destroys TAPs of a network whatever group they are in. `group`: that of its leases' TAPs.
-  absl::Status DestroyAll(uint32_t group, const std::vector<Link>& taps);
 
  private:
   // A link that is not one of them may be in the group: then each is destroyed by itself.

@@ -70,14 +70,6 @@ void TapReaper::EndVanished(const Lease& lease) {
          "another program has deleted the TAP");
 }
 
-void TapReaper::EndAll() {
-  while (parts_.book->leases().size() > 0) {
-    const Lease& lease = parts_.book->leases().all().begin()->second;
-    Forget(parts_.book->Retire(lease.state.ifindex, {.gone = true}, parts_.clock()), "");
-  }
-  parts_.book->NoteAllGone();
-}
-
 void TapReaper::Forget(const Lease& lease, const std::string& why) {
   parts_.expiry->Remove(lease.state.ifindex);
   parts_.limit->Forget(std::string(lease.spec.tap.text()));
@@ -103,17 +95,26 @@ ReapPiece TapReaper::Take() {
   return piece;
 }
 
-void TapReaper::Finish(const ReapPiece& piece, const TapDestroyer::Result& result) {
+bool TapReaper::Finish(const ReapPiece& piece, const TapDestroyer::Result& result) {
   if (!result.destroyed.ok()) {
     parts_.failures->Report(absl::StrCat("cannot destroy TAPs: ", result.destroyed.message()));
   } else {
     NoteFlows(piece, result.flows_forgotten);
   }
-  const bool done = result.destroyed.ok() && (result.flows_forgotten.ok() || CannotForgetFlows());
-  if (!done) parts_.book->DelayReap(parts_.clock() + kRetry);
-  for (const auto& [ifindex, tap] : parts_.book->FinishReap(piece.group_number, done)) {
+  const ReapOutcome outcome = OutcomeOf(result);
+  if (outcome != ReapOutcome::kDone) parts_.book->DelayReap(parts_.clock() + kRetry);
+  const RetiredTaps taps = parts_.book->FinishReap(piece.group_number, outcome);
+  if (outcome == ReapOutcome::kFailed) return false;
+  for (const auto& [ifindex, tap] : taps) {
     if (!tap.gone) parts_.segment->NoteDestroyed(ifindex);
   }
+  return outcome == ReapOutcome::kDone;
+}
+
+ReapOutcome TapReaper::OutcomeOf(const TapDestroyer::Result& result) const {
+  if (!result.destroyed.ok()) return ReapOutcome::kFailed;
+  return result.flows_forgotten.ok() || CannotForgetFlows() ? ReapOutcome::kDone
+                                                            : ReapOutcome::kFlowsLeft;
 }
 
 void TapReaper::NoteFlows(const ReapPiece& piece, const absl::Status& forgotten) {

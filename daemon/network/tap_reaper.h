@@ -49,16 +49,14 @@ class TapReaper {
   absl::Status RetireTap(Ifindex tap, const RetiredTap& what);
   // A lease whose TAP was deleted by another program is over.
   void EndVanished(const Lease& lease);
-  // Every TAP of the network was destroyed: every lease is over.
-  void EndAll();
 
   // Renames the link of that name, if it is a retired TAP. False if another link has the name.
   absl::StatusOr<bool> FreeName(const LinkName& name);
 
   // TAPs that a TapDestroyer is to destroy. Undefined if LeaseBook::NextReap is nullopt.
   ReapPiece Take();
-  // How that went: the addresses come back, or it is tried again.
-  void Finish(const ReapPiece& piece, const TapDestroyer::Result& result);
+  // How that went: the addresses come back, or it is tried again. True if all is done.
+  bool Finish(const ReapPiece& piece, const TapDestroyer::Result& result);
 
   // Appends what is wrong.
   void AddConditions(std::vector<Condition>* conditions) const;
@@ -67,6 +65,7 @@ class TapReaper {
   // `number`: which of the groups of retired TAPs.
   absl::Status MoveToRetiredGroup(Ifindex tap, uint32_t number, bool* gone);
   uint32_t NextGroup() const;
+  ReapOutcome OutcomeOf(const TapDestroyer::Result& result) const;
   void NoteFlows(const ReapPiece& piece, const absl::Status& forgotten);
   // Flows could not be ended, again and again.
   bool CannotForgetFlows() const;

@@ -20,10 +20,11 @@ absl::Status LateNetwork::Start(Server* server) {
 
 absl::Status LateNetwork::TryToStart(Server* server) {
   const auto on_health = [this](const NetworkHealth& now) { parts_.health->SetNetwork(now); };
-  SVNET_ASSIGN_OR_RETURN(stack_, NetworkStack::Start(*parts_.running, parts_.events, on_health));
-  SVNET_ASSIGN_OR_RETURN(
-      housekeeping_, Housekeeping::Start(&stack_->registry(), stack_->reapers(), &stack_->foreign(),
-                                         [server] { server->Resume(); }));
+  const auto on_reaped = [server] { server->Resume(); };
+  SVNET_ASSIGN_OR_RETURN(stack_,
+                         NetworkStack::Start(*parts_.running, parts_.events, on_health, on_reaped));
+  SVNET_ASSIGN_OR_RETURN(housekeeping_, Housekeeping::Start(&stack_->registry(), stack_->reapers(),
+                                                            &stack_->foreign()));
   parts_.runner->SetNetwork(&stack_->api());
   return absl::OkStatus();
 }

@@ -66,7 +66,8 @@ std::vector<Reaper*> NetworkStack::reapers() const {
 }
 
 absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
-    const Config& config, EventSink* events, std::function<void(const NetworkHealth&)> on_health) {
+    const Config& config, EventSink* events, std::function<void(const NetworkHealth&)> on_health,
+    std::function<void()> on_reaped) {
   std::unique_ptr<NetworkStack> stack(new NetworkStack());
   SVNET_RETURN_IF_ERROR(stack->OpenHost(config));
   stack->foreign_reconciler_ = std::make_unique<ForeignFirewallReconciler>(
@@ -74,14 +75,14 @@ absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
   SVNET_ASSIGN_OR_RETURN(
       stack->registry_,
       NetworkRegistry::Start(SettingsOf(config), {.kernel = stack->kernel_.get(),
-                                                  .reaper = stack->reaper_.get(),
                                                   .firewall = stack->firewall_.get(),
                                                   .store = stack->store_.get(),
                                                   .foreign = stack->foreign_reconciler_.get(),
                                                   .events = events,
                                                   .clock = MonotonicNow,
-                                                  .on_health = std::move(on_health)}));
-  stack->api_ = std::make_unique<NetworkApi>(stack->registry_.get(),
+                                                  .on_health = std::move(on_health),
+                                                  .on_reaped = std::move(on_reaped)}));
+  stack->api_ = std::make_unique<NetworkApi>(stack->registry_.get(), stack->reaper_.get(),
                                              stack->foreign_reconciler_.get(), events);
   return stack;
 }

@@ -27,9 +27,10 @@ NetworkSettings SettingsOf(const Config& config);
 class NetworkStack {
  public:
   // Adopts what an earlier svnetd left. After an error nothing is left of it, and it may be tried
-  // again. `events` must outlive it.
+  // again. `events` must outlive it. `on_health`, `on_reaped`: see NetworkRegistry::Parts.
   static absl::StatusOr<std::unique_ptr<NetworkStack>> Start(
-      const Config& config, EventSink* events, std::function<void(const NetworkHealth&)> on_health);
+      const Config& config, EventSink* events, std::function<void(const NetworkHealth&)> on_health,
+      std::function<void()> on_reaped);
   // The rules stay in force. No thread may use it any more.
   ~NetworkStack();
 

@@ -42,7 +42,8 @@ class Model {
       case 8:
         return FailSoon();
       case 9:
-        return ReapWorker(registry_.get(), &parts_.reaper).ReapAll();
+        ReapWorker(registry_.get(), &parts_.reaper).ReapAll();
+        return;
       case 10:
         return ChangeAttachment();
       case 11:

@@ -61,14 +61,13 @@ class Core {
                                         .bridge_mac = testing::Mac("c2:00:00:00:00:01"),
                                         .isolation = Isolation::kOwner},
                                        {.kernel = kernel_.get(),
-                                        .reaper = reaper_.get(),
                                         .firewall = firewall_.get(),
                                         .store = store_.get(),
                                         .foreign = &foreign_reconciler_,
                                         .events = &events_,
                                         .clock = MonotonicNow})
                     .value();
-    api_.emplace(registry_.get(), &foreign_reconciler_, &events_);
+    api_.emplace(registry_.get(), reaper_.get(), &foreign_reconciler_, &events_);
   }
 
   absl::Status Create(const std::string& text, const std::string& vm = "vm1") {

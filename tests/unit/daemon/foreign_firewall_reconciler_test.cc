@@ -394,14 +394,13 @@ class ManagedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
                                         .prefix = Prefix("172.30.0.0/24"),
                                         .bridge_mac = Mac("c2:00:00:00:00:01")},
                                        {.kernel = &kernel_,
-                                        .reaper = &reaper_,
                                         .firewall = &firewall_,
                                         .store = &store_,
                                         .foreign = &foreign_firewalls_,
                                         .events = &events_,
                                         .clock = [this] { return now_; }})
                     .value();
-    api_.emplace(registry_.get(), &foreign_firewalls_, &events_);
+    api_.emplace(registry_.get(), &reaper_, &foreign_firewalls_, &events_);
   }
 
   void Publish(const ForeignFirewallReport& report) override {

@@ -76,10 +76,10 @@ TEST_F(LeaseBookTest, TheAddressComesBackWhenTheTapIsReaped) {
   EXPECT_EQ(book_.leases().size(), 0u);
   EXPECT_FALSE(IsFree(book_, lease_.spec.ip));
   EXPECT_THAT(book_.TakeReapPiece().taps, SizeIs(1));
-  EXPECT_THAT(book_.FinishReap(0, false), IsEmpty());
+  EXPECT_THAT(book_.FinishReap(0, ReapOutcome::kFailed), SizeIs(1));
   EXPECT_FALSE(IsFree(book_, lease_.spec.ip));
   book_.TakeReapPiece();
-  EXPECT_THAT(book_.FinishReap(0, true), SizeIs(1));
+  EXPECT_THAT(book_.FinishReap(0, ReapOutcome::kDone), SizeIs(1));
   EXPECT_TRUE(IsFree(book_, lease_.spec.ip));
 }
 
@@ -89,15 +89,15 @@ TEST_F(LeaseBookTest, AnAddressThatAnotherTapHasStaysTaken) {
   book_.Retire(7, {}, kNow);
   book_.TakeReapPiece();
   ASSERT_TRUE(book_.Adopt(LeaseOf(8, lease_.spec.ip)));
-  book_.FinishReap(0, true);
+  book_.FinishReap(0, ReapOutcome::kDone);
   EXPECT_FALSE(IsFree(book_, lease_.spec.ip));
   book_.Retire(8, {}, kNow);
   book_.TakeReapPiece();
   book_.RetireUnleased(9, {.address = lease_.spec.ip}, kNow);
-  book_.FinishReap(0, true);
+  book_.FinishReap(0, ReapOutcome::kDone);
   EXPECT_FALSE(IsFree(book_, lease_.spec.ip));
   book_.TakeReapPiece();
-  book_.FinishReap(0, true);
+  book_.FinishReap(0, ReapOutcome::kDone);
   EXPECT_TRUE(IsFree(book_, lease_.spec.ip));
 }
 
@@ -119,7 +119,7 @@ TEST_F(LeaseBookTest, OnlyTamperedTapsCountUntilTheyAreReaped) {
   book_.Retire(8, {}, kNow);
   EXPECT_EQ(book_.HoldingsOf(1000), (Holdings{.taps = 1, .queues = 2}));
   book_.TakeReapPiece();
-  book_.FinishReap(0, true);
+  book_.FinishReap(0, ReapOutcome::kDone);
   EXPECT_EQ(book_.HoldingsOf(1000), Holdings());
 }
 
@@ -192,7 +192,7 @@ class RandomLeaseBookTest : public LeaseBookTest {
         return;
       case 7:
         if (taken_.empty()) return;
-        book_.FinishReap(*taken_.begin(), Pick(0, 1) == 1);
+        book_.FinishReap(*taken_.begin(), static_cast<ReapOutcome>(Pick(0, 2)));
         taken_.erase(taken_.begin());
         return;
       default:

@@ -358,11 +358,32 @@ TEST_F(NetworkRegistryTest, ACleanupThatFailsMayBeRepeated) {
   const std::string before = Picture();
   for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
-  EXPECT_EQ(ReasonIn(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status()),
-            "BRIDGE_SETUP_FAILED");
-  EXPECT_EQ(List(kAlice).size(), 3u);
-  EXPECT_EQ(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 3u);
+  const absl::Status failed = api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status();
+  EXPECT_EQ(ReasonIn(failed), "BRIDGE_SETUP_FAILED");
+  EXPECT_THAT(failed.message(), HasSubstr("removed 3 TAPs"));
+  EXPECT_THAT(List(kAlice), IsEmpty());
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 3u);
+  EXPECT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->nat_removed);
   EXPECT_EQ(Picture(), before);
+}
+
+// It is destroyed, too, before the network goes.
+TEST_F(NetworkRegistryTest, ACleanupTakesWhatIsCreatedMeanwhile) {
+  const std::string before = Picture();
+  MustCreate(kAlice, "vm1");
+  faults_.BeforeNext("DeleteLink", [this] { MustCreate(kBob, "vm2"); });
+  EXPECT_EQ(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 2u);
+  EXPECT_EQ(Picture(), before);
+}
+
+// The addresses come back when that is done.
+TEST_F(NetworkRegistryTest, ACleanupDoesNotWaitUntilFlowsAreForgotten) {
+  MustCreate(kAlice, "vm1");
+  faults_.FailNext("ForgetFlows", absl::InternalError("EOPNOTSUPP"));
+  EXPECT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->bridge_removed);
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
+  Reap();
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
 }
 
 TEST_F(NetworkRegistryTest, GivesARenamedTapItsNameAgain) {

@@ -38,7 +38,7 @@ TEST_F(ReapQueueTest, FlushNowMakesItDueAtOnce) {
   queue_.FlushNow();
   EXPECT_LT(*queue_.NextDue(), now_);
   queue_.Take();
-  queue_.Finish(0, true);
+  queue_.Finish(0, ReapOutcome::kDone);
   queue_.Add(2, {}, now_);  // once
   EXPECT_EQ(queue_.NextDue(), now_ + ReapQueue::kQuietPeriod);
 }
@@ -62,9 +62,9 @@ TEST_F(ReapQueueTest, WhatIsAddedWhileAGroupIsDestroyedWaitsForIt) {
   EXPECT_EQ(queue_.NextDue(), std::nullopt);
   EXPECT_EQ(queue_.size(), 2u);
   EXPECT_EQ(queue_.addresses(), 2u);
-  EXPECT_THAT(queue_.Finish(0, false), IsEmpty());
+  EXPECT_THAT(queue_.Finish(0, ReapOutcome::kFailed), SizeIs(1));
   EXPECT_THAT(queue_.Take().taps, SizeIs(2));
-  EXPECT_THAT(queue_.Finish(0, true), SizeIs(2));
+  EXPECT_THAT(queue_.Finish(0, ReapOutcome::kDone), SizeIs(2));
   EXPECT_EQ(queue_.size(), 0u);
 }
 
@@ -80,9 +80,9 @@ TEST_F(ReapQueueTest, TheNextTapIsNotInAGroupThatIsBeingDestroyed) {
   EXPECT_EQ(queue_.Take().group_number, 1u);
   EXPECT_EQ(queue_.NextGroup(), 2u);
   EXPECT_TRUE(queue_.IsTaken());
-  EXPECT_THAT(queue_.Finish(1, true), SizeIs(1));
+  EXPECT_THAT(queue_.Finish(1, ReapOutcome::kDone), SizeIs(1));
   EXPECT_TRUE(queue_.IsTaken());
-  EXPECT_THAT(queue_.Finish(0, true), SizeIs(1));
+  EXPECT_THAT(queue_.Finish(0, ReapOutcome::kDone), SizeIs(1));
   EXPECT_FALSE(queue_.IsTaken());
   EXPECT_EQ(queue_.NextGroup(), 0u);
 }
@@ -121,10 +121,10 @@ TEST_F(ReapQueueTest, AddressesCountUntilTheLastTapWithThemIsReaped) {
   queue_.Add(1, {.address = Ip("10.0.0.2")}, now_);
   queue_.Take();
   queue_.Add(2, {.address = Ip("10.0.0.2")}, now_);
-  queue_.Finish(0, true);
+  queue_.Finish(0, ReapOutcome::kDone);
   EXPECT_TRUE(queue_.HasAddress(Ip("10.0.0.2")));
   queue_.Take();
-  queue_.Finish(0, true);
+  queue_.Finish(0, ReapOutcome::kDone);
   EXPECT_FALSE(queue_.HasAddress(Ip("10.0.0.2")));
 }
 
@@ -134,6 +134,17 @@ TEST_F(ReapQueueTest, ATapThatIsGoneStaysForItsFlows) {
   EXPECT_TRUE(queue_.Take().taps.at(1).gone);
 }
 
+TEST_F(ReapQueueTest, ATapThatIsDestroyedWaitsForItsFlowsToEnd) {
+  queue_.Add(1, {.address = Ip("10.0.0.2")}, now_);
+  EXPECT_TRUE(queue_.HasDevices());
+  queue_.Take();
+  EXPECT_TRUE(queue_.HasDevices());
+  EXPECT_FALSE(queue_.Finish(0, ReapOutcome::kFlowsLeft).at(1).gone);
+  EXPECT_FALSE(queue_.HasDevices());
+  EXPECT_TRUE(queue_.Take().taps.at(1).gone);
+  EXPECT_TRUE(queue_.HasAddress(Ip("10.0.0.2")));
+}
+
 TEST_F(ReapQueueTest, ATapThatWasTamperedWithIsReapedWithOthersOrAfterAPenalty) {
   queue_.Add(7, {.counts_for = 1000, .queues = 1}, now_);
   EXPECT_EQ(queue_.NextDue(), now_ + ReapQueue::kPenalty);
@@ -141,11 +152,11 @@ TEST_F(ReapQueueTest, ATapThatWasTamperedWithIsReapedWithOthersOrAfterAPenalty) 
   queue_.Add(8, {}, now_);
   EXPECT_EQ(queue_.NextDue(), now_ + ReapQueue::kQuietPeriod);
   queue_.Take();
-  queue_.Finish(0, false);
+  queue_.Finish(0, ReapOutcome::kFailed);
   EXPECT_TRUE(queue_.NextDue().has_value());
   EXPECT_EQ(queue_.HoldingsOf(1000).taps, 1u);
   queue_.Take();
-  queue_.Finish(0, true);
+  queue_.Finish(0, ReapOutcome::kDone);
   EXPECT_EQ(queue_.HoldingsOf(1000).taps, 0u);
 }
 

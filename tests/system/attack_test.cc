@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/lease/names.h"
 #include "tests/eventually.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
@@ -331,6 +332,26 @@ TEST_F(AttackTest, TheGatewaysNeighboursAloneCannotBePoisoned) {
     poison();
     return mallory().HasReceived("for the victim");
   }));
+}
+
+// Whichever it is in; in one that follows them it is a stranger's TAP.
+TEST_F(AttackTest, ATapInALinkGroupOfTheRetiredIsCutOff) {
+  Freeze();
+  const std::string mac = mallory().mac().ToString();
+  Shell(absl::StrCat("nft 'delete element bridge ", RulesTable(), " macs { svmalleth0 . ", mac,
+                     " }; delete element bridge ", RulesTable(), " addresses { svmalleth0 . ", mac,
+                     " . ", mallory().ip().ToString(), " }'"));
+  const auto reaches_victim = [&](uint32_t number) {
+    const uint32_t group = RetiredGroupOf(DeriveLinkGroup(*LinkName::Parse("svbr0")), number);
+    Shell(absl::StrCat("ip link set svmalleth0 group ", group));
+    mallory().Send(victim().mac(), kIpv4Type,
+                   Udp({.from = mallory().ip(), .to = victim().ip()}, kMark));
+    return victim().HasReceived(kMark);
+  };
+  for (uint32_t number = 0; number < kRetiredGroups; ++number) {
+    EXPECT_FALSE(reaches_victim(number)) << number;
+  }
+  EXPECT_TRUE(reaches_victim(kRetiredGroups));
 }
 
 // Removed, it is cut off although its VMM holds it; made anew, the port is open again.

@@ -7,6 +7,12 @@
 
 namespace svnet {
 
+bool ConditionLog::TakeDue(absl::Time now) {
+  if (now < due_) return false;
+  due_ = now + kInterval;
+  return true;
+}
+
 void ConditionLog::Note(const std::vector<Condition>& now) {
   std::map<std::string, Messages> messages;
   for (const Condition& each : now) messages[each.type].insert(each.message);

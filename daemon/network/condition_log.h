@@ -1,11 +1,13 @@
 // Says when something is no longer as it should be, and when it is again.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "daemon/base/condition.h"
 
 namespace svnet {
@@ -19,16 +21,28 @@ class ConditionLog {
   // `events` must outlive it.
   explicit ConditionLog(EventSink* events) : events_(events) {}
 
+  // Something has happened.
+  void LookSoon(absl::Time now) { due_ = std::min(due_, now + kDelay); }
+  // When to look for conditions.
+  absl::Time due() const { return due_; }
+  // Whether that is now; then the next time is later.
+  bool TakeDue(absl::Time now);
   // All conditions that hold now. Publishes those of a type that did not hold at the last call, and
   // of others if more of that type hold; and each type that holds no longer.
   void Note(const std::vector<Condition>& now);
 
  private:
+  // So long after something has happened, and without that so often: what only grows full says
+  // nothing.
+  static constexpr absl::Duration kDelay = absl::Seconds(1);
+  static constexpr absl::Duration kInterval = absl::Seconds(10);
+
   using Messages = std::set<std::string>;
 
   void Publish(const std::string& what);
 
   EventSink* const events_;
+  absl::Time due_ = absl::InfinitePast();
   std::map<std::string, Messages> known_;  // by type
 };
 

@@ -1,6 +1,5 @@
 #include "daemon/network/network_registry.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "daemon/base/status_macros.h"
@@ -68,15 +67,13 @@ absl::Status NetworkRegistry::CatchUp() {
 }
 
 void NetworkRegistry::NoteConditionsSoon() {
-  conditions_due_ = std::min(conditions_due_, parts_.clock() + kConditionDelay);
-  poller_.ArmTimer(Earlier(due_, conditions_due_));
+  condition_log_.LookSoon(parts_.clock());
+  poller_.ArmTimer(Earlier(due_, condition_log_.due()));
 }
 
 void NetworkRegistry::NoteConditions() {
-  const absl::Time now = parts_.clock();
-  if (now < conditions_due_) return;
-  conditions_due_ = now + kConditionInterval;
-  poller_.ArmTimer(Earlier(due_, conditions_due_));
+  if (!condition_log_.TakeDue(parts_.clock())) return;
+  poller_.ArmTimer(Earlier(due_, condition_log_.due()));
   absl::StatusOr<std::vector<Condition>> conditions = networks_->only().FindConditions();
   if (!conditions.ok()) return;  // then it is not known
   for (Condition& each : parts_.foreign->KnownConditions()) conditions->push_back(std::move(each));

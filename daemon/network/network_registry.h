@@ -112,10 +112,6 @@ class NetworkRegistry {
   // Another program filters what is forwarded.
   void NoteForwardFilter(const std::string& whose) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Conditions are looked for so long after something has happened, and without that so often:
-  // what only grows full says nothing.
-  static constexpr absl::Duration kConditionDelay = absl::Seconds(1);
-  static constexpr absl::Duration kConditionInterval = absl::Seconds(10);
   // Calls follow each other at least so fast.
   static constexpr absl::Duration kIdleAfter = absl::Milliseconds(1);
 
@@ -133,7 +129,6 @@ class NetworkRegistry {
   std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);
   bool others_block_guests_ ABSL_GUARDED_BY(mutex_) = false;  // other programs' firewalls
   ConditionLog condition_log_ ABSL_GUARDED_BY(mutex_);
-  absl::Time conditions_due_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::optional<absl::Time> due_ ABSL_GUARDED_BY(mutex_);  // of the networks
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };

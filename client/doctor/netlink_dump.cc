@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/base/entry_protocol.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/netlink/netlink_socket.h"
 
@@ -62,6 +63,7 @@ void ReadRoute(const NetlinkReader& message, std::vector<HostRoute>& routes) {
   const auto header = message.fixed<rtmsg>();
   const NetlinkAttributes attributes = message.attributes<rtmsg>();
   const std::optional<int> link = attributes.Get<int>(RTA_OIF);
+  if (header.rtm_protocol == kGuestEntryProtocol) return;  // to a guest of svnetd's
   if (header.rtm_family != AF_INET || header.rtm_dst_len > 32 || !link.has_value()) return;
   const Ipv4Address network = AddressIn(attributes, RTA_DST).value_or(Ipv4Address(0));
   routes.push_back({.destination = Ipv4Prefix::Containing(network, header.rtm_dst_len),

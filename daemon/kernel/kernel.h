@@ -62,6 +62,9 @@ struct Link {
   // On a bridge, and it neither learns MACs from the TAP nor floods it with what it
   // knows no port for: only what was told to it is behind this port.
   bool pinned = false;
+  // Its reverse path filter is strict, and it answers ARP for addresses that are behind other
+  // links: as the TAP of a routed network is to be.
+  bool routed = false;
 
   friend bool operator==(const Link&, const Link&) = default;
 };
@@ -79,7 +82,7 @@ struct LinkAddress {
 };
 
 // An IPv4 route by which packets leave through a link, or reach the host itself.
-// Routes that lead nowhere (blackhole, unreachable, prohibit) are not listed.
+// Routes that lead nowhere (blackhole, unreachable, prohibit) and those of guests are not listed.
 struct Route {
   Ipv4Prefix destination = Ipv4Prefix::Containing(Ipv4Address(0), 0);
   Ifindex ifindex = 0;  // the first next hop's link
@@ -167,6 +170,32 @@ struct PortSpec {
   bool isolated;      // from all other isolated ports of the bridge
 };
 
+// Whose MAC an address has on a link, for good: nothing that is received changes it.
+struct Neighbour {
+  Ipv4Address address;
+  MacAddress mac;
+
+  friend bool operator==(const Neighbour&, const Neighbour&) = default;
+};
+
+// A route to one guest, by its TAP.
+struct GuestRoute {
+  Ifindex tap = 0;
+  Ipv4Address guest = Ipv4Address(0);
+
+  friend bool operator==(const GuestRoute&, const GuestRoute&) = default;
+};
+
+// A TAP that is no port of a bridge.
+struct RoutedTapSpec {
+  std::string alias;    // at most 255 bytes
+  uint32_t group;       // IFLA_GROUP
+  uint32_t mtu;         // bytes
+  MacAddress mac;       // the TAP's own, on the host's side: what the guest takes for the gateway's
+  Neighbour guest;      // the only one behind it
+  Ipv4Address gateway;  // with which the host sends to the guest
+};
+
 // A TAP that svnetd holds open. Until Persist it goes when this object goes, or
 // the process dies.
 class OpenTap {
@@ -178,22 +207,17 @@ class OpenTap {
   // open a multi-queue TAP, and keeps what it has opened. Such a TAP may have another name
   // than it was to have, and must be retired: it goes only when that process lets go.
   virtual bool IsSharedWithOthers() const = 0;
-  // Before Join. An error: it has IPv6, but no address of it, and costs the kernel more.
+  // Before Join or Route. An error: it has IPv6, but no address of it, and costs the kernel more.
   virtual absl::Status SwitchIpv6Off() = 0;
   // Marks the TAP, makes it a port of the bridge, and brings it up. The bridge is told
   // which MAC is behind it, and to learn no other: true if that is so, false if this
   // kernel cannot. BRIDGE_FULL if the bridge takes no more ports.
   virtual absl::StatusOr<bool> Join(const PortSpec& port) = 0;
+  // Marks the TAP, has the host route to its guest by it, and answer the guest for all others,
+  // and brings it up. While it is down it has no route.
+  virtual absl::Status Route(const RoutedTapSpec& spec) = 0;
   // From here on the TAP stays until it is deleted. The last step of all.
   virtual absl::Status Persist() = 0;
-};
-
-// Whose MAC an address has on a link, for good: nothing that is received changes it.
-struct Neighbour {
-  Ipv4Address address;
-  MacAddress mac;
-
-  friend bool operator==(const Neighbour&, const Neighbour&) = default;
 };
 
 // What the kernel has said of changes, by whomever. By the time that it is read it may be
@@ -211,6 +235,10 @@ struct KernelChanges {
   std::set<Ifindex> ipv6;       // links that got an IPv6 address
   // What a link knows of an address: its MAC if that is permanent; else nullopt.
   std::map<std::pair<Ifindex, Ipv4Address>, std::optional<MacAddress>> neighbours;
+  // Whether svnetd's route to a guest exists. False also if another program has made one.
+  std::map<Ipv4Address, bool> guest_routes;
+  // Links whose setting for forwarding, reverse paths or proxy ARP somebody wrote.
+  std::set<Ifindex> settings;
   // Whether a bridge has a static entry for that MAC behind that port.
   std::map<std::pair<Ifindex, MacAddress>, bool> static_macs;
   bool forwarding = false;  // somebody wrote net.ipv4.ip_forward
@@ -267,8 +295,13 @@ class Kernel {
   // A new TAP. AlreadyExists if there is a link of that name, whatever it is.
   virtual absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) = 0;
 
-  // Those of the link's that SetNeighbour, perhaps an earlier svnetd's, has set.
+  // Those of the link's that SetNeighbour or Route, perhaps an earlier svnetd's, has set.
   virtual absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) = 0;
+  // The same of all links.
+  virtual absl::StatusOr<std::vector<std::pair<Ifindex, Neighbour>>> ListAllNeighbours() = 0;
+  // The MAC that the address has on that link, if that is permanent.
+  virtual absl::StatusOr<std::optional<MacAddress>> FindNeighbour(Ifindex link,
+                                                                  Ipv4Address address) = 0;
   // Which MACs the bridge has static entries for, and behind which port.
   virtual absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> ListStaticMacs(
       Ifindex bridge) = 0;
@@ -277,10 +310,20 @@ class Kernel {
   // OK if it, or the link, is gone.
   virtual absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) = 0;
 
+  // Those that svnetd, perhaps an earlier one, has made.
+  virtual absl::StatusOr<std::vector<GuestRoute>> ListGuestRoutes() = 0;
+  // `gateway`: see RoutedTapSpec. Replaces another program's.
+  virtual absl::Status SetGuestRoute(const GuestRoute& route, Ipv4Address gateway) = 0;
+  // OK if it, or the link, is gone.
+  virtual absl::Status DeleteGuestRoute(const GuestRoute& route) = 0;
+
   // Makes a TAP, as it was last seen, and its port what they were when it joined. True as
   // OpenTap::Join. NotFound if it is gone.
   virtual absl::StatusOr<bool> RepairTap(const Link& tap, const LinkName& name,
                                          const PortSpec& port) = 0;
+  // The same for one that is no port, also if somebody has made it one.
+  virtual absl::Status RepairRoutedTap(const Link& tap, const LinkName& name,
+                                       const RoutedTapSpec& spec) = 0;
   // Another alias for a TAP: all of it, or an error and the old one. NotFound if it is gone.
   virtual absl::Status SetAlias(Ifindex tap, const std::string& alias) = 0;
   // Another link group for a TAP. NotFound if it is gone.
@@ -312,8 +355,8 @@ class Reaper {
   // Takes the kernel 16 to 20 ms for a TAP, of which it holds its lock for links less than one.
   virtual absl::Status DeleteLink(Ifindex ifindex) = 0;
   // The same for all links of a group, also those that join it meanwhile, in hardly more time
-  // than for one; but for all that time it holds that lock. OK if there are none. FailedPrecondition, and nothing is destroyed, if a link
-  // is in it that is not `ours`.
+  // than for one; but for all that time it holds that lock. OK if there are none.
+  // FailedPrecondition, and nothing is destroyed, if a link is in it that is not `ours`.
   virtual absl::Status DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) = 0;
 
   // Ends what the host's connection tracking knows of any of these addresses, as either

@@ -82,7 +82,8 @@ void NoteLink(Link link, KernelChanges* changes) {
   const auto [at, is_first] = changes->links.try_emplace(link.ifindex, link);
   if (is_first) return;
   std::swap(at->second, link);
-  if (link.kind == LinkKind::kTap && !IsHeldTheSameWay(at->second, link)) {
+  const bool was_down = at->second.up && !link.up && !link.alias.empty();
+  if (link.kind == LinkKind::kTap && (was_down || !IsHeldTheSameWay(at->second, link))) {
     changes->earlier_taps.push_back(std::move(link));
   }
 }
@@ -121,13 +122,17 @@ void AddChange(const NetlinkReader& message, KernelChanges* changes) {
       return ParseNeighbourChange(message, changes);
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
+      return ParseRouteChange(message, changes);
     case RTM_NEWRULE:
     case RTM_DELRULE:
       changes->routes = true;
       return;
     case RTM_NEWNETCONF:
       if (IsForwardingChange(message)) changes->forwarding = true;
-      if (IsLinkRoutingChange(message)) changes->routes = true;
+      if (const Ifindex link = LinkOfSettingChange(message)) {
+        changes->routes = true;
+        changes->settings.insert(link);
+      }
       return;
     default:
       return;

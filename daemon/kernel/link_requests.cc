@@ -1,6 +1,7 @@
 #include "daemon/kernel/link_requests.h"
 
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
@@ -47,6 +48,14 @@ absl::StatusOr<std::optional<Link>> FindLink(NetlinkSocket& socket, const LinkNa
 
 absl::StatusOr<std::optional<Link>> FindLink(NetlinkSocket& socket, Ifindex ifindex) {
   return GetLink(socket, NetlinkMessage(RTM_GETLINK, 0, ifinfomsg{.ifi_index = ifindex}));
+}
+
+NetlinkMessage NoQueueRequest(Ifindex tap) {
+  NetlinkMessage request =
+      NetlinkMessage(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,
+                     tcmsg{.tcm_family = AF_UNSPEC, .tcm_ifindex = tap, .tcm_parent = TC_H_ROOT});
+  request.PutText(TCA_KIND, "noqueue");
+  return request;
 }
 
 absl::Status SetLinkUp(NetlinkSocket& socket, Ifindex link, bool up) {

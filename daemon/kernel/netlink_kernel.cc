@@ -17,22 +17,17 @@
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/kernel/guest_entries.h"
 #include "daemon/kernel/link_requests.h"
 #include "daemon/kernel/netlink_bridge.h"
 #include "daemon/kernel/netlink_tap.h"
 #include "daemon/kernel/process.h"
 #include "daemon/kernel/route_messages.h"
+#include "daemon/kernel/routed_tap.h"
 #include "daemon/kernel/sysctl.h"
 #include "daemon/kernel/tun_device.h"
 
 namespace svnet {
-namespace {
-
-// NDA_PROTOCOL of neighbours that svnetd has set: the operator's are left alone.
-constexpr uint8_t kNeighbourSet = 0x73;
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open(const Ipv4Prefix& guests) {
   SVNET_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
   SVNET_ASSIGN_OR_RETURN(LinkMonitor monitor, LinkMonitor::Open(guests));
@@ -63,6 +58,7 @@ absl::StatusOr<std::vector<Route>> NetlinkKernel::ListRoutes() {
       [] { return NetlinkMessage(RTM_GETROUTE, NLM_F_DUMP, rtmsg{.rtm_family = AF_INET}); },
       [&] { routes.clear(); },
       [&](const NetlinkReader& message) {
+        if (IsGuestRoute(message)) return;
         if (std::optional<Route> route = ParseRoute(message)) routes.push_back(*route);
       }));
   return routes;
@@ -131,15 +127,21 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkKernel::OpenNewTap(const TapSpec
 }
 
 absl::StatusOr<std::vector<Neighbour>> NetlinkKernel::ListNeighbours(Ifindex link) {
+  SVNET_ASSIGN_OR_RETURN(const auto all, ListAllNeighbours());
   std::vector<Neighbour> neighbours;
-  SVNET_RETURN_IF_ERROR(socket_.Dump(
-      [] { return NetlinkMessage(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_INET}); },
-      [&] { neighbours.clear(); },
-      [&](const NetlinkReader& message) {
-        const auto each = ParsePermanentNeighbour(message, link, kNeighbourSet);
-        if (each.has_value()) neighbours.push_back(*each);
-      }));
+  for (const auto& [at, neighbour] : all) {
+    if (at == link) neighbours.push_back(neighbour);
+  }
   return neighbours;
+}
+
+absl::StatusOr<std::vector<std::pair<Ifindex, Neighbour>>> NetlinkKernel::ListAllNeighbours() {
+  return DumpNeighbours(socket_);
+}
+
+absl::StatusOr<std::optional<MacAddress>> NetlinkKernel::FindNeighbour(Ifindex link,
+                                                                       Ipv4Address address) {
+  return FindPermanentNeighbour(socket_, link, address);
 }
 
 absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> NetlinkKernel::ListStaticMacs(
@@ -164,26 +166,30 @@ absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> NetlinkKernel::ListStat
 }
 
 absl::Status NetlinkKernel::SetNeighbour(Ifindex link, const Neighbour& neighbour) {
-  NetlinkMessage request =
-      NetlinkMessage(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
-                     ndmsg{.ndm_family = AF_INET, .ndm_ifindex = link, .ndm_state = NUD_PERMANENT});
-  request.Put(NDA_DST, htonl(neighbour.address.value()));
-  request.Put(NDA_LLADDR, neighbour.mac.octets());
-  request.Put(NDA_PROTOCOL, kNeighbourSet);
   SVNET_RETURN_IF_ERROR(FaultPoint("neighbour.set"));
   return WithContext(absl::StrCat("neighbour ", neighbour.address.ToString()),
-                     socket_.Transact(std::move(request)));
+                     socket_.Transact(NeighbourRequest(link, neighbour)));
 }
 
 absl::Status NetlinkKernel::DeleteNeighbour(Ifindex link, Ipv4Address address) {
-  NetlinkMessage request =
-      NetlinkMessage(RTM_DELNEIGH, 0, ndmsg{.ndm_family = AF_INET, .ndm_ifindex = link});
-  request.Put(NDA_DST, htonl(address.value()));
   SVNET_RETURN_IF_ERROR(FaultPoint("neighbour.delete"));
-  const absl::Status status = socket_.Transact(std::move(request));
-  const int error = ErrnoOf(status);
-  if (error == ENOENT || error == ENODEV) return absl::OkStatus();
-  return WithContext(absl::StrCat("neighbour ", address.ToString()), status);
+  return svnet::DeleteNeighbour(socket_, link, address);
+}
+
+absl::StatusOr<std::vector<GuestRoute>> NetlinkKernel::ListGuestRoutes() {
+  return DumpGuestRoutes(socket_);
+}
+
+absl::Status NetlinkKernel::SetGuestRoute(const GuestRoute& route, Ipv4Address gateway) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("route.set"));
+  return WithContext(
+      absl::StrCat("route to ", route.guest.ToString()),
+      socket_.Transact(GuestRouteRequest(route, gateway, NLM_F_CREATE | NLM_F_REPLACE)));
+}
+
+absl::Status NetlinkKernel::DeleteGuestRoute(const GuestRoute& route) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("route.delete"));
+  return svnet::DeleteGuestRoute(socket_, route);
 }
 
 absl::StatusOr<bool> NetlinkKernel::RepairTap(const Link& tap, const LinkName& name,
@@ -192,6 +198,12 @@ absl::StatusOr<bool> NetlinkKernel::RepairTap(const Link& tap, const LinkName& n
     SVNET_RETURN_IF_ERROR(RenameLink(tap.ifindex, name));
   }
   return JoinBridge(socket_, tap.ifindex, port);
+}
+
+absl::Status NetlinkKernel::RepairRoutedTap(const Link& tap, const LinkName& name,
+                                            const RoutedTapSpec& spec) {
+  if (tap.name != name.text()) SVNET_RETURN_IF_ERROR(RenameLink(tap.ifindex, name));
+  return RouteTapAgain(socket_, tap.ifindex, spec);
 }
 
 absl::Status NetlinkKernel::SetAlias(Ifindex tap, const std::string& alias) {

@@ -34,11 +34,19 @@ class NetlinkKernel final : public Kernel {
   absl::Status DisableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;
   absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) override;
+  absl::StatusOr<std::vector<std::pair<Ifindex, Neighbour>>> ListAllNeighbours() override;
+  absl::StatusOr<std::optional<MacAddress>> FindNeighbour(Ifindex link,
+                                                          Ipv4Address address) override;
   absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> ListStaticMacs(Ifindex bridge) override;
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
+  absl::StatusOr<std::vector<GuestRoute>> ListGuestRoutes() override;
+  absl::Status SetGuestRoute(const GuestRoute& route, Ipv4Address gateway) override;
+  absl::Status DeleteGuestRoute(const GuestRoute& route) override;
   absl::StatusOr<bool> RepairTap(const Link& tap, const LinkName& name,
                                  const PortSpec& port) override;
+  absl::Status RepairRoutedTap(const Link& tap, const LinkName& name,
+                               const RoutedTapSpec& spec) override;
   absl::Status SetAlias(Ifindex tap, const std::string& alias) override;
   absl::Status RetireTap(Ifindex tap, uint32_t group) override;
   absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) override;

@@ -2,7 +2,6 @@
 
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
-#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/random.h>
@@ -14,7 +13,9 @@
 #include "daemon/base/error.h"
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/kernel/link_requests.h"
 #include "daemon/kernel/route_messages.h"
+#include "daemon/kernel/routed_tap.h"
 #include "daemon/kernel/sysctl.h"
 #include "daemon/kernel/tun_device.h"
 
@@ -66,17 +67,6 @@ NetlinkMessage HardenAndUpRequest(Ifindex tap, bool isolated) {
     request.Put(IFLA_BRPORT_ISOLATED, static_cast<uint8_t>(isolated ? 1 : 0));
     request.Put(IFLA_BRPORT_GROUP_FWD_MASK, kForwardedGroups);
   }
-  return request;
-}
-
-// What a queue of the TAP does not take is dropped, as it was before: the TAP's own queue was full
-// long before the one that the kernel would put before it. That costs memory for each queue that a
-// multi-queue TAP may ever have, 256 (25 KiB each), and time for each packet.
-NetlinkMessage NoQueueRequest(Ifindex tap) {
-  NetlinkMessage request =
-      NetlinkMessage(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,
-                     tcmsg{.tcm_family = AF_UNSPEC, .tcm_ifindex = tap, .tcm_parent = TC_H_ROOT});
-  request.PutText(TCA_KIND, "noqueue");
   return request;
 }
 
@@ -151,12 +141,20 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::CreateMultiQueue(NetlinkSoc
   return std::unique_ptr<OpenTap>(new NetlinkTap(socket, spec.name, std::move(device), shared));
 }
 
-absl::Status NetlinkTap::SwitchIpv6Off() { return DisableIpv6(name_).status(); }
+absl::Status NetlinkTap::SwitchIpv6Off() {
+  const absl::Status status = DisableIpv6(name_).status();
+  ipv6_ = !status.ok();
+  return status;
+}
 
 absl::StatusOr<bool> NetlinkTap::Join(const PortSpec& port) {
   // While it is down: queues are made when it comes up. An error only costs more.
   socket_.Transact(NoQueueRequest(ifindex_)).IgnoreError();
   return JoinBridge(socket_, ifindex_, port);
+}
+
+absl::Status NetlinkTap::Route(const RoutedTapSpec& spec) {
+  return RouteNewTap(socket_, ifindex_, spec, ipv6_);
 }
 
 absl::Status NetlinkTap::Persist() {

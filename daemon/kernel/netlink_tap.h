@@ -1,4 +1,4 @@
-// A TAP that is being made: /dev/net/tun for the device, rtnetlink for the port.
+// A TAP that is being made: /dev/net/tun for the device, rtnetlink for the rest.
 #pragma once
 
 #include <memory>
@@ -22,6 +22,7 @@ class NetlinkTap final : public OpenTap {
   bool IsSharedWithOthers() const override { return shared_; }
   absl::Status SwitchIpv6Off() override;
   absl::StatusOr<bool> Join(const PortSpec& port) override;
+  absl::Status Route(const RoutedTapSpec& spec) override;
   absl::Status Persist() override;
 
  private:
@@ -41,6 +42,7 @@ class NetlinkTap final : public OpenTap {
   UniqueFd device_;
   Ifindex ifindex_;
   bool shared_;
+  bool ipv6_ = true;  // it is not switched off
 };
 
 // See OpenTap::Join. A TAP that is a port already becomes what `port` says.

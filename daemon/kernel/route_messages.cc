@@ -3,6 +3,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
@@ -11,9 +12,11 @@
 #include <netinet/in.h>
 
 #include <cerrno>
+#include <cstring>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "daemon/base/entry_protocol.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
@@ -52,6 +55,19 @@ void ParseKind(const NetlinkAttributes& info, Link* link) {
   if (kind == "tun") ParseTun(info.In(IFLA_INFO_DATA), link);
 }
 
+// `settings`: a number for each, by their own numbers from 1.
+bool IsRouted(absl::string_view settings) {
+  const auto is_on = [&](int setting) {
+    const size_t offset = (setting - 1) * sizeof(uint32_t);
+    uint32_t value = 0;
+    if (settings.size() >= offset + sizeof(value)) {
+      std::memcpy(&value, settings.data() + offset, sizeof(value));
+    }
+    return value == 1;
+  };
+  return is_on(IPV4_DEVCONF_RP_FILTER) && is_on(IPV4_DEVCONF_PROXY_ARP);
+}
+
 std::optional<Ipv4Address> GetAddress(const NetlinkAttributes& attributes, int type) {
   const std::optional<uint32_t> value = attributes.Get<uint32_t>(type);
   if (!value.has_value()) return std::nullopt;
@@ -84,6 +100,7 @@ Link ParseLink(const NetlinkReader& message) {
   link.carrier = attributes.Get<uint8_t>(IFLA_CARRIER).value_or(0) != 0;
   link.carrier_ups = attributes.Get<uint32_t>(IFLA_CARRIER_UP_COUNT).value_or(0);
   ParseKind(attributes.In(IFLA_LINKINFO), &link);
+  link.routed = IsRouted(attributes.In(IFLA_AF_SPEC).In(AF_INET).Find(IFLA_INET_CONF).value_or(""));
   return link;
 }
 
@@ -111,19 +128,16 @@ uint8_t ParseAddressProtocol(const NetlinkReader& message) {
   return message.attributes<ifaddrmsg>().Get<uint8_t>(IFA_PROTO).value_or(0);
 }
 
-std::optional<Neighbour> ParsePermanentNeighbour(const NetlinkReader& message, Ifindex link,
-                                                 uint8_t protocol) {
+std::optional<std::pair<Ifindex, Neighbour>> ParsePermanentNeighbour(const NetlinkReader& message,
+                                                                     uint8_t protocol) {
   const auto header = message.fixed<ndmsg>();
-  if (header.ndm_family != AF_INET || header.ndm_ifindex != link ||
-      (header.ndm_state & NUD_PERMANENT) == 0) {
-    return std::nullopt;
-  }
+  if (header.ndm_family != AF_INET || (header.ndm_state & NUD_PERMANENT) == 0) return std::nullopt;
   const NetlinkAttributes attributes = message.attributes<ndmsg>();
   const std::optional<Ipv4Address> address = GetAddress(attributes, NDA_DST);
   const auto mac = attributes.Get<MacAddress::Octets>(NDA_LLADDR);
   const bool ours = attributes.Get<uint8_t>(NDA_PROTOCOL) == protocol;
   if (!ours || !address.has_value() || !mac.has_value()) return std::nullopt;
-  return Neighbour{.address = *address, .mac = MacAddress(*mac)};
+  return std::pair(header.ndm_ifindex, Neighbour{.address = *address, .mac = MacAddress(*mac)});
 }
 
 void ParseNeighbourChange(const NetlinkReader& message, KernelChanges* changes) {
@@ -150,12 +164,14 @@ bool IsForwardingChange(const NetlinkReader& message) {
          attributes.Find(NETCONFA_FORWARDING).has_value();
 }
 
-bool IsLinkRoutingChange(const NetlinkReader& message) {
+Ifindex LinkOfSettingChange(const NetlinkReader& message) {
   const auto header = message.fixed<netconfmsg>();
   const NetlinkAttributes attributes = message.attributes<netconfmsg>();
-  const bool forwarding = attributes.Find(NETCONFA_FORWARDING).has_value();
-  return header.ncm_family == AF_INET && attributes.Get<int>(NETCONFA_IFINDEX).value_or(0) > 0 &&
-         forwarding != attributes.Find(NETCONFA_RP_FILTER).has_value();
+  const int settings = (attributes.Find(NETCONFA_FORWARDING).has_value() ? 1 : 0) +
+                       (attributes.Find(NETCONFA_RP_FILTER).has_value() ? 1 : 0) +
+                       (attributes.Find(NETCONFA_PROXY_NEIGH).has_value() ? 1 : 0);
+  const int link = attributes.Get<int>(NETCONFA_IFINDEX).value_or(0);
+  return header.ncm_family == AF_INET && link > 0 && settings == 1 ? link : 0;
 }
 
 NetlinkMessage AskForRoute(const RouteQuestion& question, unsigned flags) {
@@ -198,6 +214,24 @@ bool IsRoutingRefusal(int error) {
     default:
       return false;
   }
+}
+
+bool IsGuestRoute(const NetlinkReader& message) {
+  const auto header = message.fixed<rtmsg>();
+  return header.rtm_family == AF_INET && header.rtm_dst_len == 32 &&
+         header.rtm_protocol == kGuestEntryProtocol;
+}
+
+void ParseRouteChange(const NetlinkReader& message, KernelChanges* changes) {
+  const bool ours = IsGuestRoute(message);
+  if (!ours) changes->routes = true;
+  const auto header = message.fixed<rtmsg>();
+  // The host's own addresses are in a table of their own.
+  if (header.rtm_dst_len != 32 || header.rtm_table == RT_TABLE_LOCAL) return;
+  // Another's may have taken the place of ours.
+  const std::optional<Ipv4Address> guest = GetAddress(message.attributes<rtmsg>(), RTA_DST);
+  const bool exists = ours && message.type() == RTM_NEWROUTE;
+  if (guest.has_value()) changes->guest_routes[*guest] = exists;
 }
 
 std::optional<Route> ParseRoute(const NetlinkReader& message) {

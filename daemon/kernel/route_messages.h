@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "daemon/kernel/kernel.h"
@@ -26,19 +27,18 @@ std::optional<LinkAddress> ParseAddress(const NetlinkReader& message);
 // 5.18) or the address has none.
 uint8_t ParseAddressProtocol(const NetlinkReader& message);
 
-// RTM_NEWNEIGH. nullopt: not IPv4, not permanent, of another link, or of another
-// NDA_PROTOCOL.
-std::optional<Neighbour> ParsePermanentNeighbour(const NetlinkReader& message, Ifindex link,
-                                                 uint8_t protocol);
+// RTM_NEWNEIGH. nullopt: not IPv4, not permanent, or of another NDA_PROTOCOL.
+std::optional<std::pair<Ifindex, Neighbour>> ParsePermanentNeighbour(const NetlinkReader& message,
+                                                                     uint8_t protocol);
 
 // RTM_NEWNEIGH and RTM_DELNEIGH, of IPv4 and of bridges.
 void ParseNeighbourChange(const NetlinkReader& message, KernelChanges* changes);
 
 // RTM_NEWNETCONF: whether it is about net.ipv4.ip_forward.
 bool IsForwardingChange(const NetlinkReader& message);
-// Whether it is about one of the two settings of a link, forwarding and rp_filter, and not what a
-// new link says of all of them.
-bool IsLinkRoutingChange(const NetlinkReader& message);
+// Which link it is about, if it is about forwarding, rp_filter or proxy_arp of one, and not what a
+// new link says of all its settings; else 0.
+Ifindex LinkOfSettingChange(const NetlinkReader& message);
 
 // RTM_GETROUTE: what the kernel would do; with RTM_F_FIB_MATCH, the route that it would take.
 NetlinkMessage AskForRoute(const RouteQuestion& question, unsigned flags);
@@ -49,6 +49,10 @@ std::optional<Ipv4Address> ParsePreferredSource(const NetlinkReader& message);
 // Whether it is not an error of the question, but what becomes of such a packet.
 bool IsRoutingRefusal(int error);
 
+// RTM_NEWROUTE and RTM_DELROUTE: whether it is one of svnetd's, to a guest.
+bool IsGuestRoute(const NetlinkReader& message);
+// What they say of routes to guests, and whether packets may take other ways.
+void ParseRouteChange(const NetlinkReader& message, KernelChanges* changes);
 // RTM_NEWROUTE. nullopt: not IPv4, or it leads nowhere.
 std::optional<Route> ParseRoute(const NetlinkReader& message);
 

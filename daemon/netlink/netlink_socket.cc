@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -135,6 +136,35 @@ absl::Status NetlinkSocket::Exchange(NetlinkMessage request, int flags, Visit vi
         return ResultOf(*message);
       }
       visit(*message);
+    }
+  }
+}
+
+std::vector<absl::Status> NetlinkSocket::TransactEach(std::vector<NetlinkMessage> requests) {
+  std::vector<absl::Status> results(requests.size());
+  if (requests.empty()) return results;
+  const uint32_t first = last_ + 1;
+  std::string bytes;
+  for (NetlinkMessage& request : requests) {
+    const int acknowledge = &request == &requests.back() ? NLM_F_ACK : 0;
+    absl::StrAppend(&bytes, request.Finish(++last_, acknowledge));
+  }
+  absl::Status exchanged = Send(bytes);
+  if (exchanged.ok()) exchanged = ReceiveEach(first, &results);
+  if (!exchanged.ok()) std::fill(results.begin(), results.end(), exchanged);
+  return results;
+}
+
+// It answers each that it could not do, and the last in any case.
+absl::Status NetlinkSocket::ReceiveEach(uint32_t first, std::vector<absl::Status>* results) {
+  char buffer[kLargestDatagram];
+  while (true) {
+    SVNET_ASSIGN_OR_RETURN(absl::string_view messages, Receive(buffer));
+    while (const std::optional<NetlinkReader> message = NetlinkReader::Take(&messages)) {
+      const uint32_t index = message->number() - first;
+      if (message->type() != NLMSG_ERROR || index >= results->size()) continue;
+      (*results)[index] = ResultOf(*message);
+      if (index + 1 == results->size()) return absl::OkStatus();
     }
   }
 }

@@ -40,6 +40,10 @@ class NetlinkSocket {
   // Sends one request and waits until the kernel has done it.
   absl::Status Transact(NetlinkMessage request);
 
+  // Sends all of them at once. The kernel does each by itself, in order, and the next one also
+  // if it could not do the one before. What became of each.
+  std::vector<absl::Status> TransactEach(std::vector<NetlinkMessage> requests);
+
   // As Transact, and calls `visit` for the object that the kernel answers with.
   absl::Status Get(NetlinkMessage request, Visit visit);
 
@@ -61,6 +65,8 @@ class NetlinkSocket {
   absl::Status Send(absl::string_view bytes);
   // The next datagram from the kernel.
   absl::StatusOr<absl::string_view> Receive(char* buffer);
+  // Receives what the kernel says to the messages of those numbers, until it has answered the last.
+  absl::Status ReceiveEach(uint32_t first, std::vector<absl::Status>* results);
   // Sends, then receives until the kernel says that that was all.
   absl::Status Exchange(NetlinkMessage request, int flags, Visit visit, bool* interrupted);
 

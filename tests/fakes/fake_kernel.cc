@@ -40,6 +40,15 @@ class FakeOpenTap final : public OpenTap {
     return link.pinned;
   }
 
+  absl::Status Route(const RoutedTapSpec& spec) override {
+    SVNET_RETURN_IF_ERROR(kernel_->faults_->Check("Route"));
+    if (kernel_->guest_routes_.contains(spec.guest.address)) {
+      return absl::AlreadyExistsError("File exists");
+    }
+    kernel_->SetUpRouting(&kernel_->links_.at(ifindex_), spec);
+    return absl::OkStatus();
+  }
+
   absl::Status Persist() override {
     SVNET_RETURN_IF_ERROR(kernel_->faults_->Check("Persist"));
     kernel_->links_.at(ifindex_).persistent = true;
@@ -98,6 +107,10 @@ std::optional<Route> FakeKernel::LongestMatch(Ipv4Address destination) const {
   for (const LinkAddress& each : addresses_) {
     if (!links_.at(each.ifindex).up) continue;
     all.push_back({.destination = each.prefix, .ifindex = each.ifindex, .table = RT_TABLE_MAIN});
+  }
+  for (const auto& [guest, tap] : guest_routes_) {
+    all.push_back(
+        {.destination = Ipv4Prefix::Containing(guest, 32), .ifindex = tap, .table = RT_TABLE_MAIN});
   }
   std::optional<Route> best;
   for (const Route& each : all) {
@@ -246,6 +259,47 @@ absl::StatusOr<std::vector<Neighbour>> FakeKernel::ListNeighbours(Ifindex link) 
   return neighbours;
 }
 
+absl::StatusOr<std::vector<std::pair<Ifindex, Neighbour>>> FakeKernel::ListAllNeighbours() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("ListAllNeighbours"));
+  std::vector<std::pair<Ifindex, Neighbour>> neighbours;
+  for (const auto& [key, mac] : neighbours_) {
+    neighbours.emplace_back(key.first, Neighbour{.address = key.second, .mac = mac});
+  }
+  return neighbours;
+}
+
+absl::StatusOr<std::optional<MacAddress>> FakeKernel::FindNeighbour(Ifindex link,
+                                                                    Ipv4Address address) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("FindNeighbour"));
+  const auto found = neighbours_.find({link, address});
+  return found == neighbours_.end() ? std::nullopt : std::make_optional(found->second);
+}
+
+absl::StatusOr<std::vector<GuestRoute>> FakeKernel::ListGuestRoutes() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("ListGuestRoutes"));
+  std::vector<GuestRoute> routes;
+  for (const auto& [guest, tap] : guest_routes_) routes.push_back({.tap = tap, .guest = guest});
+  return routes;
+}
+
+absl::Status FakeKernel::SetGuestRoute(const GuestRoute& route, Ipv4Address /*gateway*/) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("SetGuestRoute"));
+  if (!links_.contains(route.tap)) return absl::NotFoundError("No such device");
+  if (!links_.at(route.tap).up) return absl::UnavailableError("Network is down");
+  guest_routes_.insert_or_assign(route.guest, route.tap);
+  touched_routes_.insert(route.guest);
+  return absl::OkStatus();
+}
+
+absl::Status FakeKernel::DeleteGuestRoute(const GuestRoute& route) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("DeleteGuestRoute"));
+  const auto found = guest_routes_.find(route.guest);
+  if (found == guest_routes_.end() || found->second != route.tap) return absl::OkStatus();
+  guest_routes_.erase(found);
+  touched_routes_.insert(route.guest);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> FakeKernel::ListStaticMacs(
     Ifindex bridge) {
   SVNET_RETURN_IF_ERROR(faults_->Check("ListStaticMacs"));
@@ -280,6 +334,32 @@ void FakeKernel::JoinPort(Link* link, const PortSpec& port) {
   link->up = true;
   link->pinned = can_pin_;
   touched_.insert(link->ifindex);
+}
+
+void FakeKernel::SetUpRouting(Link* link, const RoutedTapSpec& spec) {
+  link->alias = spec.alias;
+  link->master = 0;
+  link->group = spec.group;
+  link->mtu = spec.mtu;
+  link->mac = spec.mac;
+  link->up = true;
+  link->pinned = false;
+  link->routed = true;
+  touched_.insert(link->ifindex);
+  guest_routes_.insert_or_assign(spec.guest.address, link->ifindex);
+  touched_routes_.insert(spec.guest.address);
+  neighbours_.insert_or_assign({link->ifindex, spec.guest.address}, spec.guest.mac);
+  touched_neighbours_.emplace(link->ifindex, spec.guest.address);
+}
+
+absl::Status FakeKernel::RepairRoutedTap(const Link& tap, const LinkName& name,
+                                         const RoutedTapSpec& spec) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("RepairRoutedTap"));
+  const auto link = links_.find(tap.ifindex);
+  if (link == links_.end()) return absl::NotFoundError("No such device");
+  link->second.name = name.text();
+  SetUpRouting(&link->second, spec);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> FakeKernel::RepairTap(const Link& tap, const LinkName& name,
@@ -380,6 +460,28 @@ void FakeKernel::ForgetNeighbour(Ipv4Address address) {
   });
 }
 
+void FakeKernel::ForgetGuestRoute(Ipv4Address guest) {
+  guest_routes_.erase(guest);
+  touched_routes_.insert(guest);
+}
+
+void FakeKernel::SpoilRouting(const std::string& tap) {
+  Find(tap)->routed = false;
+  touched_settings_.insert(Find(tap)->ifindex);
+}
+
+void FakeKernel::SetDown(const std::string& tap) {
+  Link* link = Find(tap);
+  link->up = false;
+  // The kernel does not say that a route is gone.
+  std::erase_if(guest_routes_, [&](const auto& each) { return each.second == link->ifindex; });
+  std::erase_if(neighbours_, [&](const auto& each) {
+    if (each.first.first != link->ifindex) return false;
+    touched_neighbours_.insert(each.first);
+    return true;
+  });
+}
+
 absl::StatusOr<KernelChanges> FakeKernel::TakeChanges() {
   SVNET_RETURN_IF_ERROR(faults_->Check("TakeChanges"));
   KernelChanges changes;
@@ -402,6 +504,10 @@ absl::StatusOr<KernelChanges> FakeKernel::TakeChanges() {
     changes.neighbours[at] =
         found == neighbours_.end() ? std::nullopt : std::make_optional(found->second);
   }
+  for (const Ipv4Address guest : std::exchange(touched_routes_, {})) {
+    changes.guest_routes[guest] = guest_routes_.contains(guest);
+  }
+  changes.settings = std::exchange(touched_settings_, {});
   changes.static_macs = std::exchange(touched_macs_, {});
   changes.earlier_taps = std::exchange(earlier_taps_, {});
   changes.forwarding = std::exchange(forwarding_changed_, false);
@@ -479,6 +585,7 @@ void FakeKernel::Erase(Ifindex ifindex) {
     return each.first.first == ifindex;
   });
   std::erase_if(routes_, [&](const Route& each) { return each.ifindex == ifindex; });
+  std::erase_if(guest_routes_, [&](const auto& each) { return each.second == ifindex; });
   for (auto& [other, link] : links_) {
     if (link.master != ifindex) continue;
     link.master = 0;
@@ -503,7 +610,7 @@ std::string FakeKernel::Dump() const {
                     " master=", name(link.master), " mac=", link.mac.ToString(), " mtu=", link.mtu,
                     " group=", link.group, link.up ? " up" : " down",
                     link.carrier ? " carrier" : "", link.persistent ? " persistent" : "",
-                    link.pinned ? " pinned" : "");
+                    link.pinned ? " pinned" : "", link.routed ? " routed" : "");
     if (link.multi_queue) absl::StrAppend(&text, " multi_queue");
     for (const auto& [port, mac] : static_macs_) {
       if (port == ifindex) absl::StrAppend(&text, " guest=", mac.ToString());
@@ -519,6 +626,9 @@ std::string FakeKernel::Dump() const {
   for (const auto& [key, mac] : neighbours_) {
     absl::StrAppend(&text, "neighbour ", key.second.ToString(), " ", mac.ToString(), " dev ",
                     name(key.first), "\n");
+  }
+  for (const auto& [guest, tap] : guest_routes_) {
+    absl::StrAppend(&text, "guest ", guest.ToString(), " dev ", name(tap), "\n");
   }
   for (const Route& each : routes_) {
     absl::StrAppend(&text, "route ", each.destination.ToString(), " dev ", name(each.ifindex),

@@ -39,11 +39,19 @@ class FakeKernel final : public Kernel {
   absl::Status DisableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;
   absl::StatusOr<std::vector<Neighbour>> ListNeighbours(Ifindex link) override;
+  absl::StatusOr<std::vector<std::pair<Ifindex, Neighbour>>> ListAllNeighbours() override;
+  absl::StatusOr<std::optional<MacAddress>> FindNeighbour(Ifindex link,
+                                                          Ipv4Address address) override;
   absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> ListStaticMacs(Ifindex bridge) override;
   absl::Status SetNeighbour(Ifindex link, const Neighbour& neighbour) override;
   absl::Status DeleteNeighbour(Ifindex link, Ipv4Address address) override;
+  absl::StatusOr<std::vector<GuestRoute>> ListGuestRoutes() override;
+  absl::Status SetGuestRoute(const GuestRoute& route, Ipv4Address gateway) override;
+  absl::Status DeleteGuestRoute(const GuestRoute& route) override;
   absl::StatusOr<bool> RepairTap(const Link& tap, const LinkName& name,
                                  const PortSpec& port) override;
+  absl::Status RepairRoutedTap(const Link& tap, const LinkName& name,
+                               const RoutedTapSpec& spec) override;
   absl::Status SetAlias(Ifindex tap, const std::string& alias) override;
   absl::Status RetireTap(Ifindex tap, uint32_t group) override;
   absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) override;
@@ -69,6 +77,11 @@ class FakeKernel final : public Kernel {
   void TurnForwardingOn(const std::string& link) { not_forwarding_.erase(Find(link)->ifindex); }
   void TakeAddresses(const std::string& link);
   void ForgetNeighbour(Ipv4Address address);
+  void ForgetGuestRoute(Ipv4Address guest);
+  // Takes the settings of a routed TAP away from it.
+  void SpoilRouting(const std::string& tap);
+  // As the kernel does, with all that the link's addresses need.
+  void SetDown(const std::string& tap);
   // Opens a TAP as a VMM does, or lets go of it.
   void Attach(const std::string& tap);
   void Detach(const std::string& tap);
@@ -102,6 +115,7 @@ class FakeKernel final : public Kernel {
   };
 
   void JoinPort(Link* link, const PortSpec& port);
+  void SetUpRouting(Link* link, const RoutedTapSpec& spec);
   Link* LinkOf(const std::string& name);
   void TouchWhatIsNotAsTold();
   bool HasAddress(Ifindex link, Ipv4Address address) const;
@@ -118,6 +132,7 @@ class FakeKernel final : public Kernel {
   std::map<std::string, Ipv4Address> preferred_sources_;  // by the destination of a route
   std::set<Ifindex> not_forwarding_;
   std::map<std::pair<Ifindex, Ipv4Address>, MacAddress> neighbours_;
+  std::map<Ipv4Address, Ifindex> guest_routes_;
   bool forwarding_ = false;
   bool can_pin_ = true;
   std::map<pid_t, Running> processes_;
@@ -132,6 +147,8 @@ class FakeKernel final : public Kernel {
   std::set<Ifindex> touched_;  // links that changed since, even if they are as told
   std::set<std::pair<Ifindex, Ipv4Address>> touched_neighbours_;
   std::map<std::pair<Ifindex, MacAddress>, bool> touched_macs_;
+  std::set<Ipv4Address> touched_routes_;
+  std::set<Ifindex> touched_settings_;
   std::vector<Link> earlier_taps_;
   // Find has given a link out, which a test may have changed: all are compared. Benchmarks do not
   // call Find, because the comparison would cost more than all that they count.

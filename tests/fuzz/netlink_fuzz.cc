@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     ParseAddress(*message);
     ParseAddressProtocol(*message);
     ParseRoute(*message);
-    ParsePermanentNeighbour(*message, 7, 0x73);
+    ParsePermanentNeighbour(*message, 0x73);
     ParsePortPinned(*message);
     IsForwardingChange(*message);
   }

@@ -51,6 +51,9 @@ class Host {
   // As a VMM does; it holds the TAP until it lets go, and the latter only if it holds it.
   virtual void Attach(const std::string& tap, bool multi_queue) = 0;
   virtual void Detach(const std::string& tap) = 0;
+  virtual void ForgetGuestRoute(Ipv4Address guest) = 0;
+  // Takes the settings of a routed TAP away from it.
+  virtual void SpoilRouting(const std::string& tap) = 0;
   // As a holder can without any privilege.
   virtual void SetOwnMac(const std::string& tap, const MacAddress& mac) = 0;
 };
@@ -67,7 +70,7 @@ class FakeHost final : public Host {
   }
   void AddVeth(const std::string& name) override { kernel_.AddLink({.name = name, .mtu = 1500}); }
   void Delete(const std::string& link) override { kernel_.Delete(link); }
-  void SetDown(const std::string& link) override { kernel_.Find(link)->up = false; }
+  void SetDown(const std::string& link) override { kernel_.SetDown(link); }
   void TakeAddresses(const std::string& link) override { kernel_.TakeAddresses(link); }
   void ForgetNeighbour(const std::string&, Ipv4Address address) override {
     kernel_.ForgetNeighbour(address);
@@ -75,6 +78,8 @@ class FakeHost final : public Host {
   void TurnForwardingOff() override { kernel_.TurnForwardingOff(); }
   void Attach(const std::string& tap, bool) override { kernel_.Attach(tap); }
   void Detach(const std::string& tap) override { kernel_.Detach(tap); }
+  void ForgetGuestRoute(Ipv4Address guest) override { kernel_.ForgetGuestRoute(guest); }
+  void SpoilRouting(const std::string& tap) override { kernel_.SpoilRouting(tap); }
   void SetOwnMac(const std::string& tap, const MacAddress& mac) override {
     kernel_.SetOwnMac(tap, mac);
   }
@@ -127,6 +132,12 @@ class LinuxHost final : public Host {
     ASSERT_TRUE(held_.contains(tap));
     held_.erase(held_.find(tap));
   }
+  void ForgetGuestRoute(Ipv4Address guest) override {
+    testing::Shell(absl::StrCat("ip route delete ", guest.ToString()));
+  }
+  void SpoilRouting(const std::string& tap) override {
+    testing::Shell(absl::StrCat("echo 0 > /proc/sys/net/ipv4/conf/", tap, "/proxy_arp"));
+  }
   void SetOwnMac(const std::string& tap, const MacAddress& mac) override {
     testing::Shell(absl::StrCat("ip link set ", tap, " address ", mac.ToString()));
   }
@@ -151,6 +162,7 @@ class KernelContractTest : public ::testing::TestWithParam<Implementation> {
  protected:
   static constexpr MacAddress kGuest{{2, 0, 0, 0, 0, 9}};
   static constexpr MacAddress kBridgeMac{{0xc2, 1, 2, 3, 4, 5}};
+  static constexpr Ipv4Address kGuestAddress{0x0a090009};
 
   Host& host() { return *host_; }
   Kernel& kernel() { return host_->kernel(); }
@@ -176,11 +188,28 @@ class KernelContractTest : public ::testing::TestWithParam<Implementation> {
             .isolated = false};
   }
 
+  static RoutedTapSpec Routed() {
+    return {.alias = "some alias",
+            .group = 7,
+            .mtu = 1400,
+            .mac = testing::kOwnMac,
+            .guest = {.address = kGuestAddress, .mac = kGuest},
+            .gateway = Spec().gateway};
+  }
+
   Bridge MakeBridge() { return kernel().EnsureBridge(Spec()).value(); }
   Ifindex MakeTap(const std::string& name, Ifindex bridge, bool multi_queue = false,
                   const MacAddress& guest = kGuest) {
     const std::unique_ptr<OpenTap> tap = kernel().OpenNewTap(Tap(name, multi_queue)).value();
     EXPECT_TRUE(tap->Join(Port(bridge, guest)).value());
+    EXPECT_TRUE(tap->Persist().ok());
+    return tap->ifindex();
+  }
+  Ifindex MakeRoutedTap(const std::string& name, bool multi_queue = false) {
+    const std::unique_ptr<OpenTap> tap = kernel().OpenNewTap(Tap(name, multi_queue)).value();
+    EXPECT_TRUE(tap->SwitchIpv6Off().ok());
+    const absl::Status routed = tap->Route(Routed());
+    EXPECT_TRUE(routed.ok()) << routed;
     EXPECT_TRUE(tap->Persist().ok());
     return tap->ifindex();
   }
@@ -386,6 +415,109 @@ TEST_P(KernelContractTest, NeighboursAreWhatWasSetLast) {
   EXPECT_THAT(*kernel().ListNeighbours(bridge), IsEmpty());
   EXPECT_TRUE(kernel().DeleteNeighbour(bridge + 100, address).ok());
   EXPECT_FALSE(kernel().SetNeighbour(bridge + 100, first).ok());
+}
+
+TEST_P(KernelContractTest, ARoutedTapHasARouteAndANeighbourAndNoBridge) {
+  MakeBridge();
+  const GuestRoute route = {.tap = MakeRoutedTap("tap1"), .guest = kGuestAddress};
+  const Link link = *Find("tap1");
+  EXPECT_EQ(link.ifindex, route.tap);
+  EXPECT_EQ(link.alias, "some alias");
+  EXPECT_EQ(link.master, 0);
+  EXPECT_EQ(link.mac, testing::kOwnMac);
+  EXPECT_EQ(link.mtu, 1400u);
+  EXPECT_EQ(link.group, 7u);
+  EXPECT_TRUE(link.up);
+  EXPECT_TRUE(link.routed);
+  EXPECT_TRUE(link.persistent);
+  EXPECT_THAT(*kernel().ListGuestRoutes(), ElementsAre(route));
+  EXPECT_THAT(*kernel().ListAllNeighbours(), ElementsAre(Pair(route.tap, Routed().guest)));
+  EXPECT_THAT(*kernel().ListNeighbours(route.tap), ElementsAre(Routed().guest));
+  EXPECT_EQ(*kernel().FindNeighbour(route.tap, kGuestAddress), kGuest);
+  EXPECT_EQ(*kernel().FindNeighbour(route.tap, Spec().gateway), std::nullopt);
+  EXPECT_EQ(*kernel().FindNeighbour(route.tap + 100, kGuestAddress), std::nullopt);
+  // It is svnetd's own, and in nobody's way.
+  EXPECT_THAT(*kernel().ListRoutes(), Not(Contains(::testing::Field(&Route::ifindex, route.tap))));
+  EXPECT_EQ(kernel().FindRoute({.destination = kGuestAddress})->out, route.tap);
+}
+
+TEST_P(KernelContractTest, ARoutedTapGoesWithItsObjectUnlessItPersists) {
+  MakeBridge();
+  {
+    const std::unique_ptr<OpenTap> tap = kernel().OpenNewTap(Tap("tap1")).value();
+    EXPECT_TRUE(tap->Route(Routed()).ok());
+  }
+  EXPECT_EQ(Find("tap1"), std::nullopt);
+  EXPECT_THAT(*kernel().ListGuestRoutes(), IsEmpty());
+  EXPECT_THAT(*kernel().ListAllNeighbours(), IsEmpty());
+}
+
+TEST_P(KernelContractTest, TheRouteOfAnotherIsNotTakenByANewTap) {
+  MakeBridge();
+  MakeRoutedTap("tap1");
+  const std::unique_ptr<OpenTap> tap = kernel().OpenNewTap(Tap("tap2")).value();
+  EXPECT_TRUE(absl::IsAlreadyExists(tap->Route(Routed())));
+}
+
+TEST_P(KernelContractTest, ARouteToAGuestIsDeletedAndSetAgain) {
+  MakeBridge();
+  const GuestRoute route = {.tap = MakeRoutedTap("tap1", true), .guest = kGuestAddress};
+  EXPECT_TRUE(kernel().DeleteGuestRoute(route).ok());
+  EXPECT_THAT(*kernel().ListGuestRoutes(), IsEmpty());
+  EXPECT_TRUE(kernel().DeleteGuestRoute(route).ok());
+  EXPECT_TRUE(kernel().SetGuestRoute(route, Spec().gateway).ok());
+  EXPECT_TRUE(kernel().SetGuestRoute(route, Spec().gateway).ok());
+  EXPECT_THAT(*kernel().ListGuestRoutes(), ElementsAre(route));
+  GuestRoute of_none = route;
+  of_none.tap += 100;
+  EXPECT_FALSE(kernel().SetGuestRoute(of_none, Spec().gateway).ok());
+  EXPECT_TRUE(kernel().DeleteGuestRoute(of_none).ok());
+}
+
+TEST_P(KernelContractTest, RepairRoutedTapMakesItAsItWas) {
+  const Ifindex bridge = MakeBridge().ifindex;
+  const GuestRoute route = {.tap = MakeRoutedTap("tap1"), .guest = kGuestAddress};
+  const std::optional<Link> before = Find("tap1");
+  ASSERT_TRUE(kernel().SetAlias(route.tap, "other").ok());
+  ASSERT_TRUE(kernel().RetireTap(route.tap, 9).ok());
+  ASSERT_TRUE(kernel().RenameLink(route.tap, Name("tap2")).ok());
+  host().SpoilRouting("tap2");
+  EXPECT_FALSE(Find("tap2")->routed);
+  host().SetDown("tap2");
+  EXPECT_THAT(*kernel().ListGuestRoutes(), IsEmpty());
+  EXPECT_THAT(*kernel().ListAllNeighbours(), IsEmpty());
+  EXPECT_TRUE(kernel().RepairRoutedTap(*Find("tap2"), Name("tap1"), Routed()).ok());
+  EXPECT_EQ(Find("tap1"), before);
+  EXPECT_THAT(*kernel().ListGuestRoutes(), ElementsAre(route));
+  EXPECT_THAT(*kernel().ListNeighbours(route.tap), ElementsAre(Routed().guest));
+  // Also if somebody has made it a port.
+  ASSERT_TRUE(kernel().RepairTap(*before, Name("tap1"), Port(bridge)).ok());
+  EXPECT_TRUE(kernel().RepairRoutedTap(*Find("tap1"), Name("tap1"), Routed()).ok());
+  EXPECT_EQ(Find("tap1")->master, 0);
+  const Link link = *Find("tap1");
+  host().Delete("tap1");
+  EXPECT_TRUE(absl::IsNotFound(kernel().RepairRoutedTap(link, Name("tap1"), Routed())));
+}
+
+TEST_P(KernelContractTest, WhatOthersDoToARoutedTapIsSaid) {
+  MakeBridge();
+  Changes();
+  const Ifindex tap = MakeRoutedTap("tap1");
+  const KernelChanges made = Changes();
+  EXPECT_THAT(made.guest_routes, ElementsAre(Pair(kGuestAddress, true)));
+  EXPECT_FALSE(made.routes);
+  host().ForgetGuestRoute(kGuestAddress);
+  EXPECT_THAT(Changes().guest_routes, ElementsAre(Pair(kGuestAddress, false)));
+  ASSERT_TRUE(kernel().RepairRoutedTap(*Find("tap1"), Name("tap1"), Routed()).ok());
+  EXPECT_THAT(Changes().guest_routes, ElementsAre(Pair(kGuestAddress, true)));
+  host().SpoilRouting("tap1");
+  EXPECT_THAT(Changes().settings, Contains(tap));
+  ASSERT_TRUE(kernel().RepairRoutedTap(*Find("tap1"), Name("tap1"), Routed()).ok());
+  EXPECT_THAT(Changes().settings, IsEmpty());
+  host().SetDown("tap1");
+  const KernelChanges down = Changes();
+  EXPECT_FALSE(down.links.at(tap).up);
+  EXPECT_THAT(down.neighbours, Contains(Pair(std::pair(tap, kGuestAddress), std::nullopt)));
 }
 
 TEST_P(KernelContractTest, ATapIsHeldByOneAtATime) {

@@ -206,16 +206,15 @@ TEST(RouteMessagesTest, IgnoresAddressesThatAreNotIpv4) {
   EXPECT_EQ(ParseAddress(too_long.Put(IFA_LOCAL, Ip("10.0.0.1")).get()), std::nullopt);
 }
 
-TEST(RouteMessagesTest, ReadsPermanentNeighboursOfOneLinkAndProtocol) {
+TEST(RouteMessagesTest, ReadsPermanentNeighboursOfOneProtocol) {
   const auto parse = [](Ifindex link, uint16_t state, uint8_t protocol) {
     Message message = NeighbourMessage(RTM_NEWNEIGH, AF_INET, link, state);
     message.Put(NDA_DST, Ip("172.30.0.2")).Put(NDA_LLADDR, Mac("02:29:a3:2f:41:c8"));
     message.Put(NDA_PROTOCOL, protocol);
-    return ParsePermanentNeighbour(message.get(), 7, 42);
+    return ParsePermanentNeighbour(message.get(), 42);
   };
   const Neighbour expected = {.address = Ip("172.30.0.2"), .mac = Mac("02:29:a3:2f:41:c8")};
-  EXPECT_EQ(parse(7, NUD_PERMANENT, 42), expected);
-  EXPECT_EQ(parse(8, NUD_PERMANENT, 42), std::nullopt);
+  EXPECT_EQ(parse(7, NUD_PERMANENT, 42), std::pair(7, expected));
   EXPECT_EQ(parse(7, NUD_REACHABLE, 42), std::nullopt);
   EXPECT_EQ(parse(7, NUD_PERMANENT, 0), std::nullopt);
 }

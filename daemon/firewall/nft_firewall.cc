@@ -133,7 +133,9 @@ absl::StatusOr<bool> NftFirewall::WereChanged() {
 
 absl::Status NftFirewall::Bind(const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.bind"));
-  return socket_.Add(table_, ElementsOf(binding, spec_));
+  std::vector<NftElement> elements = ElementsOf(binding, spec_);
+  for (NftElement& each : LastingElementsOf(binding, spec_)) elements.push_back(std::move(each));
+  return socket_.Add(table_, elements);
 }
 
 absl::Status NftFirewall::Unbind(const Binding& binding) {

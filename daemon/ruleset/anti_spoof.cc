@@ -91,7 +91,56 @@ constexpr absl::string_view kArpInput =
     R"(    iifgroup $taps drop comment "as in inet forward"
 )";
 
-void Render(const RulesetSpec& /*spec*/, RulesetSlots* slots) {
+// On routed networks a TAP sends what has the address that the host routes to it, from before the
+// host puts fragments together and tracks connections. That answers go back to it alone is checked
+// once more by the strict reverse path filter of each TAP.
+constexpr absl::string_view kRoutedCounters = R"(  counter foreign_protocol { }
+  counter foreign_address { }
+  counter dhcp_server { }
+  counter loopback_destination { }
+  counter spoofed_source { }
+  counter loopback_to_host { }
+)";
+
+constexpr absl::string_view kRoutedChains = R"(
+  chain from_taps {
+    type filter hook prerouting priority -450; policy accept;
+    $from_guests goto checked_guest
+  }
+
+  chain checked_guest {
+    meta nfproto ipv6 counter name foreign_protocol drop
+    fib saddr . iif oif 0 counter name foreign_address drop comment "not the address that is routed to this TAP"
+    ip daddr 127.0.0.0/8 counter name loopback_destination drop comment "whatever route_localnet says, and before any NAT"
+%inet.checked_guest
+  }
+)";
+
+constexpr absl::string_view kRoutedForwardFirst =
+    R"(    ip saddr $prefix counter name spoofed_source drop comment "guests' packets come by their TAPs only"
+)";
+
+constexpr absl::string_view kRoutedInput =
+    R"(    iif != lo ip saddr $prefix counter name spoofed_source drop
+)";
+
+// The host asks no guest for its MAC, and proxies for nothing but the network.
+constexpr absl::string_view kRoutedArpInput =
+    R"(    $from_guests arp operation != request drop
+    $from_guests arp daddr ip != $prefix drop
+)";
+
+void RenderRouted(RulesetSlots* slots) {
+  slots->Add("inet.counters", kRoutedCounters);
+  slots->Add("inet.forward.first", kRoutedForwardFirst);
+  slots->Add("inet.chains", kRoutedChains);
+  slots->Add("inet.input", kRoutedInput);
+  slots->Add("inet.host_from_guest", kHostFromGuest);
+  slots->Add("arp.input", kRoutedArpInput);
+}
+
+void Render(const RulesetSpec& spec, RulesetSlots* slots) {
+  if (spec.kind == NetworkKind::kRouted) return RenderRouted(slots);
   slots->Add("bridge.sets", kBridgeSets);
   slots->Add("bridge.counters", kBridgeCounters);
   slots->Add("bridge.prerouting", kBridgePrerouting);
@@ -108,8 +157,9 @@ void Render(const RulesetSpec& /*spec*/, RulesetSlots* slots) {
   slots->Add("arp.input", kArpInput);
 }
 
-void AddElements(const Binding& binding, const RulesetSpec& /*spec*/,
+void AddElements(const Binding& binding, const RulesetSpec& spec,
                  std::vector<NftElement>* elements) {
+  if (spec.kind == NetworkKind::kRouted) return;
   const NftField ifindex = NftField::Ifindex(binding.ifindex);
   const NftField mac = NftField::Mac(binding.mac);
   elements->push_back({.set = "macs", .key = {ifindex, mac}, .data = {}});

@@ -21,7 +21,7 @@ constexpr absl::string_view kSetsAndChains = R"(
 
   chain new_connections {
     type nat hook prerouting priority -199; policy accept;
-    iif $bridge ip saddr $prefix goto count_connections comment "the first packet of each connection of a guest"
+    $from_guests ip saddr $prefix goto count_connections comment "the first packet of each connection of a guest"
   }
 
   chain count_connections {

@@ -1,8 +1,10 @@
+#include "absl/strings/str_replace.h"
 #include "daemon/ruleset/ruleset_part.h"
 
 namespace svnet {
 namespace {
 
+// On a bridge.
 constexpr absl::string_view kSets = R"(  map zone_of { type iface_index : mark; }
   set zones { type iface_index . mark; }
 )";
@@ -22,7 +24,50 @@ constexpr absl::string_view kFromGuest =
     R"(    oif $bridge ether daddr $mac counter name between_guests drop comment "no guest reaches another through the gateway"
 )";
 
-void Render(const RulesetSpec& /*spec*/, RulesetSlots* slots) {
+// Two groups are one if one owner's TAPs are in both.
+constexpr absl::string_view kRoutedSets = R"(  set same_owner { type devgroup . devgroup; }
+)";
+
+constexpr absl::string_view kRoutedFromGuest =
+    R"(    $to_guests goto between_guests
+    ip daddr $prefix counter name between_guests drop comment "leased to nobody"
+)";
+
+constexpr absl::string_view kRoutedChains = R"(
+  chain between_guests {
+    udp sport 67 counter name dhcp_server drop
+$same_zone    counter name foreign_zone drop
+  }
+)";
+
+// Nobody but an owner's guests, so that no rule needs to know what is an answer.
+constexpr absl::string_view kRoutedUntracked =
+    R"(    ip daddr $prefix ip daddr != $gateway notrack
+)";
+
+absl::string_view AcceptOfSameZone(Isolation isolation) {
+  switch (isolation) {
+    case Isolation::kNone:
+      return "    accept\n";
+    case Isolation::kOwner:
+      return "    iifgroup . oifgroup @same_owner accept\n";
+    case Isolation::kAll:
+      break;
+  }
+  return "";
+}
+
+void RenderRouted(const RulesetSpec& spec, RulesetSlots* slots) {
+  slots->Add("inet.counters", "  counter between_guests { }\n  counter foreign_zone { }\n");
+  if (spec.isolation == Isolation::kOwner) slots->Add("inet.maps", kRoutedSets);
+  slots->Add("inet.checked_guest", kRoutedUntracked);
+  slots->Add("inet.from_guest", kRoutedFromGuest);
+  slots->Add("inet.chains", absl::StrReplaceAll(
+                                kRoutedChains, {{"$same_zone", AcceptOfSameZone(spec.isolation)}}));
+}
+
+void Render(const RulesetSpec& spec, RulesetSlots* slots) {
+  if (spec.kind == NetworkKind::kRouted) return RenderRouted(spec, slots);
   slots->Add("bridge.sets", kSets);
   slots->Add("bridge.counters", "  counter foreign_zone { }\n");
   slots->Add("bridge.forward", kForward);
@@ -31,16 +76,28 @@ void Render(const RulesetSpec& /*spec*/, RulesetSlots* slots) {
   slots->Add("inet.from_guest", kFromGuest);
 }
 
-void AddElements(const Binding& binding, const RulesetSpec& /*spec*/,
+void AddElements(const Binding& binding, const RulesetSpec& spec,
                  std::vector<NftElement>* elements) {
+  if (spec.kind == NetworkKind::kRouted) return;
   const NftField ifindex = NftField::Ifindex(binding.ifindex);
   const NftField zone = NftField::Mark(binding.zone);
   elements->push_back({.set = "zone_of", .key = {ifindex}, .data = {zone}});
   elements->push_back({.set = "zones", .key = {ifindex, zone}, .data = {}});
 }
 
+// Of all of an owner's guests together: it says nothing of a group in which no TAP is.
+void AddLastingElements(const Binding& binding, const RulesetSpec& spec,
+                        std::vector<NftElement>* elements) {
+  if (spec.kind != NetworkKind::kRouted || spec.isolation != Isolation::kOwner) return;
+  const NftField group = NftField::Mark(binding.zone);
+  elements->push_back({.family = NftElement::Family::kInet,
+                       .set = "same_owner",
+                       .key = {group, group},
+                       .data = {}});
+}
+
 }  // namespace
 
-const RulesetPart kIsolation = {"isolation", Render, AddElements};
+const RulesetPart kIsolation = {"isolation", Render, AddElements, AddLastingElements};
 
 }  // namespace svnet

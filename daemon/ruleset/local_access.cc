@@ -13,7 +13,7 @@ constexpr absl::string_view kChains = R"(
 
   chain output {
     type filter hook output priority filter; policy accept;
-    oif $bridge goto guest_from_host
+    $to_guests goto guest_from_host
   }
 
   chain guest_from_host {

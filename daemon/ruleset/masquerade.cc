@@ -13,8 +13,8 @@ constexpr absl::string_view kMaps =
 
 // No rule names an uplink: a default route that changes needs nothing, or an element.
 constexpr absl::string_view kPostrouting =
-    R"(    iif { 0, $bridge } ip saddr $prefix oifname != { "$name", "lo" } snat ip to oif map @preferred_sources comment "guests, and the host itself, leave with the address that the route prefers"
-    iif { 0, $bridge } ip saddr $prefix oifname != { "$name", "lo" } masquerade comment "or, as for most routes, with the link's"
+    R"(    $leaving snat ip to oif map @preferred_sources comment "guests, and the host itself, leave with the address that the route prefers"
+    $leaving masquerade comment "or, as for most routes, with the link's"
 )";
 
 void Render(const RulesetSpec& /*spec*/, RulesetSlots* slots) {

@@ -9,8 +9,8 @@ constexpr absl::string_view kChain = R"(
   chain forward_others {
     comment "svnetd has turned net.ipv4.ip_forward on, for its guests alone"
     type filter hook forward priority filter + 10; policy accept;
-    iif $bridge accept
-    oif $bridge accept
+    $from_guests accept
+    $to_guests accept
     meta iifkind "bridge" meta oifkind "bridge" accept
     meta nfproto ipv4 counter name other_forwarding drop
   }

@@ -1,9 +1,12 @@
 #include "daemon/ruleset/ruleset.h"
 
 #include <map>
+#include <set>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -17,8 +20,8 @@ namespace {
 // No rule names a guest: they are elements of sets, so that a packet costs the same however
 // many guests there are.
 
-// Frames between a guest and the bridge; then packets between guests, the host and all others.
-constexpr absl::string_view kTables = R"(table bridge $table {
+// Frames between a guest and the bridge.
+constexpr absl::string_view kBridgeTable = R"(table bridge $table {
   comment "$comment"
 
 %bridge.sets
@@ -48,7 +51,15 @@ constexpr absl::string_view kTables = R"(table bridge $table {
 %bridge.postrouting
   }
 }
-table inet $table {
+)";
+
+constexpr absl::string_view kEmptyBridgeTable = R"(table bridge $table {
+  comment "$comment"
+}
+)";
+
+// Packets between guests, the host and all others.
+constexpr absl::string_view kOtherTables = R"(table inet $table {
   comment "$comment"
 
 %inet.counters
@@ -58,9 +69,9 @@ table inet $table {
 
   chain forward {
     type filter hook forward priority filter; policy accept;
-    iif $bridge goto from_guest
+    $from_guests goto from_guest
 %inet.forward.first
-    oif $bridge goto to_guest
+    $to_guests goto to_guest
 %inet.forward.last
   }
 
@@ -75,7 +86,7 @@ table inet $table {
 
   chain input {
     type filter hook input priority filter; policy accept;
-    iif $bridge goto host_from_guest
+    $from_guests goto host_from_guest
 %inet.input
   }
 
@@ -103,28 +114,53 @@ std::vector<absl::string_view> LinesOf(absl::string_view text) {
   return absl::StrSplit(text, '\n');
 }
 
+void Fill(absl::string_view text, const RulesetSlots& slots, std::string* out) {
+  for (absl::string_view line : LinesOf(text)) {
+    if (absl::ConsumePrefix(&line, "%")) {
+      const auto slot = slots.texts().find(std::string(line));
+      // What a part has may have places, too.
+      if (slot != slots.texts().end()) Fill(slot->second, slots, out);
+    } else {
+      absl::StrAppend(out, line, "\n");
+    }
+  }
+}
+
 // The tables with what the parts have for each place.
 std::string FillPlaces(const RulesetSpec& spec) {
   RulesetSlots slots;
   for (const RulesetPart* part : RulesetParts()) part->render(spec, &slots);
   std::string text;
-  for (absl::string_view line : LinesOf(kTables)) {
-    if (absl::ConsumePrefix(&line, "%")) {
-      const auto slot = slots.texts().find(std::string(line));
-      if (slot != slots.texts().end()) text += slot->second;
-    } else {
-      absl::StrAppend(&text, line, "\n");
-    }
-  }
+  const bool has_bridge = spec.kind == NetworkKind::kBridge;
+  Fill(has_bridge ? kBridgeTable : kEmptyBridgeTable, slots, &text);
+  Fill(kOtherTables, slots, &text);
   return text;
+}
+
+// What matches guests' packets: by the bridge, or by the link groups of their TAPs.
+std::vector<std::pair<std::string, std::string>> MatchesOf(const RulesetSpec& spec) {
+  if (spec.kind == NetworkKind::kBridge) {
+    return {{"$from_guests", "iif $bridge"},
+            {"$to_guests", "oif $bridge"},
+            {"$leaving", "iif { 0, $bridge } ip saddr $prefix oifname != { \"$name\", \"lo\" }"}};
+  }
+  const auto group = [&](absl::string_view which, absl::string_view comparison) {
+    return absl::StrFormat("%s & 0x%08x %s 0x%08x", which, spec.link_group_mask, comparison,
+                           spec.link_group);
+  };
+  return {{"$from_guests", group("iifgroup", "==")},
+          {"$to_guests", group("oifgroup", "==")},
+          {"$leaving", absl::StrCat("ip saddr $prefix ", group("oifgroup", "!="),
+                                    " oifname != { \"$name\", \"lo\" }")}};
 }
 
 std::string Render(const RulesetSpec& spec, const GuestBridge& bridge, const std::string& table) {
   return absl::StrReplaceAll(
-      FillPlaces(spec),
+      absl::StrReplaceAll(FillPlaces(spec), MatchesOf(spec)),
       {{"$table", table},
        {"$comment", kTableComment},
        {"$prefix", spec.prefix.ToString()},
+       {"$gateway", Ipv4Address(spec.prefix.network().value() + 1).ToString()},
        {"$name", spec.bridge.text()},
        {"$bridge", absl::StrCat(bridge.ifindex)},
        {"$mac", bridge.mac.ToString()},
@@ -144,7 +180,13 @@ ElementTexts ElementTextsOf(const RulesetSpec& spec, const std::vector<Binding>&
     }
   };
   add(PreferredSourceElements(spec));
-  for (const Binding& binding : bindings) add(ElementsOf(binding, spec));
+  std::set<std::string> lasting;  // the same for several bindings
+  for (const Binding& binding : bindings) {
+    add(ElementsOf(binding, spec));
+    for (const NftElement& element : LastingElementsOf(binding, spec)) {
+      if (lasting.insert(absl::StrCat(element.set, element.KeyBytes())).second) add({element});
+    }
+  }
   return texts;
 }
 
@@ -261,6 +303,16 @@ std::vector<NftElement> ElementsOf(const Binding& binding, const RulesetSpec& sp
   elements.reserve(8);
   for (const RulesetPart* part : RulesetParts()) {
     if (part->add_elements != nullptr) part->add_elements(binding, spec, &elements);
+  }
+  return elements;
+}
+
+std::vector<NftElement> LastingElementsOf(const Binding& binding, const RulesetSpec& spec) {
+  std::vector<NftElement> elements;
+  for (const RulesetPart* part : RulesetParts()) {
+    if (part->add_lasting_elements != nullptr) {
+      part->add_lasting_elements(binding, spec, &elements);
+    }
   }
   return elements;
 }

@@ -31,7 +31,8 @@ inline constexpr char kForwardOthersChain[] = "forward_others";
 // What spec.preferred_sources adds to the sets.
 std::vector<NftElement> PreferredSourceElements(const RulesetSpec& spec);
 
-// What a binding adds to the sets.
+// What a binding adds to the sets, and what it adds that stays without it.
 std::vector<NftElement> ElementsOf(const Binding& binding, const RulesetSpec& spec);
+std::vector<NftElement> LastingElementsOf(const Binding& binding, const RulesetSpec& spec);
 
 }  // namespace svnet

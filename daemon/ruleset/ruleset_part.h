@@ -16,7 +16,9 @@ namespace svnet {
 // What parts add to the three tables, by the place in them: the lines that start with % in
 // ruleset.cc. In one place, the parts follow each other as in RulesetParts. Whole lines. In
 // them $bridge is the bridge's ifindex, $name its name, $mac its MAC, $prefix the network's,
-// and $taps are the link groups of all TAPs of svnetd on it.
+// $gateway its address, and $taps are the link groups of all TAPs of svnetd on it. Matches:
+// $from_guests what comes from guests' side, $to_guests what goes to it, and $leaving what guests,
+// and the host with the gateway's address, send elsewhere.
 class RulesetSlots {
  public:
   void Add(const std::string& slot, absl::string_view lines) {
@@ -34,6 +36,9 @@ struct RulesetPart {
   // What a guest adds to the sets of this part; nullptr: nothing.
   void (*add_elements)(const Binding& binding, const RulesetSpec& spec,
                        std::vector<NftElement>* elements) = nullptr;
+  // What it adds that other guests may need, too: it stays until the rules are made anew.
+  void (*add_lasting_elements)(const Binding& binding, const RulesetSpec& spec,
+                               std::vector<NftElement>* elements) = nullptr;
 };
 
 // A guest sends with its own MAC and address only, and gets nothing that is for others.

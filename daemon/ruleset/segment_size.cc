@@ -7,7 +7,7 @@ namespace {
 // way. The kernel takes the smaller MTU of both directions, and never raises what is there. The
 // chain for NAT sees only the first packet of a connection, so that the others pay nothing.
 constexpr absl::string_view kPostrouting =
-    R"(    iif $bridge tcp flags syn tcp option maxseg size set rt mtu comment "what is sent to a guest fits the routes"
+    R"(    $from_guests tcp flags syn tcp option maxseg size set rt mtu comment "what is sent to a guest fits the routes"
 )";
 
 constexpr absl::string_view kToGuest =

@@ -246,8 +246,9 @@ std::string RenderNetwork(const v1::GetNetworkResponse& response) {
                             {"prefix", response.prefix()},
                             {"gateway", response.gateway()},
                             {"mtu", absl::StrCat(response.mtu())},
-                            {"addresses", Addresses(response.addresses())},
-                            {"ports", Ports(response.ports())}};
+                            {"addresses", Addresses(response.addresses())}};
+  if (response.has_ports()) facts.push_back({"ports", Ports(response.ports())});
+  if (response.kind() == v1::NETWORK_KIND_ROUTED) facts.push_back({"kind", "routed"});
   if (const std::string isolation = IsolationName(response.isolation()); !isolation.empty()) {
     facts.push_back({"isolation", isolation});
   }

@@ -42,7 +42,10 @@ bool IsOurs(const Observed& observed, const HostLink& link) {
 // svnetd destroys it soon.
 bool IsRetired(const Observed& observed, const HostLink& link) {
   const absl::StatusOr<LinkName> bridge = LinkName::Parse(observed.bridge);
-  return bridge.ok() && RetiredGroupNumber(DeriveLinkGroup(*bridge), link.group).has_value();
+  if (!bridge.ok()) return false;
+  const uint32_t group =
+      observed.IsRouted() ? DeriveRoutedGroup(*bridge) : DeriveLinkGroup(*bridge);
+  return RetiredGroupNumber(group, link.group).has_value();
 }
 
 bool IsLease(const Observed& observed, const std::string& tap) {

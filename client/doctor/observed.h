@@ -42,6 +42,9 @@ struct Observed {
   // As svnetd says, or its defaults if it does not answer.
   std::string bridge;
   Ipv4Prefix prefix;
+
+  // As svnetd says.
+  bool IsRouted() const { return svnetd.network.kind() == v1::NETWORK_KIND_ROUTED; }
 };
 
 Observed Observe(const Host& host, Answers svnetd);

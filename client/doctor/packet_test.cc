@@ -132,12 +132,14 @@ Findings Ping(const Guest& guest, const MacAddress& gateway, const std::string& 
 
 absl::StatusOr<int64_t> Counter(const Observed& observed, const std::string& name) {
   if (!observed.nft.ok()) return observed.nft.status();
+  // Where a guest's frames are first looked at.
+  const std::string family = observed.IsRouted() ? "inet" : "bridge";
   for (const FilterChain& chain : *observed.nft) {
-    if (chain.family == "bridge" && IsTableOf(chain.table, observed.bridge)) {
+    if (chain.family == family && IsTableOf(chain.table, observed.bridge)) {
       return observed.host.NftCounter(chain.family, chain.table, name);
     }
   }
-  return absl::NotFoundError("svnetd's table of the family bridge is missing");
+  return absl::NotFoundError(absl::StrCat("svnetd's table of the family ", family, " is missing"));
 }
 
 // Sends a frame that svnetd's rules must count under `counter` and drop.
@@ -183,12 +185,14 @@ std::vector<NamedFinding> Speak(const Guest& guest, const std::string& target,
     for (NamedFinding& named : Named(check, more)) findings.push_back(std::move(named));
   };
   add("packet-nat", Ping(guest, gateway, target, observed));
-  add("packet-mac",
-      Spoof(guest, observed, "a foreign MAC",
-            PingBy(gateway, WithForeignMac(guest.station), guest.gateway), "foreign_mac"));
   add("packet-address",
       Spoof(guest, observed, "a foreign address",
             PingBy(gateway, WithForeignAddress(guest.station), guest.gateway), "foreign_address"));
+  // On a routed network nobody learns a MAC, and nobody believes what a guest says by ARP.
+  if (observed.IsRouted()) return findings;
+  add("packet-mac",
+      Spoof(guest, observed, "a foreign MAC",
+            PingBy(gateway, WithForeignMac(guest.station), guest.gateway), "foreign_mac"));
   add("packet-arp",
       Spoof(guest, observed, "ARP for a foreign address",
             ArpRequest(WithForeignAddress(guest.station), guest.gateway), "foreign_arp"));

@@ -10,6 +10,7 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/listen_address.h"
+#include "daemon/base/network_kind.h"
 #include "daemon/config/admission_rules.h"
 
 namespace svnet {
@@ -22,6 +23,7 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 struct Config {
   std::string socket = "/run/svnet/svnetd.sock";
   std::string socket_group = "svnet";  // empty: only root may connect
+  NetworkKind kind = NetworkKind::kBridge;
   LinkName bridge = LinkName::Parse("svbr0").value();
   Ipv4Prefix subnet = Ipv4Prefix::Parse("172.30.0.0/24").value();  // /8 to /30
   std::optional<uint32_t> mtu;  // bytes, 576 to 65521; nullopt: "auto", the uplink's MTU

@@ -114,6 +114,13 @@ absl::Status SetMetricsListen(Config* config, absl::string_view text, const Acco
   return absl::OkStatus();
 }
 
+absl::Status SetKind(Config* config, absl::string_view text, const Accounts&) {
+  constexpr std::array<absl::string_view, 2> kWords = {"bridge", "routed"};
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  config->kind = static_cast<NetworkKind>(word);
+  return absl::OkStatus();
+}
+
 absl::Status SetIsolation(Config* config, absl::string_view text, const Accounts&) {
   constexpr std::array<absl::string_view, 3> kWords = {"none", "owner", "all"};
   SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
@@ -269,6 +276,9 @@ constexpr std::array kKeys = {
     ConfigKey{"", "socket_group", ConfigValueType::kText, SetSocketGroup,
               Differs<&Config::socket_group>, kRestart, "GROUP",
               "The group whose members may connect; empty: only root (svnet)"},
+    ConfigKey{"", "kind", ConfigValueType::kText, SetKind, Differs<&Config::kind>, kRestart,
+              "bridge|routed",
+              "How guests are connected: by a bridge, or each by a route to its TAP (bridge)"},
     ConfigKey{"", "bridge", ConfigValueType::kText, SetBridge, Differs<&Config::bridge>, kRestart,
               "NAME", "The bridge (svbr0)"},
     ConfigKey{"", "subnet", ConfigValueType::kText, SetSubnet, Differs<&Config::subnet>, kRestart,

@@ -47,13 +47,17 @@ absl::StatusOr<LeaseSpec> ReadSpec(const Link& link) {
 
 }  // namespace
 
+bool IsGroupOf(const PortPlan& network, uint32_t group) {
+  if (network.kind == NetworkKind::kRouted) return (group & kRoutedGroupMask) == network.group;
+  return group == network.group || RetiredGroupNumber(network.group, group).has_value();
+}
+
 bool IsOurTap(const Link& link, const PortPlan& network) {
   if (link.kind != LinkKind::kTap) return false;
+  if (IsAlias(link.alias) && IsGroupOf(network, link.group)) return true;
+  if (network.kind == NetworkKind::kRouted) return false;
   if (IsAliasV1(link.alias, network.bridge_name)) return true;
-  const bool is_port = network.bridge != 0 && link.master == network.bridge;
-  return IsAlias(link.alias) &&
-         (link.group == network.group ||
-          RetiredGroupNumber(network.group, link.group).has_value() || is_port);
+  return IsAlias(link.alias) && network.bridge != 0 && link.master == network.bridge;
 }
 
 TapState StateOf(const Link& link) {
@@ -62,6 +66,7 @@ TapState StateOf(const Link& link) {
           .attached = link.carrier,
           .was_attached = link.carrier || link.carrier_ups > 0,
           .bridge = link.master,
+          .group = link.group,
           .pinned = link.pinned};
 }
 
@@ -95,7 +100,7 @@ Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ip
       continue;
     }
     if (!lease->has_value()) continue;
-    const std::string tampering = DescribeTampering((*lease)->spec, link);
+    const std::string tampering = DescribeTampering((*lease)->spec, link, network.mac);
     EndedTap ended = {.lease = **lease, .tampering = tampering, .mac = link.mac};
     if (const auto number = RetiredGroupNumber(network.group, link.group)) {
       ended.retired_group = *number;

@@ -34,6 +34,9 @@ struct Adoption {
   std::vector<Condition> conditions;  // one for each TAP that is left alone, and why
 };
 
+// Whether TAPs of that network are in that link group, retired ones or others.
+bool IsGroupOf(const PortPlan& network, uint32_t group);
+
 // Whether a link is a TAP of this network: its alias, which only root can write, says so,
 // and so does its link group or its bridge. `network.bridge` may be 0.
 bool IsOurTap(const Link& link, const PortPlan& network);

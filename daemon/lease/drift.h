@@ -3,25 +3,34 @@
 
 #include <string>
 
+#include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
+#include "daemon/base/mac_address.h"
+#include "daemon/base/network_kind.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/lease.h"
 
 namespace svnet {
 
-// What the TAP of every lease of a network has.
+// What the TAPs of a network have in common.
 struct PortPlan {
+  NetworkKind kind = NetworkKind::kBridge;
   LinkName bridge_name;
-  Ifindex bridge;
-  uint32_t group;  // IFLA_GROUP
+  Ifindex bridge;  // whose ports they are, or, on a routed network, which has the gateway's address
+  uint32_t group;  // IFLA_GROUP; on a routed network see DeriveRoutedGroup
+  MacAddress mac;  // a TAP's own
   bool isolated;
 };
 
-// How a lease's TAP should be. Pure.
+// How the TAP of a lease on a bridge should be. Pure.
 PortSpec PlanPort(const Lease& lease, const PortPlan& plan);
+// The same on a routed network; `group`: its owner's. Pure.
+RoutedTapSpec PlanRoutedTap(const Lease& lease, const PortPlan& plan, uint32_t group,
+                            Ipv4Address gateway);
 
 // How the TAP differs from that, for people: "it was down, it had MTU 900"; empty: it does not.
 // Pure.
 std::string DescribeDrift(const Lease& lease, const Link& link, const PortPlan& plan);
+std::string DescribeRoutedDrift(const Lease& lease, const Link& link, const RoutedTapSpec& spec);
 
 }  // namespace svnet

@@ -79,6 +79,11 @@ uint32_t DeriveLinkGroup(const LinkName& bridge) {
   return std::max<uint32_t>(hash & 0x7ffffffe, 2);
 }
 
+uint32_t DeriveRoutedGroup(const LinkName& bridge) {
+  const auto hash = static_cast<uint32_t>(StableHash(absl::StrCat("group ", bridge.text())));
+  return (0x4000 | (hash & 0x3fff)) << 16;
+}
+
 LinkName RetiredTapName(Ifindex tap, int attempt) {
   return MakeName(attempt == 0 ? absl::StrCat("sv-", tap) : absl::StrCat("sv-", tap, ".", attempt));
 }

@@ -26,9 +26,13 @@ LinkName HashedTapName(const LeaseKey& key, int attempt);
 // `#1`, `#2`, ... appended, for when that MAC is taken.
 MacAddress DeriveGuestMac(const VmId& vm, const IfaceId& iface, int attempt);
 
-// The MAC of every TAP itself, on the host's side: one for all, so that which MACs are local to
-// the bridge does not depend on who has a TAP, and that a VMM which writes back the MAC that
-// it found (Cloud Hypervisor, when it restores a snapshot) changes nothing on any host.
+// What guests of routed networks take for the gateway's MAC: of every TAP on every host, so that a
+// guest that was restored from a snapshot need not ask.
+inline constexpr MacAddress kGatewayMac({0x02, 0xfc, 0, 0, 0, 1});
+
+// The MAC of every TAP itself on a bridge, on the host's side: one for all, so that which MACs are
+// local to the bridge does not depend on who has a TAP, and that a VMM which writes back the MAC
+// that it found (Cloud Hypervisor, when it restores a snapshot) changes nothing on any host.
 inline constexpr MacAddress kTapMac({0xc2, 's', 'v', 'n', 'e', 't'});
 
 using MachineId = std::array<uint8_t, 16>;
@@ -51,6 +55,12 @@ inline std::optional<uint32_t> RetiredGroupNumber(uint32_t link_group, uint32_t 
   const uint32_t number = group - RetiredGroupOf(link_group);
   return number < kRetiredGroups ? std::make_optional(number) : std::nullopt;
 }
+// The link groups of a routed network's TAPs: those with this value in the bits of
+// kRoutedGroupMask. The first ones are those of retired TAPs, as RetiredGroupOf has it; from
+// kFirstOwnerGroup on each is one owner's.
+uint32_t DeriveRoutedGroup(const LinkName& bridge);
+inline constexpr uint32_t kRoutedGroupMask = 0xffff0000;
+inline constexpr uint32_t kFirstOwnerGroup = 64;
 // The name of a retired TAP whose own name is needed: no lease's TAP has a name like that.
 // `attempt` 1 to 9 if that is taken.
 LinkName RetiredTapName(Ifindex tap, int attempt);

@@ -19,7 +19,7 @@ std::string ChangedTo(absl::string_view what, absl::string_view kind, const std:
 
 }  // namespace
 
-std::string DescribeTampering(const LeaseSpec& spec, const Link& link) {
+std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const MacAddress& mac) {
   std::vector<std::string> changes;
   if (link.owner != spec.key.owner) changes.push_back(ChangedTo("owner", "uid", link.owner));
   if (link.group_gid != spec.group) changes.push_back(ChangedTo("group", "gid", link.group_gid));
@@ -28,7 +28,7 @@ std::string DescribeTampering(const LeaseSpec& spec, const Link& link) {
   // An earlier version left the MAC that the kernel gave; the repair that writes the alias
   // anew sets it.
   const bool is_of_earlier_version = absl::StartsWith(link.alias, kAliasV1Version);
-  if (link.mac != kTapMac && !is_of_earlier_version) {
+  if (link.mac != mac && !is_of_earlier_version) {
     changes.push_back(absl::StrCat("its own MAC was changed to ", link.mac.ToString()));
   }
   if (link.open_queues.value_or(0) > static_cast<uint32_t>(spec.queues)) {

@@ -14,7 +14,7 @@ namespace svnet {
 // the TAP differs from that: "its owner was changed to uid 1001"; empty: in nothing. What
 // VMMs do change (carrier, offloads, vnet header, send buffer, filters, queues up to those
 // granted) is not compared. Pure.
-std::string DescribeTampering(const LeaseSpec& spec, const Link& link);
+std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const MacAddress& mac);
 
 // Why a lease ended for that.
 std::string ByItsHolder(const std::string& what);

@@ -13,6 +13,7 @@ struct TapState {
   bool attached = false;      // it has a carrier
   bool was_attached = false;  // at some time since it was made
   Ifindex bridge = 0;         // whose port it is; 0: of none
+  uint32_t group = 0;         // IFLA_GROUP, as it was when the TAP was found; 0: not known
   bool pinned = false;        // see Link
 
   friend bool operator==(const TapState&, const TapState&) = default;

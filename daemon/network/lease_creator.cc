@@ -136,7 +136,7 @@ absl::StatusOr<Ipv4Address> LeaseCreator::PickAddress(const TapRequest& request)
 absl::StatusOr<MacAddress> LeaseCreator::PickMac(const TapRequest& request,
                                                  const MacAddress& gateway) {
   const auto is_taken = [&](const MacAddress& mac) {
-    return mac == gateway || mac == kTapMac || parts_.book->leases().HasMac(mac);
+    return mac == gateway || mac == parts_.segment->plan().mac || parts_.book->leases().HasMac(mac);
   };
   if (request.mac.has_value()) {
     if (!is_taken(*request.mac)) return *request.mac;

@@ -35,6 +35,9 @@ bool LinkObserver::Note(const KernelChanges& changes) {
     if (lease != nullptr && lease->state.pinned && !pinned) book.MarkDirty(tap);
   }
   parts_.infrastructure->Note(changes);
+  for (const auto& [tap, why] : parts_.segment->FindSpoilt(changes, book.leases())) {
+    book.MarkDirty(tap, why);
+  }
   NoteStaticMacs(changes);
   return unknown;
 }
@@ -59,16 +62,17 @@ void LinkObserver::NoteEarlierTap(Link link) {
 }
 
 void LinkObserver::NoteTampering(const Link& link, const Lease& lease) {
-  const std::string what = DescribeTampering(lease.spec, link);
+  const std::string what = DescribeTampering(lease.spec, link, parts_.segment->plan().mac);
   if (what.empty()) return;
   parts_.book->MarkTampered(link.ifindex, what);
   NoteOwnMac(link);
 }
 
 void LinkObserver::NoteOwnMac(const Link& link) {
-  if (link.kind != LinkKind::kTap || link.mac == kTapMac) return;
+  const PortPlan plan = parts_.segment->plan();
+  if (link.kind != LinkKind::kTap || link.mac == plan.mac) return;
   parts_.book->FlushReap();
-  NoteStolenMac(link.ifindex, link.mac);
+  if (plan.kind == NetworkKind::kBridge) NoteStolenMac(link.ifindex, link.mac);
 }
 
 void LinkObserver::NoteStolenMac(Ifindex thief, const MacAddress& mac) {
@@ -117,6 +121,7 @@ void LinkObserver::RefreshAttachment(Ifindex tap) {
 }
 
 void LinkObserver::NoteStaticMacs(const KernelChanges& changes) {
+  if (parts_.segment->plan().kind != NetworkKind::kBridge) return;
   LeaseBook& book = *parts_.book;
   for (const auto& [at, exists] : changes.static_macs) {
     const Lease* lease = book.leases().FindByIfindex(at.first);

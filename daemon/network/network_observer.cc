@@ -19,8 +19,9 @@ namespace {
 
 // The rules hold guests to their MACs and addresses all the same.
 void AppendUnpinnedPorts(const LeaseTable& leases, std::vector<Condition>* conditions) {
-  const auto count = std::count_if(leases.all().begin(), leases.all().end(),
-                                   [](const auto& each) { return !each.second.state.pinned; });
+  const auto count = std::count_if(leases.all().begin(), leases.all().end(), [](const auto& each) {
+    return each.second.state.bridge != 0 && !each.second.state.pinned;
+  });
   if (count == 0) return;
   conditions->push_back(
       {.type = "PORTS_NOT_PINNED",

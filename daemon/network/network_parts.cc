@@ -1,20 +1,33 @@
 #include "daemon/network/network_parts.h"
 
+#include "daemon/segment/bridge_segment.h"
+#include "daemon/segment/routed_segment.h"
+
 namespace svnet {
+namespace {
+
+std::unique_ptr<Segment> MakeSegment(const NetworkSettings& settings, Kernel* kernel) {
+  if (settings.kind == NetworkKind::kRouted) {
+    return std::make_unique<RoutedSegment>(settings, kernel);
+  }
+  return std::make_unique<BridgeSegment>(settings, kernel);
+}
+
+}  // namespace
 
 NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts& given)
     : book(settings.prefix),
-      segment(settings, given.kernel),
-      rules(settings.isolation, given.kernel, given.firewall, given.texts),
+      segment(MakeSegment(settings, given.kernel)),
+      rules(segment.get(), given.kernel, given.firewall, given.texts),
       routes(settings,
-             RouteObserver::Parts{.kernel = given.kernel, .segment = &segment, .book = &book}),
+             RouteObserver::Parts{.kernel = given.kernel, .segment = segment.get(), .book = &book}),
       conflict(settings, given.kernel),
-      infrastructure(settings, &book, &segment, &rules, &routes, &conflict),
+      infrastructure(settings, &book, segment.get(), &rules, &routes, &conflict),
       limit(),
       failures(given.events),
       expiry(given.kernel, given.poller),
       reaper(TapReaper::Parts{.kernel = given.kernel,
-                              .segment = &segment,
+                              .segment = segment.get(),
                               .infrastructure = &infrastructure,
                               .book = &book,
                               .expiry = &expiry,
@@ -23,7 +36,7 @@ NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts
                               .failures = &failures,
                               .clock = given.clock}),
       link_observer(LinkObserver::Parts{.kernel = given.kernel,
-                                        .segment = &segment,
+                                        .segment = segment.get(),
                                         .infrastructure = &infrastructure,
                                         .book = &book,
                                         .expiry = &expiry,
@@ -31,7 +44,7 @@ NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts
                                         .events = given.events,
                                         .clock = given.clock}),
       adopter(settings, TapAdopter::Parts{.kernel = given.kernel,
-                                          .segment = &segment,
+                                          .segment = segment.get(),
                                           .rules = &rules,
                                           .texts = given.texts,
                                           .book = &book,
@@ -49,7 +62,7 @@ NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts
                               .failures = &failures,
                               .clock = given.clock}),
       reconciler(Reconciler::Parts{.kernel = given.kernel,
-                                   .segment = &segment,
+                                   .segment = segment.get(),
                                    .rules = &rules,
                                    .routes = &routes,
                                    .texts = given.texts,
@@ -65,7 +78,7 @@ NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts
                                    .failures = &failures,
                                    .clock = given.clock}),
       creator(settings, LeaseCreator::Parts{.kernel = given.kernel,
-                                            .segment = &segment,
+                                            .segment = segment.get(),
                                             .rules = &rules,
                                             .infrastructure = &infrastructure,
                                             .book = &book,
@@ -89,7 +102,7 @@ NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts
                                       .reconciler = &reconciler,
                                       .failure = &last_failure,
                                       .clock = given.clock}),
-      cleaner(NetworkCleaner::Parts{.segment = &segment,
+      cleaner(NetworkCleaner::Parts{.segment = segment.get(),
                                     .infrastructure = &infrastructure,
                                     .book = &book,
                                     .reaper = &reaper,

@@ -1,6 +1,8 @@
 // What a network consists of.
 #pragma once
 
+#include <memory>
+
 #include "daemon/base/repair_limit.h"
 #include "daemon/network/event_poller.h"
 #include "daemon/network/event_sink.h"
@@ -24,7 +26,7 @@
 #include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_adopter.h"
 #include "daemon/network/tap_reaper.h"
-#include "daemon/segment/bridge_segment.h"
+#include "daemon/segment/segment.h"
 
 namespace svnet {
 
@@ -34,7 +36,7 @@ struct NetworkParts {
   NetworkParts(const NetworkSettings& settings, const Network::Parts& given);
 
   LeaseBook book;
-  BridgeSegment segment;
+  const std::unique_ptr<Segment> segment;
   NetworkRules rules;
   RouteObserver routes;
   PrefixConflict conflict;

@@ -22,6 +22,7 @@
 #include "daemon/base/mutex.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
+#include "daemon/lease/ids.h"
 #include "daemon/network/condition_log.h"
 #include "daemon/network/event_poller.h"
 #include "daemon/network/network_health.h"

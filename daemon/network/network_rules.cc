@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/spec_texts.h"
+#include "daemon/segment/segment.h"
 
 namespace svnet {
 namespace {
@@ -24,9 +25,9 @@ Condition NearlyFull(const ConnectionTable& connections) {
 
 }  // namespace
 
-NetworkRules::NetworkRules(Isolation isolation, Kernel* kernel, Firewall* firewall,
+NetworkRules::NetworkRules(const Segment* segment, Kernel* kernel, Firewall* firewall,
                            const SpecTexts* texts)
-    : isolation_(isolation), kernel_(kernel), firewall_(firewall), texts_(texts) {}
+    : segment_(segment), kernel_(kernel), firewall_(firewall), texts_(texts) {}
 
 absl::StatusOr<NetworkRules::Change> NetworkRules::Ensure(const GuestBridge& bridge,
                                                           const LeaseTable& leases,
@@ -50,12 +51,20 @@ absl::StatusOr<NetworkRules::Change> NetworkRules::Ensure(const GuestBridge& bri
   return change;
 }
 
+Binding NetworkRules::BindingOf(const LeaseSpec& spec, Ifindex tap) const {
+  return {.ifindex = tap,
+          .mac = spec.mac,
+          .ip = spec.ip,
+          .zone = segment_->ZoneOf(spec, tap),
+          .owner = spec.key.owner};
+}
+
 std::vector<Binding> NetworkRules::BindingsOf(const LeaseTable& leases) const {
   std::vector<Binding> bindings;
   bindings.reserve(leases.size());
   for (const auto& [tap, lease] : leases.all()) {
     if (texts_->WhyLost(lease.spec).has_value()) continue;
-    bindings.push_back(BindingOf(lease.spec, lease.state.ifindex, isolation_));
+    bindings.push_back(BindingOf(lease.spec, lease.state.ifindex));
   }
   return bindings;
 }
@@ -92,7 +101,7 @@ void NetworkRules::Undo(const Change& change) {
 
 absl::Status NetworkRules::Admit(const LeaseSpec& spec, Ifindex tap) {
   if (texts_->WhyLost(spec).has_value()) return absl::OkStatus();
-  const absl::Status status = firewall_->Bind(BindingOf(spec, tap, isolation_));
+  const absl::Status status = firewall_->Bind(BindingOf(spec, tap));
   if (status.ok()) return status;
   MarkDirty();
   Revoke(spec, tap).IgnoreError();
@@ -100,7 +109,7 @@ absl::Status NetworkRules::Admit(const LeaseSpec& spec, Ifindex tap) {
 }
 
 absl::Status NetworkRules::Revoke(const LeaseSpec& spec, Ifindex tap) {
-  const absl::Status status = firewall_->Unbind(BindingOf(spec, tap, isolation_));
+  const absl::Status status = firewall_->Unbind(BindingOf(spec, tap));
   if (!status.ok()) MarkDirty();
   return status;
 }

@@ -12,11 +12,11 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/lease/isolation.h"
 #include "daemon/lease/lease_table.h"
 
 namespace svnet {
 
+class Segment;
 class SpecTexts;
 
 // Forwarding is here because the rules say on whose behalf it is on: svnetd turns it on for guests
@@ -26,7 +26,7 @@ class SpecTexts;
 class NetworkRules {
  public:
   // All must outlive it.
-  NetworkRules(Isolation isolation, Kernel* kernel, Firewall* firewall, const SpecTexts* texts);
+  NetworkRules(const Segment* segment, Kernel* kernel, Firewall* firewall, const SpecTexts* texts);
 
   // What Ensure did.
   struct Change {
@@ -90,9 +90,11 @@ class NetworkRules {
   // forwarding.
   absl::StatusOr<bool> PlanForwarding(bool needed);
   absl::Status Apply(const GuestBridge& bridge, const LeaseTable& leases);
+  // What the guest on that TAP may send.
+  Binding BindingOf(const LeaseSpec& spec, Ifindex tap) const;
   std::vector<Binding> BindingsOf(const LeaseTable& leases) const;
 
-  const Isolation isolation_;
+  const Segment* const segment_;
   Kernel* const kernel_;
   Firewall* const firewall_;
   const SpecTexts* const texts_;

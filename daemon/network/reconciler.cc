@@ -42,6 +42,7 @@ Condition Degraded(const std::vector<std::string>& paused) {
 absl::Status Reconciler::Begin() {
   SVNET_RETURN_IF_ERROR(parts_.infrastructure->CheckPrefix());
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, Resync());
+  SVNET_RETURN_IF_ERROR(parts_.adopter->CheckLeft(links));
   for (const Link& link : links) {
     if (!parts_.book->IsRetired(link.ifindex)) parts_.texts->NoteAlias(link.alias);
   }
@@ -134,7 +135,8 @@ void Reconciler::RepairTap(Ifindex tap, const std::string& known) {
   if (!link.ok()) return TryAgain();
   if (!link->has_value()) return parts_.reaper->EndVanished(*lease);
   std::string drift = parts_.segment->Compare(*lease, **link);
-  if (drift.empty()) drift = known;
+  // What was said of it may be over: a repair has just put it right.
+  if (drift.empty() && !known.empty() && !parts_.segment->HasEntries(*lease)) drift = known;
   if (drift.empty() || !MayRepair(*lease)) return;
   const absl::StatusOr<TapState> state = parts_.segment->Repair(*lease, **link);
   if (!state.ok()) {

@@ -64,7 +64,8 @@ class Reconciler {
   explicit Reconciler(const Parts& parts) : parts_(parts) {}
 
   // Adopts what an earlier svnetd left, and if there are leases makes their network whole. To be
-  // followed by CatchUp. SUBNET_CONFLICT if the prefix overlaps what the host already has.
+  // followed by CatchUp. SUBNET_CONFLICT if the prefix overlaps what the host already has,
+  // BRIDGE_SETUP_FAILED if there are leases of another kind or subnet.
   absl::Status Begin();
   // Takes in what has happened, repairs what was changed, and ends what is over. True if it
   // turned forwarding on. BRIDGE_SETUP_FAILED if the state of the host cannot be read.

@@ -55,32 +55,33 @@ absl::Status RouteObserver::Look() {
 }
 
 absl::Status RouteObserver::LookForGuests() {
-  if (bridge() == 0 || parts_.segment->IsDirty()) return absl::OkStatus();
+  const std::optional<Example> example = FindExample();
+  if (!example.has_value() || parts_.segment->IsDirty()) return absl::OkStatus();
   SVNET_ASSIGN_OR_RETURN(const bool forwarding, parts_.kernel->IsForwarding());
   if (!forwarding) return absl::OkStatus();
-  const Ipv4Address guest = ExampleGuest();
-  SVNET_RETURN_IF_ERROR(LookIn({.destination = guest}));
+  SVNET_RETURN_IF_ERROR(LookIn(*example, {.destination = example->address}));
   for (const Ipv4Address& destination : kInternet) {
-    if (!trouble_.has_value()) SVNET_RETURN_IF_ERROR(LookOut(guest, destination));
+    if (!trouble_.has_value()) SVNET_RETURN_IF_ERROR(LookOut(*example, destination));
   }
   return absl::OkStatus();
 }
 
-absl::Status RouteObserver::LookOut(Ipv4Address guest, Ipv4Address destination) {
+absl::Status RouteObserver::LookOut(const Example& guest, Ipv4Address destination) {
   SVNET_ASSIGN_OR_RETURN(const RouteAnswer own,
                          parts_.kernel->FindRoute({.destination = destination}));
   if (own.dropped || own.is_local) return absl::OkStatus();  // what the host has not, guests lack
-  const RouteQuestion question = {.source = guest, .destination = destination, .in = bridge()};
+  const RouteQuestion question = {
+      .source = guest.address, .destination = destination, .in = guest.link};
   SVNET_ASSIGN_OR_RETURN(const RouteAnswer way, parts_.kernel->FindRoute(question));
-  if (way.dropped) return ExplainDrop(way, question);
+  if (way.dropped) return ExplainDrop(guest, way, question);
   SVNET_RETURN_IF_ERROR(NotePreferredSource(way, destination));
-  return LookIn({.source = destination, .destination = guest, .in = way.out});
+  return LookIn(guest, {.source = destination, .destination = guest.address, .in = way.out});
 }
 
-absl::Status RouteObserver::LookIn(const RouteQuestion& question) {
+absl::Status RouteObserver::LookIn(const Example& guest, const RouteQuestion& question) {
   SVNET_ASSIGN_OR_RETURN(const RouteAnswer way, parts_.kernel->FindRoute(question));
-  if (way.dropped) return ExplainDrop(way, question);
-  if (way.is_local || way.out != bridge()) ExplainDiversion(way, question.destination);
+  if (way.dropped) return ExplainDrop(guest, way, question);
+  if (way.is_local || way.out != guest.link) ExplainDiversion(guest, way);
   return absl::OkStatus();
 }
 
@@ -93,7 +94,8 @@ absl::Status RouteObserver::NotePreferredSource(const RouteAnswer& way, Ipv4Addr
   return absl::OkStatus();
 }
 
-absl::Status RouteObserver::ExplainDrop(const RouteAnswer& answer, const RouteQuestion& question) {
+absl::Status RouteObserver::ExplainDrop(const Example& guest, const RouteAnswer& answer,
+                                        const RouteQuestion& question) {
   if (question.in != 0) {
     SVNET_ASSIGN_OR_RETURN(const bool forwards, parts_.kernel->IsForwarding(question.in));
     if (!forwards) {
@@ -105,7 +107,7 @@ absl::Status RouteObserver::ExplainDrop(const RouteAnswer& answer, const RouteQu
       question.source.value() == 0
           ? ""
           : absl::StrCat(" from ", question.source.ToString(), " iif ", NameOf(question.in));
-  const bool out = question.in == bridge();
+  const bool out = question.in == guest.link;
   trouble_ = {.type = out ? "NO_ROUTE_OUT" : "NO_ROUTE_TO_GUESTS",
               .message = absl::StrCat(out ? "what guests send to the internet has no route, though "
                                             "the host itself has one: "
@@ -116,20 +118,20 @@ absl::Status RouteObserver::ExplainDrop(const RouteAnswer& answer, const RouteQu
   return absl::OkStatus();
 }
 
-void RouteObserver::ExplainDiversion(const RouteAnswer& answer, Ipv4Address guest) {
+void RouteObserver::ExplainDiversion(const Example& guest, const RouteAnswer& answer) {
   const std::string where = answer.is_local ? "stays on the host"
                                             : absl::StrCat("leaves by ", NameOf(answer.out),
                                                            " (route table ", answer.table, ")");
   const std::string remedy =
       answer.table == RT_TABLE_MAIN || answer.is_local
-          ? absl::StrCat("`ip route get ", guest.ToString(),
+          ? absl::StrCat("`ip route get ", guest.address.ToString(),
                          "` shows the route: remove it, or set "
                          "another `subnet`")
           : absl::StrCat("`ip rule add priority 1 to ", settings_.prefix.ToString(),
                          " lookup main`: a rule of another program, a VPN perhaps, comes first");
   trouble_ = {.type = "NO_ROUTE_TO_GUESTS",
               .message = absl::StrCat("what is sent to guests ", where, ", and not by ",
-                                      settings_.bridge.text(), ": they get no answers"),
+                                      NameOf(guest.link), ": they get no answers"),
               .remedy = remedy};
 }
 
@@ -137,10 +139,15 @@ void RouteObserver::AddConditions(std::vector<Condition>* conditions) const {
   if (trouble_.has_value() && parts_.book->leases().size() > 0) conditions->push_back(*trouble_);
 }
 
-Ipv4Address RouteObserver::ExampleGuest() const {
+std::optional<RouteObserver::Example> RouteObserver::FindExample() const {
+  if (bridge() == 0) return std::nullopt;
   const auto& leases = parts_.book->leases().all();
-  if (!leases.empty()) return leases.begin()->second.spec.ip;
-  return Ipv4Address(GatewayOf(settings_.prefix).value() + 1);
+  if (!leases.empty()) {
+    const Lease& lease = leases.begin()->second;
+    return Example{.address = lease.spec.ip, .link = parts_.segment->LinkOf(lease)};
+  }
+  if (settings_.kind == NetworkKind::kRouted) return std::nullopt;
+  return Example{.address = Ipv4Address(GatewayOf(settings_.prefix).value() + 1), .link = bridge()};
 }
 
 Ifindex RouteObserver::bridge() const { return parts_.segment->gateway().ifindex; }

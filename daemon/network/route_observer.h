@@ -54,15 +54,21 @@ class RouteObserver {
  private:
   bool MayHaveRoutes(const Link& link) const;
   absl::Status LookForGuests();
-  absl::Status LookOut(Ipv4Address guest, Ipv4Address destination);
-  // Whether such a packet, which is for a guest, gets to the bridge.
-  absl::Status LookIn(const RouteQuestion& question);
+  // A guest that stands for all of them: one that has a lease, if any has.
+  struct Example {
+    Ipv4Address address;
+    Ifindex link;  // Segment::LinkOf
+  };
+  // nullopt: there is none to ask for.
+  std::optional<Example> FindExample() const;
+  absl::Status LookOut(const Example& guest, Ipv4Address destination);
+  // Whether such a packet, which is for the guest, gets to it.
+  absl::Status LookIn(const Example& guest, const RouteQuestion& question);
   absl::Status NotePreferredSource(const RouteAnswer& way, Ipv4Address destination);
   // Why what comes in by that link is dropped.
-  absl::Status ExplainDrop(const RouteAnswer& answer, const RouteQuestion& question);
-  void ExplainDiversion(const RouteAnswer& answer, Ipv4Address guest);
-  // Any guest's address: one that has a lease, if any has.
-  Ipv4Address ExampleGuest() const;
+  absl::Status ExplainDrop(const Example& guest, const RouteAnswer& answer,
+                           const RouteQuestion& question);
+  void ExplainDiversion(const Example& guest, const RouteAnswer& answer);
   Ifindex bridge() const;
   std::string NameOf(Ifindex link) const;
 

@@ -8,6 +8,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/alias.h"
+#include "daemon/lease/left_taps.h"
 #include "daemon/lease/names.h"
 #include "daemon/lease/tampering.h"
 #include "daemon/network/event_sink.h"
@@ -51,6 +52,10 @@ absl::StatusOr<std::vector<Link>> TapAdopter::ReadAll(bool* try_again) {
   return links;
 }
 
+absl::Status TapAdopter::CheckLeft(const std::vector<Link>& links) const {
+  return CheckLeftTaps(links, parts_.segment->PlanAmong(links), settings_.prefix);
+}
+
 void TapAdopter::EndLeasesWithoutLink(const std::vector<Link>& links) {
   LeaseBook& book = *parts_.book;
   std::map<Ifindex, const Link*> found;
@@ -91,9 +96,9 @@ void TapAdopter::AdoptUnknownTaps(const std::vector<Link>& links, bool* try_agai
 bool TapAdopter::AdoptLease(const Lease& lease) {
   if (!parts_.book->Adopt(lease)) return false;
   parts_.rules->MarkDirty();
-  parts_.segment->MarkEntriesDirty();
+  parts_.segment->NoteAdopted(lease);
   // Perhaps a repair was never finished.
-  if (!lease.state.pinned) {
+  if (!lease.state.pinned && parts_.segment->plan().kind == NetworkKind::kBridge) {
     parts_.book->MarkDirty(lease.state.ifindex, "its MAC had no fixed place on the bridge");
   }
   parts_.expiry->Adopt(lease, parts_.clock());
@@ -142,7 +147,7 @@ void TapAdopter::AdoptRetired(const EndedTap& tap) {
   RetiredTap retired = RetiredTapOf(tap.lease.spec, !tap.tampering.empty());
   retired.group_number = tap.retired_group;
   parts_.book->RetireUnleased(tap.lease.state.ifindex, retired, parts_.clock());
-  if (tap.mac != kTapMac) parts_.book->FlushReap();
+  if (tap.mac != parts_.segment->plan().mac) parts_.book->FlushReap();
 }
 
 absl::Status TapAdopter::RetireTampered(const EndedTap& tap) {
@@ -157,7 +162,7 @@ absl::Status TapAdopter::RetireTampered(const EndedTap& tap) {
                                          "): ", retired.message()));
     return retired;
   }
-  if (tap.mac != kTapMac) parts_.book->FlushReap();
+  if (tap.mac != parts_.segment->plan().mac) parts_.book->FlushReap();
   parts_.events->Publish({.type = TapEvent::Type::kRemoved,
                           .lease = tap.lease,
                           .message = ByItsHolder(tap.tampering)});

@@ -49,6 +49,8 @@ class TapAdopter {
   // Reads all links, and adopts what is unknown. `try_again` is set if something of that is to be
   // tried again. BRIDGE_SETUP_FAILED if the links cannot be read.
   absl::StatusOr<std::vector<Link>> ReadAll(bool* try_again);
+  // At start: see CheckLeftTaps. `links`: all of the host.
+  absl::Status CheckLeft(const std::vector<Link>& links) const;
   // Finds leases whose MAC has lost its place in the bridge while nothing was heard.
   absl::Status ReadStaticMacs();
 

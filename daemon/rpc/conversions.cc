@@ -320,8 +320,10 @@ v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSetting
   response.mutable_addresses()->set_total(status.addresses_total);
   response.mutable_addresses()->set_used(status.addresses_used);
   response.mutable_addresses()->set_reaping(status.addresses_reaping);
-  response.mutable_ports()->set_used(status.infrastructure.segment.ports_used);
-  response.mutable_ports()->set_limit(kMaxBridgePorts);
+  if (settings.kind == NetworkKind::kBridge) {
+    response.mutable_ports()->set_used(status.infrastructure.segment.ports_used);
+    response.mutable_ports()->set_limit(kMaxBridgePorts);
+  }
   for (const Condition& condition : status.conditions) {
     v1::GetNetworkResponse::Condition* shown = response.add_conditions();
     shown->set_type(condition.type);
@@ -331,7 +333,8 @@ v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSetting
   response.set_daemon_version(SVNET_VERSION);
   response.set_bridge_up(status.infrastructure.segment.up);
   response.set_name(NetworkName().text());
-  response.set_kind(v1::NETWORK_KIND_BRIDGE);
+  response.set_kind(settings.kind == NetworkKind::kRouted ? v1::NETWORK_KIND_ROUTED
+                                                          : v1::NETWORK_KIND_BRIDGE);
   response.set_isolation(ToProto(settings.isolation));
   return response;
 }

@@ -5,15 +5,17 @@
 #include <optional>
 #include <string>
 
+#include "daemon/base/guest_access.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
-#include "daemon/lease/isolation.h"
+#include "daemon/base/network_kind.h"
 
 namespace svnet {
 
 struct NetworkSettings {
-  LinkName bridge;
+  NetworkKind kind = NetworkKind::kBridge;
+  LinkName bridge;  // the bridge, or on a routed network the one without ports that has the gateway
   Ipv4Prefix prefix;            // at most a /30
   std::optional<uint32_t> mtu;  // bytes; nullopt: the uplink's
   MacAddress bridge_mac;        // of a bridge that svnetd makes

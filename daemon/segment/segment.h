@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct Gateway {
 struct SegmentChange {
   bool made = false;                      // there was no such link
   bool can_be_undone = false;             // see Undo
+  bool neighbours_lost = false;           // what the gateway's link knew of them
   std::vector<absl::string_view> causes;  // why there was something to do, for people
 };
 
@@ -66,22 +68,33 @@ class Segment {
 
   // BRIDGE_FULL if no other TAP can be attached.
   virtual absl::Status CheckCapacity() const = 0;
-  // Connects a new TAP: the gateway knows the guest's MAC for good, and the TAP is a port. An
-  // error leaves nothing but what goes with the TAP.
+  // Binding::zone of the guest on that TAP.
+  virtual uint32_t ZoneOf(const LeaseSpec& spec, Ifindex tap) const = 0;
+  // Connects a new TAP: the gateway knows the guest's MAC for good, and the TAP is a port, or has
+  // the route to the guest. An error leaves nothing but what goes with the TAP.
   virtual absl::StatusOr<TapState> Attach(OpenTap* tap, const LeaseSpec& spec) = 0;
   // The TAP is persistent now.
   virtual void NoteAttached(Ifindex tap) = 0;
+  // A lease was adopted: its entries may be missing.
+  virtual void NoteAdopted(const Lease& lease) = 0;
   // Deletes the entries of a lease; the TAP stays where it is.
   virtual absl::Status Detach(const Lease& lease) = 0;
   // Takes back Detach.
   virtual absl::Status Reattach(const Lease& lease) = 0;
   // How the TAP of a lease has drifted, for people; empty: it has not. Pure.
   virtual std::string Compare(const Lease& lease, const Link& link) const = 0;
+  // Whether all that a lease has besides its TAP is there, as the kernel says now. False if it
+  // is not known.
+  virtual bool HasEntries(const Lease& lease) = 0;
   // Makes the TAP of a lease, which is `link`, again what Attach made it.
   virtual absl::StatusOr<TapState> Repair(const Lease& lease, const Link& link) = 0;
 
   // What the kernel has said of changes.
   virtual void Note(const KernelChanges& changes, const LeaseTable& leases) = 0;
+  // TAPs that must be repaired for that though their links do not show it, and why, for people;
+  // empty: only if their links do.
+  virtual std::map<Ifindex, std::string> FindSpoilt(const KernelChanges& changes,
+                                                    const LeaseTable& leases) const = 0;
   // All links of the host.
   virtual void NoteLinks(const std::vector<Link>& links) = 0;
   // TAPs of the segment were destroyed.
@@ -92,6 +105,8 @@ class Segment {
 
   // As it was last found or made; ifindex 0: it is not known.
   virtual const Gateway& gateway() const = 0;
+  // By which link the packets of a guest come in, and those for it leave.
+  virtual Ifindex LinkOf(const Lease& lease) const = 0;
   // What all TAPs have in common.
   virtual PortPlan plan() const = 0;
   // The same, with the gateway's link that is among `links`.

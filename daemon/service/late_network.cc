@@ -30,7 +30,9 @@ absl::Status LateNetwork::TryToStart(Server* server) {
 }
 
 std::string LateNetwork::Describe() const {
-  return absl::StrCat("serves ", parts_.running->subnet.ToString(), " on bridge ",
+  const bool routed = parts_.running->kind == NetworkKind::kRouted;
+  return absl::StrCat("serves ", parts_.running->subnet.ToString(),
+                      routed ? " by routes, its gateway on " : " on bridge ",
                       parts_.running->bridge.text());
 }
 

@@ -23,10 +23,14 @@ namespace {
 constexpr int kReapingThreads = 2;
 
 RulesetSpec RulesOf(const Config& config) {
-  return {.bridge = config.bridge,
+  return {.kind = config.kind,
+          .bridge = config.bridge,
           .prefix = config.subnet,
-          .link_group = DeriveLinkGroup(config.bridge),
+          .link_group = config.kind == NetworkKind::kRouted ? DeriveRoutedGroup(config.bridge)
+                                                            : DeriveLinkGroup(config.bridge),
           .retired_groups = kRetiredGroups,
+          .link_group_mask = kRoutedGroupMask,
+          .isolation = config.isolation,
           .host_access = config.host_access,
           .host_ports = config.host_ports,
           .blocked_destinations = config.blocked_destinations,
@@ -39,7 +43,8 @@ RulesetSpec RulesOf(const Config& config) {
 }  // namespace
 
 NetworkSettings SettingsOf(const Config& config) {
-  return {.bridge = config.bridge,
+  return {.kind = config.kind,
+          .bridge = config.bridge,
           .prefix = config.subnet,
           .mtu = config.mtu,
           .bridge_mac = DeriveBridgeMac(ReadMachineId(), config.bridge),

@@ -4,6 +4,7 @@
 #include "daemon/lease/adoption.h"
 #include "daemon/lease/alias.h"
 #include "daemon/lease/alias_v1.h"
+#include "daemon/lease/names.h"
 #include "tests/fuzz/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -13,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const PortPlan network = {.bridge_name = LinkName::Parse("svbr0").value(),
                             .bridge = 3,
                             .group = 100,
+                            .mac = kTapMac,
                             .isolated = false};
   if (const absl::StatusOr<AliasV1> alias = ParseAliasV1(text); alias.ok()) {
     Check(IsAliasV1(text, alias->bridge), "it is not its bridge's");

@@ -224,7 +224,11 @@ Link TapOf(const std::string& name, const LeaseSpec& spec) {
 }
 
 PortPlan Network() {
-  return {.bridge_name = Name("svbr0"), .bridge = 3, .group = kGroup, .isolated = false};
+  return {.bridge_name = Name("svbr0"),
+          .bridge = 3,
+          .group = kGroup,
+          .mac = kTapMac,
+          .isolated = false};
 }
 
 Adoption AdoptAll(const std::vector<Link>& links) {

@@ -60,6 +60,7 @@ TEST(ConfigTest, ReadsEveryKeyAndPrefersFlags) {
   constexpr char kText[] = R"(# a comment
 socket = "/tmp/s.sock"
 socket_group = ""
+kind = "routed"
 bridge = "br-vm"
 subnet = "10.0.0.0/8"
 mtu = 9000
@@ -70,6 +71,7 @@ manage_foreign_firewalls = true
   const Config config = FromText(kText).value();
   EXPECT_EQ(config.socket, "/tmp/s.sock");
   EXPECT_EQ(config.socket_group, "");
+  EXPECT_EQ(config.kind, NetworkKind::kRouted);
   EXPECT_EQ(config.bridge.text(), "br-vm");
   EXPECT_EQ(config.subnet.ToString(), "10.0.0.0/8");
   EXPECT_EQ(config.mtu, 9000u);
@@ -263,6 +265,7 @@ TEST(ConfigTest, NeedsARestartForAllOtherKeys) {
   const Config running = FromText("").value();
   const Config next = FromText(R"(socket = "/tmp/s.sock"
 socket_group = ""
+kind = "routed"
 bridge = "br-vm"
 subnet = "10.0.0.0/8"
 mtu = 9000
@@ -280,13 +283,14 @@ owner_connections = 2
                           .value();
   EXPECT_THAT(
       KeysThatNeedRestart(running, next),
-      ElementsAre("socket", "socket_group", "bridge", "subnet", "mtu", "state_dir",
+      ElementsAre("socket", "socket_group", "kind", "bridge", "subnet", "mtu", "state_dir",
                   "metrics_listen", "isolation", "host_access", "host_ports", "local_access",
                   "blocked_destinations", "guest_connections", "owner_connections"));
-  EXPECT_THAT(KeysThatNeedRestart(next, FromText("bridge = \"br-vm\"").value()),
-              ElementsAre("socket", "socket_group", "subnet", "mtu", "state_dir", "metrics_listen",
-                          "isolation", "host_access", "host_ports", "local_access",
-                          "blocked_destinations", "guest_connections", "owner_connections"));
+  EXPECT_THAT(
+      KeysThatNeedRestart(next, FromText("bridge = \"br-vm\"").value()),
+      ElementsAre("socket", "socket_group", "kind", "subnet", "mtu", "state_dir", "metrics_listen",
+                  "isolation", "host_access", "host_ports", "local_access", "blocked_destinations",
+                  "guest_connections", "owner_connections"));
 }
 
 TEST(ConfigTest, AReloadNamesOnlyWhatChanged) {

@@ -23,7 +23,11 @@ using testing::Vm;
 constexpr Ifindex kBridge = 7;
 
 PortPlan Plan() {
-  return {.bridge_name = Name("svbr0"), .bridge = kBridge, .group = 100, .isolated = true};
+  return {.bridge_name = Name("svbr0"),
+          .bridge = kBridge,
+          .group = 100,
+          .mac = kTapMac,
+          .isolated = true};
 }
 
 Lease Vm1() {

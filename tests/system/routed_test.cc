@@ -1,0 +1,470 @@
+// A routed network: who reaches whom, what a guest cannot claim, what is repaired, and what a
+// restart keeps.
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "tests/eventually.h"
+#include "tests/sandbox/internet.h"
+#include "tests/system/system_test.h"
+#include "tests/system/tap_guest.h"
+
+namespace svnet::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kMark[] = "from one guest to another";
+constexpr Ipv4Address kOutside(0xcb007101);
+const char kGatewayMacText[] = "02:fc:00:00:00:01";
+
+Ipv4Address Ip(absl::string_view text) { return Ipv4Address::Parse(text).value(); }
+MacAddress Mac(absl::string_view text) { return MacAddress::Parse(text).value(); }
+
+// Two guests of Alice's, and one of Bob's.
+class RoutedTest : public SystemTest {
+ protected:
+  void Begin(std::vector<std::string> flags = {}) {
+    flags.push_back("--kind=routed");
+    svnetd_.reset(new Daemon(Start(flags)));
+    alice_.emplace(svnetd_->socket(), Member(kAlice));
+    Client bob(svnetd_->socket(), Member(kBob));
+    alice1_.emplace(alice_->MustCreate("vm1"));
+    alice2_.emplace(alice_->MustCreate("vm2"));
+    bob_.emplace(bob.MustCreate("vm3"));
+  }
+  // What svnetd has done stays; from here on the test may take layers away.
+  void Freeze() { svnetd_->Stop(SIGKILL); }
+
+  // Whether `to` gets what `from` sends it by the gateway.
+  static bool Reaches(const TapGuest& from, const TapGuest& to) {
+    from.Send(from.gateway_mac(), kIpv4Type, Udp({.from = from.ip(), .to = to.ip()}, kMark));
+    return to.HasReceived(kMark);
+  }
+  // Whether it gets what is sent to its MAC, to everybody, to many, or to nobody.
+  static bool GetsFrames(const TapGuest& from, const TapGuest& to) {
+    const std::string packet = Udp({.from = from.ip(), .to = to.ip()}, kMark);
+    for (const MacAddress& mac : {to.mac(), kBroadcast, Mac("01:00:5e:00:00:01"),
+                                  Mac("02:99:99:99:99:99"), Mac("01:80:c2:00:00:0e")}) {
+      from.Send(mac, kIpv4Type, packet);
+      from.Send(mac, 0x9000, packet);
+    }
+    from.Send(kBroadcast, kArpType,
+              Arp({.operation = ArpOperation::kRequest,
+                   .sender_mac = from.mac(),
+                   .sender_ip = from.ip(),
+                   .target_ip = to.ip()}) +
+                  kMark);
+    return to.HasReceived(kMark);
+  }
+
+  Daemon& svnetd() { return *svnetd_; }
+  Client& alice() { return *alice_; }
+  const TapGuest& alice1() const { return *alice1_; }
+  const TapGuest& alice2() const { return *alice2_; }
+  const TapGuest& bob() const { return *bob_; }
+
+ private:
+  std::unique_ptr<Daemon> svnetd_;
+  std::optional<Client> alice_;
+  std::optional<TapGuest> alice1_, alice2_, bob_;
+};
+
+TEST_F(RoutedTest, AGuestReachesTheHostAndTheInternetAndIsReachedByTheHost) {
+  const Internet internet;
+  Begin();
+  EXPECT_TRUE(alice1().Pings(alice1().gateway()));
+  EXPECT_TRUE(alice1().Pings(kOutside));
+  EXPECT_EQ(alice1().gateway_mac(), Mac(kGatewayMacText));
+  const HostPortListener host(9999);
+  host.Send(alice1().ip(), "hello guest");
+  EXPECT_TRUE(alice1().WaitFor("hello guest"));
+  const v1::GetNetworkResponse network = alice().MustGetNetwork();
+  EXPECT_EQ(network.kind(), v1::NETWORK_KIND_ROUTED);
+  EXPECT_FALSE(network.has_ports());
+  EXPECT_TRUE(network.bridge_up());
+  EXPECT_THAT(network.conditions(), IsEmpty());
+  EXPECT_EQ(Shell("ip -o link show master svbr0"), "");
+}
+
+// Nobody outside opens a connection to a guest, and nobody pretends to be one.
+TEST_F(RoutedTest, NobodyOutsideReachesAGuestUnasked) {
+  const Internet internet;
+  Begin();
+  internet.Shell("ip route add 172.30.0.0/24 via 203.0.113.2");
+  EXPECT_NE(internet.ShellExitCode("ping -c 1 -W 1 172.30.0.2"), 0);
+  EXPECT_GE(Counter("inet", "unasked"), 1);
+  internet.Shell(
+      "ip address add 172.30.0.77/32 dev lo; ip route add 172.30.0.2/32 via 203.0.113.2 "
+      "src 172.30.0.77");
+  EXPECT_NE(internet.ShellExitCode("ping -c 1 -W 1 172.30.0.2"), 0);
+  EXPECT_EQ(Shell("for f in all up0; do cat /proc/sys/net/ipv4/conf/$f/rp_filter; done | tr -d "
+                  "'\\n'")
+                .size(),
+            2u);
+  EXPECT_FALSE(alice1().HasReceived("\x08\x00"));
+}
+
+TEST_F(RoutedTest, GuestsOfOneOwnerReachEachOtherAndOfTwoNever) {
+  Begin();
+  EXPECT_TRUE(Reaches(alice1(), alice2()));
+  EXPECT_TRUE(Reaches(alice2(), alice1()));
+  EXPECT_FALSE(Reaches(alice1(), bob()));
+  EXPECT_FALSE(Reaches(bob(), alice1()));
+  EXPECT_EQ(Counter("inet", "foreign_zone"), 2);
+  // What is between guests is not tracked.
+  EXPECT_EQ(Shell("grep -c 'dst=172.30.0.3' /proc/net/nf_conntrack || true"), "0\n");
+}
+
+TEST_F(RoutedTest, WithIsolationAllNobodyReachesAnybody) {
+  Begin({"--isolation=all"});
+  EXPECT_FALSE(Reaches(alice1(), alice2()));
+  EXPECT_FALSE(Reaches(alice1(), bob()));
+  EXPECT_TRUE(alice1().Pings(alice1().gateway()));
+}
+
+TEST_F(RoutedTest, WithIsolationNoneAllReachEachOther) {
+  Begin({"--isolation=none"});
+  EXPECT_TRUE(Reaches(alice1(), alice2()));
+  EXPECT_TRUE(Reaches(alice1(), bob()));
+}
+
+TEST_F(RoutedTest, NoFrameReachesAnotherGuest) {
+  Begin({"--isolation=none"});
+  EXPECT_FALSE(GetsFrames(alice1(), alice2()));
+  EXPECT_FALSE(GetsFrames(alice1(), bob()));
+  // Also without any rule.
+  Freeze();
+  Shell("nft flush ruleset; for f in inet bridge arp; do nft delete table $f " + RulesTable() +
+        " || true; done");
+  EXPECT_FALSE(GetsFrames(alice1(), bob()));
+}
+
+TEST_F(RoutedTest, AnAddressThatNobodyHasGetsNothing) {
+  Begin({"--isolation=none"});
+  const int before = Counter("inet", "between_guests");
+  alice1().Send(alice1().gateway_mac(), kIpv4Type,
+                Udp({.from = alice1().ip(), .to = Ip("172.30.0.99")}, kMark));
+  alice1().Send(alice1().gateway_mac(), kIpv4Type,
+                Udp({.from = alice1().ip(), .to = Ip("172.30.0.255")}, kMark));
+  EXPECT_EQ(Counter("inet", "between_guests"), before + 1);  // the host takes the broadcast
+  EXPECT_FALSE(alice2().HasReceived(kMark));
+  EXPECT_FALSE(bob().HasReceived(kMark));
+}
+
+// What it asks ARP for, and whether, and how soon, it is answered.
+TEST_F(RoutedTest, TheHostAnswersArpForTheNetworkAtOnceAndForNothingElse) {
+  const Internet internet;
+  Begin();
+  const auto is_answered = [&](Ipv4Address target, Ipv4Address sender) {
+    alice1().Receive();
+    alice1().Send(kBroadcast, kArpType,
+                  Arp({.operation = ArpOperation::kRequest,
+                       .sender_mac = alice1().mac(),
+                       .sender_ip = sender,
+                       .target_ip = target}));
+    const std::vector<Frame> frames = alice1().Receive();
+    return std::any_of(frames.begin(), frames.end(), [&](const Frame& frame) {
+      return client::MacInArpReply(frame, target) == Mac(kGatewayMacText);
+    });
+  };
+  // When Send returns the kernel has answered: it waits for nothing.
+  for (const Ipv4Address target :
+       {alice1().gateway(), alice2().ip(), bob().ip(), Ip("172.30.0.99")}) {
+    EXPECT_TRUE(is_answered(target, alice1().ip())) << target.ToString();
+  }
+  EXPECT_TRUE(is_answered(alice1().gateway(), Ip("0.0.0.0")));
+  EXPECT_FALSE(is_answered(alice1().ip(), Ip("0.0.0.0")));  // its own: nobody else has it
+  EXPECT_FALSE(is_answered(kOutside, alice1().ip()));
+  EXPECT_FALSE(is_answered(Ip("203.0.113.2"), alice1().ip()));  // the host's own
+  EXPECT_FALSE(is_answered(alice1().gateway(), bob().ip()));    // it asks in another's name
+}
+
+struct Spoof {
+  std::string name;
+  std::string counter;
+  std::function<void(UdpFields*, const TapGuest& victim)> change;
+
+  friend std::ostream& operator<<(std::ostream& out, const Spoof& each) { return out << each.name; }
+};
+
+const Spoof kSpoofs[] = {
+    {"AddressOfAnother", "foreign_address",
+     [](UdpFields* udp, const TapGuest& victim) { udp->from = victim.ip(); }},
+    {"AddressOfAnotherToTheHost", "foreign_address",
+     [](UdpFields* udp, const TapGuest& victim) {
+       udp->from = victim.ip();
+       udp->to = victim.gateway();
+     }},
+    {"AddressOfTheGateway", "foreign_address",
+     [](UdpFields* udp, const TapGuest& victim) { udp->from = victim.gateway(); }},
+    {"AddressLeasedToNobody", "foreign_address",
+     [](UdpFields* udp, const TapGuest&) { udp->from = Ip("172.30.0.99"); }},
+    {"AddressOfElsewhere", "foreign_address",
+     [](UdpFields* udp, const TapGuest&) { udp->from = Ip("198.51.100.1"); }},
+    {"AddressNone", "foreign_address",
+     [](UdpFields* udp, const TapGuest&) { udp->from = Ip("0.0.0.0"); }},
+    {"AddressOfLoopback", "foreign_address",
+     [](UdpFields* udp, const TapGuest&) { udp->from = Ip("127.0.0.1"); }},
+};
+
+class SpoofTest : public RoutedTest, public ::testing::WithParamInterface<Spoof> {
+ protected:
+  // Whether it gets anywhere.
+  bool Launch() {
+    const HostPortListener host(9999);
+    UdpFields fields = {.from = alice1().ip(), .to = alice2().ip()};
+    GetParam().change(&fields, alice2());
+    alice1().Send(alice1().gateway_mac(), kIpv4Type, Udp(fields, kMark));
+    return alice2().HasReceived(kMark) || host.HasReceived(kMark);
+  }
+  static void TurnOffRules() { Shell("nft delete table inet " + RulesTable()); }
+  static void TurnOffReversePathFilters() {
+    Shell("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Spoofs, SpoofTest, ::testing::ValuesIn(kSpoofs),
+                         [](const auto& each) { return each.param.name; });
+
+TEST_P(SpoofTest, IsDroppedBeforeItsConnectionIsTracked) {
+  Begin();
+  const int before = Counter("inet", GetParam().counter);
+  EXPECT_FALSE(Launch());
+  EXPECT_EQ(Counter("inet", GetParam().counter), before + 1);
+  EXPECT_EQ(Shell("grep -c 'dport=9999' /proc/net/nf_conntrack || true"), "0\n");
+}
+
+TEST_P(SpoofTest, IsDroppedByTheRulesAlone) {
+  Begin();
+  Freeze();
+  TurnOffReversePathFilters();
+  EXPECT_FALSE(Launch());
+}
+
+TEST_P(SpoofTest, IsDroppedByTheReversePathFilterAlone) {
+  Begin();
+  Freeze();
+  TurnOffRules();
+  EXPECT_FALSE(Launch());
+}
+
+// It is these that stop it: otherwise it arrives.
+TEST_F(RoutedTest, WithoutAnyLayerASpoofedPacketArrives) {
+  Begin();
+  Freeze();
+  Shell("nft delete table inet " + RulesTable() +
+        "; for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+  alice1().Send(alice1().gateway_mac(), kIpv4Type,
+                Udp({.from = bob().ip(), .to = alice2().ip()}, kMark));
+  EXPECT_TRUE(alice2().HasReceived(kMark));
+}
+
+// The header's anew.
+std::string WithChecksum(std::string packet) {
+  packet[10] = packet[11] = 0;
+  uint32_t sum = 0;
+  for (size_t i = 0; i < 20; i += 2) {
+    sum += static_cast<uint8_t>(packet[i]) << 8 | static_cast<uint8_t>(packet[i + 1]);
+  }
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  packet[10] = static_cast<char>(~sum >> 8);
+  packet[11] = static_cast<char>(~sum);
+  return packet;
+}
+
+// A first fragment of the victim's own is not completed by another's.
+TEST_F(RoutedTest, NoFragmentOfAnotherCompletesADatagram) {
+  Begin();
+  const HostPortListener host(9999);
+  const auto fragment = [&](const std::string& part, uint16_t offset_and_flags) {
+    std::string packet = client::Ipv4Packet(17, alice2().ip(), alice2().gateway(), part);
+    packet[4] = packet[5] = '\x07';  // the same datagram
+    packet[6] = static_cast<char>(offset_and_flags >> 8);
+    packet[7] = static_cast<char>(offset_and_flags);
+    return WithChecksum(packet);
+  };
+  const std::string datagram =
+      Udp({.from = alice2().ip(), .to = alice2().gateway()}, std::string(16, 'x') + kMark)
+          .substr(20);
+  alice2().Send(alice2().gateway_mac(), kIpv4Type, fragment(datagram.substr(0, 24), 0x2000));
+  const int before = Counter("inet", "foreign_address");
+  alice1().Send(alice1().gateway_mac(), kIpv4Type, fragment(datagram.substr(24), 3));
+  EXPECT_EQ(Counter("inet", "foreign_address"), before + 1);
+  EXPECT_FALSE(host.HasReceived(kMark));
+}
+
+TEST_F(RoutedTest, AGuestIsNoDhcpServerAndReachesNoLoopback) {
+  Begin();
+  alice1().Send(
+      alice1().gateway_mac(), kIpv4Type,
+      Udp({.from = alice1().ip(), .to = alice2().ip(), .from_port = 67, .to_port = 68}, kMark));
+  EXPECT_EQ(Counter("inet", "dhcp_server"), 1);
+  EXPECT_FALSE(alice2().HasReceived(kMark));
+  Shell("echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet");
+  const HostPortListener host(9999);
+  alice1().Send(alice1().gateway_mac(), kIpv4Type,
+                Udp({.from = alice1().ip(), .to = Ip("127.0.0.1")}, kMark));
+  EXPECT_EQ(Counter("inet", "loopback_destination"), 1);
+  EXPECT_FALSE(host.HasReceived(kMark));
+}
+
+TEST_F(RoutedTest, ARemovedGuestIsCutOffAtOnceAndItsAddressComesBack) {
+  Begin({"--subnet=172.30.0.0/29"});
+  EXPECT_TRUE(alice().MustRemove("svvm1eth0"));
+  EXPECT_FALSE(alice1().Pings(alice1().gateway(), absl::Milliseconds(100)));
+  EXPECT_FALSE(Reaches(alice2(), alice1()));
+  EXPECT_EQ(Shell("ip route show proto 115 172.30.0.2"), "");
+  // All of the five addresses: the removed one's comes back when the kernel has destroyed the TAP.
+  for (int i = 4; i < 7; ++i) alice().MustCreate(absl::StrCat("vm", i));
+  EXPECT_EQ(alice().MustList().size(), 4u);
+}
+
+struct Change {
+  std::string name;
+  std::string command;
+  std::string said;
+  bool of_tap = true;
+
+  friend std::ostream& operator<<(std::ostream& out, const Change& each) {
+    return out << each.name;
+  }
+};
+
+const Change kChanges[] = {
+    {"FlushRuleset", "nft flush ruleset", "the nftables rules were changed", false},
+    {"DeleteBridge", "ip link delete svbr0", "the bridge was gone", false},
+    {"BridgeDown", "ip link set svbr0 down", "the bridge was down", false},
+    {"BridgeAddress", "ip address delete 172.30.0.1/24 dev svbr0",
+     "the bridge had lost its address", false},
+    {"Forwarding", "echo 0 > /proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward was 0", false},
+    {"Route", "ip route delete 172.30.0.2", "it had lost its route"},
+    {"RouteReplaced", "ip route replace 172.30.0.2 dev up0", "it had lost its route"},
+    {"Neighbour", "ip neighbour delete 172.30.0.2 dev svvm1eth0", "its guest's MAC was changed"},
+    {"NeighbourReplaced",
+     "ip neighbour replace 172.30.0.2 lladdr 02:00:00:00:00:09 dev svvm1eth0 nud permanent",
+     "its guest's MAC was changed"},
+    {"Down", "ip link set svvm1eth0 down", "it was down"},
+    {"DownAndUp", "printf 'link set svvm1eth0 down\\nlink set svvm1eth0 up\\n' | ip -batch -",
+     "it was down"},
+    {"ProxyArp", "echo 0 > /proc/sys/net/ipv4/conf/svvm1eth0/proxy_arp", "it had other settings"},
+    {"ReversePath", "echo 0 > /proc/sys/net/ipv4/conf/svvm1eth0/rp_filter",
+     "it had other settings"},
+    {"OnABridge", "ip link set svvm1eth0 master svbr0", "it was on a bridge"},
+    {"Mtu", "ip link set svvm1eth0 mtu 900", "it had MTU 900"},
+    {"Group", "ip link set svvm1eth0 group 0", "it was in link group 0"},
+    {"Alias", "ip link set svvm1eth0 alias x", "it had another alias"},
+    {"Name", "ip link set svvm1eth0 name other", "it was renamed to other"},
+};
+
+class RoutedRepairTest : public RoutedTest, public ::testing::WithParamInterface<Change> {};
+INSTANTIATE_TEST_SUITE_P(Changes, RoutedRepairTest, ::testing::ValuesIn(kChanges),
+                         [](const auto& each) { return each.param.name; });
+
+TEST_P(RoutedRepairTest, IsPutRightAndSaid) {
+  const OlderKernel kernel;
+  const Internet internet;
+  Begin();
+  ASSERT_TRUE(alice1().Pings(kOutside));
+  Watcher watcher(alice());
+  watcher.WaitFor(v1::TAP_EVENT_TYPE_ADDED, "svvm2eth0");
+  for (int round = 0; round < 2; ++round) {
+    Shell(GetParam().command);
+    v1::TapEvent event;
+    do {
+      event = watcher.WaitFor(v1::TAP_EVENT_TYPE_REPAIRED);
+    } while (event.type() == v1::TAP_EVENT_TYPE_REPAIRED &&
+             (event.has_tap() != GetParam().of_tap ||
+              !absl::StrContains(event.message(), GetParam().said)));
+    EXPECT_TRUE(alice1().Pings(kOutside)) << "round " << round;
+    EXPECT_TRUE(Reaches(alice2(), alice1())) << "round " << round;
+  }
+  EXPECT_EQ(Shell("ip route show proto 115 | wc -l"), "3\n");
+  EXPECT_THAT(alice().MustGetNetwork().conditions(), IsEmpty());
+}
+
+// Also one that was killed in the middle of its work finds all that it had made.
+TEST_F(RoutedTest, ARestartKeepsEveryLeaseAndDisturbsNobody) {
+  const Internet internet;
+  Begin();
+  const std::string links = Shell("ip -o link show type tun | cut -d: -f1-2");
+  const std::string routes = Shell("ip route show proto 115");
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    svnetd().Stop(signal);
+    EXPECT_TRUE(alice1().Pings(kOutside));
+    EXPECT_FALSE(Reaches(alice1(), bob()));
+    Daemon again = Start({"--kind=routed"});
+    Client alice(again.socket(), Member(kAlice));
+    EXPECT_EQ(alice.MustList().size(), 2u);
+    EXPECT_EQ(Shell("ip -o link show type tun | cut -d: -f1-2"), links);
+    EXPECT_EQ(Shell("ip route show proto 115"), routes);
+    EXPECT_TRUE(alice1().Pings(kOutside));
+    EXPECT_TRUE(Reaches(alice1(), alice2()));
+    EXPECT_FALSE(Reaches(alice1(), bob()));
+    EXPECT_THAT(alice.MustGetNetwork().conditions(), IsEmpty());
+    again.Stop(SIGKILL);
+  }
+}
+
+// The guests go on as they were, and the next start with the right file finds them.
+TEST_F(RoutedTest, AnotherKindOrSubnetIsRefusedWhileThereAreLeases) {
+  const Internet internet;
+  Begin();
+  svnetd().Stop(SIGTERM);
+  const std::string picture =
+      "ip -o link | sed 's/ state [A-Z]*//'; ip route; nft -s -t list ruleset";
+  const std::string before = Shell(picture);
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--kind=bridge"}, {"--kind=routed", "--subnet=10.77.0.0/24"}}) {
+    Daemon other = Start(flags);
+    Client alice(other.socket(), Member(kAlice));
+    const Client::Answer refused = alice.Create("vm9");
+    EXPECT_THAT(refused.status.error_message(), HasSubstr("svnetctl cleanup --network"));
+    EXPECT_THAT(other.log(), HasSubstr("TAP svvm1eth0 is a lease of"));
+    other.Stop(SIGTERM);
+    EXPECT_TRUE(alice1().Pings(kOutside));
+    EXPECT_FALSE(Reaches(alice1(), bob()));
+  }
+  EXPECT_EQ(Shell(picture), before);
+  Daemon again = Start({"--kind=routed"});
+  EXPECT_EQ(Client(again.socket(), Member(kAlice)).MustList().size(), 2u);
+}
+
+TEST_F(RoutedTest, CleanupLeavesNothing) {
+  const std::string before = Shell("ip -o link; ip route; ip neighbour; nft list tables");
+  {
+    Daemon svnetd = Start({"--kind=routed"});
+    Client root(svnetd.socket(), RunAs{.uid = 0, .gid = 0, .groups = {}});
+    Client alice(svnetd.socket(), Member(kAlice));
+    for (int i = 0; i < 20; ++i) alice.MustCreate(absl::StrCat("vm", i));
+    EXPECT_EQ(root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK).taps_removed(), 20u);
+  }
+  EXPECT_EQ(Shell("ip -o link; ip route; ip neighbour; nft list tables"), before);
+}
+
+// One guest or a thousand: the same rules, and more of them than a bridge has ports.
+TEST_F(SystemTest, ARoutedNetworkHasMoreGuestsThanABridgeHasPorts) {
+  Daemon svnetd = Start({"--kind=routed", "--subnet=10.30.16.0/20", "--taps-per-user=1100"});
+  Client alice(svnetd.socket(), Member(kAlice));
+  const std::string rules = "nft -s -t list ruleset";
+  alice.MustCreate("vm0");
+  const std::string with_one = Shell(rules);
+  for (int i = 1; i < 1100; ++i) alice.MustCreate(absl::StrCat("vm", i));
+  EXPECT_EQ(Shell(rules), with_one);
+  EXPECT_THAT(alice.MustGetNetwork().conditions(), IsEmpty());
+  const TapGuest one(alice.MustCreate("vm1098"));
+  const TapGuest other(alice.MustCreate("vm1099"));
+  EXPECT_TRUE(one.Pings(one.gateway()));
+  one.Send(one.gateway_mac(), kIpv4Type, Udp({.from = one.ip(), .to = other.ip()}, kMark));
+  EXPECT_TRUE(other.HasReceived(kMark));
+}
+
+}  // namespace
+}  // namespace svnet::testing

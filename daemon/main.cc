@@ -1,6 +1,6 @@
 // svnetd: wiring only. Objects are created in this order and destroyed in reverse:
 //
-//   Config -> the gates' parent -> LimitedLog, Metrics, HealthBoard, ConditionBoard -> EventSink ->
+//   Config -> the gates' parent -> LimitedLog, Metrics, HealthBoard, StatusBoard -> EventSink ->
 //   CallRunner -> LateNetwork, MetricsListener -> Server -> Watchdog
 //
 // What LateNetwork holds, and MetricsListener, come when the host lets them: until then svnetd
@@ -50,8 +50,8 @@
 #include "daemon/metrics/metrics_page.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/rpc/call_runner.h"
-#include "daemon/rpc/condition_board.h"
 #include "daemon/rpc/health_board.h"
+#include "daemon/rpc/status_board.h"
 #include "daemon/service/attempts.h"
 #include "daemon/service/late_network.h"
 #include "daemon/service/network_stack.h"
@@ -148,7 +148,7 @@ struct ReloadTargets {
   std::optional<gid_t> socket_group;
   Server* server;
   LateNetwork* network;
-  ConditionBoard* conditions;
+  StatusBoard* board;
 };
 
 void ApplyCallers(const Config& next, const ReloadTargets& targets) {
@@ -172,31 +172,30 @@ void LogReload(const Config& next, const ReloadTargets& targets) {
 // Until the file says again what is in force.
 void NoteKeysThatNeedRestart(const Config& next, const ReloadTargets& targets) {
   const std::vector<absl::string_view> keys = KeysThatNeedRestart(targets.started_with, next);
-  if (keys.empty()) return targets.conditions->Clear("RESTART_NEEDED");
+  if (keys.empty()) return targets.board->Clear("RESTART_NEEDED");
   const std::string what =
       absl::StrCat("changed, but needs a restart to take effect: ", absl::StrJoin(keys, ", "));
   spdlog::warn("{}", what);
-  targets.conditions->Set({.type = "RESTART_NEEDED",
-                           .message = what,
-                           .remedy = "`systemctl restart svnetd` applies it"});
+  targets.board->Set({.type = "RESTART_NEEDED",
+                      .message = what,
+                      .remedy = "`systemctl restart svnetd` applies it"});
 }
 
-void NoteFailedReload(const EarlyExit& exit, ConditionBoard* conditions) {
+void NoteFailedReload(const EarlyExit& exit, StatusBoard* board) {
   const std::string what = absl::StrCat("reload failed, the old settings stay in force: ",
                                         absl::StripAsciiWhitespace(exit.text));
   spdlog::error("{}", what);
-  conditions->Set(
-      {.type = "RELOAD_FAILED",
-       .message = what,
-       .remedy = "correct the file and reload svnetd: with this file it would not start",
-       // The message quotes the file, which not everybody may read.
-       .for_all = "reload failed, the old settings stay in force"});
+  board->Set({.type = "RELOAD_FAILED",
+              .message = what,
+              .remedy = "correct the file and reload svnetd: with this file it would not start",
+              // The message quotes the file, which not everybody may read.
+              .for_all = "reload failed, the old settings stay in force"});
 }
 
 // Applies all settings that can change while svnetd runs, or none of them.
 void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
   if (const auto* exit = std::get_if<EarlyExit>(&loaded)) {
-    return NoteFailedReload(*exit, targets.conditions);
+    return NoteFailedReload(*exit, targets.board);
   }
   const Config& next = std::get<Config>(loaded);
   ApplyCallers(next, targets);
@@ -206,7 +205,7 @@ void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
   }
   LogReload(next, targets);
   NoteKeysThatNeedRestart(next, targets);
-  targets.conditions->Clear("RELOAD_FAILED");
+  targets.board->Clear("RELOAD_FAILED");
   targets.running->callers = next.callers;
   targets.running->connections = next.connections;
   targets.running->log_level = next.log_level;
@@ -259,12 +258,12 @@ void WarnOfOldKernel() {
 }
 
 // The socket is root's alone then.
-void NoteSocketGroup(const absl::Status& status, ConditionBoard* conditions) {
+void NoteSocketGroup(const absl::Status& status, StatusBoard* board) {
   if (status.ok()) return;
   Warn(status);
-  conditions->Set({.type = "SOCKET_FOR_ROOT_ONLY",
-                   .message = std::string(status.message()),
-                   .remedy = "give svnetd CAP_CHOWN, or a socket from systemd (svnetd.socket)"});
+  board->Set({.type = "SOCKET_FOR_ROOT_ONLY",
+              .message = std::string(status.message()),
+              .remedy = "give svnetd CAP_CHOWN, or a socket from systemd (svnetd.socket)"});
 }
 
 // Answers calls that run, and takes no more.
@@ -283,7 +282,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   LimitedLog log(MonotonicNow);
   Metrics metrics;
   HealthBoard health;
-  ConditionBoard conditions;
+  StatusBoard board;
   EventSink events({[&](const TapEvent& event) { LogEvent(event, &log); },
                     [&](const TapEvent& event) { metrics.events().Note(event); }});
   SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance, LockBridge(config.bridge));
@@ -291,9 +290,9 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
   SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
-  NoteSocketGroup(listening.group_status(), &conditions);
+  NoteSocketGroup(listening.group_status(), &board);
   CallRunner runner(
-      {.metrics = &metrics, .health = &health, .conditions = &conditions, .log = &log},
+      {.metrics = &metrics, .health = &health, .board = &board, .log = &log},
       {.settings = SettingsOf(config), .why = absl::UnavailableError("svnetd is starting")});
   LateNetwork network({.running = &running,
                        .events = &events,
@@ -329,7 +328,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                            MetricsListener::Listen(*config.metrics_listen, &page, MonotonicNow));
     return server->ServeMetrics(metrics_listener->fd());
   };
-  Attempts attempts(&conditions, MonotonicNow);
+  Attempts attempts(&board, MonotonicNow);
   attempts.Begin({.condition = "NETWORK_NOT_STARTED",
                   .what = "cannot start the network",
                   .level = spdlog::level::err,
@@ -349,7 +348,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                  .socket_group = callers.socket_group,
                                  .server = server.get(),
                                  .network = &network,
-                                 .conditions = &conditions};
+                                 .board = &board};
   SVNET_RETURN_IF_ERROR(ServeCalls(load, targets, &attempts, watchdog.get(), &service_manager));
   health.StopServing();
   service_manager.Stopping();

@@ -92,17 +92,17 @@ std::optional<absl::StatusOr<std::string>> CallRunner::Run(Call& call, bool must
 
 absl::StatusOr<std::string> CallRunner::RunNow(const Call& call, LogLine* line) {
   if (api_ == nullptr) return CallsBeforeStart(call.caller).Answer(call.method);
-  NetworkCalls calls(call.caller, api_, parts_.metrics, parts_.conditions);
+  NetworkCalls calls(call.caller, api_, parts_.metrics, parts_.board);
   return Dispatch(calls, call, line);
 }
 
 UnstartedCalls CallRunner::CallsBeforeStart(const Caller& caller) const {
-  return UnstartedCalls(caller, &unstarted_, parts_.conditions, parts_.metrics);
+  return UnstartedCalls(caller, &unstarted_, parts_.board, parts_.metrics);
 }
 
 absl::StatusOr<NetworkMeasures> CallRunner::Measure() const {
   if (api_ == nullptr) return unstarted_.why;
-  return NetworkCalls::Measure(*api_, *parts_.conditions);
+  return NetworkCalls::Measure(*api_, *parts_.board);
 }
 
 absl::StatusOr<std::string> CallRunner::CheckHealth(const std::string& bytes) {
@@ -140,7 +140,7 @@ absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::WatchTaps(const Calle
   v1::WatchTapsRequest request;
   if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
   if (api_ == nullptr) return CallsBeforeStart(caller).Refuse();
-  NetworkCalls calls(caller, api_, parts_.metrics, parts_.conditions);
+  NetworkCalls calls(caller, api_, parts_.metrics, parts_.board);
   SVNET_ASSIGN_OR_RETURN(std::shared_ptr<svnet::Watch> watch,
                          calls.WatchTaps(request, std::move(wake)));
   return std::make_shared<TapEvents>(std::move(watch), calls.prefix());

@@ -17,9 +17,9 @@
 #include "daemon/network/caller.h"
 #include "daemon/network/network_api.h"
 #include "daemon/network/network_status.h"
-#include "daemon/rpc/condition_board.h"
 #include "daemon/rpc/health_board.h"
 #include "daemon/rpc/message_source.h"
+#include "daemon/rpc/status_board.h"
 #include "daemon/rpc/unstarted_calls.h"
 #include "daemon/wire/message.h"
 
@@ -33,7 +33,7 @@ class CallRunner {
   struct Parts {
     Metrics* metrics;
     HealthBoard* health;
-    const ConditionBoard* conditions;
+    const StatusBoard* board;
     LimitedLog* log;
   };
   // Until SetNetwork, calls are answered as UnstartedCalls says.

@@ -51,10 +51,9 @@ absl::Status CheckMayReadMetrics(const Caller& caller) {
       "and the members of `admin_groups`");
 }
 
-absl::StatusOr<NetworkMeasures> NetworkCalls::Measure(NetworkApi& api,
-                                                      const ConditionBoard& conditions) {
+absl::StatusOr<NetworkMeasures> NetworkCalls::Measure(NetworkApi& api, const StatusBoard& board) {
   SVNET_ASSIGN_OR_RETURN(NetworkMeasures measures, api.Measure());
-  conditions.AppendTo(&measures.status.conditions);
+  board.AppendTo(&measures.status.conditions);
   return measures;
 }
 
@@ -159,7 +158,7 @@ absl::StatusOr<v1::ListNetworksResponse> NetworkCalls::ListNetworks(
 
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::Describe(const NetworkName& network) {
   SVNET_ASSIGN_OR_RETURN(NetworkStatus status, api_->GetNetwork(caller_, network));
-  conditions_->AppendTo(&status.conditions);
+  board_->AppendTo(&status.conditions);
   status.conditions = Authorizer(caller_).Filter(status.conditions);
   v1::GetNetworkResponse response = ToProto(status, api_->settings());
   *response.mutable_quota() = ToProto(status.held, caller_);
@@ -172,7 +171,7 @@ absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
   SVNET_RETURN_IF_ERROR(CheckMayReadMetrics(caller_));
   v1::GetMetricsResponse response;
   // Measured first: what svnetd repairs on the way is counted.
-  const absl::StatusOr<NetworkMeasures> measures = Measure(*api_, *conditions_);
+  const absl::StatusOr<NetworkMeasures> measures = Measure(*api_, *board_);
   response.set_text(metrics_->Render(measures));
   return response;
 }

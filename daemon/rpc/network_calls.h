@@ -12,7 +12,7 @@
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_api.h"
-#include "daemon/rpc/condition_board.h"
+#include "daemon/rpc/status_board.h"
 #include "svnet/v1/network.pb.h"
 
 namespace svnet {
@@ -25,9 +25,8 @@ absl::Status CheckMayReadMetrics(const Caller& caller);
 class NetworkCalls {
  public:
   // All must outlive it.
-  NetworkCalls(const Caller& caller, NetworkApi* api, Metrics* metrics,
-               const ConditionBoard* conditions)
-      : caller_(caller), api_(api), metrics_(metrics), conditions_(conditions) {}
+  NetworkCalls(const Caller& caller, NetworkApi* api, Metrics* metrics, const StatusBoard* board)
+      : caller_(caller), api_(api), metrics_(metrics), board_(board) {}
 
   absl::StatusOr<v1::CreateTapResponse> CreateTap(const v1::CreateTapRequest& request,
                                                   LogLine* log);
@@ -52,7 +51,7 @@ class NetworkCalls {
                                                    std::function<void()> wake);
 
   // As NetworkApi::Measure, with the conditions of svnetd itself.
-  static absl::StatusOr<NetworkMeasures> Measure(NetworkApi& api, const ConditionBoard& conditions);
+  static absl::StatusOr<NetworkMeasures> Measure(NetworkApi& api, const StatusBoard& board);
 
   const Caller& caller() const { return caller_; }
   const Ipv4Prefix& prefix() const { return api_->settings().prefix; }
@@ -63,7 +62,7 @@ class NetworkCalls {
   const Caller caller_;
   NetworkApi* const api_;
   Metrics* const metrics_;
-  const ConditionBoard* const conditions_;
+  const StatusBoard* const board_;
 };
 
 }  // namespace svnet

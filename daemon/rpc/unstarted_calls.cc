@@ -36,7 +36,7 @@ absl::Status UnstartedCalls::Refuse() const {
 
 v1::GetNetworkResponse UnstartedCalls::Describe() const {
   NetworkStatus status;
-  conditions_->AppendTo(&status.conditions);
+  board_->AppendTo(&status.conditions);
   status.conditions = Authorizer(caller_).Filter(status.conditions);
   v1::GetNetworkResponse response = ToProto(status, network_->settings);
   response.set_gates(metrics_->gates().count());

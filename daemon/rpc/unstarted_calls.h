@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
-#include "daemon/rpc/condition_board.h"
+#include "daemon/rpc/status_board.h"
 #include "daemon/segment/network_settings.h"
 #include "daemon/wire/message.h"
 #include "svnet/v1/network.pb.h"
@@ -25,9 +25,9 @@ struct Unstarted {
 class UnstartedCalls {
  public:
   // All must outlive it.
-  UnstartedCalls(const Caller& caller, const Unstarted* network, const ConditionBoard* conditions,
+  UnstartedCalls(const Caller& caller, const Unstarted* network, const StatusBoard* board,
                  Metrics* metrics)
-      : caller_(caller), network_(network), conditions_(conditions), metrics_(metrics) {}
+      : caller_(caller), network_(network), board_(board), metrics_(metrics) {}
 
   // The response's bytes.
   absl::StatusOr<std::string> Answer(Method method) const;
@@ -40,7 +40,7 @@ class UnstartedCalls {
 
   const Caller caller_;
   const Unstarted* const network_;
-  const ConditionBoard* const conditions_;
+  const StatusBoard* const board_;
   Metrics* const metrics_;
 };
 

@@ -30,13 +30,13 @@ bool Attempts::Try(Failed* failed) {
   const absl::Status status = attempt.run();
   if (status.ok()) {
     if (!failed->last_error.empty()) spdlog::info("{} is over", attempt.condition);
-    conditions_->Clear(attempt.condition);
+    board_->Clear(attempt.condition);
     return true;
   }
   const std::string error = absl::StrCat(attempt.what, ": ", status.message());
   if (error != failed->last_error) {
     spdlog::log(attempt.level, "{} (svnetd tries again by itself)", error);
-    conditions_->Set({.type = attempt.condition, .message = error, .remedy = attempt.remedy});
+    board_->Set({.type = attempt.condition, .message = error, .remedy = attempt.remedy});
   }
   failed->last_error = error;
   failed->due = clock_() + failed->pause;

@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "daemon/base/clock.h"
-#include "daemon/rpc/condition_board.h"
+#include "daemon/rpc/status_board.h"
 
 namespace svnet {
 
@@ -29,9 +29,8 @@ class Attempts {
     std::function<absl::Status()> run;
   };
 
-  // `conditions` must outlive it.
-  Attempts(ConditionBoard* conditions, Clock clock)
-      : conditions_(conditions), clock_(std::move(clock)) {}
+  // `board` must outlive it.
+  Attempts(StatusBoard* board, Clock clock) : board_(board), clock_(std::move(clock)) {}
 
   // Tries it at once, and again as long as that fails.
   void Begin(Attempt attempt);
@@ -54,7 +53,7 @@ class Attempts {
   // Whether it is done.
   bool Try(Failed* failed);
 
-  ConditionBoard* const conditions_;
+  StatusBoard* const board_;
   const Clock clock_;
   std::list<Failed> failed_;
 };

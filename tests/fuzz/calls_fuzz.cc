@@ -39,8 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                                parts.All());
   Metrics metrics;
   NetworkApi api = parts.ApiOf(registry->get());
-  const ConditionBoard conditions;
-  NetworkCalls calls({.uid = 1000, .gid = 1000}, &api, &metrics, &conditions);
+  const StatusBoard board;
+  NetworkCalls calls({.uid = 1000, .gid = 1000}, &api, &metrics, &board);
   for (int i = 0; i < 8 && input.remaining_bytes() > 0; ++i) {
     const int method = input.ConsumeIntegralInRange(0, 5);
     const std::string bytes = input.ConsumeRandomLengthString(500);

@@ -57,10 +57,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   HealthBoard health;
   LimitedLog log(MonotonicNow);
   NetworkApi api = parts.ApiOf(registry->get());
-  const ConditionBoard conditions;
-  CallRunner runner(
-      {.metrics = &metrics, .health = &health, .conditions = &conditions, .log = &log},
-      {.settings = api.settings(), .why = absl::OkStatus()});
+  const StatusBoard board;
+  CallRunner runner({.metrics = &metrics, .health = &health, .board = &board, .log = &log},
+                    {.settings = api.settings(), .why = absl::OkStatus()});
   runner.SetNetwork(&api);
   const auto poller = *Poller::Open();
   const GateLink::Services services = {

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "daemon/base/condition.h"
-#include "daemon/rpc/condition_board.h"
+#include "daemon/rpc/status_board.h"
 
 namespace svnet {
 namespace {
@@ -54,7 +54,7 @@ class AttemptsTest : public ::testing::Test {
   }
 
   absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
-  ConditionBoard board_;
+  StatusBoard board_;
   Attempts attempts_{&board_, [this] { return now_; }};
   absl::Status result_ = absl::UnavailableError("x is away");
   int runs_ = 0;

@@ -37,8 +37,7 @@ class GatesTest : public NetworkRegistryTest {
     spdlog::set_level(spdlog::level::off);
     EXPECT_TRUE(Start().ok());
     runner_.emplace(
-        CallRunner::Parts{
-            .metrics = &metrics_, .health = &health_, .conditions = &conditions_, .log = &log_},
+        CallRunner::Parts{.metrics = &metrics_, .health = &health_, .board = &board_, .log = &log_},
         Unstarted{.settings = api().settings(), .why = absl::OkStatus()});
     runner_->SetNetwork(&api());
     poller_ = *Poller::Open();
@@ -126,7 +125,7 @@ class GatesTest : public NetworkRegistryTest {
   absl::Time time_ = MonotonicNow();
   Metrics metrics_;
   HealthBoard health_;
-  ConditionBoard conditions_;
+  StatusBoard board_;
   LimitedLog log_{MonotonicNow};
   std::optional<CallRunner> runner_;
   std::unique_ptr<Poller> poller_;

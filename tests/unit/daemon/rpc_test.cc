@@ -6,10 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/error.h"
-#include "daemon/rpc/condition_board.h"
 #include "daemon/rpc/conversions.h"
 #include "daemon/rpc/error_details.h"
 #include "daemon/rpc/network_calls.h"
+#include "daemon/rpc/status_board.h"
 #include "daemon/rpc/unstarted_calls.h"
 #include "daemon/wire/message.h"
 #include "google/rpc/error_details.pb.h"
@@ -221,22 +221,22 @@ class NetworkCallsTest : public ::testing::Test {
                                            .prefix = Prefix("172.30.0.0/24"),
                                            .bridge_mac = Mac("c2:00:00:00:00:01")},
                                           parts_.All())),
-        calls_({.uid = 1000, .gid = 1000}, &api_, &metrics_, &conditions_) {}
+        calls_({.uid = 1000, .gid = 1000}, &api_, &metrics_, &board_) {}
 
   testing::FakeParts parts_{MonotonicNow};
   std::unique_ptr<NetworkRegistry> registry_;
   NetworkApi api_ = parts_.ApiOf(registry_.get());
   Metrics metrics_;
-  ConditionBoard conditions_;
+  StatusBoard board_;
   NetworkCalls calls_;
 };
 
 TEST_F(NetworkCallsTest, TheStatusHasTheConditionsOfSvnetdItself) {
   LogLine log;
-  conditions_.Set({.type = "METRICS_NOT_SERVED", .message = "no", .remedy = "yes"});
+  board_.Set({.type = "METRICS_NOT_SERVED", .message = "no", .remedy = "yes"});
   EXPECT_EQ(calls_.GetNetwork({}, &log)->conditions(0).type(), "METRICS_NOT_SERVED");
-  EXPECT_EQ(NetworkCalls::Measure(api_, conditions_)->status.conditions.size(), 1u);
-  conditions_.Clear("METRICS_NOT_SERVED");
+  EXPECT_EQ(NetworkCalls::Measure(api_, board_)->status.conditions.size(), 1u);
+  board_.Clear("METRICS_NOT_SERVED");
   EXPECT_EQ(calls_.GetNetwork({}, &log)->conditions_size(), 0);
 }
 
@@ -244,7 +244,7 @@ class UnstartedCallsTest : public ::testing::Test {
  protected:
   absl::StatusOr<std::string> Answer(Method method, bool administrator = false) const {
     return UnstartedCalls({.uid = 1000, .gid = 1000, .administrator = administrator}, &network_,
-                          &conditions_, &metrics_)
+                          &board_, &metrics_)
         .Answer(method);
   }
 
@@ -252,12 +252,12 @@ class UnstartedCallsTest : public ::testing::Test {
                                            .prefix = Prefix("172.30.0.0/24"),
                                            .bridge_mac = Mac("c2:00:00:00:00:01")},
                               .why = Error(Reason::kSubnetConflict, "172.30.0.0/24 overlaps eth0")};
-  ConditionBoard conditions_;
+  StatusBoard board_;
   mutable Metrics metrics_;
 };
 
 TEST_F(UnstartedCallsTest, TheStatusSaysWhy) {
-  conditions_.Set({.type = "NETWORK_NOT_STARTED", .message = "eth0", .remedy = ""});
+  board_.Set({.type = "NETWORK_NOT_STARTED", .message = "eth0", .remedy = ""});
   v1::GetNetworkResponse network;
   ASSERT_TRUE(network.ParseFromString(Answer(Method::kGetNetwork).value()));
   EXPECT_EQ(network.prefix(), "172.30.0.0/24");

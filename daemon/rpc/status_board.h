@@ -13,7 +13,7 @@
 namespace svnet {
 
 // One condition of each type. Thread-safe.
-class ConditionBoard {
+class StatusBoard {
  public:
   void Set(Condition condition) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);

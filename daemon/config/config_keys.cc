@@ -90,6 +90,14 @@ absl::Status SetMtu(Config* config, absl::string_view text, const Accounts&) {
   return absl::OkStatus();
 }
 
+// In the order of the values that they mean.
+constexpr std::array<absl::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
+constexpr std::array<absl::string_view, 2> kKinds = {"bridge", "routed"};
+constexpr std::array<absl::string_view, 3> kIsolations = {"none", "owner", "all"};
+constexpr std::array<absl::string_view, 2> kHostAccesses = {"deny", "allow"};
+constexpr std::array<absl::string_view, 2> kLocalAccesses = {"all", "owner"};
+constexpr std::array<absl::string_view, 2> kBooleans = {"false", "true"};
+
 // The index of `text` in `words`.
 template <size_t kCount>
 absl::StatusOr<size_t> ParseWord(absl::string_view text,
@@ -101,8 +109,7 @@ absl::StatusOr<size_t> ParseWord(absl::string_view text,
 }
 
 absl::Status SetLogLevel(Config* config, absl::string_view text, const Accounts&) {
-  constexpr std::array<absl::string_view, 4> kWords = {"debug", "info", "warning", "error"};
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kLogLevels));
   config->log_level = static_cast<LogLevel>(word);
   return absl::OkStatus();
 }
@@ -115,29 +122,25 @@ absl::Status SetMetricsListen(Config* config, absl::string_view text, const Acco
 }
 
 absl::Status SetKind(Config* config, absl::string_view text, const Accounts&) {
-  constexpr std::array<absl::string_view, 2> kWords = {"bridge", "routed"};
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kKinds));
   config->kind = static_cast<NetworkKind>(word);
   return absl::OkStatus();
 }
 
 absl::Status SetIsolation(Config* config, absl::string_view text, const Accounts&) {
-  constexpr std::array<absl::string_view, 3> kWords = {"none", "owner", "all"};
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kIsolations));
   config->isolation = static_cast<Isolation>(word);
   return absl::OkStatus();
 }
 
 absl::Status SetHostAccess(Config* config, absl::string_view text, const Accounts&) {
-  constexpr std::array<absl::string_view, 2> kWords = {"deny", "allow"};
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kHostAccesses));
   config->host_access = word == 1;
   return absl::OkStatus();
 }
 
 absl::Status SetLocalAccess(Config* config, absl::string_view text, const Accounts&) {
-  constexpr std::array<absl::string_view, 2> kWords = {"all", "owner"};
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kLocalAccesses));
   config->local_access = static_cast<LocalAccess>(word);
   return absl::OkStatus();
 }
@@ -180,8 +183,7 @@ absl::Status SetBlockedDestinations(Config* config, absl::string_view text, cons
 }
 
 absl::Status SetManageForeignFirewalls(Config* config, absl::string_view text, const Accounts&) {
-  constexpr std::array<absl::string_view, 2> kWords = {"false", "true"};
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kBooleans));
   config->manage_foreign_firewalls = word == 1;
   return absl::OkStatus();
 }
@@ -215,8 +217,7 @@ absl::Status SetAdminGroups(Config* config, absl::string_view text, const Accoun
 }
 
 absl::Status SetForeignRoot(Config* config, absl::string_view text, const Accounts&) {
-  constexpr std::array<absl::string_view, 2> kWords = {"false", "true"};
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kWords));
+  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kBooleans));
   config->callers.foreign_root = word == 1;
   return absl::OkStatus();
 }
@@ -247,6 +248,68 @@ absl::Status SetOwnerConnections(Config* config, absl::string_view text, const A
   return SetCount(&config->owner_connections.emplace(), 0, text);
 }
 
+std::string ShowStateDir(const Config& config) { return config.state_dir.value_or(""); }
+
+std::string ShowMetricsListen(const Config& config) {
+  return config.metrics_listen.has_value() ? config.metrics_listen->text() : "";
+}
+
+template <auto kMember>
+std::string ShowText(const Config& config) {
+  return config.*kMember;
+}
+
+template <auto kMember>
+std::string ShowCount(const Config& config) {
+  return absl::StrCat(config.*kMember);
+}
+
+template <auto kMember>
+std::string ShowCountOrAuto(const Config& config) {
+  const std::optional<uint32_t>& count = config.*kMember;
+  return count.has_value() ? absl::StrCat(*count) : "auto";
+}
+
+template <auto kMember, const auto& kWords>
+std::string ShowWord(const Config& config) {
+  return std::string(kWords[static_cast<size_t>(config.*kMember)]);
+}
+
+template <auto kMember>
+std::string ShowLimit(const Config& config) {
+  return absl::StrCat(config.callers.limits.*kMember);
+}
+
+template <auto kMember>
+std::string ShowIds(const Config& config) {
+  return absl::StrJoin(config.callers.*kMember, ",");
+}
+
+std::string ShowBridge(const Config& config) { return config.bridge.text(); }
+
+std::string ShowSubnet(const Config& config) { return config.subnet.ToString(); }
+
+std::string ShowHostPorts(const Config& config) {
+  return absl::StrJoin(config.host_ports, ",", [](std::string* out, const HostPort& port) {
+    const bool tcp = port.protocol == HostPort::Protocol::kTcp;
+    absl::StrAppend(out, tcp ? "tcp/" : "udp/", port.port);
+  });
+}
+
+std::string ShowBlockedDestinations(const Config& config) {
+  return absl::StrJoin(
+      config.blocked_destinations, ",",
+      [](std::string* out, const Ipv4Prefix& prefix) { *out += prefix.ToString(); });
+}
+
+std::string ShowAllowUsers(const Config& config) {
+  return config.callers.all_users ? "*" : ShowIds<&AdmissionRules::users>(config);
+}
+
+std::string ShowForeignRoot(const Config& config) {
+  return std::string(kBooleans[static_cast<size_t>(config.callers.foreign_root)]);
+}
+
 template <auto kMember>
 bool Differs(const Config& one, const Config& other) {
   return one.*kMember != other.*kMember;
@@ -269,79 +332,94 @@ bool UsersDiffer(const Config& one, const Config& other) {
 
 constexpr ConfigChange kReload = ConfigChange::kReload;
 constexpr ConfigChange kRestart = ConfigChange::kRestart;
+constexpr ConfigAudience kAllCallers = ConfigAudience::kAllCallers;
+constexpr ConfigAudience kAdministrators = ConfigAudience::kAdministrators;
 
 constexpr std::array kKeys = {
-    ConfigKey{"", "socket", ConfigValueType::kText, SetSocket, Differs<&Config::socket>, kRestart,
-              "PATH", "Where callers connect (/run/svnet/svnetd.sock)"},
+    ConfigKey{"", "socket", ConfigValueType::kText, SetSocket, ShowText<&Config::socket>,
+              Differs<&Config::socket>, kRestart, kAdministrators, "PATH",
+              "Where callers connect (/run/svnet/svnetd.sock)"},
     ConfigKey{"", "socket_group", ConfigValueType::kText, SetSocketGroup,
-              Differs<&Config::socket_group>, kRestart, "GROUP",
+              ShowText<&Config::socket_group>, Differs<&Config::socket_group>, kRestart,
+              kAdministrators, "GROUP",
               "The group whose members may connect; empty: only root (svnet)"},
-    ConfigKey{"", "kind", ConfigValueType::kText, SetKind, Differs<&Config::kind>, kRestart,
-              "bridge|routed",
+    ConfigKey{"", "kind", ConfigValueType::kText, SetKind, ShowWord<&Config::kind, kKinds>,
+              Differs<&Config::kind>, kRestart, kAllCallers, "bridge|routed",
               "How guests are connected: by a bridge, or each by a route to its TAP (bridge)"},
-    ConfigKey{"", "bridge", ConfigValueType::kText, SetBridge, Differs<&Config::bridge>, kRestart,
-              "NAME", "The bridge (svbr0)"},
-    ConfigKey{"", "subnet", ConfigValueType::kText, SetSubnet, Differs<&Config::subnet>, kRestart,
-              "PREFIX", "The network's prefix, /8 to /30 (172.30.0.0/24)"},
-    ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger, SetMtu, Differs<&Config::mtu>, kRestart,
-              "BYTES|auto", "The MTU of guests; auto: that of the default route's link (auto)"},
-    ConfigKey{"", "state_dir", ConfigValueType::kText, SetStateDir, Differs<&Config::state_dir>,
-              kRestart, "PATH",
+    ConfigKey{"", "bridge", ConfigValueType::kText, SetBridge, ShowBridge, Differs<&Config::bridge>,
+              kRestart, kAllCallers, "NAME", "The bridge (svbr0)"},
+    ConfigKey{"", "subnet", ConfigValueType::kText, SetSubnet, ShowSubnet, Differs<&Config::subnet>,
+              kRestart, kAllCallers, "PREFIX", "The network's prefix, /8 to /30 (172.30.0.0/24)"},
+    ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger, SetMtu, ShowCountOrAuto<&Config::mtu>,
+              Differs<&Config::mtu>, kRestart, kAllCallers, "BYTES|auto",
+              "The MTU of guests; auto: that of the default route's link (auto)"},
+    ConfigKey{"", "state_dir", ConfigValueType::kText, SetStateDir, ShowStateDir,
+              Differs<&Config::state_dir>, kRestart, kAdministrators, "PATH",
               "Where svnetd keeps what does not fit into TAPs (/run/svnet/state-BRIDGE)"},
-    ConfigKey{"", "log_level", ConfigValueType::kText, SetLogLevel, Differs<&Config::log_level>,
-              kReload, "LEVEL", "debug, info, warning or error (info)"},
-    ConfigKey{"", "metrics_listen", ConfigValueType::kText, SetMetricsListen,
-              Differs<&Config::metrics_listen>, kRestart, "ADDRESS:PORT",
+    ConfigKey{"", "log_level", ConfigValueType::kText, SetLogLevel,
+              ShowWord<&Config::log_level, kLogLevels>, Differs<&Config::log_level>, kReload,
+              kAdministrators, "LEVEL", "debug, info, warning or error (info)"},
+    ConfigKey{"", "metrics_listen", ConfigValueType::kText, SetMetricsListen, ShowMetricsListen,
+              Differs<&Config::metrics_listen>, kRestart, kAdministrators, "ADDRESS:PORT",
               "Loopback address for Prometheus on this host, like 127.0.0.1:9464 (none)"},
-    ConfigKey{"", "isolation", ConfigValueType::kText, SetIsolation, Differs<&Config::isolation>,
-              kRestart, "none|owner|all",
+    ConfigKey{"", "isolation", ConfigValueType::kText, SetIsolation,
+              ShowWord<&Config::isolation, kIsolations>, Differs<&Config::isolation>, kRestart,
+              kAllCallers, "none|owner|all",
               "Which guests are isolated from each other: none, those of different owners, or all "
               "(owner)"},
     ConfigKey{"", "host_access", ConfigValueType::kText, SetHostAccess,
-              Differs<&Config::host_access>, kRestart, "allow|deny",
+              ShowWord<&Config::host_access, kHostAccesses>, Differs<&Config::host_access>,
+              kRestart, kAllCallers, "allow|deny",
               "Whether guests may open connections to the host (allow)"},
-    ConfigKey{"", "host_ports", ConfigValueType::kTexts, SetHostPorts, Differs<&Config::host_ports>,
-              kRestart, "udp/53,...",
+    ConfigKey{"", "host_ports", ConfigValueType::kTexts, SetHostPorts, ShowHostPorts,
+              Differs<&Config::host_ports>, kRestart, kAllCallers, "udp/53,...",
               "Host ports guests may reach although host_access is deny (none)"},
     ConfigKey{"", "local_access", ConfigValueType::kText, SetLocalAccess,
-              Differs<&Config::local_access>, kRestart, "all|owner",
+              ShowWord<&Config::local_access, kLocalAccesses>, Differs<&Config::local_access>,
+              kRestart, kAllCallers, "all|owner",
               "Which local users reach guests: all, or root and the owner (all)"},
     ConfigKey{"", "blocked_destinations", ConfigValueType::kTexts, SetBlockedDestinations,
-              Differs<&Config::blocked_destinations>, kRestart, "PREFIX,...",
+              ShowBlockedDestinations, Differs<&Config::blocked_destinations>, kRestart,
+              kAllCallers, "PREFIX,...",
               "Destinations that guests may not reach (169.254.0.0/16: cloud metadata)"},
     ConfigKey{"", "manage_foreign_firewalls", ConfigValueType::kBoolean, SetManageForeignFirewalls,
-              Differs<&Config::manage_foreign_firewalls>, kReload, "true|false",
+              ShowWord<&Config::manage_foreign_firewalls, kBooleans>,
+              Differs<&Config::manage_foreign_firewalls>, kReload, kAdministrators, "true|false",
               "Add accept rules for guests to Docker, ufw and firewalld if these drop guest "
               "traffic (false)"},
-    ConfigKey{"callers", "allow_users", ConfigValueType::kTexts, SetAllowUsers, UsersDiffer,
-              kReload, "USER,...|*",
+    ConfigKey{"callers", "allow_users", ConfigValueType::kTexts, SetAllowUsers, ShowAllowUsers,
+              UsersDiffer, kReload, kAdministrators, "USER,...|*",
               "Users who may connect besides the socket's group; *: all users (none)"},
     ConfigKey{"callers", "allow_groups", ConfigValueType::kTexts, SetAllowGroups,
-              CallersDiffer<&AdmissionRules::groups>, kReload, "GROUP,...",
-              "Groups whose members may connect (none)"},
+              ShowIds<&AdmissionRules::groups>, CallersDiffer<&AdmissionRules::groups>, kReload,
+              kAdministrators, "GROUP,...", "Groups whose members may connect (none)"},
     ConfigKey{"callers", "admin_groups", ConfigValueType::kTexts, SetAdminGroups,
-              CallersDiffer<&AdmissionRules::admin_groups>, kReload, "GROUP,...",
+              ShowIds<&AdmissionRules::admin_groups>, CallersDiffer<&AdmissionRules::admin_groups>,
+              kReload, kAdministrators, "GROUP,...",
               "Groups whose members are administrators, like root (none)"},
-    ConfigKey{"callers", "foreign_root", ConfigValueType::kBoolean, SetForeignRoot,
-              CallersDiffer<&AdmissionRules::foreign_root>, kReload, "true|false",
+    ConfigKey{"callers", "foreign_root", ConfigValueType::kBoolean, SetForeignRoot, ShowForeignRoot,
+              CallersDiffer<&AdmissionRules::foreign_root>, kReload, kAdministrators, "true|false",
               "Whether root of another network namespace is also an administrator (false)"},
     ConfigKey{"limits", "taps_per_user", ConfigValueType::kInteger, SetTapsPerUser,
-              LimitsDiffer<&CallerLimits::taps>, kReload, "N",
-              "Maximum number of TAPs per user (64)"},
+              ShowLimit<&CallerLimits::taps>, LimitsDiffer<&CallerLimits::taps>, kReload,
+              kAllCallers, "N", "Maximum number of TAPs per user (64)"},
     ConfigKey{"limits", "queues_per_user", ConfigValueType::kInteger, SetQueuesPerUser,
-              LimitsDiffer<&CallerLimits::queues>, kReload, "N",
-              "Maximum number of queues of all multi-queue TAPs of a user (256)"},
+              ShowLimit<&CallerLimits::queues>, LimitsDiffer<&CallerLimits::queues>, kReload,
+              kAllCallers, "N", "Maximum number of queues of all multi-queue TAPs of a user (256)"},
     ConfigKey{"limits", "connections_per_user", ConfigValueType::kInteger, SetConnectionsPerUser,
-              LimitsDiffer<&CallerLimits::connections>, kReload, "N",
-              "Maximum number of connections per user (64)"},
+              ShowLimit<&CallerLimits::connections>, LimitsDiffer<&CallerLimits::connections>,
+              kReload, kAllCallers, "N", "Maximum number of connections per user (64)"},
     ConfigKey{"limits", "connections", ConfigValueType::kInteger, SetConnections,
-              Differs<&Config::connections>, kReload, "N",
+              ShowCount<&Config::connections>, Differs<&Config::connections>, kReload, kAllCallers,
+              "N",
               "Maximum number of connections of all users, not counting administrators (4096)"},
     ConfigKey{"limits", "guest_connections", ConfigValueType::kInteger, SetGuestConnections,
-              Differs<&Config::guest_connections>, kRestart, "N",
+              ShowCount<&Config::guest_connections>, Differs<&Config::guest_connections>, kRestart,
+              kAllCallers, "N",
               "Maximum number of tracked connections per guest; 0: no limit (4096)"},
     ConfigKey{"limits", "owner_connections", ConfigValueType::kTextOrInteger, SetOwnerConnections,
-              Differs<&Config::owner_connections>, kRestart, "N|auto",
+              ShowCountOrAuto<&Config::owner_connections>, Differs<&Config::owner_connections>,
+              kRestart, kAllCallers, "N|auto",
               "The same for all guests of an owner; auto: an eighth of the kernel's table (auto)"},
 };
 

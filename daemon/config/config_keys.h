@@ -21,14 +21,21 @@ enum class ConfigValueType { kText, kInteger, kTextOrInteger, kBoolean, kTexts }
 // What brings a changed key into force.
 enum class ConfigChange { kReload, kRestart };
 
+// Who may see a key's value by GetNetwork. All callers see what decides how their guests and their
+// calls are treated: they could find it out by trying. The rest says who else may call, and what
+// svnetd does on its host, which helps nobody but an attacker.
+enum class ConfigAudience { kAllCallers, kAdministrators };
+
 // A key of the file, which is also a flag.
 struct ConfigKey {
   absl::string_view table;  // empty: the top
   absl::string_view name;   // unique, also across tables
   ConfigValueType type;
   absl::Status (*set)(Config*, absl::string_view, const Accounts&);
+  std::string (*show)(const Config&);  // what `set` takes to set it again
   bool (*differs)(const Config&, const Config&);
   ConfigChange change;
+  ConfigAudience audience;
   absl::string_view placeholder;
   absl::string_view help;
 };

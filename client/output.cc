@@ -115,6 +115,17 @@ std::string RenderConditions(const v1::GetNetworkResponse& network) {
   return text;
 }
 
+// As lines of svnetd's file; empty: svnetd has only defaults, or is of before it said so.
+std::string RenderChangedSettings(const v1::GetNetworkResponse& network) {
+  std::string text;
+  for (const auto& setting : network.settings()) {
+    if (setting.is_default()) continue;
+    absl::StrAppend(&text, "  ", Printable(setting.name()), " = ", Printable(setting.value()),
+                    "\n");
+  }
+  return text.empty() ? "" : absl::StrCat("settings that are not the default:\n", text, "\n");
+}
+
 // The facts that a VMM and its guest need.
 std::vector<Row> FactsOfUse(const v1::Tap& tap) {
   std::vector<Row> facts = {{"tap", tap.tap_name()},
@@ -258,7 +269,8 @@ std::string RenderNetwork(const v1::GetNetworkResponse& response) {
   // An svnetd that answers has at least one, unless it is of an earlier version.
   if (response.gates() > 0) facts.push_back({"gates", absl::StrCat(response.gates())});
   facts.push_back({"svnetd", response.daemon_version()});
-  return absl::StrCat(RenderTable(facts), "\n", RenderConditions(response));
+  return absl::StrCat(RenderTable(facts), "\n", RenderChangedSettings(response),
+                      RenderConditions(response));
 }
 
 }  // namespace svnet::client

@@ -38,6 +38,7 @@
 #include "daemon/base/link_name.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config/config.h"
+#include "daemon/config/effective_settings.h"
 #include "daemon/config/load_config.h"
 #include "daemon/firewall/instance_lock.h"
 #include "daemon/gate/gate_parent.h"
@@ -210,6 +211,7 @@ void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
   targets.running->connections = next.connections;
   targets.running->log_level = next.log_level;
   targets.running->manage_foreign_firewalls = next.manage_foreign_firewalls;
+  targets.board->SetSettings(EffectiveSettings(*targets.running));
 }
 
 // Runs until svnetd is told to stop.
@@ -291,6 +293,8 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   callers.socket_group = FindSocketGroup(config.socket_group);
   SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
   NoteSocketGroup(listening.group_status(), &board);
+  running.socket = listening.path();
+  board.SetSettings(EffectiveSettings(running));
   CallRunner runner(
       {.metrics = &metrics, .health = &health, .board = &board, .log = &log},
       {.settings = SettingsOf(config), .why = absl::UnavailableError("svnetd is starting")});

@@ -67,4 +67,11 @@ std::vector<Condition> Authorizer::Filter(const std::vector<Condition>& conditio
   return told;
 }
 
+std::vector<Setting> Authorizer::Filter(std::vector<Setting> settings) const {
+  if (!caller_.administrator) {
+    std::erase_if(settings, [](const Setting& setting) { return !setting.for_all; });
+  }
+  return settings;
+}
+
 }  // namespace svnet

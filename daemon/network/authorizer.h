@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/base/condition.h"
+#include "daemon/base/setting.h"
 #include "daemon/lease/lease_table.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/requests.h"
@@ -34,6 +35,8 @@ class Authorizer {
   absl::Status CheckNetworkCleanup() const;
   // What the caller may be told of `conditions`.
   std::vector<Condition> Filter(const std::vector<Condition>& conditions) const;
+  // Those of `settings` that the caller may see.
+  std::vector<Setting> Filter(std::vector<Setting> settings) const;
 
  private:
   const Caller& caller_;

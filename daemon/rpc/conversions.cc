@@ -311,7 +311,8 @@ v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix) {
   return response;
 }
 
-v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSettings& settings) {
+v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSettings& settings,
+                               const std::vector<Setting>& told) {
   v1::GetNetworkResponse response;
   response.set_bridge(settings.bridge.text());
   response.set_prefix(settings.prefix.ToString());
@@ -336,6 +337,12 @@ v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSetting
   response.set_kind(settings.kind == NetworkKind::kRouted ? v1::NETWORK_KIND_ROUTED
                                                           : v1::NETWORK_KIND_BRIDGE);
   response.set_isolation(ToProto(settings.isolation));
+  for (const Setting& setting : told) {
+    v1::GetNetworkResponse::Setting* shown = response.add_settings();
+    shown->set_name(setting.name);
+    shown->set_value(setting.value);
+    shown->set_is_default(setting.is_default);
+  }
   return response;
 }
 

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "daemon/base/setting.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_status.h"
 #include "daemon/network/requests.h"
@@ -33,7 +35,9 @@ v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix);
 v1::CleanupResponse ToProto(const CleanupResult& result);
 v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix);
 v1::TapEvent ToProto(const TapEvent& event, const Ipv4Prefix& prefix);
-v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSettings& settings);
+// `told`: the settings that the caller may see.
+v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSettings& settings,
+                               const std::vector<Setting>& told);
 v1::GetNetworkResponse::Quota ToProto(const Holdings& holdings, const Caller& caller);
 
 }  // namespace svnet

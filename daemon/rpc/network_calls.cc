@@ -159,8 +159,10 @@ absl::StatusOr<v1::ListNetworksResponse> NetworkCalls::ListNetworks(
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::Describe(const NetworkName& network) {
   SVNET_ASSIGN_OR_RETURN(NetworkStatus status, api_->GetNetwork(caller_, network));
   board_->AppendTo(&status.conditions);
-  status.conditions = Authorizer(caller_).Filter(status.conditions);
-  v1::GetNetworkResponse response = ToProto(status, api_->settings());
+  const Authorizer authorizer(caller_);
+  status.conditions = authorizer.Filter(status.conditions);
+  v1::GetNetworkResponse response =
+      ToProto(status, api_->settings(), authorizer.Filter(board_->settings()));
   *response.mutable_quota() = ToProto(status.held, caller_);
   response.set_gates(metrics_->gates().count());
   return response;

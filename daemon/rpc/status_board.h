@@ -1,4 +1,4 @@
-// What is wrong with svnetd itself, besides its networks.
+// What svnetd says of itself, besides its networks: what is wrong, and which settings are in force.
 #pragma once
 
 #include <map>
@@ -9,10 +9,11 @@
 #include "absl/base/thread_annotations.h"
 #include "daemon/base/condition.h"
 #include "daemon/base/mutex.h"
+#include "daemon/base/setting.h"
 
 namespace svnet {
 
-// One condition of each type. Thread-safe.
+// Holds one condition of each type. Thread-safe.
 class StatusBoard {
  public:
   void Set(Condition condition) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -31,9 +32,21 @@ class StatusBoard {
     for (const auto& [type, condition] : conditions_) conditions->push_back(condition);
   }
 
+  // Those of before are forgotten.
+  void SetSettings(std::vector<Setting> settings) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    settings_ = std::move(settings);
+  }
+
+  std::vector<Setting> settings() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    return settings_;
+  }
+
  private:
   mutable Mutex mutex_;
   std::map<std::string, Condition> conditions_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Setting> settings_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace svnet

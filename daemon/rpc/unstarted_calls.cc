@@ -37,8 +37,10 @@ absl::Status UnstartedCalls::Refuse() const {
 v1::GetNetworkResponse UnstartedCalls::Describe() const {
   NetworkStatus status;
   board_->AppendTo(&status.conditions);
-  status.conditions = Authorizer(caller_).Filter(status.conditions);
-  v1::GetNetworkResponse response = ToProto(status, network_->settings);
+  const Authorizer authorizer(caller_);
+  status.conditions = authorizer.Filter(status.conditions);
+  v1::GetNetworkResponse response =
+      ToProto(status, network_->settings, authorizer.Filter(board_->settings()));
   response.set_gates(metrics_->gates().count());
   return response;
 }

@@ -23,8 +23,11 @@
 namespace svnet::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+constexpr RunAs kRoot = {.uid = 0, .gid = 0, .groups = {}};
 
 // A socket as svnetd.socket makes it, of mode 0660 and the test's group.
 UniqueFd Listen(const std::string& path, int type = SOCK_STREAM) {
@@ -180,6 +183,32 @@ TEST_F(ServiceTest, AReloadChangesTheLogLevelAndNamesWhatItCannotChange) {
   svnetd.Reload("");
   EXPECT_EQ(alice.MustGetNetwork().conditions_size(), 0);
   EXPECT_EQ(alice.MustCreate("vm1").guest_ip(), "172.30.0.2");
+}
+
+TEST_F(ServiceTest, StatusShowsTheSettingsInForceBeforeAndAfterAReload) {
+  Daemon svnetd = Start({}, "isolation = \"all\"\n[limits]\ntaps_per_user = 1\n");
+  const auto status = [&](const RunAs& who, const std::vector<std::string>& options = {}) {
+    std::vector<std::string> command = {kSvnetctl, "--socket", svnetd.socket(), "status"};
+    command.insert(command.end(), options.begin(), options.end());
+    return RunProgramAs(who, command).out;
+  };
+  const RunAs alice = Member(kAlice);
+  EXPECT_THAT(status(alice), HasSubstr("settings that are not the default:\n"
+                                       "  isolation = \"all\"\n"
+                                       "  limits.taps_per_user = 1\n"
+                                       "\n"
+                                       "no problems known\n"));
+  // What needs a restart keeps the value that it had.
+  svnetd.Reload("isolation = \"none\"\nlog_level = \"debug\"\n[limits]\ntaps_per_user = 2\n");
+  EXPECT_THAT(status(alice), AllOf(HasSubstr("  isolation = \"all\"\n"
+                                             "  limits.taps_per_user = 2\n"
+                                             "\n"),
+                                   HasSubstr("RESTART_NEEDED")));
+  EXPECT_THAT(status(kRoot), HasSubstr("  log_level = \"debug\"\n"));
+  EXPECT_THAT(status(kRoot), HasSubstr(absl::StrCat("  socket = \"", svnetd.socket(), "\"\n")));
+  EXPECT_THAT(status(kRoot, {"--json"}), HasSubstr("\"name\": \"host_access\""));
+  svnetd.Reload("isolation = \"all\"\nsubnett = 1\n");
+  EXPECT_THAT(status(alice), HasSubstr("  limits.taps_per_user = 2\n"));
 }
 
 TEST_F(ServiceTest, ABadReloadLeavesAllAsItWas) {

@@ -219,6 +219,26 @@ TEST(OutputTest, Network) {
   EXPECT_THAT(RenderNetwork({}), Not(HasSubstr("gates")));
 }
 
+TEST(OutputTest, NetworkWithSettingsThatAreNotTheDefault) {
+  const auto network = FromJson<v1::GetNetworkResponse>(
+      R"({"settings":[{"name":"mtu","value":"\"auto\"","isDefault":true},
+                      {"name":"isolation","value":"\"all\""},
+                      {"name":"limits.taps_per_user","value":"7\u001b[2J"}]})");
+  EXPECT_THAT(RenderNetwork(network), HasSubstr("\n"
+                                                "\n"
+                                                "settings that are not the default:\n"
+                                                "  isolation = \"all\"\n"
+                                                "  limits.taps_per_user = 7\\x1b[2J\n"
+                                                "\n"
+                                                "no problems known\n"));
+  // From an svnetd that has only defaults, and from one that does not say.
+  const auto defaults = FromJson<v1::GetNetworkResponse>(
+      R"({"settings":[{"name":"mtu","value":"\"auto\"","isDefault":true}]})");
+  EXPECT_THAT(RenderNetwork(defaults), Not(HasSubstr("default")));
+  EXPECT_EQ(RenderNetwork(defaults), RenderNetwork({}));
+  EXPECT_THAT(*ToJson(defaults), HasSubstr("\"isDefault\": true"));
+}
+
 TEST(JsonTest, IncludesDefaultValues) {
   EXPECT_EQ(*ToJson(FromJson<v1::RemoveTapResponse>("{}")), "{\n \"removed\": false\n}\n");
   EXPECT_THAT(*ToJson(FromJson<v1::Tap>(kTap)), HasSubstr("\"attached\": true"));

@@ -9,6 +9,7 @@
 namespace svnet {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::Iface;
 using testing::ReasonIn;
@@ -50,6 +51,13 @@ TEST(AuthorizerTest, QuotasAreOfTapsAndOfQueuesOfMultiQueueTaps) {
   EXPECT_THAT(std::string(queues.message()), HasSubstr("queues_per_user"));
   EXPECT_TRUE(user.CheckQuota(1000, {.taps = 1, .queues = 4}, 1).ok());
   EXPECT_TRUE(Authorizer(kAdministrator).CheckQuota(1000, {.taps = 99}, 2).ok());
+}
+
+TEST(AuthorizerTest, SettingsThatAreNotForAllAreForAdministrators) {
+  const Setting secret = {.name = "socket", .value = "\"/s\""};
+  const Setting open = {.name = "mtu", .value = "1400", .for_all = true};
+  EXPECT_THAT(Authorizer(kUser).Filter({secret, open}), ElementsAre(open));
+  EXPECT_THAT(Authorizer(kAdministrator).Filter({secret, open}), ElementsAre(secret, open));
 }
 
 TEST(AuthorizerTest, OnlyAdministratorsCleanUpTheNetwork) {

@@ -20,6 +20,7 @@
 namespace svnet {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::Iface;
 using testing::Ip;
@@ -240,6 +241,34 @@ TEST_F(NetworkCallsTest, TheStatusHasTheConditionsOfSvnetdItself) {
   EXPECT_EQ(calls_.GetNetwork({}, &log)->conditions_size(), 0);
 }
 
+const std::vector<Setting> kSettings = {
+    {.name = "socket", .value = "\"/s\"", .is_default = true},
+    {.name = "limits.taps_per_user", .value = "7", .is_default = false, .for_all = true}};
+
+// "NAME=VALUE", with "!" behind what is not the default.
+std::vector<std::string> SettingsIn(const v1::GetNetworkResponse& network) {
+  std::vector<std::string> settings;
+  for (const auto& setting : network.settings()) {
+    settings.push_back(
+        absl::StrCat(setting.name(), "=", setting.value(), setting.is_default() ? "" : "!"));
+  }
+  return settings;
+}
+
+TEST_F(NetworkCallsTest, TheStatusHasTheSettingsThatTheCallerMaySee) {
+  LogLine log;
+  board_.SetSettings(kSettings);
+  EXPECT_THAT(SettingsIn(*calls_.GetNetwork({}, &log)), ElementsAre("limits.taps_per_user=7!"));
+  EXPECT_THAT(SettingsIn(calls_.ListNetworks({}, &log)->networks(0)),
+              ElementsAre("limits.taps_per_user=7!"));
+  NetworkCalls administrators({.uid = 0, .gid = 0, .administrator = true}, &api_, &metrics_,
+                              &board_);
+  EXPECT_THAT(SettingsIn(*administrators.GetNetwork({}, &log)),
+              ElementsAre("socket=\"/s\"", "limits.taps_per_user=7!"));
+  board_.SetSettings({});
+  EXPECT_THAT(SettingsIn(*administrators.GetNetwork({}, &log)), ElementsAre());
+}
+
 class UnstartedCallsTest : public ::testing::Test {
  protected:
   absl::StatusOr<std::string> Answer(Method method, bool administrator = false) const {
@@ -257,11 +286,13 @@ class UnstartedCallsTest : public ::testing::Test {
 };
 
 TEST_F(UnstartedCallsTest, TheStatusSaysWhy) {
+  board_.SetSettings(kSettings);
   board_.Set({.type = "NETWORK_NOT_STARTED", .message = "eth0", .remedy = ""});
   v1::GetNetworkResponse network;
   ASSERT_TRUE(network.ParseFromString(Answer(Method::kGetNetwork).value()));
   EXPECT_EQ(network.prefix(), "172.30.0.0/24");
   EXPECT_EQ(network.conditions(0).type(), "NETWORK_NOT_STARTED");
+  EXPECT_THAT(SettingsIn(network), ElementsAre("limits.taps_per_user=7!"));
   v1::ListNetworksResponse networks;
   ASSERT_TRUE(networks.ParseFromString(Answer(Method::kListNetworks).value()));
   EXPECT_EQ(networks.networks_size(), 1);

@@ -64,11 +64,9 @@ std::string RenderForPrograms(const std::vector<NamedTap>& taps, LeaseFormat for
 }
 
 // One is shown with all that its VMM needs, several as `list` shows them.
-std::string RenderAllCreated(const std::vector<NamedTap>& created, bool several) {
-  std::vector<v1::Tap> taps;
-  for (const auto& [name, tap] : created) taps.push_back(tap);
-  if (several) return taps.empty() ? "" : RenderTaps(taps);
-  return taps.empty() ? "" : RenderCreated(taps.front());
+std::string RenderForPeople(const std::vector<v1::CreateTapResponse>& created, bool several) {
+  if (created.empty()) return "";
+  return several ? RenderAllCreated(created) : RenderCreated(created.front());
 }
 
 std::string RenderAll(const std::vector<NamedTap>& taps) {
@@ -129,7 +127,8 @@ Result<v1::ListTapsResponse> ListAllPages(Connection& svnetd, v1::ListTapsReques
 
 Report Create(Connection& svnetd, const CreateLeases& create, Format format) {
   Batch batch(create.vms.size(), format);
-  std::vector<NamedTap> created;
+  std::vector<NamedTap> taps;
+  std::vector<v1::CreateTapResponse> created;
   for (const std::string& vm : create.vms) {
     if (batch.broken()) break;
     v1::CreateTapRequest request = create.request;
@@ -139,12 +138,13 @@ Report Create(Connection& svnetd, const CreateLeases& create, Format format) {
     const v1::CreateTapResponse* response = Take(answer, name, batch);
     if (response == nullptr) continue;
     batch.AddTap(name, response->tap());
-    created.emplace_back(name, response->tap());
+    taps.emplace_back(name, response->tap());
+    created.push_back(*response);
   }
   if (create.format == LeaseFormat::kTable || format == Format::kJson) {
-    return batch.Finish(RenderAllCreated(created, batch.several()));
+    return batch.Finish(RenderForPeople(created, batch.several()));
   }
-  const std::string text = RenderForPrograms(created, create.format, batch);
+  const std::string text = RenderForPrograms(taps, create.format, batch);
   return batch.Finish(text);
 }
 

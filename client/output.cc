@@ -183,14 +183,33 @@ std::vector<Row> QuotaFacts(const v1::GetNetworkResponse::Quota& quota) {
           {"your queues", Quota(quota.queues(), quota.has_queues_limit(), quota.queues_limit())}};
 }
 
+// "vm1 eth0 existed already"; empty: it is new. An svnetd that does not number generations does not
+// say whether a lease is new either.
+std::string WhetherItExisted(const v1::CreateTapResponse& response) {
+  const v1::Tap& tap = response.tap();
+  if (response.created() || tap.generation() == 0) return "";
+  return absl::StrCat(Printable(tap.vm_id()), " ", Printable(tap.iface_id()), " existed already\n");
+}
+
 std::string CountTaps(uint32_t count) { return absl::StrCat(count, count == 1 ? " TAP" : " TAPs"); }
 
 }  // namespace
 
-std::string RenderCreated(const v1::Tap& tap) {
-  return absl::StrCat(RenderTable(FactsOfUse(tap)),
-                      "\nfor the guest's kernel command line: ", "svnetctl boot-args --tap ",
+std::string RenderCreated(const v1::CreateTapResponse& response) {
+  const v1::Tap& tap = response.tap();
+  return absl::StrCat(RenderTable(FactsOfUse(tap)), "\n", WhetherItExisted(response),
+                      "for the guest's kernel command line: svnetctl boot-args --tap ",
                       Printable(tap.tap_name()), "\n");
+}
+
+std::string RenderAllCreated(const std::vector<v1::CreateTapResponse>& responses) {
+  std::vector<v1::Tap> taps;
+  std::string existed;
+  for (const v1::CreateTapResponse& response : responses) {
+    taps.push_back(response.tap());
+    existed += WhetherItExisted(response);
+  }
+  return absl::StrCat(RenderTaps(taps), existed.empty() ? "" : "\n", existed);
 }
 
 std::string RenderTap(const v1::Tap& tap) {

@@ -9,8 +9,12 @@
 
 namespace svnet::client {
 
-// What a VMM and its guest need of a new lease, and what to do next.
-std::string RenderCreated(const v1::Tap& tap);
+// What a VMM and its guest need of a lease that was asked for, whether it existed already, and what
+// to do next.
+std::string RenderCreated(const v1::CreateTapResponse& response);
+
+// The same of several: as RenderTaps, and which of them existed already.
+std::string RenderAllCreated(const std::vector<v1::CreateTapResponse>& responses);
 
 // All facts about a lease, one per line.
 std::string RenderTap(const v1::Tap& tap);

@@ -78,6 +78,19 @@ TEST_F(SvnetctlTest, ExplainsHowToGetAccessToTheSocket) {
   EXPECT_THAT(refused.err, HasSubstr("nogroup"));
 }
 
+TEST_F(SvnetctlTest, SaysThatALeaseExistedAlready) {
+  Daemon svnetd = Start();
+  const RunAs alice = Member(kAlice);
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"create", "vm1"}).out, Not(HasSubstr("existed")));
+  const Exited again = Svnetctl(svnetd, alice, {"create", "vm1"});
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.out, HasSubstr("\nvm1 eth0 existed already\n"));
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"create", "vm1", "vm2"}).out,
+              AllOf(HasSubstr("\nvm1 eth0 existed already\n"), Not(HasSubstr("vm2 eth0 existed"))));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"create", "vm1", "--json"}).out,
+            Svnetctl(svnetd, alice, {"show", "vm1", "--json"}).out);
+}
+
 TEST_F(SvnetctlTest, CreatesLeasesForOthersAsAnAdministrator) {
   Daemon svnetd = Start();
   EXPECT_EQ(Svnetctl(svnetd, kRoot, {"create", "vm1", "--owner", "1000"}).code, 0);

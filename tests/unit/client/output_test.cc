@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,12 @@
 namespace svnet::client {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 template <typename Message>
 Message FromJson(const std::string& json) {
@@ -64,9 +68,19 @@ TEST(TableTest, AlignsColumnsAndKeepsOneLinePerRow) {
   EXPECT_EQ(RenderTable({}), "");
 }
 
+// A response of CreateTap about a lease of that generation; 0: svnetd is of before there were any.
+v1::CreateTapResponse Created(bool is_new, uint64_t generation = 1) {
+  v1::CreateTapResponse response;
+  *response.mutable_tap() = FromJson<v1::Tap>(kTap);
+  response.mutable_tap()->set_generation(generation);
+  response.set_created(is_new);
+  return response;
+}
+
 TEST(OutputTest, Created) {
-  auto tap = FromJson<v1::Tap>(kTap);
-  EXPECT_EQ(RenderCreated(tap),
+  v1::CreateTapResponse created = Created(true);
+  const std::string text = RenderCreated(created);
+  EXPECT_EQ(text,
             "tap            svvm1eth0\n"
             "guest address  172.30.0.2/24\n"
             "gateway        172.30.0.1\n"
@@ -74,10 +88,24 @@ TEST(OutputTest, Created) {
             "mtu            1500\n"
             "\n"
             "for the guest's kernel command line: svnetctl boot-args --tap svvm1eth0\n");
-  tap.set_queues(4);
-  tap.set_group_gid(0);
-  EXPECT_THAT(RenderCreated(tap), HasSubstr("queues         4 (open it with"));
-  EXPECT_THAT(RenderCreated(tap), HasSubstr("group          root\n"));
+  // An svnetd that does not say whether a lease is new.
+  EXPECT_EQ(RenderCreated(Created(false, 0)), text);
+  created.mutable_tap()->set_queues(4);
+  created.mutable_tap()->set_group_gid(0);
+  EXPECT_THAT(RenderCreated(created), HasSubstr("queues         4 (open it with"));
+  EXPECT_THAT(RenderCreated(created), HasSubstr("group          root\n"));
+}
+
+TEST(OutputTest, CreatedThatExistedAlready) {
+  EXPECT_THAT(RenderCreated(Created(false)), HasSubstr("mtu            1500\n"
+                                                       "\n"
+                                                       "vm1 eth0 existed already\n"
+                                                       "for the guest's kernel command line: "));
+  v1::CreateTapResponse second = Created(false);
+  second.mutable_tap()->set_vm_id("vm2");
+  EXPECT_THAT(RenderAllCreated({Created(true), second}),
+              AllOf(StartsWith("VM   IFACE "), EndsWith("\n\nvm2 eth0 existed already\n")));
+  EXPECT_THAT(RenderAllCreated({Created(true)}), Not(HasSubstr("existed")));
 }
 
 TEST(OutputTest, Taps) {

@@ -44,6 +44,7 @@ const std::vector<Check>& AllChecks() {
       {"addresses", "there are addresses left", CheckAddresses},
       {"ports", "the bridge has ports left", CheckPorts},
       {"neighbours", "the neighbour table has room", CheckNeighbours},
+      {"backlog", "no packet was dropped before a processor took it", CheckBacklog},
       {"conntrack", "the connection table has room", CheckConntrack},
       {"unattached", "every persistent TAP is in use", CheckUnattached},
       {"not-adopted", "svnetd knows all of its TAPs", CheckNotAdopted},

@@ -72,6 +72,7 @@ Findings CheckLegacyIptables(const Observed& observed);
 Findings CheckAddresses(const Observed& observed);
 Findings CheckPorts(const Observed& observed);
 Findings CheckNeighbours(const Observed& observed);
+Findings CheckBacklog(const Observed& observed);
 Findings CheckConntrack(const Observed& observed);
 
 // lease_checks.cc

@@ -182,6 +182,22 @@ TEST_F(DoctorTest, ReportsConditions) {
   EXPECT_EQ(Find("conditions").level, "ok");
 }
 
+// Both are the whole host's, and other network namespaces do not show the limit: files of the
+// test's own stand for them. What a process sees in /proc/net is its own.
+TEST_F(DoctorTest, ABacklogThatWasFull) {
+  EXPECT_EQ(Find("backlog").level, "notChecked");
+  Shell(
+      "mount -t tmpfs none /proc/sys/net/core; echo 1000 >/proc/sys/net/core/netdev_max_backlog;"
+      "mkdir /etc/net; echo '00000fff 0000001a 00000000' >/etc/net/softnet_stat");
+  const std::string doctor =
+      absl::StrCat("sh -c 'mount --bind /etc/net /proc/$$/net && exec ", kSvnetctl, " --socket ",
+                   svnetd().socket(), " doctor backlog'");
+  EXPECT_THAT(Shell(doctor), HasSubstr("warning      backlog            26 packets"));
+  EXPECT_EQ(Type(Shell(doctor + " | sed -n 's/^ *fix: //p'")), 0);
+  EXPECT_THAT(Shell(doctor), HasSubstr("10000 may wait for a processor now"));
+  Shell("umount /proc/sys/net/core");
+}
+
 // Somebody who turns forwarding off again and again, until svnetd leaves it.
 TEST_F(DoctorTest, FixesAPausedRepairByARestart) {
   ExpectFoundAndFixed("conditions", "problem", [&] {

@@ -67,7 +67,9 @@ Case Healthy() {
                    "kernel/net/netfilter/nft_masq.ko:\n"},
                   {"/proc/sys/net/ipv4/ip_forward", "1\n"},
                   {"/proc/sys/net/ipv4/neigh/default/gc_thresh3", "10\n"},
-                  {"/proc/net/arp", "IP address\n"},
+                  {"/proc/net/arp", "IP address       HW type     Flags       HW address\n"},
+                  {"/proc/sys/net/core/netdev_max_backlog", "1000\n"},
+                  {"/proc/net/softnet_stat", "0000000f 00000000 00000001\n"},
                   {"/proc/sys/net/netfilter/nf_conntrack_count", "1\n"},
                   {"/proc/sys/net/netfilter/nf_conntrack_max", "100\n"}};
   c.host.links = {{.ifindex = 1, .name = "eth0", .mtu = 1500, .up = true, .carrier = true},
@@ -124,6 +126,14 @@ std::function<void(Case&)> NftHas(const std::vector<FilterChain>& chains) {
   return [=](Case& c) {
     for (const FilterChain& chain : chains) c.host.nft->push_back(chain);
   };
+}
+
+// So many entries of /proc/net/arp.
+void Neighbours(Case& c, int count, const std::string& flags) {
+  for (int i = 0; i < count; ++i) {
+    absl::StrAppend(&c.host.files["/proc/net/arp"], "192.0.2.", i, "        0x1         ", flags,
+                    "         02:00:00:00:00:01     *        eth0\n");
+  }
 }
 
 void SilenceSvnetd(Case& c) { c.svnetd.failure = Failure{.message = "no svnetd there"}; }
@@ -329,8 +339,11 @@ const std::vector<Trouble>& Troubles() {
        Level::kWarning, "250 of 253", "svnetctl remove --tap svvm1eth0"},
       {"ports", [](Case& c) { c.svnetd.network.mutable_ports()->set_used(1000); }, Level::kWarning,
        "1000 of 1023", ""},
-      {"neighbours", File("/proc/net/arp", "IP\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"), Level::kWarning,
-       "9 of 10", "gc_thresh3=40"},
+      {"neighbours", [](Case& c) { Neighbours(c, 9, "0x2"); }, Level::kWarning, "9 of 10",
+       "gc_thresh3=40 net.ipv4.neigh.default.gc_thresh2=20"},
+      {"backlog", File("/proc/net/softnet_stat", "00000001 00000000 0\n00000001 0000001a 0\n"),
+       Level::kWarning, "26 packets were dropped since boot because 1000 waited",
+       "sysctl -w net.core.netdev_max_backlog=10000"},
       {"conntrack", File("/proc/sys/net/netfilter/nf_conntrack_count", "95\n"), Level::kWarning,
        "95 of 100", "nf_conntrack_max=200"},
       {"unattached", [](Case& c) { c.svnetd.taps[0].set_attached(false); }, Level::kWarning,
@@ -405,6 +418,21 @@ TEST(DoctorTest, ComparesNamespacesWithSvnetdsOwn) {
   }
   EXPECT_EQ(Examined(c, "user-namespace")[0].level, Level::kOk);
   EXPECT_EQ(Examined(c, "pid-namespace")[0].level, Level::kOk);
+}
+
+// The kernel's limit does not count them (neighbour.c: neigh_alloc), and guests' are such.
+TEST(DoctorTest, PermanentNeighboursTakeNoRoom) {
+  Case c = Healthy();
+  Neighbours(c, 1000, "0x6");
+  EXPECT_EQ(Examined(c, "neighbours")[0].message, "0 of 10 neighbour entries are used");
+}
+
+// What was dropped since boot stays counted when the cause is gone.
+TEST(DoctorTest, ALongBacklogIsInOrder) {
+  Case c = Healthy();
+  File("/proc/net/softnet_stat", "00000001 0000001a 00000000\n")(c);
+  File("/proc/sys/net/core/netdev_max_backlog", "10000\n")(c);
+  EXPECT_EQ(Examined(c, "backlog")[0].level, Level::kOk);
 }
 
 TEST(DoctorTest, NeverNamesATapThatSvnetdIsAboutToDestroy) {

@@ -19,7 +19,7 @@ TEST_PACKAGES=(
   "${QUICK_PACKAGES[@]}" clang clang-tidy-19 git
   iptables ufw qemu-system-x86 xz-utils kmod
   python3-grpcio python3-jsonschema python3-prometheus-client python3-protobuf
-  fish zsh
+  fish zsh systemd
   # What firewalld needs, which is itself only unpacked (tests/firewalls/build.sh).
   dbus polkitd python3-firewall python3-dbus python3-gi python3-nftables gir1.2-glib-2.0)
 

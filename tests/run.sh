@@ -133,6 +133,11 @@ prepare_firewalls() {
   tests/firewalls/build.sh build/firewalls
 }
 
+prepare_udev() {
+  step "udev"
+  tests/udev/build.sh build/udev
+}
+
 prepare_guests() {
   step "guests"
   tests/guests/build.sh build/guests
@@ -151,6 +156,7 @@ run_kernel() {
   install_needed
   step "build: kernel tests"
   configure_and_build dev kernel_test gate_test
+  prepare_udev
   step "tests: kernel"
   show_tests -L '^kernel$'
 }
@@ -160,6 +166,7 @@ run_system() {
   step "build: system tests"
   configure_and_build dev system_test svnetd svnetctl
   prepare_firewalls
+  prepare_udev
   prepare_guests
   step "tests: system"
   show_tests -L '^system$'
@@ -219,6 +226,7 @@ run_sanitizers() {
   step "build"
   configure_and_build dev system_test svnetd svnetctl
   prepare_firewalls
+  prepare_udev
   run_with_sanitizers
 }
 
@@ -245,6 +253,7 @@ run_hosts() {
   tests/service/run.sh make
   step "build: the tests that run there"
   configure_and_build dev system_test ${SVNET_SOAK:+kernel_test gate_test}
+  prepare_udev
   try_hosts
 }
 
@@ -270,6 +279,7 @@ run_only() {
   step "build"
   configure_and_build dev
   if [[ $(count_tests -LE '^unit$') -gt 0 ]]; then needs_root; fi
+  if [[ $(count_tests -L '^(kernel|system)$') -gt 0 ]]; then prepare_udev; fi
   if [[ $(count_tests -L '^system$') -gt 0 ]]; then
     prepare_firewalls
     prepare_guests
@@ -287,6 +297,7 @@ run_all() {
   step "tests: unit"
   run_tests dev -L '^unit$'
   prepare_firewalls
+  prepare_udev
   run_with_sanitizers
   run_examples
   run_packages

@@ -84,6 +84,15 @@ udev_leaves_taps_alone() {
     grep -x 'ID_NET_LINK_FILE=.*/10-svnet.link'
 }
 check "udev has a rule to leave TAPs alone" udev_leaves_taps_alone
+# The dummy link has its unit.
+systemd_has_no_unit_of_a_tap() {
+  local units
+  udevadm settle
+  units=$(systemctl list-units --all --plain --no-legend 'sys-subsystem-net-devices-*.device')
+  echo "$units"
+  [[ $units == *-up0.device* && $units != *-sv[^b]* ]]
+}
+check "systemd has no unit of a TAP" systemd_has_no_unit_of_a_tap
 no_lease_is_lost() {
   local number
   for number in 1 2 3 4; do svnetctl create "many$number" >/dev/null || return 1; done

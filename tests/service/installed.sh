@@ -103,6 +103,16 @@ networkd_leaves_ours_alone() {
 }
 check "keeps off the bridge and the TAPs, and not off others" networkd_leaves_ours_alone
 
+# It does not run in a container, but says what it would do with its files.
+step "systemd-udevd"
+udevd_leaves_a_tap_alone() {
+  local said
+  said=$(inside udevadm test /sys/class/net/svvm1eth0 2>&1) || true
+  echo "$said"
+  [[ $said == *SVNET_TAP=1* && $said == *ID_NET_LINK_FILE=*/10-svnet.link* ]]
+}
+check "has the files to leave TAPs alone" udevd_leaves_a_tap_alone
+
 source tests/service/formats.sh
 source tests/service/doctor.sh
 source tests/service/gates.sh

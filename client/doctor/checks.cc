@@ -41,6 +41,7 @@ const std::vector<Check>& AllChecks() {
       {"legacy-iptables", "iptables-legacy lets guests out", CheckLegacyIptables},
       {"networkd", "systemd-networkd leaves svnet's links alone", CheckNetworkd},
       {"network-manager", "NetworkManager leaves svnet's links alone", CheckNetworkManager},
+      {"udev", "udev leaves svnet's TAPs alone", CheckUdev},
       {"addresses", "there are addresses left", CheckAddresses},
       {"ports", "the bridge has ports left", CheckPorts},
       {"neighbours", "the neighbour table has room", CheckNeighbours},

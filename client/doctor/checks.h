@@ -81,4 +81,7 @@ Findings CheckNotAdopted(const Observed& observed);
 Findings CheckNetworkd(const Observed& observed);
 Findings CheckNetworkManager(const Observed& observed);
 
+// udev_checks.cc
+Findings CheckUdev(const Observed& observed);
+
 }  // namespace svnet::client

@@ -39,4 +39,7 @@ inline Findings Problem(std::string message, std::string fix) {
   return {{Level::kProblem, std::move(message), std::move(fix)}};
 }
 
+// For messages: "a, b, c and 4 more".
+std::string NameSome(const std::vector<std::string>& names);
+
 }  // namespace svnet::client

@@ -1,43 +1,16 @@
 // TAPs that no VMM uses or svnetd does not know, and other programs that manage them.
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/doctor/checks.h"
 #include "daemon/base/link_name.h"
-#include "daemon/lease/alias.h"
-#include "daemon/lease/alias_v1.h"
 #include "daemon/lease/names.h"
 
 namespace svnet::client {
 namespace {
-
-constexpr size_t kMostNamed = 3;
-
-// "a, b, c and 4 more".
-std::string NameSome(const std::vector<std::string>& names) {
-  const size_t named = std::min(names.size(), kMostNamed);
-  std::string text = absl::StrJoin(names.begin(), names.begin() + static_cast<int>(named), ", ");
-  if (names.size() > named) absl::StrAppend(&text, " and ", names.size() - named, " more");
-  return text;
-}
-
-// Whether its alias says that a svnetd made it, of this version or of an earlier one.
-bool HasAlias(const Observed& observed, const HostLink& link) {
-  const absl::StatusOr<LinkName> bridge = LinkName::Parse(observed.bridge);
-  return IsAlias(link.alias) || (bridge.ok() && IsAliasV1(link.alias, *bridge));
-}
-
-// A port of another bridge belongs to another svnetd.
-bool IsOurs(const Observed& observed, const HostLink& link) {
-  if (link.name == observed.bridge) return true;
-  if (!HasAlias(observed, link)) return false;
-  return link.master == 0 ||
-         std::any_of(observed.links.begin(), observed.links.end(), [&](const HostLink& each) {
-           return each.ifindex == link.master && each.name == observed.bridge;
-         });
-}
 
 // svnetd destroys it soon.
 bool IsRetired(const Observed& observed, const HostLink& link) {

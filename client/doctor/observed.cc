@@ -1,14 +1,18 @@
 #include "client/doctor/observed.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/base/link_name.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config/config.h"
 #include "daemon/config/load_config.h"
+#include "daemon/lease/alias.h"
+#include "daemon/lease/alias_v1.h"
 
 namespace svnet::client {
 namespace {
@@ -52,6 +56,12 @@ void Take(absl::StatusOr<T> read, T& list, absl::Status& status) {
   }
 }
 
+// Whether its alias says that a svnetd made it, of this version or of an earlier one.
+bool HasAlias(const Observed& observed, const HostLink& link) {
+  const absl::StatusOr<LinkName> bridge = LinkName::Parse(observed.bridge);
+  return IsAlias(link.alias) || (bridge.ok() && IsAliasV1(link.alias, *bridge));
+}
+
 }  // namespace
 
 Observed Observe(const Host& host, Answers svnetd) {
@@ -88,6 +98,15 @@ const HostLink* FindLink(const Observed& observed, int ifindex) {
     if (link.ifindex == ifindex) return &link;
   }
   return nullptr;
+}
+
+bool IsOurs(const Observed& observed, const HostLink& link) {
+  if (link.name == observed.bridge) return true;
+  if (!HasAlias(observed, link)) return false;
+  return link.master == 0 ||
+         std::any_of(observed.links.begin(), observed.links.end(), [&](const HostLink& each) {
+           return each.ifindex == link.master && each.name == observed.bridge;
+         });
 }
 
 std::vector<const HostLink*> Uplinks(const Observed& observed) {

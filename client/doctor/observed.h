@@ -53,6 +53,10 @@ Observed Observe(const Host& host, Answers svnetd);
 const HostLink* FindLink(const Observed& observed, const std::string& name);
 const HostLink* FindLink(const Observed& observed, int ifindex);
 
+// Whether it is the bridge, or has an alias of svnetd's and is no port of another bridge, which
+// belongs to another svnetd.
+bool IsOurs(const Observed& observed, const HostLink& link);
+
 // The links of FindUplinks.
 std::vector<const HostLink*> Uplinks(const Observed& observed);
 

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tests/sandbox/udevd.h"
 #include "tests/system/doctor_test.h"
 
 namespace svnet::testing {
@@ -196,6 +197,36 @@ TEST_F(DoctorTest, ABacklogThatWasFull) {
   EXPECT_EQ(Type(Shell(doctor + " | sed -n 's/^ *fix: //p'")), 0);
   EXPECT_THAT(Shell(doctor), HasSubstr("10000 may wait for a processor now"));
   Shell("umount /proc/sys/net/core");
+}
+
+// A real one, without svnet's files. What it does to new TAPs it says of those that are there.
+TEST_F(DoctorTest, Udev) {
+  Shell("mkdir /etc/svnet; echo 'subnet = \"172.30.0.0/20\"' >/etc/svnet/svnetd.toml");
+  EXPECT_EQ(Type("svnetctl cleanup --network"), 0);
+  RestartSvnetd();
+  EXPECT_EQ(Type("svnetctl create vm1"), 0);
+  EXPECT_EQ(Find("udev").level, "ok");
+
+  Udevd udevd(Udevd::Files::kNone);
+  udevd.Trigger("add");
+  ASSERT_TRUE(udevd.Settle());
+  const Finding macs = Find("udev");
+  EXPECT_EQ(macs.level, "warning");
+  EXPECT_THAT(macs.message, HasSubstr("/99-default.link for svvm1eth0: it may change the MAC"));
+  EXPECT_EQ(Type(macs.fix), 0) << macs.fix;
+  ASSERT_TRUE(udevd.Settle());
+  const Finding units = Find("udev");
+  EXPECT_EQ(units.level, "warning");
+  EXPECT_THAT(units.message, HasSubstr("units for each TAP, as svvm1eth0: where there are up to"));
+  EXPECT_EQ(Type(units.fix), 0) << units.fix;
+  ASSERT_TRUE(udevd.Settle());
+  EXPECT_EQ(Find("udev").level, "ok") << Find("udev").message;
+
+  EXPECT_EQ(Type("rm /etc/udev/rules.d/* && svnetctl create vm2"), 0);
+  udevd.InstallFiles();
+  EXPECT_EQ(Type("svnetctl create vm3"), 0);
+  ASSERT_TRUE(udevd.Settle());
+  EXPECT_EQ(Find("udev").level, "ok") << Find("udev").message;
 }
 
 // Somebody who turns forwarding off again and again, until svnetd leaves it.

@@ -136,6 +136,25 @@ void Neighbours(Case& c, int count, const std::string& flags) {
   }
 }
 
+// As udev notes it of the guest's TAP.
+void UdevHasSeen(Case& c, const std::string& link_file, const std::string& tag) {
+  c.host.files["/run/udev/data/n3"] =
+      absl::StrCat("I:1\nE:ID_NET_DRIVER=tun\nE:ID_NET_LINK_FILE=", link_file,
+                   "\nE:ID_NET_NAME=svvm1eth0\nG:", tag, "\nQ:", tag, "\nV:1\n");
+}
+constexpr char kDefaultLinkFile[] = "/usr/lib/systemd/network/99-default.link";
+
+void UdevSetsMacs(Case& c) {
+  c.host.files[kDefaultLinkFile] = "[Link]\nNamePolicy=keep\nMACAddressPolicy=persistent\n";
+  UdevHasSeen(c, kDefaultLinkFile, "systemd");
+}
+
+// Of more guests than there are in a /24.
+void UdevMakesUnits(Case& c) {
+  c.svnetd.network.mutable_addresses()->set_total(4093);
+  UdevHasSeen(c, "/usr/lib/systemd/network/10-svnet.link", "systemd");
+}
+
 void SilenceSvnetd(Case& c) { c.svnetd.failure = Failure{.message = "no svnetd there"}; }
 
 // As it does with root of another network namespace.
@@ -339,6 +358,12 @@ const std::vector<Trouble>& Troubles() {
        Level::kWarning, "250 of 253", "svnetctl remove --tap svvm1eth0"},
       {"ports", [](Case& c) { c.svnetd.network.mutable_ports()->set_used(1000); }, Level::kWarning,
        "1000 of 1023", ""},
+      {"udev", UdevSetsMacs, Level::kWarning,
+       "udev takes /usr/lib/systemd/network/99-default.link for svvm1eth0: it may change the MAC",
+       "MACAddressPolicy=none\\n' > /etc/systemd/network/05-svnet.link && udevadm control"},
+      {"udev", UdevMakesUnits, Level::kWarning,
+       "systemd makes units for each TAP, as svvm1eth0: where there are up to 4093",
+       "> /etc/udev/rules.d/99-zz-svnet.rules && udevadm control --reload && udevadm trigger"},
       {"neighbours", [](Case& c) { Neighbours(c, 9, "0x2"); }, Level::kWarning, "9 of 10",
        "gc_thresh3=40 net.ipv4.neigh.default.gc_thresh2=20"},
       {"backlog", File("/proc/net/softnet_stat", "00000001 00000000 0\n00000001 0000001a 0\n"),
@@ -433,6 +458,38 @@ TEST(DoctorTest, ALongBacklogIsInOrder) {
   File("/proc/net/softnet_stat", "00000001 0000001a 00000000\n")(c);
   File("/proc/sys/net/core/netdev_max_backlog", "10000\n")(c);
   EXPECT_EQ(Examined(c, "backlog")[0].level, Level::kOk);
+}
+
+TEST(DoctorTest, UdevsWorkForFewTapsIsInOrder) {
+  Case c = Healthy();
+  UdevMakesUnits(c);
+  c.svnetd.network.mutable_addresses()->set_total(253);
+  EXPECT_EQ(Examined(c, "udev")[0].level, Level::kOk);
+}
+
+// These TAPs are older than the rules.
+TEST(DoctorTest, UdevsWorkIsInOrderIfItHasOurRules) {
+  for (const char* folder : {"/etc", "/run", "/usr/lib", "/lib"}) {
+    Case c = Healthy();
+    UdevMakesUnits(c);
+    c.host.files[absl::StrCat(folder, "/udev/rules.d/99-zz-svnet.rules")] = "";
+    EXPECT_EQ(Examined(c, "udev")[0].level, Level::kOk) << folder;
+  }
+}
+
+TEST(DoctorTest, ALinkFileThatLeavesMacsAloneIsInOrder) {
+  Case c = Healthy();
+  UdevSetsMacs(c);
+  c.host.files[kDefaultLinkFile] = "[Link]\nMACAddressPolicy=none\n";
+  EXPECT_EQ(Examined(c, "udev")[0].level, Level::kOk);
+}
+
+// In a network namespace that is not udev's, an index is another link's.
+TEST(DoctorTest, WhatUdevSaysOfAnotherLinkIsIgnored) {
+  Case c = Healthy();
+  UdevSetsMacs(c);
+  c.host.links[2].name = "svvm2eth0";
+  EXPECT_EQ(Examined(c, "udev")[0].level, Level::kOk);
 }
 
 TEST(DoctorTest, NeverNamesATapThatSvnetdIsAboutToDestroy) {

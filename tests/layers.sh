@@ -45,7 +45,7 @@ forbid daemon/service 'client/|svnet/|daemon/gate/' "$none"
 # What a gate may know of svnetd: how to talk to it, and the words of errors.
 forbid daemon/gate 'daemon/|client/' 'daemon/(base|wire|gate)/|daemon/rpc/error_details.h'
 forbid client 'daemon/' \
-  'daemon/(base|netlink|address|lease)/|daemon/config/(config|load_config).h|daemon/foreign/(blocking_chains|filter_chain|iptables_legacy_table|nft_json|remedy).h'
+  'daemon/(base|netlink|address|lease)/|daemon/config/(config|load_config).h|daemon/foreign/(blocking_chains|filter_chain|guest_traffic|iptables_legacy_table|nft_json|remedy).h'
 
 # gRPC and HTTP are parsed in gates, and nowhere else.
 for folder in daemon/*/; do

@@ -6,7 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "client/doctor/checks.h"
 #include "daemon/base/table_name.h"
+#include "daemon/config/config.h"
 #include "daemon/foreign/blocking_chains.h"
+#include "daemon/foreign/guest_traffic.h"
 #include "daemon/foreign/remedy.h"
 
 namespace svnet::client {
@@ -14,9 +16,16 @@ namespace {
 
 constexpr char kNeedsRoot[] = "needs root";
 
+// svnetd answers with names that it has checked.
+GuestTraffic GuestsOf(const Observed& observed) {
+  return {.kind = NetworkKind::kBridge,
+          .bridge = LinkName::Parse(observed.bridge).value_or(Config().bridge),
+          .prefix = observed.prefix};
+}
+
 GuestNetwork NetworkOf(const Observed& observed) {
   const std::vector<const HostLink*> uplinks = Uplinks(observed);
-  return {.bridge = observed.bridge, .uplink = uplinks.empty() ? "" : uplinks.front()->name};
+  return {.guests = GuestsOf(observed), .uplink = uplinks.empty() ? "" : uplinks.front()->name};
 }
 
 // svnetd's key follows the command as a shell comment.
@@ -25,7 +34,7 @@ Findings FindingsOf(const Observed& observed, const std::vector<FilterChain>& ch
   Findings findings;
   for (const BlockingChain& blocking : FindBlockingChains(chains, NetworkOf(observed))) {
     if (!is_meant(blocking)) continue;
-    std::string fix = RemedyFor(chains, blocking, observed.bridge);
+    std::string fix = RemedyFor(chains, blocking, GuestsOf(observed));
     if (IsManageable(blocking.kind)) {
       fix += "  # or manage_foreign_firewalls = true in svnetd.toml";
     }

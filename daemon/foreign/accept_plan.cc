@@ -61,18 +61,19 @@ bool IsWholeName(const std::string& name) {
 std::vector<FilterRule> AcceptsFor(const GuestNetwork& network,
                                    const std::set<std::string>& docker_bridges,
                                    const std::string& tag) {
+  const std::string& bridge = network.guests.bridge.text();
   std::vector<FilterRule> rules;
   const auto add = [&](const std::string& from, const std::string& to, Verdict verdict) {
     rules.push_back({.from = from, .to = to, .verdict = verdict, .target = "", .comment = tag});
   };
   // The host's own bridge may be called br-lan; Docker's bridges never lead to the default gateway.
-  if (IsDockerName(network.uplink)) add(network.bridge, network.uplink, Verdict::kAccept);
+  if (IsDockerName(network.uplink)) add(bridge, network.uplink, Verdict::kAccept);
   for (const char* start : kDockerNames) {
-    add(network.bridge, absl::StrCat(start, "+"), Verdict::kReturn);
+    add(bridge, absl::StrCat(start, "+"), Verdict::kReturn);
   }
-  for (const std::string& docker : docker_bridges) add(network.bridge, docker, Verdict::kReturn);
-  add(network.bridge, "", Verdict::kAccept);
-  add("", network.bridge, Verdict::kAccept);
+  for (const std::string& docker : docker_bridges) add(bridge, docker, Verdict::kReturn);
+  add(bridge, "", Verdict::kAccept);
+  add("", bridge, Verdict::kAccept);
   return rules;
 }
 
@@ -98,7 +99,7 @@ std::map<size_t, std::vector<FilterRule>> PlanPlacements(const Chains& bare,
 }
 
 AcceptPlan::Zone PlanZone(const Chains& chains, const GuestNetwork& network, bool admit) {
-  const bool is_in = IsInZone(chains, network.bridge);
+  const bool is_in = IsInZone(chains, network.guests.bridge.text());
   if (!admit) return is_in ? AcceptPlan::Zone::kLeave : AcceptPlan::Zone::kAsItIs;
   const std::vector<BlockingChain> blocking = FindBlockingChains(chains, network);
   const bool blocks = std::any_of(blocking.begin(), blocking.end(), [](const BlockingChain& each) {

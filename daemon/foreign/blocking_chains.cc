@@ -89,11 +89,10 @@ bool IsForwardingFiltered(const std::vector<FilterChain>& chains) {
 std::optional<GuestDrop> FindGuestDrop(const std::vector<FilterChain>& chains,
                                        const FilterChain& base, const GuestNetwork& network) {
   const std::string uplink = network.uplink.empty() ? "the-uplink" : network.uplink;
-  const auto sent =
-      FindDrop(chains, base, {.from = network.bridge, .to = uplink, .established = false});
+  const std::string& bridge = network.guests.bridge.text();
+  const auto sent = FindDrop(chains, base, {.from = bridge, .to = uplink, .established = false});
   if (sent.has_value()) return GuestDrop{.hits_answer = false, .where = *sent};
-  const auto answer =
-      FindDrop(chains, base, {.from = uplink, .to = network.bridge, .established = true});
+  const auto answer = FindDrop(chains, base, {.from = uplink, .to = bridge, .established = true});
   if (answer.has_value()) return GuestDrop{.hits_answer = true, .where = *answer};
   return std::nullopt;
 }
@@ -111,7 +110,7 @@ std::vector<BlockingChain> FindBlockingChains(const std::vector<FilterChain>& ch
                                               const GuestNetwork& network) {
   std::vector<BlockingChain> blocking;
   for (const FilterChain& base : chains) {
-    const FirewallKind kind = KindOf(chains, base, network.bridge);
+    const FirewallKind kind = KindOf(chains, base, network.guests.bridge.text());
     if (!SeesForwarded(base) || kind == FirewallKind::kOurs) continue;
     const std::optional<GuestDrop> drop = FindGuestDrop(chains, base, network);
     if (drop.has_value()) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "daemon/foreign/filter_chain.h"
+#include "daemon/foreign/guest_traffic.h"
 
 namespace svnet {
 
@@ -20,7 +21,7 @@ inline constexpr char kDockerUserChain[] = "DOCKER-USER";
 
 // The network of the guests.
 struct GuestNetwork {
-  std::string bridge;
+  GuestTraffic guests;
   std::string uplink;  // the link that guests get out by; empty: unknown
 };
 

@@ -10,7 +10,7 @@ Condition Describe(const BlockingChain& blocking, const ForeignFirewallState& st
   Condition condition = {
       .type = "FOREIGN_FIREWALL",
       .message = blocking.Describe(),
-      .remedy = absl::StrCat("run: ", RemedyFor(state.chains, blocking, state.network.bridge)),
+      .remedy = absl::StrCat("run: ", RemedyFor(state.chains, blocking, state.network.guests)),
       .cuts_guests_off = true};
   if (!IsManageable(blocking.kind)) return condition;
   if (!state.manage) {

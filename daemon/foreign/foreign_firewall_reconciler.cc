@@ -16,12 +16,11 @@ constexpr absl::Duration kRetry = absl::Seconds(10);
 
 }  // namespace
 
-ForeignFirewallReconciler::ForeignFirewallReconciler(const LinkName& bridge, bool manage,
+ForeignFirewallReconciler::ForeignFirewallReconciler(const GuestTraffic& guests, bool manage,
                                                      ForeignFirewalls* foreign, Clock clock)
-    : clock_(clock), installer_(foreign, std::move(clock)) {
-  goal_ = {
-      .manage = manage, .network_up = false, .network = {.bridge = bridge.text(), .uplink = ""}};
-}
+    : clock_(clock),
+      installer_(foreign, std::move(clock)),
+      goal_{.manage = manage, .network_up = false, .network = {.guests = guests, .uplink = ""}} {}
 
 void ForeignFirewallReconciler::SetManage(bool manage) {
   MutexLock lock(&mutex_);
@@ -99,7 +98,7 @@ ForeignFirewallReport ForeignFirewallReconciler::Reconcile(const ForeignFirewall
   absl::StatusOr<std::vector<FilterChain>> chains = installer_.Read();
   if (chains.ok()) {
     if (goal.network_up) {
-      report.forward_filter = DescribeForwardFilter(*chains, goal.network.bridge);
+      report.forward_filter = DescribeForwardFilter(*chains, goal.network.guests.bridge.text());
     }
     const AcceptPlan plan = installer_.Plan(*chains, goal);
     installer_.ClearFailure();
@@ -133,17 +132,17 @@ std::string ForeignFirewallReconciler::TakeConditions(
   return absl::StrCat("cannot change other programs' firewalls: ", installer_.failure().message());
 }
 
+ForeignFirewallGoal ForeignFirewallReconciler::EndGoal() {
+  MutexLock lock(&mutex_);
+  goal_.network_up = false;
+  conditions_.clear();
+  schedule_.Clear();
+  return goal_;
+}
+
 absl::Status ForeignFirewallReconciler::Withdraw() {
   MutexLock io(&io_mutex_);
-  ForeignFirewallGoal goal;
-  {
-    MutexLock lock(&mutex_);
-    goal_.network_up = false;
-    conditions_.clear();
-    schedule_.Clear();
-    goal = goal_;
-  }
-  const absl::Status status = installer_.Withdraw(goal);
+  const absl::Status status = installer_.Withdraw(EndGoal());
   if (const auto retry_at = installer_.retry_at(); !status.ok() && retry_at.has_value()) {
     MutexLock lock(&mutex_);
     schedule_.RetryAt(*retry_at);
@@ -161,7 +160,7 @@ std::vector<Condition> ForeignFirewallReconciler::Conditions() {
 
 void ForeignFirewallReconciler::RefreshConditions() {
   const bool legacy = installer_.IptablesLegacyMayHaveChanged();
-  ForeignFirewallGoal goal;
+  std::optional<ForeignFirewallGoal> goal;
   {
     MutexLock lock(&mutex_);
     if (!legacy && !schedule_.IsDirty(clock_())) return;
@@ -169,7 +168,7 @@ void ForeignFirewallReconciler::RefreshConditions() {
   }
   const absl::StatusOr<std::vector<FilterChain>> chains = installer_.Read();
   MutexLock lock(&mutex_);
-  if (chains.ok()) conditions_ = installer_.Describe(*chains, goal);
+  if (chains.ok()) conditions_ = installer_.Describe(*chains, *goal);
   // The next run repairs.
   if (goal_.network_up) MarkDirtyNow();
 }

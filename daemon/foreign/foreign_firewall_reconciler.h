@@ -10,10 +10,10 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "daemon/base/condition.h"
-#include "daemon/base/link_name.h"
 #include "daemon/base/mutex.h"
 #include "daemon/foreign/accept_installer.h"
 #include "daemon/foreign/foreign_firewalls.h"
+#include "daemon/foreign/guest_traffic.h"
 #include "daemon/foreign/run_schedule.h"
 
 namespace svnet {
@@ -48,7 +48,7 @@ class ForeignFirewallReconciler {
   using Clock = AcceptInstaller::Clock;
 
   // `foreign` must outlive it. `manage`: it may add its rules.
-  ForeignFirewallReconciler(const LinkName& bridge, bool manage, ForeignFirewalls* foreign,
+  ForeignFirewallReconciler(const GuestTraffic& guests, bool manage, ForeignFirewalls* foreign,
                             Clock clock);
 
   void SetManage(bool manage) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -82,6 +82,8 @@ class ForeignFirewallReconciler {
  private:
   // The goal; what was pending is now this run's. Sets `dirty` if the rules may have changed.
   ForeignFirewallGoal BeginRun(bool* dirty) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The goal once there is no network any more.
+  ForeignFirewallGoal EndGoal() ABSL_LOCKS_EXCLUDED(mutex_);
   ForeignFirewallReport Reconcile(const ForeignFirewallGoal& goal)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_mutex_);
   // Keeps the conditions of `chains` and returns what failed, for people; empty: nothing.

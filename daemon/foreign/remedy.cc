@@ -25,7 +25,8 @@ std::string InsertInto(const FilterChain& base, const std::string& bridge) {
 }  // namespace
 
 std::string RemedyFor(const std::vector<FilterChain>& chains, const BlockingChain& blocking,
-                      const std::string& bridge) {
+                      const GuestTraffic& guests) {
+  const std::string& bridge = guests.bridge.text();
   const FilterChain& base = blocking.base;
   switch (blocking.kind) {
     case FirewallKind::kFirewalld:

@@ -9,6 +9,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/firewall/nft_firewall.h"
+#include "daemon/foreign/guest_traffic.h"
 #include "daemon/foreign/nft_foreign_firewalls.h"
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
@@ -38,6 +39,10 @@ RulesetSpec RulesOf(const Config& config) {
           .owner_connections = config.owner_connections,
           .local_access = config.local_access,
           .admin_gids = {config.callers.admin_groups.begin(), config.callers.admin_groups.end()}};
+}
+
+GuestTraffic GuestTrafficOf(const Config& config) {
+  return {.kind = NetworkKind::kBridge, .bridge = config.bridge, .prefix = config.subnet};
 }
 
 }  // namespace
@@ -76,7 +81,7 @@ absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
   std::unique_ptr<NetworkStack> stack(new NetworkStack());
   SVNET_RETURN_IF_ERROR(stack->OpenHost(config));
   stack->foreign_reconciler_ = std::make_unique<ForeignFirewallReconciler>(
-      config.bridge, config.manage_foreign_firewalls, stack->foreign_.get(), MonotonicNow);
+      GuestTrafficOf(config), config.manage_foreign_firewalls, stack->foreign_.get(), MonotonicNow);
   SVNET_ASSIGN_OR_RETURN(
       stack->registry_,
       NetworkRegistry::Start(SettingsOf(config), {.kernel = stack->kernel_.get(),

@@ -41,8 +41,13 @@ struct FakeParts {
   FakeFirewall firewall{&faults};
   FakeSpecStore store{&faults};
   FakeForeignFirewalls foreign{&faults};
-  ForeignFirewallReconciler foreign_reconciler{LinkName::Parse("svbr0").value(), false, &foreign,
-                                               clock};
+  ForeignFirewallReconciler foreign_reconciler{
+      {.kind = NetworkKind::kBridge,
+       .bridge = LinkName::Parse("svbr0").value(),
+       .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value()},
+      false,
+      &foreign,
+      clock};
   EventSink events;
 };
 

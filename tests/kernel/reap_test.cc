@@ -97,7 +97,11 @@ class ReapTest : public testing::KernelTest {
   testing::FakeFirewall firewall_{&faults_};
   testing::FakeSpecStore store_{&faults_};
   testing::FakeForeignFirewalls foreign_{&faults_};
-  ForeignFirewallReconciler foreign_reconciler_{testing::Name("svbr0"), false, &foreign_,
+  ForeignFirewallReconciler foreign_reconciler_{{.kind = NetworkKind::kBridge,
+                                                 .bridge = testing::Name("svbr0"),
+                                                 .prefix = testing::Prefix("10.9.0.0/16")},
+                                                false,
+                                                &foreign_,
                                                 MonotonicNow};
   EventSink events_{{}};
   std::unique_ptr<NetworkRegistry> registry_;

@@ -112,7 +112,11 @@ class Core {
           .value();
   testing::Faults faults_;
   testing::FakeForeignFirewalls foreign_{&faults_};
-  ForeignFirewallReconciler foreign_reconciler_{bridge_, false, &foreign_, MonotonicNow};
+  ForeignFirewallReconciler foreign_reconciler_{
+      {.kind = NetworkKind::kBridge, .bridge = bridge_, .prefix = testing::Prefix("10.9.0.0/24")},
+      false,
+      &foreign_,
+      MonotonicNow};
   EventSink events_{{}};
   std::unique_ptr<NetworkRegistry> registry_;
   std::optional<NetworkApi> api_;

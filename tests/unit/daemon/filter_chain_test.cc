@@ -26,6 +26,13 @@ FilterChain Named(const std::string& name) {
   return {.family = "ip", .table = "filter", .name = name, .hook = "", .rules = {}};
 }
 
+GuestNetwork Bridged() {
+  return {.guests = {.kind = NetworkKind::kBridge,
+                     .bridge = LinkName::Parse("svbr0").value(),
+                     .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value()},
+          .uplink = ""};
+}
+
 TEST(FilterChainTest, FollowsJumpsAsTheKernelDoes) {
   FilterChain base = Forward("ip", "filter", "FORWARD");
   FilterChain users = Named("USERS");
@@ -113,15 +120,15 @@ TEST(BlockingChainsTest, NamesTheOwnerOfAChain) {
                                                                    {"FORWARD_ZONES", "firewalld"},
                                                                    {"mine", "iptables"}};
   for (const auto& [chain, maker] : makers) {
-    const auto blocking = FindBlockingChains({Forward("ip", "filter", "FORWARD"), Named(chain)},
-                                             {.bridge = "svbr0", .uplink = ""});
+    const auto blocking =
+        FindBlockingChains({Forward("ip", "filter", "FORWARD"), Named(chain)}, Bridged());
     ASSERT_EQ(blocking.size(), 1u) << chain;
     EXPECT_EQ(blocking[0].Describe(),
               maker +
                   " drops traffic from guests: hook forward, chain FORWARD of table ip "
                   "filter, by its policy");
   }
-  EXPECT_THAT(FindBlockingChains({Forward("inet", "svnet-svbr0", "forward")}, {.bridge = "svbr0"}),
+  EXPECT_THAT(FindBlockingChains({Forward("inet", "svnet-svbr0", "forward")}, Bridged()),
               ::testing::IsEmpty());
 }
 

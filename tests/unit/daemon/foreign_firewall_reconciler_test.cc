@@ -64,10 +64,14 @@ std::vector<FilterChain> Firewalld() {
        .rules = {{.established = true, .verdict = Verdict::kAccept}, {.verdict = Verdict::kDrop}}}};
 }
 
+GuestTraffic Guests() {
+  return {.kind = NetworkKind::kBridge, .bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24")};
+}
+
 class ForeignFirewallReconcilerTest : public ::testing::Test {
  protected:
   explicit ForeignFirewallReconcilerTest(bool manage = true)
-      : foreign_firewalls_(Name("svbr0"), manage, &foreign_, [this] { return now_; }) {}
+      : foreign_firewalls_(Guests(), manage, &foreign_, [this] { return now_; }) {}
 
   void RunOnce() {
     const ForeignFirewallReport report = foreign_firewalls_.RunOnce();
@@ -182,7 +186,7 @@ TEST_F(ForeignFirewallReconcilerTest, KeepsTheReturnsAtAStartDuringADockerRestar
   foreign_firewalls_.NetworkUp("eth0");
   RunLater();
   foreign_.Chain("FORWARD").rules = {Jump("DOCKER-USER")};
-  ForeignFirewallReconciler next(Name("svbr0"), true, &foreign_, [this] { return now_; });
+  ForeignFirewallReconciler next(Guests(), true, &foreign_, [this] { return now_; });
   next.NetworkUp("eth0");
   next.RunOnce();
   ExpectContainersClosed("after svnetd's start");

@@ -89,10 +89,13 @@ bool IsForwardingFiltered(const std::vector<FilterChain>& chains) {
 std::optional<GuestDrop> FindGuestDrop(const std::vector<FilterChain>& chains,
                                        const FilterChain& base, const GuestNetwork& network) {
   const std::string uplink = network.uplink.empty() ? "the-uplink" : network.uplink;
-  const std::string& bridge = network.guests.bridge.text();
-  const auto sent = FindDrop(chains, base, {.from = bridge, .to = uplink, .established = false});
+  const std::string guests = network.guests.Links();
+  const std::optional<Ipv4Prefix> addresses = network.guests.Addresses();
+  const auto sent = FindDrop(
+      chains, base, {.from = guests, .to = uplink, .established = false, .source = addresses});
   if (sent.has_value()) return GuestDrop{.hits_answer = false, .where = *sent};
-  const auto answer = FindDrop(chains, base, {.from = uplink, .to = bridge, .established = true});
+  const auto answer = FindDrop(
+      chains, base, {.from = uplink, .to = guests, .established = true, .destination = addresses});
   if (answer.has_value()) return GuestDrop{.hits_answer = true, .where = *answer};
   return std::nullopt;
 }

@@ -20,11 +20,29 @@ bool MeetsName(const std::string& pattern, bool negated, const std::string& name
   return same != negated;
 }
 
+bool IsWithin(const Ipv4Prefix& part, const Ipv4Prefix& whole) {
+  return whole.length() <= part.length() && whole.Contains(part.network());
+}
+
+// Whether all of the packet's addresses do.
+bool MeetsAddress(const std::optional<Ipv4Prefix>& wanted, bool negated,
+                  const std::optional<Ipv4Prefix>& known) {
+  if (!wanted.has_value()) return true;
+  if (!known.has_value()) return false;
+  return negated ? !wanted->Overlaps(*known) : IsWithin(*known, *wanted);
+}
+
 bool Meets(const FilterRule& rule, const FilterPacket& packet) {
   if (!MeetsName(rule.from, rule.not_from, packet.from)) return false;
   if (!MeetsName(rule.to, rule.not_to, packet.to)) return false;
   if (rule.established && !packet.established) return false;
-  return !rule.opaque || (packet.established && rule.verdict == Verdict::kAccept);
+  const bool knows_addresses = packet.source.has_value() || packet.destination.has_value();
+  if (knows_addresses) {
+    if (!MeetsAddress(rule.source, rule.not_source, packet.source)) return false;
+    if (!MeetsAddress(rule.destination, rule.not_destination, packet.destination)) return false;
+  }
+  const bool opaque = rule.opaque || (rule.HasAddresses() && !knows_addresses);
+  return !opaque || (packet.established && rule.verdict == Verdict::kAccept);
 }
 
 struct Decision {

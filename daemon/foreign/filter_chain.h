@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/ipv4.h"
+
 namespace svnet {
 
 // A rule; `opaque` if it is not fully understood.
@@ -15,6 +17,11 @@ struct FilterRule {
   std::string to;
   bool not_from = false;
   bool not_to = false;
+  // Addresses; nullopt: any.
+  std::optional<Ipv4Prefix> source = std::nullopt;
+  std::optional<Ipv4Prefix> destination = std::nullopt;
+  bool not_source = false;
+  bool not_destination = false;
   // Only packets of known connections (ct state established).
   bool established = false;
   // The rule has conditions that are not understood.
@@ -28,7 +35,10 @@ struct FilterRule {
   uint64_t handle = 0;
 
   // Whether every packet matches it.
-  bool IsUnconditional() const { return from.empty() && to.empty() && !established && !opaque; }
+  bool IsUnconditional() const {
+    return from.empty() && to.empty() && !HasAddresses() && !established && !opaque;
+  }
+  bool HasAddresses() const { return source.has_value() || destination.has_value(); }
   friend bool operator==(const FilterRule&, const FilterRule&) = default;
 };
 
@@ -51,10 +61,15 @@ struct FilterChain {
   friend bool operator==(const FilterChain&, const FilterChain&) = default;
 };
 
+// Any packet between these links with these addresses. A name with a + at the end is one such name,
+// which no rule names in full.
 struct FilterPacket {
   std::string from;
   std::string to;
   bool established = false;
+  // nullopt: not known. If neither is known, no rule by address is understood.
+  std::optional<Ipv4Prefix> source = std::nullopt;
+  std::optional<Ipv4Prefix> destination = std::nullopt;
 };
 
 // Where a packet is dropped.
@@ -65,6 +80,8 @@ struct FilterDrop {
 
 // Where `base`, one of `chains`, drops the packet; nullopt: it passes. Rules that are not
 // understood are assumed not to match, except accepts for established traffic (-m conntrack).
+// Neither do those match that are for a part of the packet's addresses, or for one that is not
+// known.
 std::optional<FilterDrop> FindDrop(const std::vector<FilterChain>& chains, const FilterChain& base,
                                    const FilterPacket& packet);
 

@@ -1,14 +1,17 @@
 #include "daemon/foreign/iptables_legacy_table.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <linux/netfilter/xt_comment.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -49,6 +52,18 @@ Interface InterfaceOf(const char* field, const unsigned char* mask) {
   if (covered == 0) return {};
   if (covered > name.size() || covered == IFNAMSIZ) return {.pattern = name};
   return {.pattern = name.substr(0, covered) + "+", .lacks_plus = covered == name.size()};
+}
+
+// iptables also takes masks like 255.0.255.0.
+bool IsOfPrefix(in_addr mask) {
+  const uint32_t host_bits = ~be32toh(mask.s_addr);
+  return (host_bits & (host_bits + 1)) == 0;
+}
+
+// nullopt: any address, or another mask.
+std::optional<Ipv4Prefix> PrefixOf(in_addr address, in_addr mask) {
+  if (mask.s_addr == 0 || !IsOfPrefix(mask)) return std::nullopt;
+  return Ipv4Prefix::Containing(Ipv4Address(be32toh(address.s_addr)), std::popcount(mask.s_addr));
 }
 
 std::string NameOf(const xt_entry_target& target) {
@@ -163,14 +178,18 @@ FilterRule RuleOf(const ipt_entry& entry) {
   // svnetd 0.1 wrote no +, and iptables 1.8.11 shows such a rule as one for the interface `docker`,
   // and cannot delete it. It counts as another rule than the one that is wanted.
   const bool lacks_plus = from.lacks_plus || to.lacks_plus;
-  FilterRule rule = {
-      .from = from.pattern,
-      .to = to.pattern,
-      .not_from = (ip.invflags & IPT_INV_VIA_IN) != 0,
-      .not_to = (ip.invflags & IPT_INV_VIA_OUT) != 0,
-      .opaque = lacks_plus || ip.smsk.s_addr != 0 || ip.dmsk.s_addr != 0 || ip.proto != 0,
-      .target = "",
-      .comment = ""};
+  const bool other_mask = !IsOfPrefix(ip.smsk) || !IsOfPrefix(ip.dmsk);
+  FilterRule rule = {.from = from.pattern,
+                     .to = to.pattern,
+                     .not_from = (ip.invflags & IPT_INV_VIA_IN) != 0,
+                     .not_to = (ip.invflags & IPT_INV_VIA_OUT) != 0,
+                     .source = PrefixOf(ip.src, ip.smsk),
+                     .destination = PrefixOf(ip.dst, ip.dmsk),
+                     .not_source = (ip.invflags & IPT_INV_SRCIP) != 0,
+                     .not_destination = (ip.invflags & IPT_INV_DSTIP) != 0,
+                     .opaque = lacks_plus || other_mask || ip.proto != 0,
+                     .target = "",
+                     .comment = ""};
   AddMatches(entry, rule);
   SetVerdict(TargetOf(entry), rule);
   return rule;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -66,6 +67,31 @@ std::string InterfaceName(std::string text) {
   return text;
 }
 
+// "172.30.0.1", or {"prefix": {"addr": "172.30.0.0", "len": 24}}; no set or range.
+std::optional<Ipv4Prefix> PrefixOf(const json_t* value) {
+  const json_t* prefix = Find(value, "prefix");
+  const char* text = json_string_value(prefix == nullptr ? value : Find(prefix, "addr"));
+  const absl::StatusOr<Ipv4Address> address = Ipv4Address::Parse(text == nullptr ? "" : text);
+  const json_int_t length = prefix == nullptr ? 32 : json_integer_value(Find(prefix, "len"));
+  if (!address.ok() || length < 0 || length > 32) return std::nullopt;
+  return Ipv4Prefix::Containing(*address, static_cast<int>(length));
+}
+
+// Whether that is a condition by address, now in `rule`.
+bool AddAddress(const json_t* match, FilterRule& rule) {
+  const json_t* payload = Find(Find(match, "left"), "payload");
+  const std::string field = Text(payload, "field");
+  const bool is_source = field == "saddr";
+  const std::optional<Ipv4Prefix> prefix = PrefixOf(Find(match, "right"));
+  std::optional<Ipv4Prefix>& place = is_source ? rule.source : rule.destination;
+  const bool understood = Text(payload, "protocol") == "ip" && (is_source || field == "daddr") &&
+                          prefix.has_value() && !place.has_value();
+  if (!understood) return false;
+  place = prefix;
+  (is_source ? rule.not_source : rule.not_destination) = Text(match, "op") == "!=";
+  return true;
+}
+
 void AddMatch(const json_t* match, FilterRule& rule) {
   const std::string key = KeyOf(match, "meta");
   const json_t* right = Find(match, "right");
@@ -78,7 +104,7 @@ void AddMatch(const json_t* match, FilterRule& rule) {
   } else if ((key == "oifname" || key == "oif") && json_is_string(right)) {
     rule.to = InterfaceName(json_string_value(right));
     rule.not_to = negated;
-  } else {
+  } else if (!AddAddress(match, rule)) {
     rule.opaque = true;
   }
 }

@@ -4,6 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
 #include "daemon/foreign/blocking_chains.h"
 #include "daemon/foreign/nft_foreign_firewalls.h"
 #include "daemon/foreign/nft_json.h"
@@ -26,12 +32,16 @@ FilterChain Named(const std::string& name) {
   return {.family = "ip", .table = "filter", .name = name, .hook = "", .rules = {}};
 }
 
-GuestNetwork Bridged() {
-  return {.guests = {.kind = NetworkKind::kBridge,
+Ipv4Prefix Prefix(const std::string& text) { return Ipv4Prefix::Parse(text).value(); }
+
+GuestNetwork NetworkOf(NetworkKind kind) {
+  return {.guests = {.kind = kind,
                      .bridge = LinkName::Parse("svbr0").value(),
-                     .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value()},
+                     .prefix = Prefix("172.30.0.0/24")},
           .uplink = ""};
 }
+GuestNetwork Bridged() { return NetworkOf(NetworkKind::kBridge); }
+GuestNetwork Routed() { return NetworkOf(NetworkKind::kRouted); }
 
 TEST(FilterChainTest, FollowsJumpsAsTheKernelDoes) {
   FilterChain base = Forward("ip", "filter", "FORWARD");
@@ -130,6 +140,114 @@ TEST(BlockingChainsTest, NamesTheOwnerOfAChain) {
   }
   EXPECT_THAT(FindBlockingChains({Forward("inet", "svnet-svbr0", "forward")}, Bridged()),
               ::testing::IsEmpty());
+}
+
+// What guests' packets meet in a chain with these rules and the policy drop, or accept.
+std::string Meets(const GuestNetwork& network, const std::vector<FilterRule>& rules,
+                  bool drops_by_default = true) {
+  FilterChain base = Forward("ip", "filter", "FORWARD");
+  base.drops_by_default = drops_by_default;
+  base.rules = rules;
+  const std::optional<GuestDrop> drop = FindGuestDrop({base}, base, network);
+  if (!drop.has_value()) return "passes";
+  return drop->hits_answer ? "answers dropped" : "dropped";
+}
+
+constexpr FilterRule::Verdict kAccept = Verdict::kAccept;
+
+// Guests of a routed network have links of their own, and the bridge carries none of their packets.
+TEST(BlockingChainsTest, RoutedGuestsDoNotComeByTheBridge) {
+  const std::vector<FilterRule> by_bridge = {{.from = "svbr0", .verdict = kAccept},
+                                             {.to = "svbr0", .verdict = kAccept}};
+  EXPECT_EQ(Meets(Bridged(), by_bridge), "passes");
+  EXPECT_EQ(Meets(Routed(), by_bridge), "dropped");
+  const std::vector<FilterRule> others = {
+      {.from = "svbr0", .not_from = true, .verdict = Verdict::kDrop}};
+  EXPECT_EQ(Meets(Routed(), others, false), "dropped");
+}
+
+TEST(BlockingChainsTest, RoutedGuestsMeetRulesForAllTaps) {
+  EXPECT_EQ(Meets(Routed(), {{.from = "sv+", .verdict = kAccept}}), "answers dropped");
+  EXPECT_EQ(
+      Meets(Routed(), {{.from = "sv+", .verdict = kAccept}, {.to = "s+", .verdict = kAccept}}),
+      "passes");
+  EXPECT_EQ(Meets(Routed(), {{.to = "sv+", .verdict = Verdict::kDrop}}, false), "answers dropped");
+  // Others still do not get through.
+  EXPECT_EQ(Meets(Routed(), {{.from = "svvm1eth0", .verdict = kAccept}}), "dropped");
+}
+
+TEST(BlockingChainsTest, RoutedGuestsMeetRulesByTheirPrefix) {
+  const Ipv4Prefix whole = Prefix("172.30.0.0/24");
+  const FilterRule sent = {.source = whole, .verdict = kAccept};
+  EXPECT_EQ(Meets(Routed(), {sent}), "answers dropped");
+  EXPECT_EQ(Meets(Routed(), {sent, {.destination = whole, .verdict = kAccept}}), "passes");
+  // -m conntrack --ctstate RELATED,ESTABLISHED, as nftables lists it.
+  EXPECT_EQ(Meets(Routed(), {sent, {.destination = whole, .opaque = true, .verdict = kAccept}}),
+            "passes");
+  EXPECT_EQ(Meets(Routed(), {sent, {.established = true, .verdict = kAccept}}), "passes");
+  EXPECT_EQ(Meets(Routed(), {{.source = Prefix("172.16.0.0/12"), .verdict = kAccept},
+                             {.established = true, .verdict = kAccept}}),
+            "passes");
+  EXPECT_EQ(Meets(Routed(), {{.source = whole, .verdict = Verdict::kDrop}}, false), "dropped");
+  EXPECT_EQ(Meets(Routed(), {{.destination = whole, .verdict = Verdict::kDrop}}, false),
+            "answers dropped");
+}
+
+// Of what is only for some of them, or depends on where the packet goes, it is not known whether
+// all guests meet it.
+TEST(BlockingChainsTest, RulesForSomeAddressesNeitherLetRoutedGuestsOutNorKeepThemIn) {
+  for (const char* some : {"172.30.0.64/26", "172.30.0.7/32", "10.0.0.0/8"}) {
+    EXPECT_EQ(Meets(Routed(), {{.source = Prefix(some), .verdict = kAccept}}), "dropped") << some;
+    EXPECT_EQ(Meets(Routed(), {{.source = Prefix(some), .verdict = Verdict::kDrop}}, false),
+              "passes")
+        << some;
+  }
+  EXPECT_EQ(Meets(Routed(), {{.destination = Prefix("192.0.2.0/24"), .verdict = kAccept}}),
+            "dropped");
+  EXPECT_EQ(Meets(Routed(),
+                  {{.source = Prefix("10.0.0.0/8"), .not_source = true, .verdict = Verdict::kDrop}},
+                  false),
+            "dropped");
+  EXPECT_EQ(
+      Meets(Routed(),
+            {{.source = Prefix("172.30.0.0/25"), .not_source = true, .verdict = Verdict::kDrop}},
+            false),
+      "passes");
+}
+
+// What a bridge's guests have for addresses has never been asked.
+TEST(BlockingChainsTest, RulesByAddressAreNotUnderstoodForABridge) {
+  const Ipv4Prefix whole = Prefix("172.30.0.0/24");
+  EXPECT_EQ(Meets(Bridged(), {{.source = whole, .verdict = kAccept}}), "dropped");
+  EXPECT_EQ(Meets(Bridged(), {{.source = whole, .verdict = Verdict::kDrop}}, false), "passes");
+  EXPECT_EQ(Meets(Bridged(), {{.from = "svbr0", .verdict = kAccept},
+                              {.destination = Prefix("10.0.0.0/8"), .verdict = kAccept}}),
+            "passes");  // as an accept for established traffic with a condition that is not known
+}
+
+TEST(FilterChainTest, ParsesAddresses) {
+  const auto rule = [](const std::string& field, const std::string& op, const std::string& right) {
+    const std::string match =
+        absl::StrCat(R"({"op": ")", op, R"(", "left": {"payload": {"protocol": "ip", "field": ")",
+                     field, R"("}}, "right": )", right, "}");
+    const auto chains = *ParseRuleset(absl::StrCat(
+        R"({"nftables": [{"chain": {"family": "ip", "table": "t", "name": "c"}},
+            {"rule": {"family": "ip", "table": "t", "chain": "c", "expr": [{"match": )",
+        match, R"(}, {"accept": null}]}}]})"));
+    return chains[0].rules[0];
+  };
+  EXPECT_EQ(rule("saddr", "==", R"({"prefix": {"addr": "172.30.0.0", "len": 24}})"),
+            (FilterRule{.source = Prefix("172.30.0.0/24"), .verdict = kAccept}));
+  EXPECT_EQ(rule("daddr", "!=", R"("10.0.0.1")"), (FilterRule{.destination = Prefix("10.0.0.1/32"),
+                                                              .not_destination = true,
+                                                              .verdict = kAccept}));
+  EXPECT_EQ(rule("protocol", "==", R"("tcp")"), (FilterRule{.opaque = true, .verdict = kAccept}));
+  for (const char* not_one : {R"({"set": ["10.0.0.1", "10.0.0.2"]})", R"("@blocked")",
+                              R"({"range": ["10.0.0.1", "10.0.0.9"]})",
+                              R"({"prefix": {"addr": "10.0.0.0", "len": 33}})"}) {
+    EXPECT_TRUE(rule("saddr", "==", not_one).opaque) << not_one;
+  }
+  EXPECT_FALSE(rule("saddr", "==", R"("10.0.0.1")").IsUnconditional());
 }
 
 // The whole of it is one transaction: what is ours goes, and comes again in its place.

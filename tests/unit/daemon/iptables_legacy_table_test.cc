@@ -1,6 +1,7 @@
 // The table of iptables-legacy, as the kernel lays it out.
 #include "daemon/foreign/iptables_legacy_table.h"
 
+#include <endian.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/netfilter/xt_comment.h>
@@ -40,8 +41,14 @@ class Entry {
     std::memset(entry_.ip.outiface_mask, 0xff, start.size());
     return *this;
   }
-  Entry& ToAddress(uint32_t address) {
-    entry_.ip.dst.s_addr = address;
+  Entry& FromAddress(uint32_t address, uint32_t mask) {
+    entry_.ip.src.s_addr = htobe32(address);
+    entry_.ip.smsk.s_addr = htobe32(mask);
+    return *this;
+  }
+  Entry& NotToAddress(uint32_t address) {
+    entry_.ip.invflags |= IPT_INV_DSTIP;
+    entry_.ip.dst.s_addr = htobe32(address);
     entry_.ip.dmsk.s_addr = 0xffffffff;
     return *this;
   }
@@ -182,7 +189,17 @@ TEST(IptablesLegacyTableTest, ACommentIsNotAConditionAndEveryOtherMatchIs) {
       RuleIn(Entry().Match("conntrack", "12345678").Comment("why").Standard(kAccept));
   EXPECT_EQ(matching.comment, "why");
   EXPECT_TRUE(matching.opaque);
-  EXPECT_TRUE(RuleIn(Entry().ToAddress(1).Standard(kAccept)).opaque);
+}
+
+TEST(IptablesLegacyTableTest, ReadsAddresses) {
+  const FilterRule rule = RuleIn(
+      Entry().FromAddress(0xac1e0000, 0xffffff00).NotToAddress(0x0a000001).Standard(kAccept));
+  EXPECT_EQ(rule, (FilterRule{.source = Ipv4Prefix::Parse("172.30.0.0/24").value(),
+                              .destination = Ipv4Prefix::Parse("10.0.0.1/32").value(),
+                              .not_destination = true,
+                              .verdict = Verdict::kAccept}));
+  EXPECT_FALSE(rule.IsUnconditional());
+  EXPECT_TRUE(RuleIn(Entry().FromAddress(0xac000000, 0xff00ff00).Standard(kAccept)).opaque);
 }
 
 TEST(IptablesLegacyTableTest, AJumpNamesItsChain) {

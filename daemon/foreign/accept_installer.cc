@@ -23,7 +23,7 @@ constexpr char kAccepts[] = "accepts";  // what is repaired, for the limit
 std::string Describe(const AcceptPlan& plan, bool wants_accepts) {
   std::vector<std::string> where;
   for (const Placement& placement : plan.placements) where.push_back(placement.Describe());
-  if (plan.zone != AcceptPlan::Zone::kAsItIs) {
+  if (plan.ChangesZone()) {
     where.push_back(absl::StrCat("firewalld (zone ", kFirewalldZone, ")"));
   }
   return absl::StrCat(
@@ -95,8 +95,10 @@ absl::Status AcceptInstaller::Apply(const AcceptPlan& plan) {
   for (const Placement& placement : plan.placements) {
     first.Update(foreign_->Replace(placement.chain, placement.rules));
   }
-  if (plan.zone == AcceptPlan::Zone::kJoin) first.Update(foreign_->JoinZone());
-  if (plan.zone == AcceptPlan::Zone::kLeave) first.Update(foreign_->LeaveZone());
+  // In this order: when a member leaves a zone, firewalld 1.3 drops the rules of the zone's policy,
+  // also those for other members.
+  for (const ZoneMember& member : plan.leave) first.Update(foreign_->LeaveZone(member));
+  if (plan.join.has_value()) first.Update(foreign_->JoinZone(*plan.join));
   ClearFailure();
   if (!first.ok()) Fail(first, clock_() + (absl::IsUnavailable(first) ? kBusyRetry : kRetry));
   return first;

@@ -24,10 +24,15 @@ constexpr std::array kDockerNames = {"docker", "br-"};
 constexpr char kZonesChain[] = "filter_FWD_svnet";
 constexpr char kZonesIptablesChain[] = "FWD_svnet";
 
-bool IsInZone(const Chains& chains, const std::string& bridge) {
+bool IsFor(const FilterRule& rule, const ZoneMember& member) {
+  if (member.kind == ZoneMember::Kind::kInterface) return rule.from == member.text;
+  return rule.source.has_value() && rule.source->ToString() == member.text;
+}
+
+bool IsInZone(const Chains& chains, const ZoneMember& member) {
   return std::any_of(chains.begin(), chains.end(), [&](const FilterChain& chain) {
     return std::any_of(chain.rules.begin(), chain.rules.end(), [&](const FilterRule& rule) {
-      return rule.from == bridge &&
+      return IsFor(rule, member) &&
              (rule.target == kZonesChain || rule.target == kZonesIptablesChain);
     });
   });
@@ -56,24 +61,36 @@ bool IsWholeName(const std::string& name) {
   return !name.empty() && !absl::EndsWith(name, "+") && !IsDockerName(name);
 }
 
-// A rule for what goes to the bridge needs no more conditions: svnetd's own rules drop what no
-// guest has asked for.
+// A rule for what goes to guests needs no more conditions: svnetd's own rules drop what no guest
+// has asked for. A rule for what comes from them never has addresses alone: somebody outside can
+// send with these.
 std::vector<FilterRule> AcceptsFor(const GuestNetwork& network,
                                    const std::set<std::string>& docker_bridges,
                                    const std::string& tag) {
-  const std::string& bridge = network.guests.bridge.text();
+  const std::string guests = network.guests.Links();
+  const std::optional<Ipv4Prefix> addresses = network.guests.Addresses();
   std::vector<FilterRule> rules;
-  const auto add = [&](const std::string& from, const std::string& to, Verdict verdict) {
-    rules.push_back({.from = from, .to = to, .verdict = verdict, .target = "", .comment = tag});
+  const auto add = [&](const std::string& to, Verdict verdict) {
+    rules.push_back({.from = guests,
+                     .to = to,
+                     .source = addresses,
+                     .verdict = verdict,
+                     .target = "",
+                     .comment = tag});
   };
   // The host's own bridge may be called br-lan; Docker's bridges never lead to the default gateway.
-  if (IsDockerName(network.uplink)) add(bridge, network.uplink, Verdict::kAccept);
+  if (IsDockerName(network.uplink)) add(network.uplink, Verdict::kAccept);
   for (const char* start : kDockerNames) {
-    add(bridge, absl::StrCat(start, "+"), Verdict::kReturn);
+    add(absl::StrCat(start, "+"), Verdict::kReturn);
   }
-  for (const std::string& docker : docker_bridges) add(bridge, docker, Verdict::kReturn);
-  add(bridge, "", Verdict::kAccept);
-  add("", bridge, Verdict::kAccept);
+  for (const std::string& docker : docker_bridges) add(docker, Verdict::kReturn);
+  add("", Verdict::kAccept);
+  rules.push_back({.from = "",
+                   .to = guests,
+                   .destination = addresses,
+                   .verdict = Verdict::kAccept,
+                   .target = "",
+                   .comment = tag});
   return rules;
 }
 
@@ -98,14 +115,28 @@ std::map<size_t, std::vector<FilterRule>> PlanPlacements(const Chains& bare,
   return places;
 }
 
-AcceptPlan::Zone PlanZone(const Chains& chains, const GuestNetwork& network, bool admit) {
-  const bool is_in = IsInZone(chains, network.guests.bridge.text());
-  if (!admit) return is_in ? AcceptPlan::Zone::kLeave : AcceptPlan::Zone::kAsItIs;
+bool FirewalldBlocks(const Chains& chains, const GuestNetwork& network) {
   const std::vector<BlockingChain> blocking = FindBlockingChains(chains, network);
-  const bool blocks = std::any_of(blocking.begin(), blocking.end(), [](const BlockingChain& each) {
+  return std::any_of(blocking.begin(), blocking.end(), [](const BlockingChain& each) {
     return each.kind == FirewallKind::kFirewalld;
   });
-  return blocks && !is_in ? AcceptPlan::Zone::kJoin : AcceptPlan::Zone::kAsItIs;
+}
+
+// A routed network's guests have no link that could be in a zone. An earlier svnetd, for which the
+// network was of the other kind, may have put the other one there.
+AcceptPlan PlanZone(const Chains& chains, const GuestNetwork& network, bool admit) {
+  const ZoneMember link = {ZoneMember::Kind::kInterface, network.guests.bridge.text()};
+  const ZoneMember source = {ZoneMember::Kind::kSource, network.guests.prefix.ToString()};
+  const ZoneMember& wanted = network.guests.kind == NetworkKind::kBridge ? link : source;
+  AcceptPlan plan;
+  if (admit) {
+    if (IsInZone(chains, wanted) || !FirewalldBlocks(chains, network)) return plan;
+    plan.join = wanted;
+  }
+  for (const ZoneMember& member : {link, source}) {
+    if (IsInZone(chains, member)) plan.leave.push_back(member);
+  }
+  return plan;
 }
 
 }  // namespace
@@ -147,7 +178,7 @@ std::set<std::string> FindReturnedBridges(const std::vector<FilterChain>& chains
 AcceptPlan PlanAccepts(const std::vector<FilterChain>& chains, const GuestNetwork& network,
                        const std::set<std::string>& docker_bridges, const std::string& tag,
                        bool admit) {
-  AcceptPlan plan = {.placements = {}, .zone = PlanZone(chains, network, admit)};
+  AcceptPlan plan = PlanZone(chains, network, admit);
   const Chains bare = WithoutOurs(chains, tag);
   std::map<size_t, std::vector<FilterRule>> places;
   if (admit) places = PlanPlacements(bare, network, AcceptsFor(network, docker_bridges, tag));

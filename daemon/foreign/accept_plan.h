@@ -1,12 +1,14 @@
 // Which accept rules svnetd wants in other programs' firewalls. Pure.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "daemon/foreign/blocking_chains.h"
 #include "daemon/foreign/filter_chain.h"
+#include "daemon/foreign/foreign_firewalls.h"
 
 namespace svnet {
 
@@ -21,11 +23,12 @@ struct Placement {
 
 struct AcceptPlan {
   std::vector<Placement> placements;
-  // What to do with the bridge in firewalld's zone.
-  enum class Zone { kAsItIs, kJoin, kLeave };
-  Zone zone = Zone::kAsItIs;
+  // What firewalld's zone is to have, and no longer.
+  std::optional<ZoneMember> join;
+  std::vector<ZoneMember> leave;
 
-  bool IsEmpty() const { return placements.empty() && zone == Zone::kAsItIs; }
+  bool ChangesZone() const { return join.has_value() || !leave.empty(); }
+  bool IsEmpty() const { return placements.empty() && !ChangesZone(); }
 };
 
 // Whether Docker names its bridges like that (docker0, docker_gwbridge, br-0123456789ab): Docker

@@ -39,11 +39,28 @@ struct Method {
 // The runtime state, and the permanent configuration.
 constexpr char kRuntimePath[] = "/org/fedoraproject/FirewallD1";
 constexpr char kRuntime[] = "org.fedoraproject.FirewallD1.zone";
-constexpr Method kAdd = {kRuntimePath, kRuntime, "addInterface"};
-constexpr Method kRemove = {kRuntimePath, kRuntime, "removeInterface"};
-constexpr Method kZoneNow = {kRuntimePath, kRuntime, "getZoneOfInterface"};
-constexpr Method kZoneConfigured = {"/org/fedoraproject/FirewallD1/config",
-                                    "org.fedoraproject.FirewallD1.config", "getZoneOfInterface"};
+constexpr char kConfigPath[] = "/org/fedoraproject/FirewallD1/config";
+constexpr char kConfig[] = "org.fedoraproject.FirewallD1.config";
+
+// For one kind of ZoneMember.
+struct Methods {
+  Method add;
+  Method remove;
+  Method zone_now;
+  Method zone_configured;
+};
+constexpr Methods kOfInterfaces = {.add = {kRuntimePath, kRuntime, "addInterface"},
+                                   .remove = {kRuntimePath, kRuntime, "removeInterface"},
+                                   .zone_now = {kRuntimePath, kRuntime, "getZoneOfInterface"},
+                                   .zone_configured = {kConfigPath, kConfig, "getZoneOfInterface"}};
+constexpr Methods kOfSources = {.add = {kRuntimePath, kRuntime, "addSource"},
+                                .remove = {kRuntimePath, kRuntime, "removeSource"},
+                                .zone_now = {kRuntimePath, kRuntime, "getZoneOfSource"},
+                                .zone_configured = {kConfigPath, kConfig, "getZoneOfSource"}};
+
+const Methods& MethodsFor(const ZoneMember& member) {
+  return member.kind == ZoneMember::Kind::kInterface ? kOfInterfaces : kOfSources;
+}
 
 absl::Status Failed(int error) {
   return absl::ErrnoToStatus(-error, "cannot reach firewalld over D-Bus");
@@ -96,22 +113,25 @@ absl::StatusOr<std::string> Call(sd_bus* bus, const Method& method,
 
 }  // namespace
 
-absl::Status JoinFirewalldZone(const std::string& zone, const std::string& link) {
+absl::Status JoinFirewalldZone(const std::string& zone, const ZoneMember& member) {
+  const Methods& methods = MethodsFor(member);
   SVNET_ASSIGN_OR_RETURN(const Bus bus, OpenBus());
-  const absl::StatusOr<std::string> now = Call(bus.get(), kZoneNow, {link});
+  const absl::StatusOr<std::string> now = Call(bus.get(), methods.zone_now, {member.text});
   if (now.ok() && *now == zone) return absl::OkStatus();
-  return Call(bus.get(), kAdd, {zone, link}).status();
+  return Call(bus.get(), methods.add, {zone, member.text}).status();
 }
 
-absl::Status LeaveFirewalldZone(const std::string& zone, const std::string& link) {
+absl::Status LeaveFirewalldZone(const std::string& zone, const ZoneMember& member) {
+  const Methods& methods = MethodsFor(member);
   SVNET_ASSIGN_OR_RETURN(const Bus bus, OpenBus());
-  const absl::StatusOr<std::string> now = Call(bus.get(), kZoneNow, {link});
+  const absl::StatusOr<std::string> now = Call(bus.get(), methods.zone_now, {member.text});
   if (absl::IsNotFound(now.status())) return absl::OkStatus();
   if (!now.ok()) return now.status();
   if (*now != zone) return absl::OkStatus();
-  SVNET_ASSIGN_OR_RETURN(const std::string configured, Call(bus.get(), kZoneConfigured, {link}));
+  SVNET_ASSIGN_OR_RETURN(const std::string configured,
+                         Call(bus.get(), methods.zone_configured, {member.text}));
   if (configured == zone) return absl::OkStatus();
-  return Call(bus.get(), kRemove, {zone, link}).status();
+  return Call(bus.get(), methods.remove, {zone, member.text}).status();
 }
 
 }  // namespace svnet

@@ -10,6 +10,15 @@
 
 namespace svnet {
 
+// What firewalld's zone has: a link, or the addresses that packets come from.
+struct ZoneMember {
+  enum class Kind { kInterface, kSource };
+  Kind kind;
+  std::string text;  // "svbr0", "172.30.0.0/24"
+
+  friend bool operator==(const ZoneMember&, const ZoneMember&) = default;
+};
+
 // The chains in the network namespace in which the implementation was created, and the extension
 // points of their owners. Only rules with svnetd's tag are ever changed. Not thread-safe. Errors
 // name the program that failed and quote it.
@@ -36,12 +45,12 @@ class ForeignFirewalls {
   // nothing. Fails if the chain has changed since Read.
   virtual absl::Status Replace(const FilterChain& chain, const std::vector<FilterRule>& rules) = 0;
 
-  // Adds the bridge to firewalld's zone `svnet`, until firewalld reloads its configuration. OK if
-  // it is in that zone. FailedPrecondition if it is in another one.
-  virtual absl::Status JoinZone() = 0;
+  // Adds it to firewalld's zone `svnet`, until firewalld reloads its configuration. OK if it is in
+  // that zone. FailedPrecondition if it is in another one.
+  virtual absl::Status JoinZone(const ZoneMember& member) = 0;
   // Removes it again, unless firewalld's own configuration has it there. OK if it is in another
   // zone, in none, or firewalld is not running.
-  virtual absl::Status LeaveZone() = 0;
+  virtual absl::Status LeaveZone(const ZoneMember& member) = 0;
 };
 
 // The zone's name. The package installs the zone.

@@ -1,5 +1,6 @@
 #include "daemon/foreign/iptables_legacy_rules.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <linux/netfilter/xt_comment.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -48,11 +50,19 @@ void SetInterface(const std::string& name, char* out, unsigned char* mask) {
   std::memset(mask, 0xff, std::min<size_t>(covered, IFNAMSIZ));
 }
 
+void SetAddress(const std::optional<Ipv4Prefix>& prefix, in_addr& address, in_addr& mask) {
+  if (!prefix.has_value()) return;
+  address.s_addr = htobe32(prefix->network().value());
+  mask.s_addr = htobe32(prefix->netmask().value());
+}
+
 std::vector<char> BytesOf(const FilterRule& rule, const std::string& comment) {
   std::vector<char> bytes(kEntrySize);
   auto* entry = reinterpret_cast<ipt_entry*>(bytes.data());
   SetInterface(rule.from, entry->ip.iniface, entry->ip.iniface_mask);
   SetInterface(rule.to, entry->ip.outiface, entry->ip.outiface_mask);
+  SetAddress(rule.source, entry->ip.src, entry->ip.smsk);
+  SetAddress(rule.destination, entry->ip.dst, entry->ip.dmsk);
   entry->target_offset = kTargetOffset;
   entry->next_offset = kEntrySize;
   auto* match = reinterpret_cast<xt_entry_match*>(bytes.data() + sizeof(ipt_entry));

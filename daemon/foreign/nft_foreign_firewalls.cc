@@ -1,6 +1,7 @@
 #include "daemon/foreign/nft_foreign_firewalls.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -26,10 +27,21 @@ absl::StatusOr<std::string> RenderName(absl::string_view key, const std::string&
   return absl::StrCat(" ", key, " \"", link.text(), rest, "\"");
 }
 
-// In the form that iptables-nft itself uses.
+// With a mask, because nft would compare whole bytes of a /24 or a /16, which versions of
+// iptables-nft before 1.8.7 list as one address.
+std::string RenderAddress(absl::string_view field, const std::optional<Ipv4Prefix>& prefix) {
+  if (!prefix.has_value()) return "";
+  return absl::StrCat(" ip ", field, " & ", prefix->netmask().ToString(),
+                      " == ", prefix->network().ToString());
+}
+
+// In the form that iptables-nft itself uses: a rule that it cannot list, like one with `ct state`
+// or a link group, is the end of its listing of the whole table.
 absl::StatusOr<std::string> RenderRule(const FilterRule& rule, const std::string& tag) {
-  SVNET_ASSIGN_OR_RETURN(const std::string from, RenderName("iifname", rule.from));
-  SVNET_ASSIGN_OR_RETURN(const std::string to, RenderName("oifname", rule.to));
+  SVNET_ASSIGN_OR_RETURN(std::string from, RenderName("iifname", rule.from));
+  SVNET_ASSIGN_OR_RETURN(std::string to, RenderName("oifname", rule.to));
+  from += RenderAddress("saddr", rule.source);
+  to += RenderAddress("daddr", rule.destination);
   const char* verdict = rule.verdict == Verdict::kReturn ? "return" : "accept";
   return absl::StrCat(from, to, " counter ", verdict, " comment \"", tag, "\"\n");
 }
@@ -62,11 +74,12 @@ absl::StatusOr<std::string> RenderReplacement(const FilterChain& chain, const st
 absl::StatusOr<std::unique_ptr<NftForeignFirewalls>> NftForeignFirewalls::Open(
     const LinkName& bridge) {
   SVNET_ASSIGN_OR_RETURN(NftCommands commands, NftCommands::Open(NftCommands::Output::kJson));
-  return std::unique_ptr<NftForeignFirewalls>(new NftForeignFirewalls(std::move(commands), bridge));
+  return std::unique_ptr<NftForeignFirewalls>(
+      new NftForeignFirewalls(std::move(commands), TableName(bridge)));
 }
 
-NftForeignFirewalls::NftForeignFirewalls(NftCommands commands, const LinkName& bridge)
-    : commands_(std::move(commands)), bridge_(bridge), tag_(TableName(bridge)) {}
+NftForeignFirewalls::NftForeignFirewalls(NftCommands commands, std::string tag)
+    : commands_(std::move(commands)), tag_(std::move(tag)) {}
 
 absl::StatusOr<std::vector<FilterChain>> NftForeignFirewalls::Read() {
   std::vector<FilterChain> chains;
@@ -101,12 +114,12 @@ absl::Status NftForeignFirewalls::Replace(const FilterChain& chain,
   return commands_.Run(commands).status();
 }
 
-absl::Status NftForeignFirewalls::JoinZone() {
-  return JoinFirewalldZone(kFirewalldZone, bridge_.text());
+absl::Status NftForeignFirewalls::JoinZone(const ZoneMember& member) {
+  return JoinFirewalldZone(kFirewalldZone, member);
 }
 
-absl::Status NftForeignFirewalls::LeaveZone() {
-  return LeaveFirewalldZone(kFirewalldZone, bridge_.text());
+absl::Status NftForeignFirewalls::LeaveZone(const ZoneMember& member) {
+  return LeaveFirewalldZone(kFirewalldZone, member);
 }
 
 }  // namespace svnet

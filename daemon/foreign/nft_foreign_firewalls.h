@@ -24,14 +24,13 @@ class NftForeignFirewalls final : public ForeignFirewalls {
   bool IptablesLegacyIsHidden() const override { return legacy_is_hidden_; }
   const std::string& tag() const override { return tag_; }
   absl::Status Replace(const FilterChain& chain, const std::vector<FilterRule>& rules) override;
-  absl::Status JoinZone() override;
-  absl::Status LeaveZone() override;
+  absl::Status JoinZone(const ZoneMember& member) override;
+  absl::Status LeaveZone(const ZoneMember& member) override;
 
  private:
-  NftForeignFirewalls(NftCommands commands, const LinkName& bridge);
+  NftForeignFirewalls(NftCommands commands, std::string tag);
 
   NftCommands commands_;
-  const LinkName bridge_;
   const std::string tag_;
   std::vector<FilterChain> legacy_;  // as Read last found them
   bool legacy_is_hidden_ = false;

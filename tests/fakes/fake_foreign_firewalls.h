@@ -48,13 +48,17 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
     return absl::OkStatus();
   }
 
-  absl::Status JoinZone() override {
+  absl::Status JoinZone(const ZoneMember& member) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("JoinZone"));
     for (FilterChain& chain : chains) {
       if (chain.name != "filter_FORWARD") continue;
-      chain.rules.insert(
-          chain.rules.begin(),
-          {.from = "svbr0", .verdict = FilterRule::Verdict::kJump, .target = "filter_FWD_svnet"});
+      FilterRule rule = {.verdict = FilterRule::Verdict::kJump, .target = "filter_FWD_svnet"};
+      if (member.kind == ZoneMember::Kind::kInterface) {
+        rule.from = member.text;
+      } else {
+        rule.source = Ipv4Prefix::Parse(member.text).value();
+      }
+      chain.rules.insert(chain.rules.begin(), rule);
       chains.push_back({.family = "inet",
                         .table = "firewalld",
                         .name = "filter_FWD_svnet",
@@ -64,11 +68,14 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
     return absl::OkStatus();
   }
 
-  absl::Status LeaveZone() override {
+  absl::Status LeaveZone(const ZoneMember& member) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("LeaveZone"));
+    const bool by_link = member.kind == ZoneMember::Kind::kInterface;
     for (FilterChain& chain : chains) {
-      std::erase_if(chain.rules,
-                    [](const FilterRule& rule) { return rule.target == "filter_FWD_svnet"; });
+      std::erase_if(chain.rules, [&](const FilterRule& rule) {
+        return rule.target == "filter_FWD_svnet" &&
+               (by_link ? rule.from : SourceOf(rule)) == member.text;
+      });
     }
     return absl::OkStatus();
   }
@@ -83,7 +90,12 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
     std::string text;
     for (const FilterRule& rule : Chain(name).rules) {
       constexpr const char* kVerdicts[] = {"none", "ACCEPT", "DROP", "RETURN", "jump"};
-      absl::StrAppend(&text, rule.from.empty() ? "" : absl::StrCat("-i ", rule.from, " "),
+      const std::string source = SourceOf(rule);
+      const std::string destination =
+          rule.destination.has_value() ? rule.destination->ToString() : "";
+      absl::StrAppend(&text, source.empty() ? "" : absl::StrCat("-s ", source, " "),
+                      destination.empty() ? "" : absl::StrCat("-d ", destination, " "),
+                      rule.from.empty() ? "" : absl::StrCat("-i ", rule.from, " "),
                       rule.to.empty() ? "" : absl::StrCat("-o ", rule.to, " "),
                       kVerdicts[static_cast<int>(rule.verdict)],
                       rule.target.empty() ? "" : absl::StrCat(" ", rule.target),
@@ -100,6 +112,10 @@ class FakeForeignFirewalls final : public ForeignFirewalls {
   std::function<void()> after_replace;
 
  private:
+  static std::string SourceOf(const FilterRule& rule) {
+    return rule.source.has_value() ? rule.source->ToString() : "";
+  }
+
   Faults* const faults_;
   const std::string tag_ = "svnet-svbr0";
 };

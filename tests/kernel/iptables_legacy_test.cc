@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,22 +65,45 @@ class IptablesLegacyTest : public ::testing::Test {
 struct Way {
   std::string from;
   std::string to;
+  std::string source = "";
+  std::string destination = "";
 };
 
+std::optional<Ipv4Prefix> PrefixOf(const std::string& text) {
+  return text.empty() ? std::nullopt : std::make_optional(Ipv4Prefix::Parse(text).value());
+}
+
 FilterRule Rule(const Way& way, Verdict verdict) {
-  return {.from = way.from, .to = way.to, .verdict = verdict, .target = "", .comment = kTag};
+  return {.from = way.from,
+          .to = way.to,
+          .source = PrefixOf(way.source),
+          .destination = PrefixOf(way.destination),
+          .verdict = verdict,
+          .target = "",
+          .comment = kTag};
 }
 
 std::string Options(const Way& way) {
-  return absl::StrCat(way.from.empty() ? "" : absl::StrCat(" -i ", way.from),
+  return absl::StrCat(way.source.empty() ? "" : absl::StrCat(" -s ", way.source),
+                      way.destination.empty() ? "" : absl::StrCat(" -d ", way.destination),
+                      way.from.empty() ? "" : absl::StrCat(" -i ", way.from),
                       way.to.empty() ? "" : absl::StrCat(" -o ", way.to), " -m comment --comment ",
                       kTag);
 }
 
-// Whole names and starts of names, up to the longest.
-const Way kWays[] = {{"svbr0", "docker+"}, {"svbr0", "br-+"},     {"svbr0", "br-0123456789ab"},
-                     {"svbr0", ""},        {"", "svbr0"},         {"", "br-0123456789a+"},
-                     {"eth+", "b"},        {"br-lan", "backend+"}};
+// Whole names and starts of names, up to the longest; and with addresses.
+const Way kWays[] = {{"svbr0", "docker+"},
+                     {"svbr0", "br-+"},
+                     {"svbr0", "br-0123456789ab"},
+                     {"svbr0", ""},
+                     {"", "svbr0"},
+                     {"", "br-0123456789a+"},
+                     {"eth+", "b"},
+                     {"br-lan", "backend+"},
+                     {"sv+", "docker+", "172.30.0.0/24"},
+                     {"sv+", "", "172.30.0.0/20"},
+                     {"", "sv+", "", "172.30.0.0/16"},
+                     {"", "", "10.0.0.1/32", "10.9.8.0/21"}};
 
 TEST_F(IptablesLegacyTest, ARuleIsByteForByteTheOneThatIptablesMakes) {
   Shell("iptables-legacy -A DOCKER-USER -j RETURN");

@@ -275,5 +275,17 @@ TEST(NftForeignFirewallsTest, ReplacesItsOwnRulesBeforeTheReturn) {
   EXPECT_FALSE(RenderReplacement(users, "svnet-svbr0", {{.from = "\"; flush ruleset"}}).ok());
 }
 
+// Nothing that iptables-nft cannot list: neither `ct state` nor a link group.
+TEST(NftForeignFirewallsTest, WritesAddressesAsMasks) {
+  const std::vector<FilterRule> rules = {
+      {.from = "sv+", .source = Prefix("172.30.0.0/24"), .verdict = kAccept},
+      {.to = "sv+", .destination = Prefix("172.30.0.0/20"), .verdict = kAccept}};
+  EXPECT_EQ(*RenderReplacement(Named("DOCKER-USER"), "svnet-svbr0", rules),
+            "add rule ip filter DOCKER-USER iifname \"sv*\" ip saddr & 255.255.255.0 == 172.30.0.0 "
+            "counter accept comment \"svnet-svbr0\"\n"
+            "add rule ip filter DOCKER-USER oifname \"sv*\" ip daddr & 255.255.240.0 == 172.30.0.0 "
+            "counter accept comment \"svnet-svbr0\"\n");
+}
+
 }  // namespace
 }  // namespace svnet

@@ -21,6 +21,13 @@ constexpr char kOurs[] =
     "-i svbr0 ACCEPT /* svnet-svbr0 */\n"
     "-o svbr0 ACCEPT /* svnet-svbr0 */\n";
 
+// The same for a routed network.
+constexpr char kOursByAddress[] =
+    "-s 172.30.0.0/24 -i sv+ -o docker+ RETURN /* svnet-svbr0 */\n"
+    "-s 172.30.0.0/24 -i sv+ -o br-+ RETURN /* svnet-svbr0 */\n"
+    "-s 172.30.0.0/24 -i sv+ ACCEPT /* svnet-svbr0 */\n"
+    "-d 172.30.0.0/24 -o sv+ ACCEPT /* svnet-svbr0 */\n";
+
 FilterChain ChainOf(const std::string& name, std::vector<FilterRule> rules,
                     const std::string& family = "ip") {
   return {.family = family,
@@ -64,14 +71,14 @@ std::vector<FilterChain> Firewalld() {
        .rules = {{.established = true, .verdict = Verdict::kAccept}, {.verdict = Verdict::kDrop}}}};
 }
 
-GuestTraffic Guests() {
-  return {.kind = NetworkKind::kBridge, .bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24")};
+GuestTraffic Guests(NetworkKind kind = NetworkKind::kBridge) {
+  return {.kind = kind, .bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24")};
 }
 
 class ForeignFirewallReconcilerTest : public ::testing::Test {
  protected:
-  explicit ForeignFirewallReconcilerTest(bool manage = true)
-      : foreign_firewalls_(Guests(), manage, &foreign_, [this] { return now_; }) {}
+  explicit ForeignFirewallReconcilerTest(NetworkKind kind = NetworkKind::kBridge)
+      : foreign_firewalls_(Guests(kind), true, &foreign_, [this] { return now_; }) {}
 
   void RunOnce() {
     const ForeignFirewallReport report = foreign_firewalls_.RunOnce();
@@ -387,6 +394,94 @@ TEST_F(ForeignFirewallReconcilerTest, ReportsChangesThatNoRunHasSeen) {
 TEST_F(ForeignFirewallReconcilerTest, StopsWaiting) {
   foreign_firewalls_.StopWaiting();
   EXPECT_FALSE(foreign_firewalls_.WaitForWork());
+}
+
+class RoutedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
+ protected:
+  RoutedForeignFirewallsTest() : ForeignFirewallReconcilerTest(NetworkKind::kRouted) {}
+
+  // Another svnetd with the same chains, for which the network is of that kind.
+  void RunAs(NetworkKind kind) {
+    ForeignFirewallReconciler next(Guests(kind), true, &foreign_, [this] { return now_; });
+    next.NetworkUp("eth0");
+    next.RunOnce();
+    EXPECT_THAT(next.KnownConditions(), IsEmpty());
+  }
+};
+
+TEST_F(RoutedForeignFirewallsTest, LetsGuestsThroughByAddressWhileThereIsANetwork) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOursByAddress, "RETURN\n"));
+  EXPECT_EQ(ConditionsText(), "");
+  EXPECT_FALSE(foreign_firewalls_.BlocksGuests());
+  ASSERT_TRUE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+}
+
+TEST_F(RoutedForeignFirewallsTest, AcceptsNothingThatSomebodyElseSendsWithAGuestsAddress) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  const FilterPacket spoofed = {.from = "eth0", .to = "eth1", .source = Prefix("172.30.0.7/32")};
+  EXPECT_TRUE(Drops(foreign_.chains, foreign_.Chain("FORWARD"), spoofed));
+}
+
+TEST_F(RoutedForeignFirewallsTest, OpensNoContainerToGuests) {
+  RestartDocker([](const std::string&) {});
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  for (const char* bridge : kContainers) {
+    const FilterPacket packet = {.from = "sv+", .to = bridge, .source = Prefix("172.30.0.0/24")};
+    EXPECT_TRUE(Drops(foreign_.chains, foreign_.Chain("FORWARD"), packet)) << bridge;
+  }
+}
+
+TEST_F(RoutedForeignFirewallsTest, LetsGuestsOutByAnUplinkWithADockerName) {
+  foreign_.chains = Docker();
+  foreign_firewalls_.NetworkUp("br-lan");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"),
+            absl::StrCat("-s 172.30.0.0/24 -i sv+ -o br-lan ACCEPT /* svnet-svbr0 */\n",
+                         kOursByAddress, "RETURN\n"));
+  EXPECT_EQ(ConditionsText(), "");
+}
+
+TEST_F(RoutedForeignFirewallsTest, HasThePrefixInFirewalldsZone) {
+  foreign_.chains = Firewalld();
+  foreign_firewalls_.NetworkUp("eth0");
+  RunLater();
+  EXPECT_EQ(foreign_.Dump("filter_FORWARD"),
+            "-s 172.30.0.0/24 jump filter_FWD_svnet\nACCEPT\nDROP\n");
+  EXPECT_EQ(ConditionsText(), "");
+  ASSERT_TRUE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_EQ(foreign_.Dump("filter_FORWARD"), "ACCEPT\nDROP\n");
+}
+
+// The kind is a key of the configuration: a start with the other one finds the rules of the first.
+TEST_F(RoutedForeignFirewallsTest, ReplacesTheRulesOfTheOtherKind) {
+  foreign_.chains = Docker();
+  for (const FilterChain& chain : Firewalld()) foreign_.chains.push_back(chain);
+  const std::string by_link = "-i svbr0 jump filter_FWD_svnet\nACCEPT\nDROP\n";
+  const std::string by_source = "-s 172.30.0.0/24 jump filter_FWD_svnet\nACCEPT\nDROP\n";
+  for (int i = 0; i < 2; ++i) {
+    RunAs(NetworkKind::kBridge);
+    EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
+    EXPECT_EQ(foreign_.Dump("filter_FORWARD"), by_link);
+    RunAs(NetworkKind::kRouted);
+    EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOursByAddress, "RETURN\n"));
+    EXPECT_EQ(foreign_.Dump("filter_FORWARD"), by_source);
+  }
+}
+
+TEST_F(RoutedForeignFirewallsTest, WithdrawsTheRulesOfTheOtherKind) {
+  foreign_.chains = Docker();
+  for (const FilterChain& chain : Firewalld()) foreign_.chains.push_back(chain);
+  RunAs(NetworkKind::kBridge);
+  ASSERT_TRUE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
+  EXPECT_EQ(foreign_.Dump("filter_FORWARD"), "ACCEPT\nDROP\n");
 }
 
 // The manager tells it when there is a network, and when it goes.

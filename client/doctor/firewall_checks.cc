@@ -18,7 +18,7 @@ constexpr char kNeedsRoot[] = "needs root";
 
 // svnetd answers with names that it has checked.
 GuestTraffic GuestsOf(const Observed& observed) {
-  return {.kind = NetworkKind::kBridge,
+  return {.kind = observed.IsRouted() ? NetworkKind::kRouted : NetworkKind::kBridge,
           .bridge = LinkName::Parse(observed.bridge).value_or(Config().bridge),
           .prefix = observed.prefix};
 }

@@ -106,8 +106,47 @@ std::string BlockingChain::Describe() const {
   return absl::StrCat(is_legacy_itself ? "iptables-legacy" : NameOf(kind), " drops ",
                       drop.hits_answer ? "answers to guests" : "traffic from guests", ": hook ",
                       base.hook, ", chain ", drop.where.chain, " of ", TypeOf(base), ", by ",
-                      drop.where.by_policy ? "its policy" : "a rule");
+                      drop.where.by_policy ? "its policy" : "a rule", hint);
 }
+
+namespace {
+
+bool Names(const FilterRule& rule, const std::string& link) {
+  return (rule.from == link && !rule.not_from) || (rule.to == link && !rule.not_to);
+}
+
+bool AcceptsAPartOf(const Ipv4Prefix& prefix, const FilterRule& rule) {
+  const auto is_part = [&](const std::optional<Ipv4Prefix>& some) {
+    return some.has_value() && some->length() > prefix.length() && prefix.Overlaps(*some);
+  };
+  return rule.verdict == FilterRule::Verdict::kAccept &&
+         ((is_part(rule.source) && !rule.not_source) ||
+          (is_part(rule.destination) && !rule.not_destination));
+}
+
+// For a routed network: what an operator may have written who knew it as a bridge, or for some of
+// the guests.
+std::string HintFor(const std::vector<FilterChain>& chains, const FilterChain& base,
+                    const GuestTraffic& guests) {
+  if (guests.kind == NetworkKind::kBridge) return "";
+  bool names_bridge = false;
+  bool accepts_some = false;
+  for (const FilterChain& chain : chains) {
+    if (!chain.SameTable(base)) continue;
+    for (const FilterRule& rule : chain.rules) {
+      names_bridge = names_bridge || Names(rule, guests.bridge.text());
+      accepts_some = accepts_some || AcceptsAPartOf(guests.prefix, rule);
+    }
+  }
+  return absl::StrCat(names_bridge ? absl::StrCat("; its rules for ", guests.bridge.text(),
+                                                  " match no guest of a routed network")
+                                   : "",
+                      accepts_some ? absl::StrCat("; it has accepts for a part of ",
+                                                  guests.prefix.ToString(), " only")
+                                   : "");
+}
+
+}  // namespace
 
 std::vector<BlockingChain> FindBlockingChains(const std::vector<FilterChain>& chains,
                                               const GuestNetwork& network) {
@@ -117,7 +156,10 @@ std::vector<BlockingChain> FindBlockingChains(const std::vector<FilterChain>& ch
     if (!SeesForwarded(base) || kind == FirewallKind::kOurs) continue;
     const std::optional<GuestDrop> drop = FindGuestDrop(chains, base, network);
     if (drop.has_value()) {
-      blocking.push_back({.kind = kind, .base = base, .drop = *drop});
+      blocking.push_back({.kind = kind,
+                          .base = base,
+                          .drop = *drop,
+                          .hint = HintFor(chains, base, network.guests)});
     }
   }
   return blocking;

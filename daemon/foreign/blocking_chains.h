@@ -55,6 +55,8 @@ struct BlockingChain {
   FirewallKind kind;
   FilterChain base;
   GuestDrop drop;
+  // Which of the table's rules may look like accepts for guests, and are not; empty: none.
+  std::string hint = "";
 
   // "Docker drops traffic from guests: hook forward, chain FORWARD of table ip filter, by
   // its policy".

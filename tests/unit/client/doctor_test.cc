@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -410,6 +411,36 @@ TEST(DoctorTest, TestsATroubleForEachCheck) {
     bool known = false;
     for (const Trouble& trouble : Troubles()) known |= trouble.check == check.id;
     EXPECT_TRUE(known) << check.id;
+  }
+}
+
+// On a routed network guests' packets come from their TAPs: rules by the bridge's name help nobody.
+TEST(DoctorTest, SaysWhatHelpsRoutedGuestsByAddress) {
+  const std::map<std::string, std::string> fixes = {
+      {"docker",
+       "iptables -I DOCKER-USER -s 172.30.0.0/24 -i sv+ -j ACCEPT && iptables -I DOCKER-USER -d "
+       "172.30.0.0/24 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"},
+      {"ufw",
+       "ufw route allow in on sv+ from 172.30.0.0/24 && ufw route allow out on sv+ to "
+       "172.30.0.0/24"},
+      {"firewalld",
+       "firewall-cmd --permanent --zone=trusted --add-source=172.30.0.0/24 && firewall-cmd "
+       "--reload"},
+      {"iptables",
+       "iptables -I FORWARD -s 172.30.0.0/24 -i sv+ -j ACCEPT && iptables -I FORWARD -d "
+       "172.30.0.0/24 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"},
+      {"other-rules",
+       "nft insert rule inet mine fwd iifname 'sv*' ip saddr 172.30.0.0/24 accept && nft insert "
+       "rule inet mine fwd ip daddr 172.30.0.0/24 ct state established,related accept"}};
+  for (const Trouble& trouble : Troubles()) {
+    const auto fix = fixes.find(trouble.check);
+    if (fix == fixes.end()) continue;
+    Case c = Healthy();
+    trouble.make(c);
+    c.svnetd.network.set_kind(v1::NETWORK_KIND_ROUTED);
+    const Findings findings = Examined(c, trouble.check);
+    ASSERT_EQ(findings.size(), 1u) << trouble.check;
+    EXPECT_THAT(findings[0].fix, ::testing::StartsWith(fix->second));
   }
 }
 

@@ -225,6 +225,23 @@ TEST(BlockingChainsTest, RulesByAddressAreNotUnderstoodForABridge) {
             "passes");  // as an accept for established traffic with a condition that is not known
 }
 
+// Who has changed a network's kind may still have rules for the bridge.
+TEST(BlockingChainsTest, SaysWhichRulesAreNotForRoutedGuests) {
+  FilterChain base = Forward("ip", "filter", "FORWARD");
+  const std::string drops =
+      "iptables drops traffic from guests: hook forward, chain FORWARD of table ip filter, by its "
+      "policy";
+  const auto says = [&](const FilterRule& rule) {
+    base.rules = {rule};
+    return FindBlockingChains({base}, Routed())[0].Describe();
+  };
+  EXPECT_EQ(says({.from = "eth1", .verdict = kAccept}), drops);
+  EXPECT_EQ(says({.from = "svbr0", .verdict = kAccept}),
+            drops + "; its rules for svbr0 match no guest of a routed network");
+  EXPECT_EQ(says({.source = Prefix("172.30.0.64/26"), .verdict = kAccept}),
+            drops + "; it has accepts for a part of 172.30.0.0/24 only");
+}
+
 TEST(FilterChainTest, ParsesAddresses) {
   const auto rule = [](const std::string& field, const std::string& op, const std::string& right) {
     const std::string match =

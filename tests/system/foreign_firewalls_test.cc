@@ -19,6 +19,7 @@
 #include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/firewalls.h"
+#include "tests/system/foreign_firewall.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
 
@@ -31,7 +32,6 @@ using ::testing::Not;
 
 constexpr RunAs kRoot = {.uid = 0, .gid = 0, .groups = {}};
 constexpr Ipv4Address kInternet = Ipv4Address(0xcb007101);
-constexpr char kWithoutCounts[] = "sed '/^#/d; s/ \\[[0-9:]*\\]$//'";
 constexpr char kManage[] = "manage_foreign_firewalls = true\n";
 
 class ForeignFirewallsTest : public SystemTest {
@@ -94,98 +94,6 @@ class ForeignFirewallsTest : public SystemTest {
   int datagrams_ = 0;
 };
 
-// The command that a condition's remedy says to run.
-std::string CommandIn(const std::string& conditions) {
-  const std::vector<std::string> parts = absl::StrSplit(conditions, absl::MaxSplits("run: ", 1));
-  return parts.size() == 2 ? parts[1] : "false";
-}
-
-// A firewall of another program.
-struct ForeignFirewall {
-  std::string name;
-  // Installs and starts it; it ends with the result.
-  std::function<std::shared_ptr<void>()> install;
-  std::vector<std::string> reload;  // commands, each of which makes it load its rules again
-  std::string rules;                // a command that prints its rules
-  // A command that removes what is left in its rules when svnetd's are gone, and has no effect;
-  // empty: nothing is left.
-  std::string settle;
-  std::string blocks;               // what a condition says
-  std::string remedy;               // a part of what to run
-  std::string accept;               // what `rules` has while svnetd manages it
-  std::vector<std::string> checks;  // the doctor's
-
-  friend std::ostream& operator<<(std::ostream& out, const ForeignFirewall& each) {
-    return out << each.name;
-  }
-};
-
-ForeignFirewall DockerFirewall(const std::string& name, const std::string& program,
-                               std::string (*make)(const std::string& program)) {
-  const std::string commands = make(program);
-  const bool legacy = program == "iptables-legacy";
-  return {.name = name,
-          .install =
-              [commands] {
-                Shell(commands);
-                return nullptr;
-              },
-          // dockerd does less at its own start: here everything is created again.
-          .reload = {absl::StrCat(program, " -F; ", program, " -X; ", commands)},
-          .rules = absl::StrCat(program, "-save -t filter | ", kWithoutCounts),
-          .settle = "",
-          .blocks = absl::StrCat(
-              "Docker drops traffic from guests: hook forward, chain FORWARD of ",
-              legacy ? "iptables-legacy's table filter" : "table ip filter", ", by its policy"),
-          .remedy = "-I DOCKER-USER -i svbr0 -j ACCEPT",
-          // Docker decides about traffic to containers.
-          .accept =
-              "-A DOCKER-USER -i svbr0 -o docker+ -m comment --comment svnet-svbr0 -j RETURN\n"
-              "-A DOCKER-USER -i svbr0 -o br-+ -m comment --comment svnet-svbr0 -j RETURN\n"
-              "-A DOCKER-USER -i svbr0 -m comment --comment svnet-svbr0 -j ACCEPT\n"
-              "-A DOCKER-USER -o svbr0 -m comment --comment svnet-svbr0 -j ACCEPT\n",
-          .checks = {"docker", "legacy-iptables"}};
-}
-
-class EnabledUfw {
- public:
-  EnabledUfw() { Shell("ufw --force enable"); }
-  ~EnabledUfw() { Shell("ufw --force disable"); }
-
- private:
-  UnpackedFirewalls unpacked_;
-};
-
-ForeignFirewall Ufw() {
-  return {.name = "Ufw",
-          .install = [] { return std::make_shared<EnabledUfw>(); },
-          .reload = {"ufw reload"},
-          .rules = absl::StrCat("iptables-save -t filter | ", kWithoutCounts),
-          .settle = "",
-          .blocks =
-              "ufw drops traffic from guests: hook forward, chain FORWARD of table ip filter, "
-              "by its policy",
-          .remedy = "ufw route allow in on svbr0",
-          .accept = "-A ufw-user-forward -i svbr0 -m comment --comment svnet-svbr0",
-          .checks = {"ufw"}};
-}
-
-ForeignFirewall FirewalldFirewall() {
-  return {.name = "Firewalld",
-          .install = [] { return std::make_shared<Firewalld>(); },
-          .reload = {"firewall-cmd --reload", "firewall-cmd --complete-reload"},
-          // A reload changes the order of its chains.
-          .rules = "nft list table inet firewalld | sort",
-          // It keeps the empty chains of a zone without interfaces.
-          .settle = "firewall-cmd --complete-reload",
-          .blocks =
-              "firewalld drops traffic from guests: hook forward, chain filter_FWD_public of "
-              "table inet firewalld, by a rule",
-          .remedy = "--zone=trusted --add-interface=svbr0",
-          .accept = "iifname \"svbr0\" goto filter_FWD_svnet",
-          .checks = {"firewalld"}};
-}
-
 class ForeignFirewallTest : public ForeignFirewallsTest,
                             public ::testing::WithParamInterface<ForeignFirewall> {
  protected:
@@ -199,14 +107,8 @@ class ForeignFirewallTest : public ForeignFirewallsTest,
  private:
   const std::shared_ptr<void> installed_;
 };
-INSTANTIATE_TEST_SUITE_P(
-    All, ForeignFirewallTest,
-    ::testing::Values(DockerFirewall("Docker20Nft", "iptables-nft", Docker20),
-                      DockerFirewall("Docker28Nft", "iptables-nft", Docker28),
-                      DockerFirewall("Docker20Legacy", "iptables-legacy", Docker20),
-                      DockerFirewall("Docker28Legacy", "iptables-legacy", Docker28), Ufw(),
-                      FirewalldFirewall()),
-    [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, ForeignFirewallTest, ::testing::ValuesIn(ForeignFirewalls()),
+                         [](const auto& each) { return each.param.name; });
 
 TEST_P(ForeignFirewallTest, IsReportedAndNotChanged) {
   const std::string before = Rules();
@@ -214,14 +116,15 @@ TEST_P(ForeignFirewallTest, IsReportedAndNotChanged) {
   Client root(svnetd.socket(), kRoot);
   const TapGuest guest(root.MustCreate("vm1"));
   EXPECT_FALSE(GetsOut(guest));
-  EXPECT_THAT(WaitForConditions(root, "FOREIGN_FIREWALL"),
-              AllOf(HasSubstr(absl::StrCat("FOREIGN_FIREWALL: ", GetParam().blocks)),
-                    HasSubstr("manage_foreign_firewalls = true"), HasSubstr(GetParam().remedy)));
+  EXPECT_THAT(
+      WaitForConditions(root, "FOREIGN_FIREWALL"),
+      AllOf(HasSubstr(absl::StrCat("FOREIGN_FIREWALL: ", GetParam().blocks)),
+            HasSubstr("manage_foreign_firewalls = true"), HasSubstr(GetParam().bridge.remedy)));
   EXPECT_EQ(Rules(), before);
   EXPECT_TRUE(Logs(svnetd, GetParam().blocks));
   const Exited doctor = Doctor(svnetd, GetParam().checks);
   EXPECT_EQ(doctor.code, 1);
-  EXPECT_THAT(doctor.out, AllOf(HasSubstr(GetParam().blocks), HasSubstr(GetParam().remedy),
+  EXPECT_THAT(doctor.out, AllOf(HasSubstr(GetParam().blocks), HasSubstr(GetParam().bridge.remedy),
                                 HasSubstr("# or manage_foreign_firewalls = true in svnetd.toml")));
 }
 
@@ -234,7 +137,7 @@ TEST_P(ForeignFirewallTest, LetsManagedGuestsOutAgainAfterAReloadAndUntilCleanup
   EXPECT_TRUE(EventuallyGetsOut(guest));
   EXPECT_EQ(WaitForConditions(root, ""), "");
   EXPECT_EQ(Doctor(svnetd, GetParam().checks).code, 0);
-  EXPECT_THAT(Rules(), HasSubstr(GetParam().accept));
+  EXPECT_THAT(Rules(), HasSubstr(GetParam().bridge.accept));
   const std::string managed = Rules();
   for (const std::string& reload : GetParam().reload) {
     Shell(reload);

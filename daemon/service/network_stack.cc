@@ -42,7 +42,7 @@ RulesetSpec RulesOf(const Config& config) {
 }
 
 GuestTraffic GuestTrafficOf(const Config& config) {
-  return {.kind = NetworkKind::kBridge, .bridge = config.bridge, .prefix = config.subnet};
+  return {.kind = config.kind, .bridge = config.bridge, .prefix = config.subnet};
 }
 
 }  // namespace

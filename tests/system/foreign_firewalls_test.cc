@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -16,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "daemon/base/network_kind.h"
 #include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/firewalls.h"
@@ -94,52 +96,69 @@ class ForeignFirewallsTest : public SystemTest {
   int datagrams_ = 0;
 };
 
-class ForeignFirewallTest : public ForeignFirewallsTest,
-                            public ::testing::WithParamInterface<ForeignFirewall> {
+class ForeignFirewallTest
+    : public ForeignFirewallsTest,
+      public ::testing::WithParamInterface<std::tuple<ForeignFirewall, NetworkKind>> {
  protected:
-  ForeignFirewallTest() : installed_(GetParam().install()) {}
+  ForeignFirewallTest() : installed_(Firewall().install()) {}
 
-  static std::string Rules() { return Shell(GetParam().rules); }
+  static const ForeignFirewall& Firewall() { return std::get<0>(GetParam()); }
+  static bool IsRouted() { return std::get<1>(GetParam()) == NetworkKind::kRouted; }
+  // What svnetd says and adds for a network of this kind.
+  static const ForeignFirewall::Texts& Expected() {
+    return IsRouted() ? Firewall().routed : Firewall().bridge;
+  }
+  static std::string Keys(const std::string& more = "") {
+    return absl::StrCat(IsRouted() ? "kind = \"routed\"\n" : "", more);
+  }
+
+  static std::string Rules() { return Shell(Firewall().rules); }
   static void Settle() {
-    if (!GetParam().settle.empty()) Shell(GetParam().settle);
+    if (!Firewall().settle.empty()) Shell(Firewall().settle);
   }
 
  private:
   const std::shared_ptr<void> installed_;
 };
-INSTANTIATE_TEST_SUITE_P(All, ForeignFirewallTest, ::testing::ValuesIn(ForeignFirewalls()),
-                         [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, ForeignFirewallTest,
+                         ::testing::Combine(::testing::ValuesIn(ForeignFirewalls()),
+                                            ::testing::Values(NetworkKind::kBridge,
+                                                              NetworkKind::kRouted)),
+                         [](const auto& each) {
+                           const bool routed = std::get<1>(each.param) == NetworkKind::kRouted;
+                           return absl::StrCat(std::get<0>(each.param).name,
+                                               routed ? "Routed" : "");
+                         });
 
 TEST_P(ForeignFirewallTest, IsReportedAndNotChanged) {
   const std::string before = Rules();
-  Daemon svnetd = Start();
+  Daemon svnetd = Start({}, Keys());
   Client root(svnetd.socket(), kRoot);
   const TapGuest guest(root.MustCreate("vm1"));
   EXPECT_FALSE(GetsOut(guest));
-  EXPECT_THAT(
-      WaitForConditions(root, "FOREIGN_FIREWALL"),
-      AllOf(HasSubstr(absl::StrCat("FOREIGN_FIREWALL: ", GetParam().blocks)),
-            HasSubstr("manage_foreign_firewalls = true"), HasSubstr(GetParam().bridge.remedy)));
+  EXPECT_THAT(WaitForConditions(root, "FOREIGN_FIREWALL"),
+              AllOf(HasSubstr(absl::StrCat("FOREIGN_FIREWALL: ", Firewall().blocks)),
+                    HasSubstr("manage_foreign_firewalls = true"), HasSubstr(Expected().remedy)));
   EXPECT_EQ(Rules(), before);
-  EXPECT_TRUE(Logs(svnetd, GetParam().blocks));
-  const Exited doctor = Doctor(svnetd, GetParam().checks);
+  EXPECT_TRUE(Logs(svnetd, Firewall().blocks));
+  const Exited doctor = Doctor(svnetd, Firewall().checks);
   EXPECT_EQ(doctor.code, 1);
-  EXPECT_THAT(doctor.out, AllOf(HasSubstr(GetParam().blocks), HasSubstr(GetParam().bridge.remedy),
+  EXPECT_THAT(doctor.out, AllOf(HasSubstr(Firewall().blocks), HasSubstr(Expected().remedy),
                                 HasSubstr("# or manage_foreign_firewalls = true in svnetd.toml")));
 }
 
 TEST_P(ForeignFirewallTest, LetsManagedGuestsOutAgainAfterAReloadAndUntilCleanup) {
   Settle();
   const std::string before = Rules();
-  Daemon svnetd = Start({}, kManage);
+  Daemon svnetd = Start({}, Keys(kManage));
   Client root(svnetd.socket(), kRoot);
   const TapGuest guest(root.MustCreate("vm1"));
   EXPECT_TRUE(EventuallyGetsOut(guest));
   EXPECT_EQ(WaitForConditions(root, ""), "");
-  EXPECT_EQ(Doctor(svnetd, GetParam().checks).code, 0);
-  EXPECT_THAT(Rules(), HasSubstr(GetParam().bridge.accept));
+  EXPECT_EQ(Doctor(svnetd, Firewall().checks).code, 0);
+  EXPECT_THAT(Rules(), HasSubstr(Expected().accept));
   const std::string managed = Rules();
-  for (const std::string& reload : GetParam().reload) {
+  for (const std::string& reload : Firewall().reload) {
     Shell(reload);
     EXPECT_TRUE(EventuallyGetsOut(guest)) << reload << "\n" << svnetd.log();
     EXPECT_EQ(WaitForConditions(root, ""), "");
@@ -152,7 +171,7 @@ TEST_P(ForeignFirewallTest, LetsManagedGuestsOutAgainAfterAReloadAndUntilCleanup
 }
 
 TEST_P(ForeignFirewallTest, LetsGuestsOutAfterTheRemedyOfTheCondition) {
-  Daemon svnetd = Start();
+  Daemon svnetd = Start({}, Keys());
   Client root(svnetd.socket(), kRoot);
   const TapGuest guest(root.MustCreate("vm1"));
   EXPECT_FALSE(GetsOut(guest));

@@ -13,6 +13,12 @@
 #include "daemon/network/reap_worker.h"
 
 namespace svnet {
+namespace {
+
+// How often Cleanup of a network starts anew.
+constexpr int kCleanupRounds = 8;
+
+}  // namespace
 
 absl::StatusOr<Lease> NetworkApi::CreateTap(const Caller& caller, const TapRequest& request,
                                             bool* made) {
@@ -86,7 +92,7 @@ absl::StatusOr<CleanupResult> NetworkApi::CleanupAll(const std::optional<Network
   ReapWorker worker(registry_, reaper_);
   uint32_t removed = 0;
   // Again if a TAP was made meanwhile, or flows were left.
-  while (true) {
+  for (int round = 0; round < kCleanupRounds; ++round) {
     {
       const CallTurn turn(registry_, name);
       SVNET_RETURN_IF_ERROR(turn.status());
@@ -102,6 +108,10 @@ absl::StatusOr<CleanupResult> NetworkApi::CleanupAll(const std::optional<Network
           destroyed);
     }
   }
+  return Error(Reason::kBridgeSetupFailed,
+               absl::StrCat("removed ", removed,
+                            " TAPs, but new ones are made all the time (repeat "
+                            "it)"));
 }
 
 absl::StatusOr<LeasePage> NetworkApi::ListTaps(const Caller& caller, const ListRequest& request) {

@@ -5,6 +5,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -81,6 +82,7 @@ class ReapTest : public testing::KernelTest {
       const auto lease = api_->CreateTap(
           kRoot, {.vm = testing::Vm(absl::StrCat("vm", i)), .iface = testing::Iface("eth0")});
       ASSERT_TRUE(lease.ok()) << lease.status();
+      taps_.push_back(lease->state.ifindex);
     }
   }
   void StartHousekeeping() {
@@ -109,10 +111,14 @@ class ReapTest : public testing::KernelTest {
 
  private:
   void NoteReaped() {
-    const bool all = api_->GetNetwork(kRoot, {})->addresses_reaping == 0;
-    if (all && !was_reaped_.exchange(true)) reaped_.set_value();
+    const bool exist = std::any_of(taps_.begin(), taps_.end(), [](Ifindex tap) {
+      std::array<char, IF_NAMESIZE> name;
+      return if_indextoname(static_cast<unsigned>(tap), name.data()) != nullptr;
+    });
+    if (!exist && !was_reaped_.exchange(true)) reaped_.set_value();
   }
 
+  std::vector<Ifindex> taps_;
   std::promise<void> reaped_;
   std::atomic<bool> was_reaped_ = false;
   const std::unique_ptr<Reaper> reapers_[2] = {NetlinkReaper::Open().value(),

@@ -303,7 +303,7 @@ TEST_F(ReapTest, LeavesForTheNextPieceWhatIsRetiredMeanwhile) {
 
 class ManyReapTest : public ReapTest {
  protected:
-  static constexpr int kCount = 120;
+  static constexpr int kCount = 200;
 
   void CreateAll() {
     for (int i = 0; i < kCount; ++i) MustCreate(kRoot, absl::StrCat("m", i));
@@ -327,7 +327,7 @@ class ManyReapTest : public ReapTest {
 TEST_F(ManyReapTest, DestroysManyInPiecesOfWhichEachIsAGroup) {
   CreateAll();
   RetireAll();
-  EXPECT_THAT(Groups(), ElementsAre(Pair(1, 50), Pair(2, 50), Pair(3, 20)));
+  EXPECT_THAT(Groups(), ElementsAre(Pair(1, 80), Pair(2, 80), Pair(3, 40)));
   faults_.TakeCalls();
   Reap();
   EXPECT_THAT(faults_.TakeCalls(), Contains("DeleteGroup").Times(3));
@@ -345,8 +345,8 @@ TEST_F(ManyReapTest, ARestartKnowsTheRetiredOfAllPieces) {
   faults_.Heal();
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kAlice), ElementsAre(kept));
-  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 70u);
-  EXPECT_THAT(Groups(), ElementsAre(Pair(2, 50), Pair(3, 20)));
+  EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 120u);
+  EXPECT_THAT(Groups(), ElementsAre(Pair(2, 80), Pair(3, 40)));
   faults_.TakeCalls();
   Reap();
   EXPECT_THAT(faults_.TakeCalls(), Contains("DeleteGroup").Times(2));

@@ -86,8 +86,9 @@ void FloorCandidate::Remove(Number number) { floor_.DeleteLink(TapName(number));
 
 void FloorCandidate::RemoveAll() { floor_.DeleteGroup(kFloorGroup); }
 
-SvnetdCandidate::SvnetdCandidate(std::string name, std::string program)
-    : Candidate(std::move(name)), program_(std::move(program)) {
+SvnetdCandidate::SvnetdCandidate(std::string name, std::string program,
+                                 std::vector<std::string> flags)
+    : Candidate(std::move(name)), program_(std::move(program)), flags_(std::move(flags)) {
   // There are several svnetds, each in a network namespace of its own, and one file system. An
   // earlier version has no such folder.
   const std::string help = testing::Shell(absl::StrCat(program_, " --help"));

@@ -1,9 +1,11 @@
-// Who is measured: everybody gives a VM a device on a bridge, and takes it away again.
+// Who is measured: everybody gives a VM a device on a bridge, or one that is routed, and takes it
+// away again.
 // Each in a network namespace of its own. The peers are in peers.h.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "daemon/base/unique_fd.h"
 #include "tests/bench/floor.h"
@@ -61,7 +63,8 @@ class FloorCandidate final : public Candidate {
 class SvnetdCandidate final : public Candidate {
  public:
   // `program` is as the build made it, or that of another version.
-  explicit SvnetdCandidate(std::string name = "svnetd", std::string program = testing::kSvnetd);
+  explicit SvnetdCandidate(std::string name = "svnetd", std::string program = testing::kSvnetd,
+                           std::vector<std::string> flags = {});
 
   void Create(Number number) override { CreateBy(*caller_, number); }
   void Remove(Number number) override { RemoveBy(*caller_, number); }

@@ -1,6 +1,6 @@
-// From a guest through the NAT to the outside: svnetd's rules, with one guest bound and
-// with a thousand, against the same bridge with one `masquerade` rule and nothing else.
-// The three take turns, each with a fixed number of frames.
+// From a guest through the NAT to the outside: svnetd's rules, with one guest bound and with a
+// thousand, on a bridge and on a routed network, against the same bridge with one `masquerade` rule
+// and nothing else. They take turns, each with a fixed number of frames.
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -148,14 +148,22 @@ int Main(int argc, char** argv) {
   SetUp one_set_up(one, 1, FirstTap(one, 1));
   SvnetdCandidate thousand;
   SetUp thousand_set_up(thousand, many, FirstTap(thousand, many));
+  const std::vector<std::string> routed = {"--kind=routed"};
+  SvnetdCandidate routed_one("svnetd routed", testing::kSvnetd, routed);
+  SetUp routed_one_set_up(routed_one, 1, FirstTap(routed_one, 1));
+  SvnetdCandidate routed_thousand("svnetd routed", testing::kSvnetd, routed);
+  SetUp routed_thousand_set_up(routed_thousand, many, FirstTap(routed_thousand, many));
   for (int round = 0; round < options.rounds(15); ++round) {
-    for (SetUp* each : {&plain_set_up, &one_set_up, &thousand_set_up}) {
+    for (SetUp* each : {&plain_set_up, &one_set_up, &thousand_set_up, &routed_one_set_up,
+                        &routed_thousand_set_up}) {
       each->Send(options.quick ? 20'000 : 100'000, &results);
     }
   }
   results.Write();
   RemoveAll(one, 1);
   RemoveAll(thousand, many);
+  RemoveAll(routed_one, 1);
+  RemoveAll(routed_thousand, many);
   return 0;
 }
 

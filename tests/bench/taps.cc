@@ -88,12 +88,13 @@ int Main(int argc, char** argv) {
   Results results(options.results);
   FloorCandidate floor;
   SvnetdCandidate svnetd;
+  SvnetdCandidate routed("svnetd routed", testing::kSvnetd, {"--kind=routed"});
   ShellCandidate shell;
   QemuHelperCandidate qemu;
   CniCandidate cni;
   NetavarkCandidate netavark;
-  const Candidates fast = {&floor, &svnetd};
-  const Candidates all = {&floor, &svnetd, &shell, &qemu, &cni, &netavark};
+  const Candidates fast = {&floor, &svnetd, &routed};
+  const Candidates all = {&floor, &svnetd, &routed, &shell, &qemu, &cni, &netavark};
   Prepare(all);
   int filled = 0;
   for (const int present : {1, options.hundred(), options.thousand()}) {

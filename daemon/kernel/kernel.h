@@ -289,6 +289,9 @@ class Kernel {
   virtual absl::StatusOr<bool> IsForwarding() = 0;
   // Whether what comes in by that link is forwarded, as far as it is the link's own setting.
   virtual absl::StatusOr<bool> IsForwarding(Ifindex link) = 0;
+  // Whether the host answers ARP for none of its addresses that are on another link than the one
+  // that it is asked by (net.ipv4.conf.all.arp_ignore).
+  virtual absl::StatusOr<bool> IgnoresArp() = 0;
   virtual absl::Status EnableForwarding() = 0;
   virtual absl::Status DisableForwarding() = 0;
 

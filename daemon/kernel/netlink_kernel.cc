@@ -112,6 +112,8 @@ absl::StatusOr<bool> NetlinkKernel::IsForwarding(Ifindex link) {
   return forwarding;
 }
 
+absl::StatusOr<bool> NetlinkKernel::IgnoresArp() { return IsArpIgnored(); }
+
 absl::Status NetlinkKernel::EnableForwarding() {
   SVNET_RETURN_IF_ERROR(FaultPoint("forwarding"));
   return EnableIpv4Forwarding();

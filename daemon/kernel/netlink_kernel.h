@@ -30,6 +30,7 @@ class NetlinkKernel final : public Kernel {
   absl::Status RenameLink(Ifindex link, const LinkName& name) override;
   absl::StatusOr<bool> IsForwarding() override;
   absl::StatusOr<bool> IsForwarding(Ifindex link) override;
+  absl::StatusOr<bool> IgnoresArp() override;
   absl::Status EnableForwarding() override;
   absl::Status DisableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;

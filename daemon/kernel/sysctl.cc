@@ -48,6 +48,11 @@ absl::Status DisableIpv4Forwarding() {
   return forwarding ? Write(kIpForward, '0') : absl::OkStatus();
 }
 
+absl::StatusOr<bool> IsArpIgnored() {
+  SVNET_ASSIGN_OR_RETURN(const char value, Read("/proc/sys/net/ipv4/conf/all/arp_ignore"));
+  return value != '0';
+}
+
 absl::StatusOr<bool> DisableIpv6(const LinkName& link) {
   const std::string path = absl::StrCat("/proc/sys/net/ipv6/conf/", link.text(), "/disable_ipv6");
   const absl::StatusOr<char> value = Read(path);

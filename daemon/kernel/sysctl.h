@@ -1,4 +1,4 @@
-// The kernel settings that svnetd writes, and no others.
+// The kernel settings that svnetd reads and writes, and no others.
 #pragma once
 
 #include <string>
@@ -18,6 +18,9 @@ absl::Status EnableIpv4Forwarding();
 
 // net.ipv4.ip_forward = 0, in the same way.
 absl::Status DisableIpv4Forwarding();
+
+// net.ipv4.conf.all.arp_ignore is not 0.
+absl::StatusOr<bool> IsArpIgnored();
 
 // net.ipv6.conf.<link>.disable_ipv6 = 1. OK where the link has no IPv6. Written only if it is not
 // so yet: in a container /proc/sys may be read-only, and all be set before. True if it was written.

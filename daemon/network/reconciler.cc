@@ -170,8 +170,8 @@ std::optional<absl::Time> Reconciler::NextDue() const {
 
 NetworkHealth Reconciler::Health() const {
   const bool in_use = parts_.book->leases().size() > 0;
-  const bool network_ok =
-      !parts_.segment->IsDirty() && parts_.rules->is_forwarding_clean() && parts_.routes->AreGood();
+  const bool network_ok = !parts_.segment->IsDirty() && parts_.segment->IsGood() &&
+                          parts_.rules->is_forwarding_clean() && parts_.routes->AreGood();
   return {.network = !in_use || network_ok,
           .firewall = !in_use || parts_.rules->are_clean(),
           .monitor = !resync_};  // all was to be read again, and could not be

@@ -56,6 +56,7 @@ class BridgeSegment final : public Segment {
   absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links) override {
     return bridge_.Observe(links);
   }
+  bool IsGood() const override { return true; }
   absl::Status AddConditions(bool in_use, std::vector<Condition>* conditions) override;
 
  private:

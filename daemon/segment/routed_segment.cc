@@ -11,6 +11,19 @@
 #include "daemon/segment/bridge_status.h"
 
 namespace svnet {
+namespace {
+
+// The gateway's address is on another link than the TAPs, and for a link the greater of both
+// settings counts.
+Condition ArpIgnored() {
+  return {.type = "ARP_IGNORED",
+          .message =
+              "net.ipv4.conf.all.arp_ignore is not 0: guests that ask for the gateway's MAC "
+              "get no answer",
+          .remedy = "sysctl -w net.ipv4.conf.all.arp_ignore=0"};
+}
+
+}  // namespace
 
 RoutedSegment::RoutedSegment(const NetworkSettings& settings, Kernel* kernel)
     : settings_(settings),
@@ -182,6 +195,9 @@ absl::StatusOr<SegmentStatus> RoutedSegment::Observe(const std::vector<Link>& li
 absl::Status RoutedSegment::AddConditions(bool in_use, std::vector<Condition>* conditions) {
   SVNET_RETURN_IF_ERROR(bridge_.AddConditions(in_use, conditions));
   if (!ipv6_off_.ok()) conditions->push_back(Ipv6NotOff(ipv6_off_));
+  if (!in_use) return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(ignores_arp_, kernel_->IgnoresArp());
+  if (ignores_arp_) conditions->push_back(ArpIgnored());
   return absl::OkStatus();
 }
 

@@ -52,6 +52,7 @@ class RoutedSegment final : public Segment {
   PortPlan plan() const override;
   PortPlan PlanAmong(const std::vector<Link>& /*links*/) const override { return plan(); }
   absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links) override;
+  bool IsGood() const override { return !ignores_arp_; }
   absl::Status AddConditions(bool in_use, std::vector<Condition>* conditions) override;
 
  private:
@@ -69,6 +70,7 @@ class RoutedSegment final : public Segment {
   OwnerGroups groups_;
   bool entries_clean_ = false;  // routes and neighbours are those of the leases
   absl::Status ipv6_off_;       // of the last TAP
+  bool ignores_arp_ = false;
 };
 
 }  // namespace svnet

@@ -113,6 +113,8 @@ class Segment {
   virtual PortPlan PlanAmong(const std::vector<Link>& links) const = 0;
   // Its state, for people, from all links of the host.
   virtual absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links) = 0;
+  // Whether guests reach their gateway, by the last AddConditions.
+  virtual bool IsGood() const = 0;
   // Appends what is wrong. `in_use`: there are leases.
   virtual absl::Status AddConditions(bool in_use, std::vector<Condition>* conditions) = 0;
 };

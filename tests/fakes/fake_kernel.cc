@@ -224,6 +224,11 @@ absl::StatusOr<bool> FakeKernel::IsForwarding(Ifindex link) {
   return MayForward(link);
 }
 
+absl::StatusOr<bool> FakeKernel::IgnoresArp() {
+  SVNET_RETURN_IF_ERROR(faults_->Check("IgnoresArp"));
+  return ignores_arp_;
+}
+
 absl::Status FakeKernel::EnableForwarding() {
   SVNET_RETURN_IF_ERROR(faults_->Check("EnableForwarding"));
   forwarding_ = true;

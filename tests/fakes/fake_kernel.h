@@ -35,6 +35,7 @@ class FakeKernel final : public Kernel {
   absl::Status RenameLink(Ifindex link, const LinkName& name) override;
   absl::StatusOr<bool> IsForwarding() override;
   absl::StatusOr<bool> IsForwarding(Ifindex link) override;
+  absl::StatusOr<bool> IgnoresArp() override;
   absl::Status EnableForwarding() override;
   absl::Status DisableForwarding() override;
   absl::StatusOr<std::unique_ptr<OpenTap>> OpenNewTap(const TapSpec& spec) override;
@@ -75,6 +76,7 @@ class FakeKernel final : public Kernel {
   }
   void TurnForwardingOff(const std::string& link) { not_forwarding_.insert(Find(link)->ifindex); }
   void TurnForwardingOn(const std::string& link) { not_forwarding_.erase(Find(link)->ifindex); }
+  void IgnoreArp(bool ignore) { ignores_arp_ = ignore; }
   void TakeAddresses(const std::string& link);
   void ForgetNeighbour(Ipv4Address address);
   void ForgetGuestRoute(Ipv4Address guest);
@@ -134,6 +136,7 @@ class FakeKernel final : public Kernel {
   std::map<std::pair<Ifindex, Ipv4Address>, MacAddress> neighbours_;
   std::map<Ipv4Address, Ifindex> guest_routes_;
   bool forwarding_ = false;
+  bool ignores_arp_ = false;
   bool can_pin_ = true;
   std::map<pid_t, Running> processes_;
   std::set<Ipv4Address> forgotten_;

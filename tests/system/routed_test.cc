@@ -188,6 +188,28 @@ TEST_F(RoutedTest, TheHostAnswersArpForTheNetworkAtOnceAndForNothingElse) {
   EXPECT_FALSE(is_answered(alice1().gateway(), bob().ip()));    // it asks in another's name
 }
 
+// A setting of the whole host that no TAP's own can lessen (Kubernetes with IPVS has it).
+TEST_F(RoutedTest, AHostThatIgnoresArpIsSaidWithWhatHelps) {
+  Begin();
+  Shell("echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore");
+  const auto ask = [&] {
+    alice1().Receive();
+    alice1().Send(kBroadcast, kArpType,
+                  Arp({.operation = ArpOperation::kRequest,
+                       .sender_mac = alice1().mac(),
+                       .sender_ip = alice1().ip(),
+                       .target_ip = alice1().gateway()}));
+    return !alice1().Receive().empty();
+  };
+  EXPECT_FALSE(ask());
+  const v1::GetNetworkResponse network = alice().MustGetNetwork();
+  ASSERT_EQ(network.conditions_size(), 1);
+  EXPECT_EQ(network.conditions(0).type(), "ARP_IGNORED");
+  Shell(network.conditions(0).remedy());
+  EXPECT_TRUE(ask());
+  EXPECT_THAT(alice().MustGetNetwork().conditions(), IsEmpty());
+}
+
 struct Spoof {
   std::string name;
   std::string counter;

@@ -35,6 +35,15 @@ TEST_F(RoutedNetworkTest, ALeaseIsATapWithARouteAndANeighbour) {
   EXPECT_THAT(Conditions(), IsEmpty());
 }
 
+TEST_F(RoutedNetworkTest, AHostThatIgnoresArpIsSaidAsLongAsThereAreLeases) {
+  kernel_.IgnoreArp(true);
+  EXPECT_THAT(Conditions(), IsEmpty());
+  MustCreate(kAlice, "vm1");
+  EXPECT_THAT(Conditions(), ElementsAre("ARP_IGNORED"));
+  kernel_.IgnoreArp(false);
+  EXPECT_THAT(Conditions(), IsEmpty());
+}
+
 TEST_F(RoutedNetworkTest, NobodyGetsTheMacThatGuestsTakeForTheGateways) {
   const auto refused =
       api().CreateTap(kAlice, {.vm = Vm("vm1"), .iface = Iface("eth0"), .mac = kGatewayMac});

@@ -111,4 +111,25 @@ absl::Status DeleteGuestRoute(NetlinkSocket& socket, const GuestRoute& route) {
                      IgnoreAbsent(socket.Transact(std::move(request))));
 }
 
+absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> DumpStaticMacs(NetlinkSocket& socket,
+                                                                        Ifindex bridge) {
+  std::set<std::pair<Ifindex, MacAddress>> macs;
+  SVNET_RETURN_IF_ERROR(socket.Dump(
+      [bridge] {
+        NetlinkMessage request =
+            NetlinkMessage(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_BRIDGE});
+        request.Put(NDA_MASTER, bridge);
+        return request;
+      },
+      [&] { macs.clear(); },
+      [&](const NetlinkReader& message) {
+        KernelChanges entry;
+        ParseNeighbourChange(message, &entry);
+        for (const auto& [at, is_static] : entry.static_macs) {
+          if (is_static) macs.insert(at);
+        }
+      }));
+  return macs;
+}
+
 }  // namespace svnet

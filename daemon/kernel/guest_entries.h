@@ -1,7 +1,9 @@
-// What the kernel is told of guests' addresses, by rtnetlink: neighbours, and routes.
+// What the kernel is told of guests' addresses and MACs, by rtnetlink: neighbours, places in a
+// bridge, and routes.
 #pragma once
 
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,8 @@ absl::StatusOr<std::vector<std::pair<Ifindex, Neighbour>>> DumpNeighbours(Netlin
 absl::StatusOr<std::optional<MacAddress>> FindPermanentNeighbour(NetlinkSocket& socket,
                                                                  Ifindex link, Ipv4Address address);
 absl::Status DeleteNeighbour(NetlinkSocket& socket, Ifindex link, Ipv4Address address);
+absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> DumpStaticMacs(NetlinkSocket& socket,
+                                                                        Ifindex bridge);
 absl::StatusOr<std::vector<GuestRoute>> DumpGuestRoutes(NetlinkSocket& socket);
 absl::Status DeleteGuestRoute(NetlinkSocket& socket, const GuestRoute& route);
 

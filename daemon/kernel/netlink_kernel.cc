@@ -1,6 +1,5 @@
 #include "daemon/kernel/netlink_kernel.h"
 
-#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/netconf.h>
@@ -9,7 +8,6 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +16,7 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/base/unique_fd.h"
 #include "daemon/kernel/guest_entries.h"
+#include "daemon/kernel/host_routes.h"
 #include "daemon/kernel/link_requests.h"
 #include "daemon/kernel/netlink_bridge.h"
 #include "daemon/kernel/netlink_tap.h"
@@ -28,6 +27,7 @@
 #include "daemon/kernel/tun_device.h"
 
 namespace svnet {
+
 absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open(const Ipv4Prefix& guests) {
   SVNET_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
   SVNET_ASSIGN_OR_RETURN(LinkMonitor monitor, LinkMonitor::Open(guests));
@@ -40,48 +40,13 @@ absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open(const Ipv4Pre
 absl::StatusOr<std::vector<Link>> NetlinkKernel::ListLinks() { return DumpLinks(socket_); }
 
 absl::StatusOr<std::vector<LinkAddress>> NetlinkKernel::ListAddresses() {
-  std::vector<LinkAddress> addresses;
-  SVNET_RETURN_IF_ERROR(socket_.Dump(
-      [] { return NetlinkMessage(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{.ifa_family = AF_INET}); },
-      [&] { addresses.clear(); },
-      [&](const NetlinkReader& message) {
-        if (std::optional<LinkAddress> address = ParseAddress(message)) {
-          addresses.push_back(*address);
-        }
-      }));
-  return addresses;
+  return DumpAddresses(socket_);
 }
 
-absl::StatusOr<std::vector<Route>> NetlinkKernel::ListRoutes() {
-  std::vector<Route> routes;
-  SVNET_RETURN_IF_ERROR(socket_.Dump(
-      [] { return NetlinkMessage(RTM_GETROUTE, NLM_F_DUMP, rtmsg{.rtm_family = AF_INET}); },
-      [&] { routes.clear(); },
-      [&](const NetlinkReader& message) {
-        if (IsGuestRoute(message)) return;
-        if (std::optional<Route> route = ParseRoute(message)) routes.push_back(*route);
-      }));
-  return routes;
-}
+absl::StatusOr<std::vector<Route>> NetlinkKernel::ListRoutes() { return DumpRoutes(socket_); }
 
-// Two questions: what the kernel would do, and by which route.
 absl::StatusOr<RouteAnswer> NetlinkKernel::FindRoute(const RouteQuestion& question) {
-  RouteAnswer answer;
-  const absl::Status status =
-      socket_.Get(AskForRoute(question, 0),
-                  [&](const NetlinkReader& message) { answer = ParseRouteAnswer(message); });
-  if (IsRoutingRefusal(ErrnoOf(status))) {
-    return RouteAnswer{.dropped = true, .why = std::strerror(ErrnoOf(status))};
-  }
-  SVNET_RETURN_IF_ERROR(status);
-  // A kernel that does not say it, or a route that has just gone: then none is preferred.
-  socket_
-      .Get(AskForRoute(question, RTM_F_FIB_MATCH),
-           [&](const NetlinkReader& message) {
-             answer.preferred_source = ParsePreferredSource(message);
-           })
-      .IgnoreError();
-  return answer;
+  return svnet::FindRoute(socket_, question);
 }
 
 absl::StatusOr<std::optional<Link>> NetlinkKernel::FindLink(const LinkName& name) {
@@ -148,23 +113,7 @@ absl::StatusOr<std::optional<MacAddress>> NetlinkKernel::FindNeighbour(Ifindex l
 
 absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> NetlinkKernel::ListStaticMacs(
     Ifindex bridge) {
-  std::set<std::pair<Ifindex, MacAddress>> macs;
-  SVNET_RETURN_IF_ERROR(socket_.Dump(
-      [bridge] {
-        NetlinkMessage request =
-            NetlinkMessage(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_BRIDGE});
-        request.Put(NDA_MASTER, bridge);
-        return request;
-      },
-      [&] { macs.clear(); },
-      [&](const NetlinkReader& message) {
-        KernelChanges entry;
-        ParseNeighbourChange(message, &entry);
-        for (const auto& [at, is_static] : entry.static_macs) {
-          if (is_static) macs.insert(at);
-        }
-      }));
-  return macs;
+  return DumpStaticMacs(socket_, bridge);
 }
 
 absl::Status NetlinkKernel::SetNeighbour(Ifindex link, const Neighbour& neighbour) {

@@ -12,7 +12,11 @@
 namespace svnet {
 
 BridgeSegment::BridgeSegment(const NetworkSettings& settings, Kernel* kernel)
-    : settings_(settings), kernel_(kernel), bridge_(settings, kernel), neighbours_(kernel) {}
+    : settings_(settings),
+      kernel_(kernel),
+      group_(DeriveLinkGroup(settings.bridge)),
+      bridge_(settings, kernel),
+      neighbours_(kernel) {}
 
 absl::StatusOr<SegmentChange> BridgeSegment::Ensure(bool in_use) {
   SVNET_ASSIGN_OR_RETURN(SegmentChange change, bridge_.Ensure(in_use));
@@ -59,7 +63,7 @@ absl::StatusOr<TapState> BridgeSegment::Attach(OpenTap* tap, const LeaseSpec& sp
                  .state = {.ifindex = tap->ifindex(),
                            .mtu = gateway().mtu,
                            .bridge = gateway().ifindex,
-                           .group = plan().group}};
+                           .group = group_}};
   SVNET_RETURN_IF_ERROR(Reattach(lease));
   absl::Cleanup detach = [&] { Detach(lease).IgnoreError(); };
   ipv6_off_ = tap->SwitchIpv6Off();
@@ -90,7 +94,7 @@ absl::StatusOr<TapState> BridgeSegment::Repair(const Lease& lease, const Link& l
   SVNET_ASSIGN_OR_RETURN(state.pinned,
                          kernel_->RepairTap(link, lease.spec.tap, PlanPort(lease, plan())));
   state.bridge = gateway().ifindex;
-  state.group = plan().group;
+  state.group = group_;
   return state;
 }
 
@@ -105,7 +109,7 @@ PortPlan BridgeSegment::plan() const {
   return {.kind = NetworkKind::kBridge,
           .bridge_name = settings_.bridge,
           .bridge = gateway().ifindex,
-          .group = DeriveLinkGroup(settings_.bridge),
+          .group = group_,
           .mac = kTapMac,
           .isolated = settings_.isolation == Isolation::kAll};
 }

@@ -62,6 +62,7 @@ class BridgeSegment final : public Segment {
  private:
   const NetworkSettings settings_;
   Kernel* const kernel_;
+  const uint32_t group_;  // of the TAPs of leases
   GatewayBridge bridge_;
   BridgeNeighbours neighbours_;
   absl::Status ipv6_off_;  // of the last TAP

@@ -28,8 +28,9 @@ Condition ArpIgnored() {
 RoutedSegment::RoutedSegment(const NetworkSettings& settings, Kernel* kernel)
     : settings_(settings),
       kernel_(kernel),
+      group_(DeriveRoutedGroup(settings.bridge)),
       bridge_(settings, kernel),
-      groups_(DeriveRoutedGroup(settings.bridge)) {}
+      groups_(group_) {}
 
 absl::Status RoutedSegment::EnsureEntries(const LeaseTable& leases) {
   if (entries_clean_) return absl::OkStatus();
@@ -181,7 +182,7 @@ PortPlan RoutedSegment::plan() const {
   return {.kind = NetworkKind::kRouted,
           .bridge_name = settings_.bridge,
           .bridge = gateway().ifindex,
-          .group = DeriveRoutedGroup(settings_.bridge),
+          .group = group_,
           .mac = kGatewayMac,
           .isolated = true};
 }

@@ -66,6 +66,7 @@ class RoutedSegment final : public Segment {
 
   const NetworkSettings settings_;
   Kernel* const kernel_;
+  const uint32_t group_;  // DeriveRoutedGroup
   GatewayBridge bridge_;
   OwnerGroups groups_;
   bool entries_clean_ = false;  // routes and neighbours are those of the leases

@@ -134,6 +134,7 @@ Findings CheckReversePath(const Observed& observed) {
 Findings CheckBridgeNetfilter(const Observed& observed) {
   const absl::StatusOr<int64_t> calls = ReadNumber(observed.host, kBridgeNetfilter);
   if (!calls.ok()) return Ok("br_netfilter is not loaded");
+  if (observed.IsRouted()) return Ok("guests of a routed network cross no bridge");
   if (*calls == 0) return Ok("bridge-nf-call-iptables is 0");
   return Warning(
       absl::StrCat("bridge-nf-call-iptables is 1, as Docker and Kubernetes want it: iptables' "

@@ -79,9 +79,6 @@ std::vector<MetricFamily> NetworkFamilies(const absl::StatusOr<NetworkMeasures>&
               "state", AddressesOf(status)),
        Gauge("svnet_bridge_up", "1: the bridge exists and is up",
              status.infrastructure.segment.up ? 1 : 0),
-       Gauge("svnet_bridge_ports", "Links on the bridge, whoever put them there",
-             status.infrastructure.segment.ports_used),
-       Gauge("svnet_bridge_ports_limit", "How many the kernel takes", kMaxBridgePorts),
        HostGauge("svnet_tracked_connections", "Connections that the kernel tracks, the host's too",
                  status.infrastructure.connections.used),
        HostGauge("svnet_tracked_connections_limit", "How many the kernel tracks; 0: not known",
@@ -96,6 +93,12 @@ std::vector<MetricFamily> NetworkFamilies(const absl::StatusOr<NetworkMeasures>&
               MetricType::Counter, "cause", packets),
        Family("svnet_dropped_bytes_total", "The same, in bytes", MetricType::Counter, "cause",
               bytes)});
+  if (const auto ports = status.infrastructure.segment.ports_used) {
+    families.push_back(
+        Gauge("svnet_bridge_ports", "Links on the bridge, whoever put them there", *ports));
+    families.push_back(
+        Gauge("svnet_bridge_ports_limit", "How many the kernel takes", kMaxBridgePorts));
+  }
   return families;
 }
 

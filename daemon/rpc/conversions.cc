@@ -321,8 +321,8 @@ v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSetting
   response.mutable_addresses()->set_total(status.addresses_total);
   response.mutable_addresses()->set_used(status.addresses_used);
   response.mutable_addresses()->set_reaping(status.addresses_reaping);
-  if (settings.kind == NetworkKind::kBridge) {
-    response.mutable_ports()->set_used(status.infrastructure.segment.ports_used);
+  if (const auto ports = status.infrastructure.segment.ports_used) {
+    response.mutable_ports()->set_used(*ports);
     response.mutable_ports()->set_limit(kMaxBridgePorts);
   }
   for (const Condition& condition : status.conditions) {

@@ -189,7 +189,7 @@ PortPlan RoutedSegment::plan() const {
 
 absl::StatusOr<SegmentStatus> RoutedSegment::Observe(const std::vector<Link>& links) {
   SVNET_ASSIGN_OR_RETURN(SegmentStatus status, bridge_.Observe(links));
-  status.ports_used = 0;  // it has none, whatever others have made a port
+  status.ports_used.reset();
   return status;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ struct SegmentChange {
 struct SegmentStatus {
   bool up = false;
   uint32_t mtu = 0;         // bytes
-  uint32_t ports_used = 0;  // links on the bridge, foreign ones too
+  // Links on the bridge, foreign ones too; nullopt: there is none to which TAPs are connected.
+  std::optional<uint32_t> ports_used = 0;
 };
 
 // Remembers what it found or made, and whether a kernel notification has said since that it has

@@ -45,6 +45,14 @@ TEST_F(MetricsTest, TheNetworkIsMeasuredWhenSomebodyReads) {
   }
 }
 
+TEST_F(MetricsTest, ARoutedNetworkHasNoPorts) {
+  settings_.kind = NetworkKind::kRouted;
+  MustCreate(kAlice, "vm1");
+  const std::string text = metrics_.Render(api().Measure());
+  EXPECT_THAT(text, HasSubstr("\nsvnet_leases{network=\"default\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("svnet_bridge_ports")));
+}
+
 TEST_F(MetricsTest, ANetworkThatCannotBeReadLeavesTheRest) {
   MustCreate(kAlice, "vm1");
   metrics_.calls().Answered("CreateTap", absl::OkStatus(), absl::Milliseconds(1));

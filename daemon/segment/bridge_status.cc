@@ -59,8 +59,8 @@ std::vector<absl::string_view> CausesOf(const Bridge& bridge, bool renamed) {
   if (bridge.made) causes.push_back("the bridge was gone");
   if (bridge.brought_up && !bridge.made) causes.push_back("the bridge was down");
   if (bridge.given_address && !bridge.made) causes.push_back("the bridge had lost its address");
-  if (bridge.given_mtu) causes.push_back("the bridge had another MTU");
-  if (bridge.given_mac) causes.push_back("the bridge had another MAC");
+  if (bridge.given_mtu && !bridge.made) causes.push_back("the bridge had another MTU");
+  if (bridge.given_mac && !bridge.made) causes.push_back("the bridge had another MAC");
   if (bridge.took_stp) causes.push_back("the bridge had STP");
   if (bridge.took_ipv6) causes.push_back("the bridge had IPv6");
   return causes;

@@ -57,6 +57,7 @@ absl::StatusOr<SegmentChange> GatewayBridge::Ensure(bool in_use) {
                        .can_be_undone = bridge.changed(),
                        // Such a bridge has none yet, or, with the MAC, has lost them.
                        .neighbours_lost = bridge.made || bridge.brought_up || bridge.given_mac,
+                       .routes_lost = bridge.given_address,
                        .causes = CausesOf(bridge, renamed)};
 }
 

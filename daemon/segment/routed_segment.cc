@@ -32,6 +32,12 @@ RoutedSegment::RoutedSegment(const NetworkSettings& settings, Kernel* kernel)
       bridge_(settings, kernel),
       groups_(group_) {}
 
+absl::StatusOr<SegmentChange> RoutedSegment::Ensure(bool in_use) {
+  SVNET_ASSIGN_OR_RETURN(SegmentChange change, bridge_.Ensure(in_use));
+  if (change.routes_lost) MarkEntriesDirty();
+  return change;
+}
+
 absl::Status RoutedSegment::EnsureEntries(const LeaseTable& leases) {
   if (entries_clean_) return absl::OkStatus();
   SVNET_RETURN_IF_ERROR(EnsureRoutes(leases));

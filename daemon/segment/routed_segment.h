@@ -22,7 +22,7 @@ class RoutedSegment final : public Segment {
 
   absl::Status CheckPrefix() override { return bridge_.CheckPrefix(); }
   absl::StatusOr<Found> Find() override { return bridge_.Find(); }
-  absl::StatusOr<SegmentChange> Ensure(bool in_use) override { return bridge_.Ensure(in_use); }
+  absl::StatusOr<SegmentChange> Ensure(bool in_use) override;
   void Undo(const SegmentChange& change) override { bridge_.Undo(change); }
   absl::Status EnsureEntries(const LeaseTable& leases) override;
   absl::StatusOr<bool> Release() override;

@@ -33,6 +33,7 @@ struct SegmentChange {
   bool made = false;                      // there was no such link
   bool can_be_undone = false;             // see Undo
   bool neighbours_lost = false;           // what the gateway's link knew of them
+  bool routes_lost = false;               // those that name the gateway's address
   std::vector<absl::string_view> causes;  // why there was something to do, for people
 };
 

@@ -108,9 +108,10 @@ std::optional<Route> FakeKernel::LongestMatch(Ipv4Address destination) const {
     if (!links_.at(each.ifindex).up) continue;
     all.push_back({.destination = each.prefix, .ifindex = each.ifindex, .table = RT_TABLE_MAIN});
   }
-  for (const auto& [guest, tap] : guest_routes_) {
-    all.push_back(
-        {.destination = Ipv4Prefix::Containing(guest, 32), .ifindex = tap, .table = RT_TABLE_MAIN});
+  for (const auto& [guest, route] : guest_routes_) {
+    all.push_back({.destination = Ipv4Prefix::Containing(guest, 32),
+                   .ifindex = route.tap,
+                   .table = RT_TABLE_MAIN});
   }
   std::optional<Route> best;
   for (const Route& each : all) {
@@ -197,7 +198,7 @@ absl::StatusOr<bool> FakeKernel::ReleaseBridge(const BridgeSpec& spec) {
     Erase(link->ifindex);
     return true;
   }
-  std::erase_if(addresses_, [&](const LinkAddress& address) {
+  EraseAddresses([&](const LinkAddress& address) {
     return address.ifindex == link->ifindex && address.address == spec.gateway;
   });
   link->up = false;
@@ -283,15 +284,17 @@ absl::StatusOr<std::optional<MacAddress>> FakeKernel::FindNeighbour(Ifindex link
 absl::StatusOr<std::vector<GuestRoute>> FakeKernel::ListGuestRoutes() {
   SVNET_RETURN_IF_ERROR(faults_->Check("ListGuestRoutes"));
   std::vector<GuestRoute> routes;
-  for (const auto& [guest, tap] : guest_routes_) routes.push_back({.tap = tap, .guest = guest});
+  for (const auto& [guest, route] : guest_routes_) {
+    routes.push_back({.tap = route.tap, .guest = guest});
+  }
   return routes;
 }
 
-absl::Status FakeKernel::SetGuestRoute(const GuestRoute& route, Ipv4Address /*gateway*/) {
+absl::Status FakeKernel::SetGuestRoute(const GuestRoute& route, Ipv4Address gateway) {
   SVNET_RETURN_IF_ERROR(faults_->Check("SetGuestRoute"));
   if (!links_.contains(route.tap)) return absl::NotFoundError("No such device");
   if (!links_.at(route.tap).up) return absl::UnavailableError("Network is down");
-  guest_routes_.insert_or_assign(route.guest, route.tap);
+  guest_routes_.insert_or_assign(route.guest, RouteToGuest{.tap = route.tap, .source = gateway});
   touched_routes_.insert(route.guest);
   return absl::OkStatus();
 }
@@ -299,7 +302,7 @@ absl::Status FakeKernel::SetGuestRoute(const GuestRoute& route, Ipv4Address /*ga
 absl::Status FakeKernel::DeleteGuestRoute(const GuestRoute& route) {
   SVNET_RETURN_IF_ERROR(faults_->Check("DeleteGuestRoute"));
   const auto found = guest_routes_.find(route.guest);
-  if (found == guest_routes_.end() || found->second != route.tap) return absl::OkStatus();
+  if (found == guest_routes_.end() || found->second.tap != route.tap) return absl::OkStatus();
   guest_routes_.erase(found);
   touched_routes_.insert(route.guest);
   return absl::OkStatus();
@@ -351,7 +354,8 @@ void FakeKernel::SetUpRouting(Link* link, const RoutedTapSpec& spec) {
   link->pinned = false;
   link->routed = true;
   touched_.insert(link->ifindex);
-  guest_routes_.insert_or_assign(spec.guest.address, link->ifindex);
+  guest_routes_.insert_or_assign(spec.guest.address,
+                                 RouteToGuest{.tap = link->ifindex, .source = spec.gateway});
   touched_routes_.insert(spec.guest.address);
   neighbours_.insert_or_assign({link->ifindex, spec.guest.address}, spec.guest.mac);
   touched_neighbours_.emplace(link->ifindex, spec.guest.address);
@@ -453,8 +457,23 @@ void FakeKernel::SetOwnMac(const std::string& tap, const MacAddress& mac) {
 }
 
 void FakeKernel::TakeAddresses(const std::string& link) {
-  std::erase_if(addresses_, [ifindex = Find(link)->ifindex](const LinkAddress& address) {
+  EraseAddresses([ifindex = Find(link)->ifindex](const LinkAddress& address) {
     return address.ifindex == ifindex;
+  });
+}
+
+// With an address go the routes that name it as their source.
+void FakeKernel::EraseAddresses(const std::function<bool(const LinkAddress&)>& whether) {
+  std::set<Ipv4Address> gone;
+  std::erase_if(addresses_, [&](const LinkAddress& each) {
+    if (!whether(each)) return false;
+    gone.insert(each.address);
+    return true;
+  });
+  std::erase_if(guest_routes_, [&](const auto& each) {
+    if (!gone.contains(each.second.source)) return false;
+    touched_routes_.insert(each.first);
+    return true;
   });
 }
 
@@ -479,7 +498,7 @@ void FakeKernel::SetDown(const std::string& tap) {
   Link* link = Find(tap);
   link->up = false;
   // The kernel does not say that a route is gone.
-  std::erase_if(guest_routes_, [&](const auto& each) { return each.second == link->ifindex; });
+  std::erase_if(guest_routes_, [&](const auto& each) { return each.second.tap == link->ifindex; });
   std::erase_if(neighbours_, [&](const auto& each) {
     if (each.first.first != link->ifindex) return false;
     touched_neighbours_.insert(each.first);
@@ -584,13 +603,13 @@ void FakeKernel::Erase(Ifindex ifindex) {
   links_.erase(ifindex);
   held_.erase(ifindex);
   std::erase_if(static_macs_, [&](const auto& at) { return at.first == ifindex; });
-  std::erase_if(addresses_, [&](const LinkAddress& each) { return each.ifindex == ifindex; });
+  EraseAddresses([&](const LinkAddress& each) { return each.ifindex == ifindex; });
   std::erase_if(neighbours_, [&](const auto& each) {
     if (each.first.first == ifindex) touched_neighbours_.insert(each.first);
     return each.first.first == ifindex;
   });
   std::erase_if(routes_, [&](const Route& each) { return each.ifindex == ifindex; });
-  std::erase_if(guest_routes_, [&](const auto& each) { return each.second == ifindex; });
+  std::erase_if(guest_routes_, [&](const auto& each) { return each.second.tap == ifindex; });
   for (auto& [other, link] : links_) {
     if (link.master != ifindex) continue;
     link.master = 0;
@@ -632,8 +651,8 @@ std::string FakeKernel::Dump() const {
     absl::StrAppend(&text, "neighbour ", key.second.ToString(), " ", mac.ToString(), " dev ",
                     name(key.first), "\n");
   }
-  for (const auto& [guest, tap] : guest_routes_) {
-    absl::StrAppend(&text, "guest ", guest.ToString(), " dev ", name(tap), "\n");
+  for (const auto& [guest, route] : guest_routes_) {
+    absl::StrAppend(&text, "guest ", guest.ToString(), " dev ", name(route.tap), "\n");
   }
   for (const Route& each : routes_) {
     absl::StrAppend(&text, "route ", each.destination.ToString(), " dev ", name(each.ifindex),

@@ -3,6 +3,7 @@
 
 #include <sys/eventfd.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -120,6 +121,7 @@ class FakeKernel final : public Kernel {
   void SetUpRouting(Link* link, const RoutedTapSpec& spec);
   Link* LinkOf(const std::string& name);
   void TouchWhatIsNotAsTold();
+  void EraseAddresses(const std::function<bool(const LinkAddress&)>& whether);
   bool HasAddress(Ifindex link, Ipv4Address address) const;
   bool MayForward(Ifindex link) const { return forwarding_ && !not_forwarding_.contains(link); }
   std::optional<Route> LongestMatch(Ipv4Address destination) const;
@@ -134,7 +136,11 @@ class FakeKernel final : public Kernel {
   std::map<std::string, Ipv4Address> preferred_sources_;  // by the destination of a route
   std::set<Ifindex> not_forwarding_;
   std::map<std::pair<Ifindex, Ipv4Address>, MacAddress> neighbours_;
-  std::map<Ipv4Address, Ifindex> guest_routes_;
+  struct RouteToGuest {
+    Ifindex tap = 0;
+    Ipv4Address source = Ipv4Address(0);
+  };
+  std::map<Ipv4Address, RouteToGuest> guest_routes_;
   bool forwarding_ = false;
   bool ignores_arp_ = false;
   bool can_pin_ = true;

@@ -474,6 +474,18 @@ TEST_P(KernelContractTest, ARouteToAGuestIsDeletedAndSetAgain) {
   EXPECT_TRUE(kernel().DeleteGuestRoute(of_none).ok());
 }
 
+TEST_P(KernelContractTest, ARouteToAGuestGoesWithTheGatewaysAddressAndThatIsSaid) {
+  MakeBridge();
+  const GuestRoute route = {.tap = MakeRoutedTap("tap1"), .guest = kGuestAddress};
+  Changes();
+  host().Delete("svbr0");
+  EXPECT_THAT(*kernel().ListGuestRoutes(), IsEmpty());
+  EXPECT_THAT(Changes().guest_routes, ElementsAre(Pair(kGuestAddress, false)));
+  EXPECT_TRUE(kernel().EnsureBridge(Spec()).value().given_address);
+  EXPECT_THAT(*kernel().ListGuestRoutes(), IsEmpty());
+  EXPECT_TRUE(kernel().SetGuestRoute(route, Spec().gateway).ok());
+}
+
 TEST_P(KernelContractTest, RepairRoutedTapMakesItAsItWas) {
   const Ifindex bridge = MakeBridge().ifindex;
   const GuestRoute route = {.tap = MakeRoutedTap("tap1"), .guest = kGuestAddress};

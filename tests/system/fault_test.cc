@@ -6,6 +6,8 @@
 #include <iostream>
 #include <map>
 #include <set>
+#include <string>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "tests/system/kernel_count.h"
@@ -150,14 +152,22 @@ const Scenario kScenarios[] = {
      {"a", "b"},
      {"a", "b"},
      [](const Daemon& svnetd) {
-       Shell("ip link delete svbr0; nft flush ruleset; ip link set svaeth0 mtu 900");
+       Shell("ip link delete svbr0; nft flush ruleset; ip link set svaeth0 mtu 900 down");
        Settle(svnetd);
        Settle(svnetd);
      }},
 };
 
-class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenario> {
+// On each kind of network.
+class FaultTest : public SystemTest,
+                  public ::testing::WithParamInterface<std::tuple<Scenario, NetworkKind>> {
  protected:
+  static const Scenario& scenario() { return std::get<0>(GetParam()); }
+  static NetworkKind kind() { return std::get<1>(GetParam()); }
+  static std::string KindFlag() {
+    return kind() == NetworkKind::kRouted ? "--kind=routed" : "--kind=bridge";
+  }
+
   std::set<std::string> Leases(const Daemon& svnetd) {
     std::set<std::string> leases;
     for (const v1::Tap& tap : Client(svnetd.socket(), Member(0)).MustList()) {
@@ -176,26 +186,26 @@ class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenar
     empty_ = NetworkPicture();
     Shell("rm -rf " + state_dir());
     EXPECT_FALSE(Forwards());
-    if (!GetParam().before.empty()) {
+    if (!scenario().before.empty()) {
       Daemon svnetd = StartNext();
-      for (const std::string& vm : GetParam().before) Create(svnetd, vm);
-      EXPECT_EQ(Leases(svnetd), GetParam().before);
+      for (const std::string& vm : scenario().before) Create(svnetd, vm);
+      EXPECT_EQ(Leases(svnetd), scenario().before);
       svnetd.Stop(SIGKILL);
-      GetParam().prepare(state_dir());
+      scenario().prepare(state_dir());
     }
-    Daemon svnetd(folder(), {kSocketGroupFlag, kSubnet, "--state-dir=" + state_dir()}, "",
-                  {"env", environment});
-    if (svnetd.running()) GetParam().run(svnetd);
+    Daemon svnetd(folder(), {kSocketGroupFlag, kSubnet, KindFlag(), "--state-dir=" + state_dir()},
+                  "", {"env", environment});
+    if (svnetd.running()) scenario().run(svnetd);
     return svnetd.Stop(SIGTERM) != 0;
   }
 
-  Daemon StartNext() { return Start({kSubnet, "--state-dir=" + state_dir()}); }
+  Daemon StartNext() { return Start({kSubnet, KindFlag(), "--state-dir=" + state_dir()}); }
 
   static bool Forwards() { return Shell("cat /proc/sys/net/ipv4/ip_forward") == "1\n"; }
   // Forwarding was off: if svnetd has turned it on, its rules say so, and close it to others.
   // Who flushes the rules in the instant in which svnetd dies has taken that record away.
   void ExpectForwardingForGuestsAlone(const std::string& fault) {
-    if (!Forwards() || GetParam().name == "Repair") return;
+    if (!Forwards() || scenario().name == "Repair") return;
     EXPECT_EQ(ShellExitCode("nft list chain inet " + RulesTable() + " forward_others"), 0) << fault;
   }
 
@@ -214,16 +224,16 @@ class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenar
     Settle(svnetd);
     const std::set<std::string> leases = Leases(svnetd);
     // A cleanup may stop half way, and is repeated.
-    const bool between = std::includes(leases.begin(), leases.end(), GetParam().after.begin(),
-                                       GetParam().after.end()) &&
-                         std::includes(GetParam().before.begin(), GetParam().before.end(),
+    const bool between = std::includes(leases.begin(), leases.end(), scenario().after.begin(),
+                                       scenario().after.end()) &&
+                         std::includes(scenario().before.begin(), scenario().before.end(),
                                        leases.begin(), leases.end());
-    EXPECT_TRUE(leases == GetParam().before || leases == GetParam().after ||
-                (GetParam().after.empty() && between))
+    EXPECT_TRUE(leases == scenario().before || leases == scenario().after ||
+                (scenario().after.empty() && between))
         << fault;
     ExpectForwardingForGuestsAlone(fault);
     const int count = static_cast<int>(leases.size());
-    EXPECT_EQ(CountSettledKernel(), CountOfLeases(count)) << fault;
+    EXPECT_EQ(CountSettledKernel(), CountOfLeases(count, kind())) << fault;
     ExpectTextsOfLeases(fault);
     // No address is lost.
     Client alice(svnetd.socket(), Member(kAlice));
@@ -233,7 +243,7 @@ class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenar
     EXPECT_EQ(ReasonOf(alice.Create("more").status), "ADDRESS_POOL_EXHAUSTED") << fault;
     Client(svnetd.socket(), 0).MustCleanup(v1::CLEANUP_SCOPE_NETWORK);
     EXPECT_EQ(NetworkPicture(), empty_) << fault;
-    EXPECT_TRUE(!Forwards() || GetParam().name == "Repair") << fault;
+    EXPECT_TRUE(!Forwards() || scenario().name == "Repair") << fault;
   }
 
   // The points that the scenario passes, and how often each.
@@ -248,8 +258,14 @@ class FaultTest : public SystemTest, public ::testing::WithParamInterface<Scenar
 
   std::string empty_;  // the namespace before all
 };
-INSTANTIATE_TEST_SUITE_P(Scenarios, FaultTest, ::testing::ValuesIn(kScenarios),
-                         [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(Scenarios, FaultTest,
+                         ::testing::Combine(::testing::ValuesIn(kScenarios),
+                                            ::testing::Values(NetworkKind::kBridge,
+                                                              NetworkKind::kRouted)),
+                         [](const auto& each) {
+                           const bool routed = std::get<1>(each.param) == NetworkKind::kRouted;
+                           return std::get<0>(each.param).name + (routed ? "_routed" : "_bridge");
+                         });
 
 TEST_P(FaultTest, TheWholeEffectOrNone) {
   const std::map<std::string, int> points = Points();
@@ -264,7 +280,7 @@ TEST_P(FaultTest, TheWholeEffectOrNone) {
         const bool must_end = count == 1 && std::string(effect) == "die";
         EXPECT_TRUE(ended || !must_end) << fault;
         ExpectWholeOrNone(fault);
-        std::cout << GetParam().name << " " << fault << (HasFailure() ? ": wrong\n" : ": right\n");
+        std::cout << scenario().name << " " << fault << (HasFailure() ? ": wrong\n" : ": right\n");
       }
     }
   }

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "daemon/base/network_kind.h"
+
 namespace svnet::testing {
 
 struct KernelCount {
@@ -11,6 +13,7 @@ struct KernelCount {
   int elements = 0;    // of the set `macs`
   int neighbours = 0;  // permanent
   int places = 0;      // static entries of the forwarding database
+  int routes = 0;      // to guests
 
   friend bool operator==(const KernelCount&, const KernelCount&) = default;
 };
@@ -18,8 +21,8 @@ std::ostream& operator<<(std::ostream& out, const KernelCount& count);
 
 // That of svbr0, in the calling thread's network namespace.
 KernelCount CountKernel();
-// What `leases` leases come to.
-KernelCount CountOfLeases(int leases);
+// What `leases` leases come to on a network of that kind.
+KernelCount CountOfLeases(int leases, NetworkKind kind = NetworkKind::kBridge);
 // CountKernel when nothing is dying any more: waits for that, with a deadline.
 KernelCount CountSettledKernel();
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "daemon/base/network_name.h"
 #include "daemon/base/spec_digest.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/alias_fields.h"

@@ -1,5 +1,6 @@
 #include "daemon/metrics/event_metrics.h"
 
+#include "daemon/base/network_name.h"
 #include "daemon/lease/ids.h"
 
 namespace svnet {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "daemon/base/network_name.h"
 #include "daemon/lease/ids.h"
 
 namespace svnet {

@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "daemon/base/network_name.h"
 #include "daemon/lease/ids.h"
 #include "daemon/lease/lease_table.h"
 #include "daemon/network/network_registry.h"

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/base/network_name.h"
 #include "daemon/lease/lease.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/event_sink.h"

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mutex.h"
+#include "daemon/base/network_name.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/ids.h"

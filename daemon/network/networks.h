@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "daemon/base/network_name.h"
 #include "daemon/lease/ids.h"
 #include "daemon/lease/lease_table.h"
 #include "daemon/network/network.h"

@@ -13,6 +13,7 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
+#include "daemon/base/network_name.h"
 #include "daemon/lease/boot_args.h"
 #include "daemon/lease/lease.h"
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/address/address_pool.h"
 #include "daemon/base/error.h"
+#include "daemon/base/network_name.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "daemon/base/network_name.h"
 #include "daemon/base/setting.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/network_status.h"

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/base/network_name.h"
 #include "daemon/log/log_fields.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/base/ifindex.h"
 #include "daemon/base/ipv4.h"
+#include "daemon/base/network_name.h"
 #include "daemon/ruleset/binding.h"
 
 namespace svnet {
@@ -32,16 +33,16 @@ struct ConnectionTable {
   bool IsNearlyFull() const { return uint64_t{used} * 10 > uint64_t{size} * 9; }
 };
 
-// One network's rules, in the network namespace in which the implementation was
+// The rules of all networks, in the network namespace in which the implementation was
 // made. Not thread-safe. Errors carry the kernel's own words.
 class Firewall {
  public:
   virtual ~Firewall() = default;
 
-  // Makes the rules stand, whole, with these bindings and no others, whatever stood of
+  // Makes the rules stand, whole, with these networks and bindings and no others, whatever stood of
   // them before: one transaction, in which no packet sees anything but the old rules or
   // the new. An error leaves the old ones.
-  virtual absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+  virtual absl::Status Apply(const std::vector<NetworkGuests>& networks,
                              OtherForwarding others) = 0;
 
   // Whether the rules that stand, perhaps an earlier svnetd's, close other forwarding.
@@ -49,10 +50,10 @@ class Firewall {
   // Has rules that close it no longer do so, and leaves all else of them as it is.
   virtual absl::Status OpenOtherForwarding() = 0;
 
-  // Opens a port, or closes it at once. One transaction; OK if it is so already. The
-  // rules must stand (Unbind: if they do not, then the binding is gone, and that is OK).
-  virtual absl::Status Bind(const Binding& binding) = 0;
-  virtual absl::Status Unbind(const Binding& binding) = 0;
+  // Opens a port of that network, or closes it at once. One transaction; OK if it is so already.
+  // The rules must stand (Unbind: if they do not, then the binding is gone, and that is OK).
+  virtual absl::Status Bind(const NetworkName& network, const Binding& binding) = 0;
+  virtual absl::Status Unbind(const NetworkName& network, const Binding& binding) = 0;
 
   // With which of the host's addresses guests' packets leave by a link, where that is not the one
   // that masquerade takes. Holds for what Apply makes from now on, and at once for rules that
@@ -62,8 +63,9 @@ class Firewall {
   // Whether there are any of them, perhaps an earlier svnetd's.
   virtual absl::StatusOr<bool> Stand() = 0;
 
-  // By cause; none if there are no rules.
-  virtual absl::StatusOr<std::vector<DropCount>> ReadDrops() = 0;
+  // Of that network, by cause; none if there are no rules. What is of no network is the default
+  // one's.
+  virtual absl::StatusOr<std::vector<DropCount>> ReadDrops(const NetworkName& network) = 0;
 
   // All zero while the kernel tracks none.
   virtual absl::StatusOr<ConnectionTable> ReadConnections() = 0;
@@ -73,7 +75,7 @@ class Firewall {
 
   // Leaves the same rules in force, but to no program: others can then list and change them with
   // any tool. For svnetd's end. OK if there are no rules, or if others can do so anyway.
-  virtual absl::Status Disown(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+  virtual absl::Status Disown(const std::vector<NetworkGuests>& networks,
                               OtherForwarding others) = 0;
 
   // Readable when WereChanged may have something to say.

@@ -7,6 +7,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+#include <utility>
+
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 
@@ -46,13 +48,19 @@ absl::StatusOr<NftCounters> NftCounters::Open() {
   return NftCounters(std::move(socket));
 }
 
-absl::StatusOr<std::vector<DropCount>> NftCounters::Read(const std::string& table) {
+absl::StatusOr<std::vector<DropCount>> NftCounters::Read(const std::string& table,
+                                                         absl::string_view prefix) {
   std::vector<DropCount> all;
-  const absl::Status status = socket_.Dump([&] { return DumpRequest(table); }, [&] { all.clear(); },
-                                           [&](const NetlinkReader& message) {
-                                             if (IsOfOurFamilies(message))
-                                               all.push_back(ReadCounter(message));
-                                           });
+  const auto add = [&](const NetlinkReader& message) {
+    if (!IsOfOurFamilies(message)) return;
+    DropCount count = ReadCounter(message);
+    const size_t length = count.cause.find('/') + 1;  // 0: it has none
+    if (absl::string_view(count.cause).substr(0, length) != prefix) return;
+    count.cause.erase(0, length);
+    all.push_back(std::move(count));
+  };
+  const absl::Status status =
+      socket_.Dump([&] { return DumpRequest(table); }, [&] { all.clear(); }, add);
   SVNET_RETURN_IF_ERROR(WithContext("nftables: counters", status));
   return all;
 }

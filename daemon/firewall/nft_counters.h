@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/netlink/netlink_socket.h"
 
@@ -19,9 +20,9 @@ class NftCounters {
   // Of the network namespace that the calling thread is in now.
   static absl::StatusOr<NftCounters> Open();
 
-  // Those of the tables of that name in the families inet and bridge; none if there are no
-  // such tables.
-  absl::StatusOr<std::vector<DropCount>> Read(const std::string& table);
+  // Those of the tables of that name in the families inet and bridge that have the prefix, without
+  // it; none if there are no such tables. An empty prefix is that of names without any.
+  absl::StatusOr<std::vector<DropCount>> Read(const std::string& table, absl::string_view prefix);
 
  private:
   explicit NftCounters(NetlinkSocket socket) : socket_(std::move(socket)) {}

@@ -10,6 +10,7 @@
 #include "daemon/base/table_name.h"
 #include "daemon/firewall/connection_table.h"
 #include "daemon/firewall/rule_tables.h"
+#include "daemon/ruleset/table_template.h"
 
 namespace svnet {
 namespace {
@@ -23,9 +24,10 @@ bool IsUnsupported(const absl::Status& status) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const RulesetSpec& spec,
+absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const LinkName& bridge,
+                                                               const RulesetSpec& spec,
                                                                Tables tables) {
-  std::vector<std::string> names = TableNames(spec.bridge.text());
+  std::vector<std::string> names = TableNames(bridge.text());
   SVNET_ASSIGN_OR_RETURN(NftCommands commands, NftCommands::Open(NftCommands::Output::kText));
   SVNET_ASSIGN_OR_RETURN(UniqueFd shared, commands.ShareSocket());
   SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Share(std::move(shared)));
@@ -47,30 +49,30 @@ absl::Status NftFirewall::TakeOver() {
   return WithContext("take over the tables of an earlier svnetd", socket_.Adopt(orphans));
 }
 
-absl::Status NftFirewall::Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+absl::Status NftFirewall::Apply(const std::vector<NetworkGuests>& networks,
                                 OtherForwarding others) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.apply"));
   spec_.others = others;
   const std::optional<RulesetSpec> spec = Resolve();
-  SVNET_RETURN_IF_ERROR(Replace(spec.value_or(spec_), bridge, bindings));
+  SVNET_RETURN_IF_ERROR(Replace(spec.value_or(spec_), networks));
   // The first rules on a host make the kernel track connections, and say how many.
   if (spec.has_value()) return absl::OkStatus();
-  return Replace(Resolve().value_or(spec_), bridge, bindings);
+  return Replace(Resolve().value_or(spec_), networks);
 }
 
-absl::Status NftFirewall::Replace(const RulesetSpec& spec, const GuestBridge& bridge,
-                                  const std::vector<Binding>& bindings) {
+absl::Status NftFirewall::Replace(const RulesetSpec& spec,
+                                  const std::vector<NetworkGuests>& networks) {
   SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
   if (persistent_) {
-    const absl::Status status = ReplaceByPersistent(spec, bridge, bindings, tables);
+    const absl::Status status = ReplaceByPersistent(spec, networks, tables);
     if (!IsUnsupported(status)) return status;
     persistent_ = false;
   }
-  return ReplaceByPlain(spec, bridge, bindings, tables);
+  return ReplaceByPlain(spec, networks, tables);
 }
 
-absl::Status NftFirewall::ReplaceByPersistent(const RulesetSpec& spec, const GuestBridge& bridge,
-                                              const std::vector<Binding>& bindings,
+absl::Status NftFirewall::ReplaceByPersistent(const RulesetSpec& spec,
+                                              const std::vector<NetworkGuests>& networks,
                                               const TableList& tables) {
   const std::string next = NameInForce(tables, names_[0]) == names_[1] ? names_[2] : names_[1];
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.own"));
@@ -81,7 +83,7 @@ absl::Status NftFirewall::ReplaceByPersistent(const RulesetSpec& spec, const Gue
     if (made.ok()) socket_.DeleteTables(*made).IgnoreError();
   };
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.fill"));
-  const std::string commands = absl::StrCat(RenderCommands(spec, bridge, bindings, next),
+  const std::string commands = absl::StrCat(RenderCommands(spec, networks, next),
                                             RenderDeletion(TablesNotNamed(tables, next)));
   SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
   std::move(remove).Cancel();
@@ -89,12 +91,12 @@ absl::Status NftFirewall::ReplaceByPersistent(const RulesetSpec& spec, const Gue
   return absl::OkStatus();
 }
 
-absl::Status NftFirewall::ReplaceByPlain(const RulesetSpec& spec, const GuestBridge& bridge,
-                                         const std::vector<Binding>& bindings,
+absl::Status NftFirewall::ReplaceByPlain(const RulesetSpec& spec,
+                                         const std::vector<NetworkGuests>& networks,
                                          const TableList& tables) {
   const std::string& name = names_[0];
   const std::string commands =
-      absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, bridge, bindings, name),
+      absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, networks, name),
                    RenderDeletion(TablesNotNamed(tables, name)));
   SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
   table_ = name;
@@ -131,16 +133,18 @@ absl::StatusOr<bool> NftFirewall::WereChanged() {
   return changes.lost || by_others;
 }
 
-absl::Status NftFirewall::Bind(const Binding& binding) {
+absl::Status NftFirewall::Bind(const NetworkName& network, const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.bind"));
-  std::vector<NftElement> elements = ElementsOf(binding, spec_);
-  for (NftElement& each : LastingElementsOf(binding, spec_)) elements.push_back(std::move(each));
+  std::vector<NftElement> elements = ElementsOf(binding, spec_.networks.at(network));
+  for (NftElement& each : LastingElementsOf(binding, spec_.networks.at(network)))
+    elements.push_back(std::move(each));
   return socket_.Add(table_, elements);
 }
 
-absl::Status NftFirewall::Unbind(const Binding& binding) {
+absl::Status NftFirewall::Unbind(const NetworkName& network, const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.unbind"));
-  const absl::Status status = socket_.Delete(table_, ElementsOf(binding, spec_));
+  const absl::Status status =
+      socket_.Delete(table_, ElementsOf(binding, spec_.networks.at(network)));
   if (status.ok()) return status;
   SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
   return stand ? status : absl::OkStatus();
@@ -163,7 +167,9 @@ absl::StatusOr<bool> NftFirewall::Stand() {
   return !tables.empty();
 }
 
-absl::StatusOr<std::vector<DropCount>> NftFirewall::ReadDrops() { return counters_.Read(table_); }
+absl::StatusOr<std::vector<DropCount>> NftFirewall::ReadDrops(const NetworkName& network) {
+  return counters_.Read(table_, OwnPrefix(network));
+}
 
 absl::StatusOr<ConnectionTable> NftFirewall::ReadConnections() {
   absl::StatusOr<ConnectionTable> table = ReadConnectionTable();
@@ -179,7 +185,7 @@ absl::StatusOr<bool> NftFirewall::Remove() {
   return true;
 }
 
-absl::Status NftFirewall::Disown(const GuestBridge& bridge, const std::vector<Binding>& bindings,
+absl::Status NftFirewall::Disown(const std::vector<NetworkGuests>& networks,
                                  OtherForwarding others) {
   SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
   if (std::none_of(tables.begin(), tables.end(),
@@ -189,7 +195,7 @@ absl::Status NftFirewall::Disown(const GuestBridge& bridge, const std::vector<Bi
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.disown"));
   spec_.others = others;
   return WithContext("replace svnetd's tables by those of no program",
-                     ReplaceByPlain(Resolve().value_or(spec_), bridge, bindings, tables));
+                     ReplaceByPlain(Resolve().value_or(spec_), networks, tables));
 }
 
 }  // namespace svnet

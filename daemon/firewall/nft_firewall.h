@@ -34,23 +34,22 @@ class NftFirewall final : public Firewall {
   enum class Tables { kPersistentIfPossible, kPlain };
 
   // Of the network namespace that the calling thread is in now. Owns what an earlier svnetd
-  // has left.
+  // has left. `bridge`: what the tables are named after.
   static absl::StatusOr<std::unique_ptr<NftFirewall>> Open(
-      const RulesetSpec& spec, Tables tables = Tables::kPersistentIfPossible);
+      const LinkName& bridge, const RulesetSpec& spec,
+      Tables tables = Tables::kPersistentIfPossible);
 
-  absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
-                     OtherForwarding others) override;
+  absl::Status Apply(const std::vector<NetworkGuests>& networks, OtherForwarding others) override;
   absl::StatusOr<OtherForwarding> ReadOtherForwarding() override;
   absl::Status OpenOtherForwarding() override;
-  absl::Status Bind(const Binding& binding) override;
-  absl::Status Unbind(const Binding& binding) override;
+  absl::Status Bind(const NetworkName& network, const Binding& binding) override;
+  absl::Status Unbind(const NetworkName& network, const Binding& binding) override;
   absl::Status SetPreferredSources(const std::map<Ifindex, Ipv4Address>& sources) override;
   absl::StatusOr<bool> Stand() override;
-  absl::StatusOr<std::vector<DropCount>> ReadDrops() override;
+  absl::StatusOr<std::vector<DropCount>> ReadDrops(const NetworkName& network) override;
   absl::StatusOr<ConnectionTable> ReadConnections() override;
   absl::StatusOr<bool> Remove() override;
-  absl::Status Disown(const GuestBridge& bridge, const std::vector<Binding>& bindings,
-                      OtherForwarding others) override;
+  absl::Status Disown(const std::vector<NetworkGuests>& networks, OtherForwarding others) override;
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<bool> WereChanged() override;
   bool OthersWereChanged() override { return std::exchange(others_changed_, false); }
@@ -72,13 +71,11 @@ class NftFirewall final : public Firewall {
   // The spec with what it leaves to the kernel: nullopt if that is not to be had yet.
   std::optional<RulesetSpec> Resolve() const;
   // Replaces what there is.
-  absl::Status Replace(const RulesetSpec& spec, const GuestBridge& bridge,
-                       const std::vector<Binding>& bindings);
-  absl::Status ReplaceByPersistent(const RulesetSpec& spec, const GuestBridge& bridge,
-                                   const std::vector<Binding>& bindings,
+  absl::Status Replace(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks);
+  absl::Status ReplaceByPersistent(const RulesetSpec& spec,
+                                   const std::vector<NetworkGuests>& networks,
                                    const std::vector<NftTableInfo>& tables);
-  absl::Status ReplaceByPlain(const RulesetSpec& spec, const GuestBridge& bridge,
-                              const std::vector<Binding>& bindings,
+  absl::Status ReplaceByPlain(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
                               const std::vector<NftTableInfo>& tables);
 
   NftCommands commands_;

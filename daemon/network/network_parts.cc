@@ -18,7 +18,7 @@ std::unique_ptr<Segment> MakeSegment(const NetworkSettings& settings, Kernel* ke
 NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts& given)
     : book(settings.prefix),
       segment(MakeSegment(settings, given.kernel)),
-      rules(segment.get(), given.kernel, given.firewall, given.texts),
+      rules(settings.name, segment.get(), given.kernel, given.firewall, given.texts),
       routes(settings,
              RouteObserver::Parts{.kernel = given.kernel, .segment = segment.get(), .book = &book}),
       conflict(settings, given.kernel),

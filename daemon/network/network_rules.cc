@@ -25,9 +25,9 @@ Condition NearlyFull(const ConnectionTable& connections) {
 
 }  // namespace
 
-NetworkRules::NetworkRules(const Segment* segment, Kernel* kernel, Firewall* firewall,
-                           const SpecTexts* texts)
-    : segment_(segment), kernel_(kernel), firewall_(firewall), texts_(texts) {}
+NetworkRules::NetworkRules(const NetworkName& name, const Segment* segment, Kernel* kernel,
+                           Firewall* firewall, const SpecTexts* texts)
+    : name_(name), segment_(segment), kernel_(kernel), firewall_(firewall), texts_(texts) {}
 
 absl::StatusOr<NetworkRules::Change> NetworkRules::Ensure(const GuestBridge& bridge,
                                                           const LeaseTable& leases,
@@ -59,19 +59,19 @@ Binding NetworkRules::BindingOf(const LeaseSpec& spec, Ifindex tap) const {
           .owner = spec.key.owner};
 }
 
-std::vector<Binding> NetworkRules::BindingsOf(const LeaseTable& leases) const {
-  std::vector<Binding> bindings;
-  bindings.reserve(leases.size());
+NetworkGuests NetworkRules::GuestsOn(const GuestBridge& bridge, const LeaseTable& leases) const {
+  NetworkGuests guests = {.name = name_, .bridge = bridge};
+  guests.bindings.reserve(leases.size());
   for (const auto& [tap, lease] : leases.all()) {
     if (texts_->WhyLost(lease.spec).has_value()) continue;
-    bindings.push_back(BindingOf(lease.spec, lease.state.ifindex));
+    guests.bindings.push_back(BindingOf(lease.spec, lease.state.ifindex));
   }
-  return bindings;
+  return guests;
 }
 
 absl::Status NetworkRules::Apply(const GuestBridge& bridge, const LeaseTable& leases) {
   SVNET_RETURN_IF_ERROR(
-      firewall_->Apply(bridge, BindingsOf(leases), others_.value_or(OtherForwarding::kAsItIs)));
+      firewall_->Apply({GuestsOn(bridge, leases)}, others_.value_or(OtherForwarding::kAsItIs)));
   bridge_ = bridge;
   clean_ = true;
   return absl::OkStatus();
@@ -101,7 +101,7 @@ void NetworkRules::Undo(const Change& change) {
 
 absl::Status NetworkRules::Admit(const LeaseSpec& spec, Ifindex tap) {
   if (texts_->WhyLost(spec).has_value()) return absl::OkStatus();
-  const absl::Status status = firewall_->Bind(BindingOf(spec, tap));
+  const absl::Status status = firewall_->Bind(name_, BindingOf(spec, tap));
   if (status.ok()) return status;
   MarkDirty();
   Revoke(spec, tap).IgnoreError();
@@ -109,7 +109,7 @@ absl::Status NetworkRules::Admit(const LeaseSpec& spec, Ifindex tap) {
 }
 
 absl::Status NetworkRules::Revoke(const LeaseSpec& spec, Ifindex tap) {
-  const absl::Status status = firewall_->Unbind(BindingOf(spec, tap));
+  const absl::Status status = firewall_->Unbind(name_, BindingOf(spec, tap));
   if (!status.ok()) MarkDirty();
   return status;
 }
@@ -151,7 +151,7 @@ absl::StatusOr<NetworkRules::Released> NetworkRules::Release() {
 
 absl::Status NetworkRules::Disown(const LeaseTable& leases) {
   if (!clean_ || !bridge_.has_value()) return absl::OkStatus();
-  return firewall_->Disown(*bridge_, BindingsOf(leases),
+  return firewall_->Disown({GuestsOn(*bridge_, leases)},
                            others_.value_or(OtherForwarding::kAsItIs));
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/base/condition.h"
 #include "daemon/base/ifindex.h"
 #include "daemon/base/ipv4.h"
+#include "daemon/base/network_name.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/lease_table.h"
@@ -26,7 +27,8 @@ class SpecTexts;
 class NetworkRules {
  public:
   // All must outlive it.
-  NetworkRules(const Segment* segment, Kernel* kernel, Firewall* firewall, const SpecTexts* texts);
+  NetworkRules(const NetworkName& name, const Segment* segment, Kernel* kernel, Firewall* firewall,
+               const SpecTexts* texts);
 
   // What Ensure did.
   struct Change {
@@ -63,7 +65,7 @@ class NetworkRules {
   // the last call.
   bool TakeForeignChange() { return firewall_->OthersWereChanged(); }
   // By cause, since the rules were last applied.
-  absl::StatusOr<std::vector<DropCount>> ReadDrops() { return firewall_->ReadDrops(); }
+  absl::StatusOr<std::vector<DropCount>> ReadDrops() { return firewall_->ReadDrops(name_); }
 
   void MarkDirty() { clean_ = false; }
   void MarkForwardingDirty() { forwarding_clean_ = false; }
@@ -92,8 +94,9 @@ class NetworkRules {
   absl::Status Apply(const GuestBridge& bridge, const LeaseTable& leases);
   // What the guest on that TAP may send.
   Binding BindingOf(const LeaseSpec& spec, Ifindex tap) const;
-  std::vector<Binding> BindingsOf(const LeaseTable& leases) const;
+  NetworkGuests GuestsOn(const GuestBridge& bridge, const LeaseTable& leases) const;
 
+  const NetworkName name_;
   const Segment* const segment_;
   Kernel* const kernel_;
   Firewall* const firewall_;

@@ -10,118 +10,123 @@ constexpr absl::string_view kBridgeSets = R"(  set macs { type iface_index . eth
   set addresses { type iface_index . ether_addr . ipv4_addr; }
 )";
 
-constexpr absl::string_view kBridgeCounters = R"(  counter foreign_mac { }
-  counter foreign_protocol { }
-  counter foreign_arp { }
-  counter foreign_address { }
-  counter dhcp_server { }
-  counter foreign_destination { }
-  counter foreign_receiver { }
-  counter loopback_destination { }
+constexpr absl::string_view kBridgeCounters = R"(  counter ~foreign_mac { }
+  counter ~foreign_protocol { }
+  counter ~foreign_arp { }
+  counter ~foreign_address { }
+  counter ~dhcp_server { }
+  counter ~foreign_destination { }
+  counter ~foreign_receiver { }
+  counter ~loopback_destination { }
 )";
 
 constexpr absl::string_view kBridgePrerouting =
-    R"(    ether type ip iif . ether saddr . ip saddr @addresses goto bound_ip comment "nearly every frame: one lookup"
-    iifgroup $taps goto from_guest
+    R"(    $known_from_taps ether type ip iif . ether saddr . ip saddr @addresses goto ~bound_ip comment "nearly every frame: one lookup"
+    $from_taps goto ~from_guest
 )";
 
 constexpr absl::string_view kBridgePreroutingChains = R"(
-  chain bound_ip {
-    ip daddr 127.0.0.0/8 counter name loopback_destination drop comment "whatever route_localnet says, and before any NAT"
-    udp sport 67 counter name dhcp_server drop
+  chain ~bound_ip {
+    ip daddr 127.0.0.0/8 counter name ~loopback_destination drop comment "whatever route_localnet says, and before any NAT"
+    udp sport 67 counter name ~dhcp_server drop
   }
 
-  chain from_guest {
-    iif . ether saddr != @macs counter name foreign_mac drop
-    ether type ip counter name foreign_address drop
-    ether type arp goto arp_from_guest
-    counter name foreign_protocol drop comment "IPv6, VLAN tags, BPDUs, LLC and all else"
+  chain ~from_guest {
+    iif . ether saddr != @macs counter name ~foreign_mac drop
+    ether type ip counter name ~foreign_address drop
+    ether type arp goto ~arp_from_guest
+    counter name ~foreign_protocol drop comment "IPv6, VLAN tags, BPDUs, LLC and all else"
   }
 
-  chain arp_from_guest {
+  chain ~arp_from_guest {
     arp htype 1 arp ptype ip arp hlen 6 arp plen 4 iif . arp saddr ether . arp saddr ip @addresses accept
     arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iif . arp saddr ether @macs arp saddr ip 0.0.0.0 accept comment "RFC 5227: a probe"
-    counter name foreign_arp drop
+    counter name ~foreign_arp drop
   }
 )";
 
 constexpr absl::string_view kBridgeInput =
-    R"(    ether daddr != $mac iifgroup $taps goto to_host
+    R"(    ether daddr != $mac $from_taps goto ~to_host
 )";
 
 constexpr absl::string_view kBridgeInputChains = R"(
-  chain to_host {
-    ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 counter name foreign_destination drop comment "a MAC that is local to the bridge, but not the gateway's"
-    ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name foreign_destination drop comment "reserved: these go up by the port itself"
+  chain ~to_host {
+    ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 counter name ~foreign_destination drop comment "a MAC that is local to the bridge, but not the gateway's"
+    ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name ~foreign_destination drop comment "reserved: these go up by the port itself"
   }
 )";
 
 constexpr absl::string_view kBridgePostrouting =
-    R"(    oif . ether daddr @macs accept comment "nearly every frame: one lookup"
-    ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 oifgroup $taps counter name foreign_receiver drop comment "a port carries what is for its own guest, or for many"
+    R"(    $known_to_taps oif . ether daddr @macs accept comment "nearly every frame: one lookup"
+    ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 $to_taps counter name ~foreign_receiver drop comment "a port carries what is for its own guest, or for many"
 )";
 
-constexpr absl::string_view kInetCounters = R"(  counter past_the_bridge { }
-  counter spoofed_source { }
-  counter loopback_to_host { }
+constexpr absl::string_view kInetCounters = R"(  counter ~past_the_bridge { }
+  counter ~spoofed_source { }
+  counter ~loopback_to_host { }
 )";
 
 constexpr absl::string_view kForwardFirst =
-    R"(    ip saddr $prefix counter name spoofed_source drop comment "guests' packets come by the bridge only"
+    R"(    $source counter name ~spoofed_source drop comment "guests' packets come by the bridge only"
 )";
 
 constexpr absl::string_view kForwardLast =
-    R"(    iifgroup $taps counter name past_the_bridge drop comment "a frame to 01:80:c2:00:00:0e may come past the bridge's hooks"
+    R"(    $from_taps counter name ~past_the_bridge drop comment "a frame to 01:80:c2:00:00:0e may come past the bridge's hooks"
 )";
 
-constexpr absl::string_view kToGuest = R"(    iifgroup $taps counter name past_the_bridge drop
+constexpr absl::string_view kToGuest = R"(    iifgroup $taps counter name ~past_the_bridge drop
 )";
 
-constexpr absl::string_view kInput = R"(    iifgroup $taps counter name past_the_bridge drop
-    iif != lo ip saddr $prefix counter name spoofed_source drop
+constexpr absl::string_view kInput = R"(    $from_taps counter name ~past_the_bridge drop
+    iif != lo $source counter name ~spoofed_source drop
 )";
 
 constexpr absl::string_view kHostFromGuest =
-    R"(    ip daddr 127.0.0.0/8 counter name loopback_to_host drop comment "as in the bridge's rules; also what NAT sends there"
-    ip saddr 127.0.0.0/8 counter name loopback_to_host drop
-    ct original ip daddr 127.0.0.0/8 counter name loopback_to_host drop
+    R"(    ip daddr 127.0.0.0/8 counter name ~loopback_to_host drop comment "as in the bridge's rules; also what NAT sends there"
+    ip saddr 127.0.0.0/8 counter name ~loopback_to_host drop
+    ct original ip daddr 127.0.0.0/8 counter name ~loopback_to_host drop
 )";
 
 constexpr absl::string_view kArpInput =
-    R"(    iifgroup $taps drop comment "as in inet forward"
+    R"(    $from_taps drop comment "as in inet forward"
 )";
 
 // On routed networks a TAP sends what has the address that the host routes to it, from before the
 // host puts fragments together and tracks connections. That answers go back to it alone is checked
 // once more by the strict reverse path filter of each TAP.
-constexpr absl::string_view kRoutedCounters = R"(  counter foreign_protocol { }
-  counter foreign_address { }
-  counter dhcp_server { }
-  counter loopback_destination { }
-  counter spoofed_source { }
-  counter loopback_to_host { }
+constexpr absl::string_view kRoutedCounters = R"(  counter ~foreign_protocol { }
+  counter ~foreign_address { }
+  counter ~dhcp_server { }
+  counter ~loopback_destination { }
+  counter ~spoofed_source { }
+  counter ~loopback_to_host { }
+)";
+
+constexpr absl::string_view kRoutedHook = R"(
+  chain from_taps {
+    type filter hook prerouting priority -450; policy accept;
+%%inet.from_taps
+  }
+)";
+
+constexpr absl::string_view kRoutedFromTaps = R"(    $from_guests goto ~checked_guest
 )";
 
 constexpr absl::string_view kRoutedChains = R"(
-  chain from_taps {
-    type filter hook prerouting priority -450; policy accept;
-    $from_guests goto checked_guest
-  }
-
-  chain checked_guest {
-    meta nfproto ipv6 counter name foreign_protocol drop
-    fib saddr . iif oif 0 counter name foreign_address drop comment "not the address that is routed to this TAP"
-    ip daddr 127.0.0.0/8 counter name loopback_destination drop comment "whatever route_localnet says, and before any NAT"
+  chain ~checked_guest {
+    meta nfproto ipv6 counter name ~foreign_protocol drop
+    fib saddr . iif oif 0 counter name ~foreign_address drop comment "not the address that is routed to this TAP"
+    ip daddr 127.0.0.0/8 counter name ~loopback_destination drop comment "whatever route_localnet says, and before any NAT"
 %inet.checked_guest
   }
 )";
 
 constexpr absl::string_view kRoutedForwardFirst =
-    R"(    ip saddr $prefix counter name spoofed_source drop comment "guests' packets come by their TAPs only"
+    R"(    $source counter name ~spoofed_source drop comment "guests' packets come by their TAPs only"
 )";
 
 constexpr absl::string_view kRoutedInput =
-    R"(    iif != lo ip saddr $prefix counter name spoofed_source drop
+    R"(    iif != lo $source counter name ~spoofed_source drop
 )";
 
 // The host asks no guest for its MAC, and proxies for nothing but the network.
@@ -133,15 +138,20 @@ constexpr absl::string_view kRoutedArpInput =
 void RenderRouted(RulesetSlots* slots) {
   slots->Add("inet.counters", kRoutedCounters);
   slots->Add("inet.forward.first", kRoutedForwardFirst);
+  slots->Add("inet.from_taps", kRoutedFromTaps);
   slots->Add("inet.chains", kRoutedChains);
   slots->Add("inet.input", kRoutedInput);
   slots->Add("inet.host_from_guest", kHostFromGuest);
   slots->Add("arp.input", kRoutedArpInput);
 }
 
-void Render(const RulesetSpec& spec, RulesetSlots* slots) {
-  if (spec.kind == NetworkKind::kRouted) return RenderRouted(slots);
-  slots->Add("bridge.sets", kBridgeSets);
+void RenderShared(const RulesetContext& context, RulesetSlots* slots) {
+  if (context.Has(NetworkKind::kBridge)) slots->Add("bridge.sets", kBridgeSets);
+  if (context.Has(NetworkKind::kRouted)) slots->Add("inet.chains", kRoutedHook);
+}
+
+void Render(const RulesetNetwork& network, const RulesetContext& /*context*/, RulesetSlots* slots) {
+  if (network.kind == NetworkKind::kRouted) return RenderRouted(slots);
   slots->Add("bridge.counters", kBridgeCounters);
   slots->Add("bridge.prerouting", kBridgePrerouting);
   slots->Add("bridge.prerouting.chains", kBridgePreroutingChains);
@@ -157,9 +167,9 @@ void Render(const RulesetSpec& spec, RulesetSlots* slots) {
   slots->Add("arp.input", kArpInput);
 }
 
-void AddElements(const Binding& binding, const RulesetSpec& spec,
+void AddElements(const Binding& binding, const RulesetNetwork& network,
                  std::vector<NftElement>* elements) {
-  if (spec.kind == NetworkKind::kRouted) return;
+  if (network.kind == NetworkKind::kRouted) return;
   const NftField ifindex = NftField::Ifindex(binding.ifindex);
   const NftField mac = NftField::Mac(binding.mac);
   elements->push_back({.set = "macs", .key = {ifindex, mac}, .data = {}});
@@ -169,6 +179,6 @@ void AddElements(const Binding& binding, const RulesetSpec& spec,
 
 }  // namespace
 
-const RulesetPart kAntiSpoof = {"anti_spoof", Render, AddElements};
+const RulesetPart kAntiSpoof = {"anti_spoof", RenderShared, Render, AddElements};
 
 }  // namespace svnet

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "daemon/base/ipv4.h"
 #include "daemon/base/mac_address.h"
+#include "daemon/base/network_name.h"
 
 namespace svnet {
 
@@ -30,7 +32,14 @@ struct GuestBridge {
   friend bool operator==(const GuestBridge&, const GuestBridge&) = default;
 };
 
-// What the host forwards between two links of which neither is the network's: whatever it
+// A network as the rules are made for it: those that have none are not served.
+struct NetworkGuests {
+  NetworkName name = {};
+  GuestBridge bridge;
+  std::vector<Binding> bindings = {};
+};
+
+// What the host forwards between two links of which neither is a network's: whatever it
 // would without svnetd, or nothing. The latter is also the record, for a later svnetd, that
 // svnetd has turned forwarding on.
 enum class OtherForwarding { kAsItIs, kClosed };

@@ -7,7 +7,7 @@ namespace svnet {
 namespace {
 
 constexpr absl::string_view kSet = R"(
-  set blocked {
+  set ~blocked {
     type ipv4_addr; flags interval; auto-merge
     elements = { $prefixes }
   }
@@ -15,8 +15,8 @@ constexpr absl::string_view kSet = R"(
 
 // Also what NAT is about to send elsewhere.
 constexpr absl::string_view kRules =
-    R"(    ip daddr != $prefix ip daddr $blocked counter name blocked_destination drop
-    ct original ip daddr != $prefix ct original ip daddr $blocked counter name blocked_destination drop
+    R"(    ip daddr != $prefix ip daddr $blocked counter name ~blocked_destination drop
+    ct original ip daddr != $prefix ct original ip daddr $blocked counter name ~blocked_destination drop
 )";
 
 std::string RenderSet(const std::vector<Ipv4Prefix>& prefixes) {
@@ -26,21 +26,21 @@ std::string RenderSet(const std::vector<Ipv4Prefix>& prefixes) {
   return absl::StrReplaceAll(kSet, {{"$prefixes", absl::StrJoin(prefixes, ", ", append)}});
 }
 
-void Render(const RulesetSpec& spec, RulesetSlots* slots) {
-  slots->Add("inet.counters", "  counter blocked_destination { }\n");
-  const std::vector<Ipv4Prefix>& prefixes = spec.blocked_destinations;
+void Render(const RulesetNetwork& network, const RulesetContext& /*context*/, RulesetSlots* slots) {
+  slots->Add("inet.counters", "  counter ~blocked_destination { }\n");
+  const std::vector<Ipv4Prefix>& prefixes = network.blocked_destinations;
   if (prefixes.empty()) return;
   // To compare with a single one costs less than to look into a set.
   const bool is_set = prefixes.size() > 1;
   if (is_set) slots->Add("inet.sets", RenderSet(prefixes));
   const std::string rules =
-      absl::StrReplaceAll(kRules, {{"$blocked", is_set ? "@blocked" : prefixes[0].ToString()}});
+      absl::StrReplaceAll(kRules, {{"$blocked", is_set ? "@~blocked" : prefixes[0].ToString()}});
   slots->Add("inet.from_guest", rules);
   slots->Add("inet.host_from_guest", rules);
 }
 
 }  // namespace
 
-const RulesetPart kBlockedDestinations = {"blocked_destinations", Render};
+const RulesetPart kBlockedDestinations = {"blocked_destinations", nullptr, Render};
 
 }  // namespace svnet

@@ -12,16 +12,16 @@ std::string RenderRules(const std::vector<HostPort>& ports) {
     absl::StrAppend(&rules, "    ", port.protocol == HostPort::Protocol::kTcp ? "tcp" : "udp",
                     " dport ", port.port, " accept\n");
   }
-  return absl::StrCat(rules, "    counter name host_denied drop\n");
+  return absl::StrCat(rules, "    counter name ~host_denied drop\n");
 }
 
-void Render(const RulesetSpec& spec, RulesetSlots* slots) {
-  slots->Add("inet.counters", "  counter host_denied { }\n");
-  if (!spec.host_access) slots->Add("inet.host_from_guest", RenderRules(spec.host_ports));
+void Render(const RulesetNetwork& network, const RulesetContext& /*context*/, RulesetSlots* slots) {
+  slots->Add("inet.counters", "  counter ~host_denied { }\n");
+  if (!network.host_access) slots->Add("inet.host_from_guest", RenderRules(network.host_ports));
 }
 
 }  // namespace
 
-const RulesetPart kHostAccess = {"host_access", Render};
+const RulesetPart kHostAccess = {"host_access", nullptr, Render};
 
 }  // namespace svnet

@@ -1,3 +1,6 @@
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "daemon/ruleset/ruleset.h"
 #include "daemon/ruleset/ruleset_part.h"
 
@@ -17,9 +20,29 @@ constexpr absl::string_view kPostrouting =
     $leaving masquerade comment "or, as for most routes, with the link's"
 )";
 
-void Render(const RulesetSpec& /*spec*/, RulesetSlots* slots) {
+void RenderShared(const RulesetContext& /*context*/, RulesetSlots* slots) {
   slots->Add("inet.maps", kMaps);
-  slots->Add("inet.postrouting", kPostrouting);
+}
+
+// Not to guests, of whatever network, and not to the host itself.
+std::string RenderElsewhere(const RulesetContext& context) {
+  std::string groups;
+  std::string names;
+  for (const auto& [network, bridge] : context.networks) {
+    absl::StrAppend(&names, "\"", network->bridge.text(), "\", ");
+    if (network->kind == NetworkKind::kBridge) continue;
+    absl::StrAppend(&groups, absl::StrFormat("oifgroup & 0x%08x != 0x%08x ",
+                                             network->link_group_mask, network->link_group));
+  }
+  return absl::StrCat(groups, "oifname != { ", names, "\"lo\" }");
+}
+
+void Render(const RulesetNetwork& network, const RulesetContext& context, RulesetSlots* slots) {
+  // What the host sends in the gateway's name is of the network, too.
+  const absl::string_view by_bridge =
+      network.kind == NetworkKind::kBridge ? "iif { 0, $bridge } " : "";
+  const std::string leaving = absl::StrCat(by_bridge, "$source ", RenderElsewhere(context));
+  slots->Add("inet.postrouting", absl::StrReplaceAll(kPostrouting, {{"$leaving", leaving}}));
 }
 
 }  // namespace
@@ -36,6 +59,6 @@ std::vector<NftElement> PreferredSourceElements(const RulesetSpec& spec) {
   return elements;
 }
 
-const RulesetPart kMasquerade = {"masquerade", Render};
+const RulesetPart kMasquerade = {"masquerade", RenderShared, Render};
 
 }  // namespace svnet

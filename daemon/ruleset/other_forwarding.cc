@@ -9,20 +9,28 @@ constexpr absl::string_view kChain = R"(
   chain forward_others {
     comment "svnetd has turned net.ipv4.ip_forward on, for its guests alone"
     type filter hook forward priority filter + 10; policy accept;
-    $from_guests accept
-    $to_guests accept
+%%inet.forward_others
     meta iifkind "bridge" meta oifkind "bridge" accept
     meta nfproto ipv4 counter name other_forwarding drop
   }
 )";
 
-void Render(const RulesetSpec& spec, RulesetSlots* slots) {
+constexpr absl::string_view kGuests = R"(    $from_guests accept
+    $to_guests accept
+)";
+
+void RenderShared(const RulesetContext& context, RulesetSlots* slots) {
   slots->Add("inet.counters", "  counter other_forwarding { }\n");
-  if (spec.others == OtherForwarding::kClosed) slots->Add("inet.chains", kChain);
+  if (context.spec.others == OtherForwarding::kClosed) slots->Add("inet.chains", kChain);
+}
+
+void Render(const RulesetNetwork& /*network*/, const RulesetContext& /*context*/,
+            RulesetSlots* slots) {
+  slots->Add("inet.forward_others", kGuests);
 }
 
 }  // namespace
 
-const RulesetPart kOtherForwarding = {"other_forwarding", Render};
+const RulesetPart kOtherForwarding = {"other_forwarding", RenderShared, Render};
 
 }  // namespace svnet

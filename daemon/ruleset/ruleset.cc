@@ -12,6 +12,7 @@
 #include "absl/strings/strip.h"
 #include "daemon/ruleset/ruleset_commands.h"
 #include "daemon/ruleset/ruleset_part.h"
+#include "daemon/ruleset/table_template.h"
 #include "daemon/ruleset/text_lines.h"
 
 namespace svnet {
@@ -19,7 +20,7 @@ namespace {
 
 // The places of the parts: a line % and its name is replaced by what they have for it.
 // No rule names a guest: they are elements of sets, so that a packet costs the same however
-// many guests there are.
+// many guests there are. Nor does it cost more where there are more networks.
 
 // Frames between a guest and the bridge.
 constexpr absl::string_view kBridgeTable = R"(table bridge $table {
@@ -31,25 +32,25 @@ constexpr absl::string_view kBridgeTable = R"(table bridge $table {
 
   chain prerouting {
     type filter hook prerouting priority dstnat; policy accept;
-%bridge.prerouting
+%%bridge.prerouting
   }
 %bridge.prerouting.chains
 
   chain forward {
     type filter hook forward priority filter; policy accept;
-%bridge.forward
+%%bridge.forward
   }
 %bridge.forward.chains
 
   chain input {
     type filter hook input priority filter; policy accept;
-%bridge.input
+%%bridge.input
   }
 %bridge.input.chains
 
   chain postrouting {
     type filter hook postrouting priority filter; policy accept;
-%bridge.postrouting
+%%bridge.postrouting
   }
 }
 )";
@@ -70,34 +71,24 @@ constexpr absl::string_view kOtherTables = R"(table inet $table {
 
   chain forward {
     type filter hook forward priority filter; policy accept;
-    $from_guests goto from_guest
-%inet.forward.first
-    $to_guests goto to_guest
-%inet.forward.last
+%%inet.forward.from_guests
+%%inet.forward.first
+%%inet.forward.to_guests
+%%inet.forward.last
   }
-
-  chain from_guest {
-%inet.from_guest
-  }
-
-  chain to_guest {
-%inet.to_guest
-  }
+%inet.forward.chains
 %inet.chains
 
   chain input {
     type filter hook input priority filter; policy accept;
-    $from_guests goto host_from_guest
-%inet.input
+%%inet.input.from_guests
+%%inet.input
   }
-
-  chain host_from_guest {
-%inet.host_from_guest
-  }
+%inet.input.chains
 
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-%inet.postrouting
+%%inet.postrouting
   }
 }
 table arp $table {
@@ -105,68 +96,59 @@ table arp $table {
 
   chain input {
     type filter hook input priority filter; policy accept;
-%arp.input
+%%arp.input
   }
 }
 )";
 
-void Fill(absl::string_view text, const RulesetSlots& slots, std::string* out) {
-  for (absl::string_view line : LinesOf(text)) {
-    if (absl::ConsumePrefix(&line, "%")) {
-      const auto slot = slots.texts().find(std::string(line));
-      // What a part has may have places, too.
-      if (slot != slots.texts().end()) Fill(slot->second, slots, out);
-    } else {
-      absl::StrAppend(out, line, "\n");
+// The chains that parts share.
+void RenderFrame(RulesetSlots* slots) {
+  slots->Add("inet.forward.from_guests", "    $from_guests goto ~from_guest\n");
+  slots->Add("inet.forward.to_guests", "    $to_guests goto ~to_guest\n");
+  slots->Add("inet.forward.chains", R"(
+  chain ~from_guest {
+%inet.from_guest
+  }
+
+  chain ~to_guest {
+%inet.to_guest
+  }
+)");
+  slots->Add("inet.input.from_guests", "    $from_guests goto ~host_from_guest\n");
+  slots->Add("inet.input.chains", R"(
+  chain ~host_from_guest {
+%inet.host_from_guest
+  }
+)");
+}
+
+RulesetContext ContextOf(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks) {
+  RulesetContext context = {.spec = spec, .networks = {}};
+  for (const NetworkGuests& each : networks) {
+    context.networks.push_back({.network = &spec.networks.at(each.name), .bridge = each.bridge});
+  }
+  return context;
+}
+
+std::string Render(const RulesetContext& context, const std::string& table) {
+  TableTemplate tables(context.networks);
+  for (size_t i = 0; i < context.networks.size(); ++i) RenderFrame(tables.own(i));
+  for (const RulesetPart* part : RulesetParts()) {
+    if (part->render_shared != nullptr) part->render_shared(context, tables.shared());
+    for (size_t i = 0; i < context.networks.size(); ++i) {
+      part->render(*context.networks[i].network, context, tables.own(i));
     }
   }
-}
-
-// The tables with what the parts have for each place.
-std::string FillPlaces(const RulesetSpec& spec) {
-  RulesetSlots slots;
-  for (const RulesetPart* part : RulesetParts()) part->render(spec, &slots);
-  std::string text;
-  const bool has_bridge = spec.kind == NetworkKind::kBridge;
-  Fill(has_bridge ? kBridgeTable : kEmptyBridgeTable, slots, &text);
-  Fill(kOtherTables, slots, &text);
-  return text;
-}
-
-// What matches guests' packets: by the bridge, or by the link groups of their TAPs.
-std::vector<std::pair<std::string, std::string>> MatchesOf(const RulesetSpec& spec) {
-  if (spec.kind == NetworkKind::kBridge) {
-    return {{"$from_guests", "iif $bridge"},
-            {"$to_guests", "oif $bridge"},
-            {"$leaving", "iif { 0, $bridge } ip saddr $prefix oifname != { \"$name\", \"lo\" }"}};
-  }
-  const auto group = [&](absl::string_view which, absl::string_view comparison) {
-    return absl::StrFormat("%s & 0x%08x %s 0x%08x", which, spec.link_group_mask, comparison,
-                           spec.link_group);
-  };
-  return {{"$from_guests", group("iifgroup", "==")},
-          {"$to_guests", group("oifgroup", "==")},
-          {"$leaving", absl::StrCat("ip saddr $prefix ", group("oifgroup", "!="),
-                                    " oifname != { \"$name\", \"lo\" }")}};
-}
-
-std::string Render(const RulesetSpec& spec, const GuestBridge& bridge, const std::string& table) {
-  return absl::StrReplaceAll(
-      absl::StrReplaceAll(FillPlaces(spec), MatchesOf(spec)),
-      {{"$table", table},
-       {"$comment", kTableComment},
-       {"$prefix", spec.prefix.ToString()},
-       {"$gateway", Ipv4Address(spec.prefix.network().value() + 1).ToString()},
-       {"$name", spec.bridge.text()},
-       {"$bridge", absl::StrCat(bridge.ifindex)},
-       {"$mac", bridge.mac.ToString()},
-       {"$taps", absl::StrCat(spec.link_group, "-", spec.link_group + spec.retired_groups)}});
+  const bool has_bridge = context.Has(NetworkKind::kBridge);
+  const std::string text =
+      tables.Fill(absl::StrCat(has_bridge ? kBridgeTable : kEmptyBridgeTable, kOtherTables));
+  return absl::StrReplaceAll(text, {{"$table", table}, {"$comment", kTableComment}});
 }
 
 // The texts of all elements by the start of their set's line: "inet set macs".
 using ElementTexts = std::map<std::string, std::vector<std::string>>;
 
-ElementTexts ElementTextsOf(const RulesetSpec& spec, const std::vector<Binding>& bindings) {
+ElementTexts ElementTextsOf(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks) {
   ElementTexts texts;
   const auto add = [&](const std::vector<NftElement>& elements) {
     for (const NftElement& element : elements) {
@@ -177,10 +159,13 @@ ElementTexts ElementTextsOf(const RulesetSpec& spec, const std::vector<Binding>&
   };
   add(PreferredSourceElements(spec));
   std::set<std::string> lasting;  // the same for several bindings
-  for (const Binding& binding : bindings) {
-    add(ElementsOf(binding, spec));
-    for (const NftElement& element : LastingElementsOf(binding, spec)) {
-      if (lasting.insert(absl::StrCat(element.set, element.KeyBytes())).second) add({element});
+  for (const NetworkGuests& each : networks) {
+    const RulesetNetwork& network = spec.networks.at(each.name);
+    for (const Binding& binding : each.bindings) {
+      add(ElementsOf(binding, network));
+      for (const NftElement& element : LastingElementsOf(binding, network)) {
+        if (lasting.insert(absl::StrCat(element.set, element.KeyBytes())).second) add({element});
+      }
     }
   }
   return texts;
@@ -215,30 +200,30 @@ const std::vector<std::string>& TableFamilies() {
   return *families;
 }
 
-std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
-                          const std::vector<Binding>& bindings, const std::string& table) {
-  return AddElementTexts(Render(spec, bridge, table), ElementTextsOf(spec, bindings));
+std::string RenderRuleset(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
+                          const std::string& table) {
+  return AddElementTexts(Render(ContextOf(spec, networks), table), ElementTextsOf(spec, networks));
 }
 
-std::string RenderCommands(const RulesetSpec& spec, const GuestBridge& bridge,
-                           const std::vector<Binding>& bindings, const std::string& table) {
-  return CommandsOf(RenderRuleset(spec, bridge, bindings, table));
+std::string RenderCommands(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
+                           const std::string& table) {
+  return CommandsOf(RenderRuleset(spec, networks, table));
 }
 
-std::vector<NftElement> ElementsOf(const Binding& binding, const RulesetSpec& spec) {
+std::vector<NftElement> ElementsOf(const Binding& binding, const RulesetNetwork& network) {
   std::vector<NftElement> elements;
   elements.reserve(8);
   for (const RulesetPart* part : RulesetParts()) {
-    if (part->add_elements != nullptr) part->add_elements(binding, spec, &elements);
+    if (part->add_elements != nullptr) part->add_elements(binding, network, &elements);
   }
   return elements;
 }
 
-std::vector<NftElement> LastingElementsOf(const Binding& binding, const RulesetSpec& spec) {
+std::vector<NftElement> LastingElementsOf(const Binding& binding, const RulesetNetwork& network) {
   std::vector<NftElement> elements;
   for (const RulesetPart* part : RulesetParts()) {
     if (part->add_lasting_elements != nullptr) {
-      part->add_lasting_elements(binding, spec, &elements);
+      part->add_lasting_elements(binding, network, &elements);
     }
   }
   return elements;

@@ -13,14 +13,14 @@ namespace svnet {
 // `inet`, `bridge`, `arp`: there is a table in each of the families.
 const std::vector<std::string>& TableFamilies();
 
-// The tables of that name, whole.
-std::string RenderRuleset(const RulesetSpec& spec, const GuestBridge& bridge,
-                          const std::vector<Binding>& bindings, const std::string& table);
+// The tables of that name, whole, with the networks of the spec that have guests.
+std::string RenderRuleset(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
+                          const std::string& table);
 
 // The same as commands, for tables that exist and are empty: no command makes a table, or
 // needs what is in the sets of other tables.
-std::string RenderCommands(const RulesetSpec& spec, const GuestBridge& bridge,
-                           const std::vector<Binding>& bindings, const std::string& table);
+std::string RenderCommands(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
+                           const std::string& table);
 
 // What `nft list` shows of the tables, so that people know whose they are.
 inline constexpr char kTableComment[] = "made by svnetd, which replaces it whole: changes are lost";
@@ -32,7 +32,7 @@ inline constexpr char kForwardOthersChain[] = "forward_others";
 std::vector<NftElement> PreferredSourceElements(const RulesetSpec& spec);
 
 // What a binding adds to the sets, and what it adds that stays without it.
-std::vector<NftElement> ElementsOf(const Binding& binding, const RulesetSpec& spec);
-std::vector<NftElement> LastingElementsOf(const Binding& binding, const RulesetSpec& spec);
+std::vector<NftElement> ElementsOf(const Binding& binding, const RulesetNetwork& network);
+std::vector<NftElement> LastingElementsOf(const Binding& binding, const RulesetNetwork& network);
 
 }  // namespace svnet

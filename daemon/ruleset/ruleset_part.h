@@ -2,42 +2,36 @@
 // file in this folder, a line in RulesetParts, and a golden text.
 #pragma once
 
-#include <map>
-#include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "daemon/ruleset/binding.h"
+#include "daemon/ruleset/guard.h"
 #include "daemon/ruleset/nft_element.h"
+#include "daemon/ruleset/ruleset_slots.h"
 #include "daemon/ruleset/ruleset_spec.h"
 
 namespace svnet {
 
-// What parts add to the three tables, by the place in them: the lines that start with % in
-// ruleset.cc. In one place, the parts follow each other as in RulesetParts. Whole lines. In
-// them $bridge is the bridge's ifindex, $name its name, $mac its MAC, $prefix the network's,
-// $gateway its address, and $taps are the link groups of all TAPs of svnetd on it. Matches:
-// $from_guests what comes from guests' side, $to_guests what goes to it, and $leaving what guests,
-// and the host with the gateway's address, send elsewhere.
-class RulesetSlots {
- public:
-  void Add(const std::string& slot, absl::string_view lines) {
-    absl::StrAppend(&texts_[slot], lines);
-  }
-  const std::map<std::string, std::string>& texts() const { return texts_; }
+// The rules that are being made.
+struct RulesetContext {
+  const RulesetSpec& spec;
+  std::vector<GuardedNetwork> networks;  // those that are served
 
- private:
-  std::map<std::string, std::string> texts_;
+  bool Has(NetworkKind kind) const;
 };
 
 struct RulesetPart {
   absl::string_view name;
-  void (*render)(const RulesetSpec& spec, RulesetSlots* slots);
+  // What all networks have together; nullptr: nothing.
+  void (*render_shared)(const RulesetContext& context, RulesetSlots* slots);
+  // What one has.
+  void (*render)(const RulesetNetwork& network, const RulesetContext& context, RulesetSlots* slots);
   // What a guest adds to the sets of this part; nullptr: nothing.
-  void (*add_elements)(const Binding& binding, const RulesetSpec& spec,
+  void (*add_elements)(const Binding& binding, const RulesetNetwork& network,
                        std::vector<NftElement>* elements) = nullptr;
   // What it adds that other guests may need, too: it stays until the rules are made anew.
-  void (*add_lasting_elements)(const Binding& binding, const RulesetSpec& spec,
+  void (*add_lasting_elements)(const Binding& binding, const RulesetNetwork& network,
                                std::vector<NftElement>* elements) = nullptr;
 };
 
@@ -45,6 +39,8 @@ struct RulesetPart {
 extern const RulesetPart kAntiSpoof;
 // Which guests reach each other.
 extern const RulesetPart kIsolation;
+// Guests of two networks reach each other only if both say so.
+extern const RulesetPart kBetweenNetworks;
 // Destinations that no guest reaches, wherever they are.
 extern const RulesetPart kBlockedDestinations;
 // Guests' TCP connections have segments that fit the routes.

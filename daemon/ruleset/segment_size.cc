@@ -14,13 +14,14 @@ constexpr absl::string_view kToGuest =
     R"(    tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu comment "what a guest sends fits the routes"
 )";
 
-void Render(const RulesetSpec& /*spec*/, RulesetSlots* slots) {
+void Render(const RulesetNetwork& /*network*/, const RulesetContext& /*context*/,
+            RulesetSlots* slots) {
   slots->Add("inet.postrouting", kPostrouting);
   slots->Add("inet.to_guest", kToGuest);
 }
 
 }  // namespace
 
-const RulesetPart kSegmentSize = {"segment_size", Render};
+const RulesetPart kSegmentSize = {"segment_size", nullptr, Render};
 
 }  // namespace svnet

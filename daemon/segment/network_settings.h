@@ -10,10 +10,12 @@
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
 #include "daemon/base/network_kind.h"
+#include "daemon/base/network_name.h"
 
 namespace svnet {
 
 struct NetworkSettings {
+  NetworkName name = {};
   NetworkKind kind = NetworkKind::kBridge;
   LinkName bridge;  // the bridge, or on a routed network the one without ports that has the gateway
   Ipv4Prefix prefix;            // at most a /30

@@ -23,7 +23,7 @@ namespace {
 // See ReapWorker.
 constexpr int kReapingThreads = 2;
 
-RulesetSpec RulesOf(const Config& config) {
+RulesetNetwork RulesetNetworkOf(const Config& config) {
   return {.kind = config.kind,
           .bridge = config.bridge,
           .prefix = config.subnet,
@@ -35,10 +35,15 @@ RulesetSpec RulesOf(const Config& config) {
           .host_access = config.host_access,
           .host_ports = config.host_ports,
           .blocked_destinations = config.blocked_destinations,
-          .guest_connections = config.guest_connections,
-          .owner_connections = config.owner_connections,
-          .local_access = config.local_access,
-          .admin_gids = {config.callers.admin_groups.begin(), config.callers.admin_groups.end()}};
+          .local_access = config.local_access};
+}
+
+RulesetSpec RulesOf(const Config& config) {
+  RulesetSpec spec = SpecOf(RulesetNetworkOf(config));
+  spec.guest_connections = config.guest_connections;
+  spec.owner_connections = config.owner_connections;
+  spec.admin_gids = {config.callers.admin_groups.begin(), config.callers.admin_groups.end()};
+  return spec;
 }
 
 GuestTraffic GuestTrafficOf(const Config& config) {
@@ -64,7 +69,7 @@ absl::Status NetworkStack::OpenHost(const Config& config) {
     SVNET_ASSIGN_OR_RETURN(std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());
     reapers_.push_back(std::move(reaper));
   }
-  SVNET_ASSIGN_OR_RETURN(firewall_, NftFirewall::Open(RulesOf(config)));
+  SVNET_ASSIGN_OR_RETURN(firewall_, NftFirewall::Open(config.bridge, RulesOf(config)));
   SVNET_ASSIGN_OR_RETURN(foreign_, NftForeignFirewalls::Open(config.bridge));
   return absl::OkStatus();
 }

@@ -101,19 +101,18 @@ BENCHMARK(GuestMac);
 // ------------------------------------------------------------------------- the rules
 
 void Ruleset(benchmark::State& state) {
-  const RulesetSpec spec = {.bridge = Name("svbr0"),
-                            .prefix = Prefix("10.0.0.0/8"),
-                            .link_group = 100,
-                            .blocked_destinations = {Prefix("169.254.0.0/16")}};
-  std::vector<Binding> bindings;
+  const RulesetSpec spec = SpecOf({.bridge = Name("svbr0"),
+                                   .prefix = Prefix("10.0.0.0/8"),
+                                   .link_group = 100,
+                                   .blocked_destinations = {Prefix("169.254.0.0/16")}});
+  NetworkGuests guests = {.bridge = {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")}};
   for (int i = 0; i < state.range(0); ++i) {
     const Lease lease = LeaseOf(i);
-    bindings.push_back(
+    guests.bindings.push_back(
         {.ifindex = lease.state.ifindex, .mac = lease.spec.mac, .ip = lease.spec.ip, .zone = 1000});
   }
   for (auto _ : state) {
-    benchmark::DoNotOptimize(RenderRuleset(spec, {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")},
-                                           bindings, "svnet-svbr0"));
+    benchmark::DoNotOptimize(RenderRuleset(spec, {guests}, "svnet-svbr0"));
   }
 }
 BENCHMARK(Ruleset)->Arg(0)->Arg(1000);
@@ -121,8 +120,8 @@ BENCHMARK(Ruleset)->Arg(0)->Arg(1000);
 void Elements(benchmark::State& state) {
   const Binding binding = {
       .ifindex = 7, .mac = Mac("02:00:00:00:00:07"), .ip = Ip("10.0.0.2"), .zone = 1000};
-  const RulesetSpec spec = {.bridge = Name("svbr0"), .prefix = Prefix("10.0.0.0/8")};
-  for (auto _ : state) benchmark::DoNotOptimize(ElementsOf(binding, spec));
+  const RulesetNetwork network = {.bridge = Name("svbr0"), .prefix = Prefix("10.0.0.0/8")};
+  for (auto _ : state) benchmark::DoNotOptimize(ElementsOf(binding, network));
 }
 BENCHMARK(Elements);
 

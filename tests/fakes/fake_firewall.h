@@ -21,15 +21,17 @@ class FakeFirewall final : public Firewall {
   // `faults` must outlive it.
   explicit FakeFirewall(Faults* faults) : faults_(faults) {}
 
-  absl::Status Apply(const GuestBridge& bridge, const std::vector<Binding>& bindings,
-                     OtherForwarding others) override {
+  absl::Status Apply(const std::vector<NetworkGuests>& networks, OtherForwarding others) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Apply"));
     others_ = others;
     stands_ = true;
     disowned_ = false;
-    bridge_ = bridge;
+    bridges_.clear();
     bindings_.clear();
-    for (const Binding& binding : bindings) bindings_.emplace(binding.ifindex, binding);
+    for (const NetworkGuests& each : networks) {
+      bridges_.emplace(each.name, each.bridge);
+      for (const Binding& binding : each.bindings) bindings_.emplace(binding.ifindex, binding);
+    }
     return absl::OkStatus();
   }
 
@@ -47,14 +49,15 @@ class FakeFirewall final : public Firewall {
     return absl::OkStatus();
   }
 
-  absl::Status Bind(const Binding& binding) override {
+  absl::Status Bind(const NetworkName& network, const Binding& binding) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Bind"));
-    if (!stands_) return absl::NotFoundError("nftables: No such file or directory");
+    if (!stands_ || !bridges_.contains(network))
+      return absl::NotFoundError("nftables: No such file or directory");
     bindings_.insert_or_assign(binding.ifindex, binding);
     return absl::OkStatus();
   }
 
-  absl::Status Unbind(const Binding& binding) override {
+  absl::Status Unbind(const NetworkName& /*network*/, const Binding& binding) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Unbind"));
     bindings_.erase(binding.ifindex);
     return absl::OkStatus();
@@ -71,9 +74,9 @@ class FakeFirewall final : public Firewall {
     return stands_;
   }
 
-  absl::StatusOr<std::vector<DropCount>> ReadDrops() override {
+  absl::StatusOr<std::vector<DropCount>> ReadDrops(const NetworkName& network) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("ReadDrops"));
-    if (!stands_) return std::vector<DropCount>();
+    if (!stands_ || network != NetworkName()) return std::vector<DropCount>();
     return drops_;
   }
 
@@ -88,11 +91,10 @@ class FakeFirewall final : public Firewall {
     return std::exchange(stands_, false);
   }
 
-  absl::Status Disown(const GuestBridge& bridge, const std::vector<Binding>& bindings,
-                      OtherForwarding others) override {
+  absl::Status Disown(const std::vector<NetworkGuests>& networks, OtherForwarding others) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Disown"));
     if (!stands_) return absl::OkStatus();
-    SVNET_RETURN_IF_ERROR(Apply(bridge, bindings, others));
+    SVNET_RETURN_IF_ERROR(Apply(networks, others));
     disowned_ = true;
     return absl::OkStatus();
   }
@@ -119,12 +121,14 @@ class FakeFirewall final : public Firewall {
   void SetConnections(const ConnectionTable& connections) { connections_ = connections; }
 
   const std::map<Ifindex, Ipv4Address>& preferred_sources() const { return preferred_sources_; }
-  const GuestBridge& bridge() const { return bridge_; }
   const std::map<int, Binding>& bindings() const { return bindings_; }
 
   std::string Dump() const {
     if (!stands_) return "no rules\n";
-    std::string text = absl::StrCat("rules for ", bridge_.mac.ToString(), "\n");
+    std::string text;
+    for (const auto& [network, bridge] : bridges_) {
+      absl::StrAppend(&text, "rules of ", network.text(), " for ", bridge.mac.ToString(), "\n");
+    }
     if (disowned_) text += "of no program\n";
     if (others_ == OtherForwarding::kClosed) text += "for its guests alone\n";
     for (const auto& [ifindex, binding] : bindings_) {
@@ -145,7 +149,7 @@ class FakeFirewall final : public Firewall {
   std::map<Ifindex, Ipv4Address> preferred_sources_;
   bool changed_ = false;  // by another program, and WereChanged has not said so
   UniqueFd never_readable_{eventfd(0, EFD_CLOEXEC)};
-  GuestBridge bridge_ = {.ifindex = 0, .mac = MacAddress({})};
+  std::map<NetworkName, GuestBridge> bridges_;
   std::map<int, Binding> bindings_;  // by ifindex
 };
 

@@ -41,11 +41,10 @@ class NftPlace final : public Place {
  public:
   explicit NftPlace(NftFirewall::Tables tables) {
     testing::EnterFreshNetworkNamespace();
-    firewall_ = NftFirewall::Open({.bridge = LinkName::Parse("svbr0").value(),
-                                   .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(),
-                                   .link_group = 100},
-                                  tables)
-                    .value();
+    const LinkName bridge = LinkName::Parse("svbr0").value();
+    const RulesetNetwork network = {
+        .bridge = bridge, .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(), .link_group = 100};
+    firewall_ = NftFirewall::Open(bridge, SpecOf(network), tables).value();
   }
   Firewall& firewall() override { return *firewall_; }
   void Flush() override { testing::Shell("nft flush ruleset"); }
@@ -77,7 +76,7 @@ class FirewallContractTest : public ::testing::TestWithParam<Implementation> {
  protected:
   absl::Status Apply(const std::vector<Binding>& bindings = {},
                      OtherForwarding others = OtherForwarding::kAsItIs) {
-    return firewall().Apply(bridge_, bindings, others);
+    return firewall().Apply({{.bridge = bridge_, .bindings = bindings}}, others);
   }
   bool WereChanged() { return firewall().WereChanged().value(); }
 
@@ -110,13 +109,13 @@ TEST_P(FirewallContractTest, RulesAreThereFromApplyToRemove) {
 
 TEST_P(FirewallContractTest, BindAndUnbindMayBeRepeated) {
   ASSERT_TRUE(Apply().ok());
-  for (int i = 0; i < 2; ++i) EXPECT_TRUE(firewall().Bind(binding_).ok());
-  for (int i = 0; i < 2; ++i) EXPECT_TRUE(firewall().Unbind(binding_).ok());
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(firewall().Bind(NetworkName(), binding_).ok());
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(firewall().Unbind(NetworkName(), binding_).ok());
 }
 
 TEST_P(FirewallContractTest, WithoutRulesUnbindIsDoneAndBindFails) {
-  EXPECT_TRUE(firewall().Unbind(binding_).ok());
-  EXPECT_TRUE(absl::IsNotFound(firewall().Bind(binding_)));
+  EXPECT_TRUE(firewall().Unbind(NetworkName(), binding_).ok());
+  EXPECT_TRUE(absl::IsNotFound(firewall().Bind(NetworkName(), binding_)));
 }
 
 TEST_P(FirewallContractTest, OtherForwardingIsAsApplySaidUntilItIsOpened) {
@@ -146,13 +145,13 @@ TEST_P(FirewallContractTest, PreferredSourcesMayBeSetAtAnyTime) {
 }
 
 TEST_P(FirewallContractTest, WithoutRulesNothingIsDropped) {
-  EXPECT_THAT(*firewall().ReadDrops(), IsEmpty());
+  EXPECT_THAT(*firewall().ReadDrops(NetworkName()), IsEmpty());
 }
 
 TEST_P(FirewallContractTest, ItsOwnChangesAreNotOthers) {
   ASSERT_TRUE(Apply({}, OtherForwarding::kClosed).ok());
-  EXPECT_TRUE(firewall().Bind(binding_).ok());
-  EXPECT_TRUE(firewall().Unbind(binding_).ok());
+  EXPECT_TRUE(firewall().Bind(NetworkName(), binding_).ok());
+  EXPECT_TRUE(firewall().Unbind(NetworkName(), binding_).ok());
   EXPECT_TRUE(firewall().OpenOtherForwarding().ok());
   EXPECT_TRUE(Apply().ok());
   EXPECT_TRUE(*firewall().Remove());
@@ -161,22 +160,28 @@ TEST_P(FirewallContractTest, ItsOwnChangesAreNotOthers) {
 }
 
 TEST_P(FirewallContractTest, DisownLeavesTheRulesInForce) {
-  EXPECT_TRUE(firewall().Disown(bridge_, {binding_}, OtherForwarding::kClosed).ok());
+  EXPECT_TRUE(firewall()
+                  .Disown({{.bridge = bridge_, .bindings = {binding_}}}, OtherForwarding::kClosed)
+                  .ok());
   EXPECT_FALSE(*firewall().Stand());
   ASSERT_TRUE(Apply({binding_}, OtherForwarding::kClosed).ok());
   for (int i = 0; i < 2; ++i) {
-    EXPECT_TRUE(firewall().Disown(bridge_, {binding_}, OtherForwarding::kClosed).ok());
+    EXPECT_TRUE(firewall()
+                    .Disown({{.bridge = bridge_, .bindings = {binding_}}}, OtherForwarding::kClosed)
+                    .ok());
     EXPECT_TRUE(*firewall().Stand());
   }
   EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kClosed);
-  EXPECT_TRUE(firewall().Unbind(binding_).ok());
-  EXPECT_TRUE(firewall().Bind(binding_).ok());
+  EXPECT_TRUE(firewall().Unbind(NetworkName(), binding_).ok());
+  EXPECT_TRUE(firewall().Bind(NetworkName(), binding_).ok());
   EXPECT_FALSE(WereChanged());
 }
 
 TEST_P(FirewallContractTest, DisownedRulesCanBeFlushedAndAppliedAgain) {
   ASSERT_TRUE(Apply({binding_}).ok());
-  ASSERT_TRUE(firewall().Disown(bridge_, {binding_}, OtherForwarding::kAsItIs).ok());
+  ASSERT_TRUE(firewall()
+                  .Disown({{.bridge = bridge_, .bindings = {binding_}}}, OtherForwarding::kAsItIs)
+                  .ok());
   place().Flush();
   EXPECT_TRUE(WereChanged());
   EXPECT_FALSE(*firewall().Stand());
@@ -201,10 +206,10 @@ TEST_P(FirewallContractTest, AFlushIsToldOnceAndRepairedByApply) {
   EXPECT_TRUE(WereChanged());
   EXPECT_FALSE(WereChanged());
   EXPECT_FALSE(*firewall().Stand());
-  EXPECT_TRUE(firewall().Unbind(binding_).ok());
-  EXPECT_FALSE(firewall().Bind(binding_).ok());
+  EXPECT_TRUE(firewall().Unbind(NetworkName(), binding_).ok());
+  EXPECT_FALSE(firewall().Bind(NetworkName(), binding_).ok());
   ASSERT_TRUE(Apply().ok());
-  EXPECT_TRUE(firewall().Bind(binding_).ok());
+  EXPECT_TRUE(firewall().Bind(NetworkName(), binding_).ok());
   EXPECT_FALSE(WereChanged());
 }
 

@@ -7,6 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <set>
+#include <string>
+
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -34,14 +37,21 @@ using Tables = NftFirewall::Tables;
 
 const GuestBridge kBridge = {.ifindex = 1, .mac = MacAddress({0xc2, 0, 0, 0, 0, 1})};
 
+LinkName Svbr0() { return LinkName::Parse("svbr0").value(); }
+
 RulesetSpec Spec() {
-  return {.bridge = LinkName::Parse("svbr0").value(),
-          .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(),
-          .link_group = 100,
-          .guest_connections = 7,
-          .owner_connections = std::nullopt,
-          .local_access = LocalAccess::kOwner,
-          .admin_gids = {27}};
+  RulesetSpec spec = SpecOf({.bridge = Svbr0(),
+                             .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(),
+                             .link_group = 100,
+                             .local_access = LocalAccess::kOwner});
+  spec.guest_connections = 7;
+  spec.owner_connections = std::nullopt;
+  spec.admin_gids = {27};
+  return spec;
+}
+
+std::vector<NetworkGuests> Guests(const std::vector<Binding>& bindings = {}) {
+  return {{.bridge = kBridge, .bindings = bindings}};
 }
 
 Binding Guest(int ifindex) {
@@ -77,11 +87,11 @@ class NftFirewallTest : public ::testing::TestWithParam<Tables> {
 
   void Restart() {
     firewall_.reset();
-    firewall_ = NftFirewall::Open(Spec(), GetParam()).value();
+    firewall_ = NftFirewall::Open(Svbr0(), Spec(), GetParam()).value();
   }
 
   absl::Status Apply(const std::vector<Binding>& bindings = {}) {
-    return firewall().Apply(kBridge, bindings, OtherForwarding::kAsItIs);
+    return firewall().Apply(Guests(bindings), OtherForwarding::kAsItIs);
   }
 
   void CloseFirewall() { firewall_.reset(); }
@@ -125,7 +135,7 @@ TEST_P(NftFirewallTest, KnowsWhenAnotherProgramChangesItsRules) {
         "delete table inet TABLE", "delete table arp TABLE", "flush set bridge TABLE macs",
         "add element bridge TABLE macs { 9 . 02:00:00:00:00:09 }"}) {
     ASSERT_TRUE(Apply().ok());
-    ASSERT_TRUE(firewall().Bind(Guest(7)).ok());
+    ASSERT_TRUE(firewall().Bind(NetworkName(), Guest(7)).ok());
     EXPECT_FALSE(*firewall().WereChanged()) << "by itself";
     const std::string before = Rules();
     const std::string command = absl::StrReplaceAll(change, {{"TABLE", RulesTable()}});
@@ -160,16 +170,16 @@ TEST_P(NftFirewallTest, BindsAndUnbindsAndBothMayBeRepeated) {
   second.ifindex = 8;
   second.ip = Ipv4Address(0xac1e0003);
   second.zone = 0;
-  EXPECT_FALSE(firewall().Bind(first).ok());  // the rules do not stand
-  EXPECT_TRUE(firewall().Unbind(first).ok());
+  EXPECT_FALSE(firewall().Bind(NetworkName(), first).ok());  // the rules do not stand
+  EXPECT_TRUE(firewall().Unbind(NetworkName(), first).ok());
   ASSERT_TRUE(Apply({first}).ok());
   const std::string only_first = Rules();
   EXPECT_THAT(only_first, HasSubstr("7 . 02:00:00:00:00:07 . 172.30.0.2"));
   EXPECT_THAT(only_first, HasSubstr("7 : 0xfffffffe"));
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(firewall().Bind(second).ok());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(firewall().Bind(NetworkName(), second).ok());
   EXPECT_NE(Rules(), only_first);
   EXPECT_FALSE(*firewall().WereChanged());
-  for (int i = 0; i < 2; ++i) ASSERT_TRUE(firewall().Unbind(second).ok());
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(firewall().Unbind(NetworkName(), second).ok());
   EXPECT_EQ(Rules(), only_first);
 }
 
@@ -186,10 +196,10 @@ TEST_P(NftFirewallTest, PreferredSourcesAreTheSameWhetherSetOrApplied) {
 }
 
 TEST_P(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
-  EXPECT_TRUE(firewall().ReadDrops()->empty());  // there are no rules
+  EXPECT_TRUE(firewall().ReadDrops(NetworkName())->empty());  // there are no rules
   ASSERT_TRUE(Apply().ok());
   std::vector<std::string> causes;
-  const std::vector<DropCount> none = *firewall().ReadDrops();
+  const std::vector<DropCount> none = *firewall().ReadDrops(NetworkName());
   for (const DropCount& drops : none) {
     causes.push_back(drops.cause);
     EXPECT_EQ(drops.packets, 0u);
@@ -204,7 +214,7 @@ TEST_P(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
   Shell(
       "nft 'add table ip svnet-svbr0/a; add counter ip svnet-svbr0/a others {}';"
       "nft 'add table inet svnet-svbr00; add counter inet svnet-svbr00 others {}'");
-  const std::vector<DropCount> drops = *firewall().ReadDrops();
+  const std::vector<DropCount> drops = *firewall().ReadDrops(NetworkName());
   EXPECT_EQ(drops, none);
 }
 
@@ -214,7 +224,7 @@ TEST_P(NftFirewallTest, OpensOtherForwardingAndLeavesTheRest) {
   ASSERT_TRUE(Apply().ok());
   const std::string open = Rules();
   EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kAsItIs);
-  ASSERT_TRUE(firewall().Apply(kBridge, {}, OtherForwarding::kClosed).ok());
+  ASSERT_TRUE(firewall().Apply(Guests(), OtherForwarding::kClosed).ok());
   EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kClosed);
   EXPECT_NE(Rules(), open);
   ASSERT_TRUE(firewall().OpenOtherForwarding().ok());
@@ -235,8 +245,89 @@ TEST_P(NftFirewallTest, WhatIsBoundIsWhatIsApplied) {
   const std::string applied = Rules();
   ASSERT_TRUE(Apply().ok());
   EXPECT_NE(Rules(), applied);
-  ASSERT_TRUE(firewall().Bind(binding).ok());
+  ASSERT_TRUE(firewall().Bind(NetworkName(), binding).ok());
   EXPECT_EQ(Rules(), applied);
+}
+
+// Of several networks, in the same tables.
+class SeveralNetworksTest : public ::testing::TestWithParam<Tables> {
+ protected:
+  SeveralNetworksTest() {
+    testing::EnterFreshNetworkNamespace();
+    RulesetNetwork red = {.name = kRed,
+                          .kind = NetworkKind::kRouted,
+                          .bridge = LinkName::Parse("svbr1").value(),
+                          .prefix = Ipv4Prefix::Parse("10.9.0.0/24").value(),
+                          .link_group = 0x45670000,
+                          .retired_groups = 32};
+    RulesetSpec spec = Spec();
+    spec.networks.emplace(kRed, red);
+    firewall_ = NftFirewall::Open(Svbr0(), spec, GetParam()).value();
+    EXPECT_TRUE(firewall().Apply(both_, OtherForwarding::kClosed).ok());
+  }
+
+  NftFirewall& firewall() { return *firewall_; }
+
+  const NetworkName kRed = NetworkName::Parse("red").value();
+  const NetworkGuests default_ = {.bridge = kBridge, .bindings = {Guest(7)}};
+  const NetworkGuests red_ = {.name = kRed,
+                              .bridge = {.ifindex = 2, .mac = MacAddress({0xc2, 0, 0, 0, 0, 2})},
+                              .bindings = {}};
+  const std::vector<NetworkGuests> both_ = {default_, red_};
+
+ private:
+  std::unique_ptr<NftFirewall> firewall_;
+};
+INSTANTIATE_TEST_SUITE_P(Tables, SeveralNetworksTest,
+                         ::testing::Values(Tables::kPersistentIfPossible, Tables::kPlain),
+                         [](const auto& each) {
+                           return each.param == Tables::kPlain ? "Plain" : "Persistent";
+                         });
+
+TEST_P(SeveralNetworksTest, EachHasItsOwnChainsAndCounters) {
+  const std::string rules = Rules();
+  EXPECT_THAT(rules, HasSubstr("goto from_guest"));
+  EXPECT_THAT(rules, HasSubstr("goto red/from_guest"));
+  const auto causes = [&](const NetworkName& network) {
+    const std::vector<DropCount> drops = firewall().ReadDrops(network).value();
+    std::set<std::string> names;
+    for (const DropCount& each : drops) names.insert(each.cause);
+    return names;
+  };
+  const std::set<std::string> of_default = causes(NetworkName());
+  EXPECT_TRUE(of_default.contains("foreign_mac"));
+  EXPECT_TRUE(of_default.contains("other_forwarding"));
+  EXPECT_TRUE(of_default.contains("between_networks"));
+  const std::set<std::string> of_red = causes(kRed);
+  EXPECT_FALSE(of_red.contains("foreign_mac"));  // it has no MACs to check
+  EXPECT_TRUE(of_red.contains("foreign_address"));
+  EXPECT_FALSE(of_red.contains("other_forwarding"));
+  EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kClosed);
+}
+
+TEST_P(SeveralNetworksTest, ABindingMoreIsWhatApplyWouldHaveMadeOfIt) {
+  const Binding guest = {.ifindex = 9,
+                         .mac = MacAddress({2, 0, 0, 0, 0, 9}),
+                         .ip = Ipv4Address(0x0a090002),
+                         .zone = 0x45670040,
+                         .owner = 1000};
+  const std::string without = Rules();
+  ASSERT_TRUE(firewall().Bind(kRed, guest).ok());
+  const std::string bound = Rules();
+  EXPECT_NE(bound, without);
+  NetworkGuests red = red_;
+  red.bindings = {guest};
+  ASSERT_TRUE(firewall().Apply({default_, red}, OtherForwarding::kClosed).ok());
+  EXPECT_EQ(Rules(), bound);
+  ASSERT_TRUE(firewall().Unbind(kRed, guest).ok());
+  ASSERT_TRUE(firewall().Bind(NetworkName(), Guest(8)).ok());
+}
+
+TEST_P(SeveralNetworksTest, OneThatIsNotServedHasNoRules) {
+  ASSERT_TRUE(firewall().Apply({default_}, OtherForwarding::kAsItIs).ok());
+  EXPECT_THAT(Rules(), Not(HasSubstr("red/")));
+  EXPECT_THAT(Rules(), HasSubstr("iif \"lo\" goto from_guest"));
+  EXPECT_TRUE(firewall().ReadDrops(kRed)->empty());
 }
 
 // A set of the rules is gone: possible only where others can change them.
@@ -251,7 +342,7 @@ TEST_P(OlderKernelTest, ABindingThatTheKernelRefusesChangesNothing) {
       "svnet-svbr0 between_guests | sed -n 's/.*@zones.*handle //p'); "
       "nft delete set bridge svnet-svbr0 zones");
   const std::string before = Rules();
-  const absl::Status refused = firewall().Bind(Guest(7));
+  const absl::Status refused = firewall().Bind(NetworkName(), Guest(7));
   EXPECT_TRUE(absl::IsNotFound(refused)) << refused;
   EXPECT_EQ(Rules(), before);
 }
@@ -289,8 +380,8 @@ TEST_P(PersistentTablesTest, OutliveTheirOwnerAndAreTakenOver) {
     EXPECT_EQ(Rules(), before) << "owned again";
     EXPECT_FALSE(*firewall().WereChanged());
   }
-  ASSERT_TRUE(firewall().Bind(Guest(8)).ok());
-  ASSERT_TRUE(firewall().Unbind(Guest(8)).ok());
+  ASSERT_TRUE(firewall().Bind(NetworkName(), Guest(8)).ok());
+  ASSERT_TRUE(firewall().Unbind(NetworkName(), Guest(8)).ok());
   EXPECT_EQ(Rules(), before);
   ASSERT_TRUE(Apply({Guest(7)}).ok());
   EXPECT_EQ(Rules(), before);
@@ -313,7 +404,7 @@ TEST_P(PersistentTablesTest, DisownedArePlainOnesWithTheSameRules) {
   ASSERT_TRUE(Apply({Guest(7)}).ok());
   const std::string before = Rules();
   const std::string owned = ListTables();
-  ASSERT_TRUE(firewall().Disown(kBridge, {Guest(7)}, OtherForwarding::kAsItIs).ok());
+  ASSERT_TRUE(firewall().Disown(Guests({Guest(7)}), OtherForwarding::kAsItIs).ok());
   CloseFirewall();
   EXPECT_EQ(ListTables(),
             "table inet svnet-svbr0\ntable bridge svnet-svbr0\ntable arp svnet-svbr0\n");
@@ -329,14 +420,14 @@ TEST_P(PersistentTablesTest, DisownedArePlainOnesWithTheSameRules) {
 
 // As an earlier version has left them. In one transaction: those that listen hear of one.
 TEST_P(PersistentTablesTest, ReplaceTheTablesOfAnEarlierVersion) {
-  std::unique_ptr<NftFirewall> earlier = NftFirewall::Open(Spec(), Tables::kPlain).value();
-  ASSERT_TRUE(earlier->Apply(kBridge, {Guest(7)}, OtherForwarding::kClosed).ok());
+  std::unique_ptr<NftFirewall> earlier = NftFirewall::Open(Svbr0(), Spec(), Tables::kPlain).value();
+  ASSERT_TRUE(earlier->Apply(Guests({Guest(7)}), OtherForwarding::kClosed).ok());
   earlier.reset();
   const std::string before = Rules();
   Restart();
   EXPECT_EQ(*firewall().ReadOtherForwarding(), OtherForwarding::kClosed);
   EXPECT_TRUE(*firewall().Stand());
-  ASSERT_TRUE(firewall().Apply(kBridge, {Guest(7)}, OtherForwarding::kClosed).ok());
+  ASSERT_TRUE(firewall().Apply(Guests({Guest(7)}), OtherForwarding::kClosed).ok());
   EXPECT_EQ(Rules(), before);
   EXPECT_THAT(ListTables(), Not(HasSubstr("svnet-svbr0\n")));
 }
@@ -348,8 +439,8 @@ TEST_P(PersistentTablesTest, EmptyOnesAreNotTakenForThoseInForce) {
   CloseFirewall();
   Shell("nft add table inet svnet-svbr0/b; nft add table arp svnet-svbr0/b");
   Restart();
-  ASSERT_TRUE(firewall().Bind(Guest(8)).ok());
-  ASSERT_TRUE(firewall().Unbind(Guest(8)).ok());
+  ASSERT_TRUE(firewall().Bind(NetworkName(), Guest(8)).ok());
+  ASSERT_TRUE(firewall().Unbind(NetworkName(), Guest(8)).ok());
   ASSERT_TRUE(Apply({Guest(7)}).ok());
   EXPECT_EQ(Rules(), before);
   EXPECT_THAT(ListTables(), Not(HasSubstr("svnet-svbr0/a\n")));
@@ -372,9 +463,9 @@ TEST_P(NftFirewallTest, DoesNotReadTheSetsOfOthers) {
       "-");
   const absl::Time start = absl::Now();
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(Apply({Guest(7)}).ok());
-  ASSERT_TRUE(firewall().Bind(Guest(8)).ok());
+  ASSERT_TRUE(firewall().Bind(NetworkName(), Guest(8)).ok());
   EXPECT_TRUE(*firewall().Stand());
-  EXPECT_FALSE(firewall().ReadDrops()->empty());
+  EXPECT_FALSE(firewall().ReadDrops(NetworkName())->empty());
   EXPECT_TRUE(*firewall().Remove());
   EXPECT_LT(absl::Now() - start, absl::Seconds(2));
 }

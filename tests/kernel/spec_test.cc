@@ -105,10 +105,10 @@ class Core {
       NetlinkKernel::Open(testing::Prefix("10.9.0.0/24")).value();
   const std::unique_ptr<Reaper> reaper_ = NetlinkReaper::Open().value();
   const std::unique_ptr<Firewall> firewall_ =
-      NftFirewall::Open({.bridge = bridge_,
-                         .prefix = testing::Prefix("10.9.0.0/24"),
-                         .link_group = DeriveLinkGroup(bridge_),
-                         .retired_groups = kRetiredGroups})
+      NftFirewall::Open(bridge_, SpecOf({.bridge = bridge_,
+                                         .prefix = testing::Prefix("10.9.0.0/24"),
+                                         .link_group = DeriveLinkGroup(bridge_),
+                                         .retired_groups = kRetiredGroups}))
           .value();
   testing::Faults faults_;
   testing::FakeForeignFirewalls foreign_{&faults_};

@@ -49,7 +49,7 @@ TEST_F(NetworkRegistryTest, TheFirstTapMakesTheNetwork) {
           "address 172.30.0.1/24 dev svbr0\n"
           "neighbour 172.30.0.2 02:29:a3:2f:41:c8 dev svbr0\n"
           "route 0.0.0.0/0 dev eth0\n"
-          "rules for c2:00:00:00:00:01\n"
+          "rules of default for c2:00:00:00:00:01\n"
           "for its guests alone\n"
           "binding 3 02:29:a3:2f:41:c8 172.30.0.2 zone 1000\n");
 }

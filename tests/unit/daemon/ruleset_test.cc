@@ -33,7 +33,7 @@ using ::testing::StartsWith;
 const GuestBridge kBridge = {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")};
 
 // Every option that adds a rule is on.
-RulesetSpec FullSpec(NetworkKind kind) {
+RulesetNetwork FullNetwork(NetworkKind kind) {
   return {.kind = kind,
           .bridge = Name("br-vm.1"),
           .prefix = Prefix("10.1.2.64/26"),
@@ -42,11 +42,22 @@ RulesetSpec FullSpec(NetworkKind kind) {
           .host_access = false,
           .host_ports = {{HostPort::Protocol::kUdp, 53}, {HostPort::Protocol::kTcp, 8080}},
           .blocked_destinations = {Prefix("169.254.0.0/16"), Prefix("10.0.0.0/8")},
-          .guest_connections = 4096,
-          .owner_connections = 32768,
-          .others = OtherForwarding::kClosed,
-          .local_access = LocalAccess::kOwner,
-          .admin_gids = {27, 100}};
+          .local_access = LocalAccess::kOwner};
+}
+
+RulesetSpec FullSpec(const RulesetNetwork& network) {
+  RulesetSpec spec = SpecOf(network);
+  spec.guest_connections = 4096;
+  spec.owner_connections = 32768;
+  spec.others = OtherForwarding::kClosed;
+  spec.admin_gids = {27, 100};
+  return spec;
+}
+
+RulesetSpec FullSpec(NetworkKind kind) { return FullSpec(FullNetwork(kind)); }
+
+std::vector<NetworkGuests> Guests(const std::vector<Binding>& bindings = {}) {
+  return {{.bridge = kBridge, .bindings = bindings}};
 }
 
 const Binding kBinding = {.ifindex = 7,
@@ -57,11 +68,15 @@ const Binding kBinding = {.ifindex = 7,
 
 std::string NameOf(NetworkKind kind) { return kind == NetworkKind::kBridge ? "bridge" : "routed"; }
 
-std::string Golden(NetworkKind kind, absl::string_view name) {
-  std::ifstream file(absl::StrCat(SVNET_GOLDEN_RULESETS, "/", NameOf(kind), "/", name, ".nft"));
+std::string GoldenText(absl::string_view name) {
+  std::ifstream file(absl::StrCat(SVNET_GOLDEN_RULESETS, "/", name, ".nft"));
   std::ostringstream golden;
   golden << file.rdbuf();
   return golden.str();
+}
+
+std::string Golden(NetworkKind kind, absl::string_view name) {
+  return GoldenText(absl::StrCat(NameOf(kind), "/", name));
 }
 
 class RulesetOfKindTest : public ::testing::TestWithParam<NetworkKind> {};
@@ -71,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, RulesetOfKindTest,
 
 // The whole policy, as a reader should see it.
 TEST_P(RulesetOfKindTest, IsTheGoldenText) {
-  EXPECT_EQ(RenderRuleset(FullSpec(GetParam()), kBridge, {kBinding}, "svnet-br-vm.1"),
+  EXPECT_EQ(RenderRuleset(FullSpec(GetParam()), Guests({kBinding}), "svnet-br-vm.1"),
             Golden(GetParam(), "whole"));
 }
 
@@ -80,7 +95,17 @@ class RulesetPartTest
  protected:
   static const RulesetPart& part() { return *std::get<0>(GetParam()); }
   static NetworkKind kind() { return std::get<1>(GetParam()); }
-  static RulesetSpec Spec() { return FullSpec(kind()); }
+  // What it has for all networks, and for the one.
+  static std::map<std::string, std::string> Texts() {
+    const RulesetNetwork network = FullNetwork(kind());
+    const RulesetSpec spec = FullSpec(network);
+    const RulesetContext context = {.spec = spec,
+                                    .networks = {{.network = &network, .bridge = kBridge}}};
+    RulesetSlots slots;
+    if (part().render_shared != nullptr) part().render_shared(context, &slots);
+    part().render(network, context, &slots);
+    return slots.texts();
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Parts, RulesetPartTest,
                          ::testing::Combine(::testing::ValuesIn(RulesetParts()),
@@ -93,18 +118,16 @@ INSTANTIATE_TEST_SUITE_P(Parts, RulesetPartTest,
 
 // What it has for each place, and what a guest adds to its sets.
 TEST_P(RulesetPartTest, IsItsGoldenText) {
-  RulesetSlots slots;
-  part().render(Spec(), &slots);
   std::string text;
-  for (const auto& [slot, lines] : slots.texts()) absl::StrAppend(&text, "%", slot, "\n", lines);
+  for (const auto& [slot, lines] : Texts()) absl::StrAppend(&text, "%", slot, "\n", lines);
   std::vector<NftElement> elements;
-  if (part().add_elements != nullptr) part().add_elements(kBinding, Spec(), &elements);
+  if (part().add_elements != nullptr) part().add_elements(kBinding, FullNetwork(kind()), &elements);
   for (const NftElement& element : elements) {
     absl::StrAppend(&text, "element ", element.set, " { ", element.Text(), " }\n");
   }
   elements.clear();
   if (part().add_lasting_elements != nullptr) {
-    part().add_lasting_elements(kBinding, Spec(), &elements);
+    part().add_lasting_elements(kBinding, FullNetwork(kind()), &elements);
   }
   for (const NftElement& element : elements) {
     absl::StrAppend(&text, "lasting element ", element.set, " { ", element.Text(), " }\n");
@@ -114,45 +137,87 @@ TEST_P(RulesetPartTest, IsItsGoldenText) {
 
 // A part that is rendered for a place that the tables do not have would be lost.
 TEST_P(RulesetPartTest, IsInTheWhole) {
-  RulesetSlots slots;
-  part().render(Spec(), &slots);
-  const std::string whole = RenderRuleset(Spec(), kBridge, {}, "svnet-br-vm.1");
-  for (const auto& [slot, lines] : slots.texts()) {
+  const std::string whole = RenderRuleset(FullSpec(kind()), Guests(), "svnet-br-vm.1");
+  for (const auto& [slot, lines] : Texts()) {
     for (const absl::string_view line : absl::StrSplit(lines, '\n', absl::SkipWhitespace())) {
       if (line[0] == '%') continue;
       // What follows the last of what differs from network to network.
-      const absl::string_view rest = line.substr(line.rfind('$') + 1);
+      const absl::string_view rest = line.substr(line.find_last_of("$~") + 1);
       EXPECT_THAT(whole, HasSubstr(rest.substr(rest.find(' ') + 1))) << slot;
     }
   }
 }
 
 TEST(RulesetTest, WithoutOptionsLeavesTheirRulesOut) {
-  const std::string ruleset =
-      RenderRuleset({.bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24"), .link_group = 100},
-                    kBridge, {}, "svnet-svbr0");
+  const std::string ruleset = RenderRuleset(
+      SpecOf({.bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24"), .link_group = 100}),
+      Guests(), "svnet-svbr0");
   for (const char* absent : {"@blocked", "set blocked", "host_denied drop", "elements", "ct count",
-                             "forward_others", "$"}) {
+                             "forward_others", "$", "~", "%", "between_networks"}) {
     EXPECT_THAT(ruleset, Not(HasSubstr(absent)));
   }
 }
 
 // One is compared with: a packet that is not for it costs no lookup.
 TEST(RulesetTest, BlocksOneDestinationWithoutASet) {
-  const std::string ruleset = RenderRuleset({.bridge = Name("svbr0"),
-                                             .prefix = Prefix("172.30.0.0/24"),
-                                             .blocked_destinations = {Prefix("169.254.0.0/16")}},
-                                            kBridge, {}, "svnet-svbr0");
+  const std::string ruleset =
+      RenderRuleset(SpecOf({.bridge = Name("svbr0"),
+                            .prefix = Prefix("172.30.0.0/24"),
+                            .blocked_destinations = {Prefix("169.254.0.0/16")}}),
+                    Guests(), "svnet-svbr0");
   EXPECT_THAT(ruleset, HasSubstr("ip daddr 169.254.0.0/16 counter name blocked_destination drop"));
   EXPECT_THAT(ruleset, Not(HasSubstr("set blocked")));
+}
+
+// A packet is led to its own network's chains by one lookup.
+TEST(RulesetTest, OfSeveralNetworksIsTheGoldenText) {
+  const RulesetNetwork bridge = FullNetwork(NetworkKind::kBridge);
+  RulesetSpec spec = FullSpec(bridge);
+  const auto add = [&](const std::string& name, RulesetNetwork network) {
+    network.name = NetworkName::Parse(name).value();
+    network.bridge = Name("br-" + name);
+    spec.networks.emplace(network.name, network);
+    return network.name;
+  };
+  RulesetNetwork red = bridge;
+  red.prefix = Prefix("10.9.0.0/16");
+  red.link_group = 200;
+  red.blocked_destinations = {Prefix("169.254.0.0/16")};
+  red.local_access = LocalAccess::kAll;
+  RulesetNetwork blue = FullNetwork(NetworkKind::kRouted);
+  blue.prefix = Prefix("10.200.0.0/16");
+  RulesetNetwork green = blue;
+  green.prefix = Prefix("10.201.0.0/16");
+  green.link_group = 0x45680000;
+  green.host_access = true;
+  green.peers = {NetworkName::Parse("blue").value()};
+  blue.peers = {NetworkName::Parse("green").value(), NetworkName()};
+  const NetworkName names[] = {NetworkName(), add("red", red), add("blue", blue),
+                               add("green", green)};
+  std::vector<NetworkGuests> guests;
+  int ifindex = 3;
+  for (const NetworkName& name : names) {
+    guests.push_back({.name = name, .bridge = {.ifindex = ifindex++, .mac = kBridge.mac}});
+  }
+  guests[0].bindings = {kBinding};
+  guests[3].bindings = {{.ifindex = 8,
+                         .mac = Mac("02:00:00:00:00:08"),
+                         .ip = Ip("10.201.0.2"),
+                         .zone = 0x45680040,
+                         .owner = 7}};
+  const std::string text = RenderRuleset(spec, guests, "svnet-br-vm.1");
+  EXPECT_EQ(text, GoldenText("several"));
+  EXPECT_THAT(text, Not(HasSubstr("~")));
+  EXPECT_THAT(text, Not(HasSubstr("$")));
+  EXPECT_THAT(text, Not(HasSubstr("%")));
 }
 
 // A link whose route prefers an address is an element more, and never a rule.
 TEST(RulesetTest, HasThePreferredSourcesInTheirMap) {
   RulesetSpec spec = FullSpec(NetworkKind::kBridge);
-  const std::string without = RenderRuleset(spec, kBridge, {}, "svnet-br-vm.1");
+  const std::string without = RenderRuleset(spec, Guests(), "svnet-br-vm.1");
   spec.preferred_sources = {{4, Ip("192.0.2.7")}, {9, Ip("100.64.0.1")}};
-  const std::string with = RenderRuleset(spec, kBridge, {}, "svnet-br-vm.1");
+  const std::string with = RenderRuleset(spec, Guests(), "svnet-br-vm.1");
   EXPECT_THAT(with, HasSubstr("elements = { 4 : 192.0.2.7, 9 : 100.64.0.1 }"));
   EXPECT_EQ(std::count(with.begin(), with.end(), '\n'),
             std::count(without.begin(), without.end(), '\n'));
@@ -160,7 +225,7 @@ TEST(RulesetTest, HasThePreferredSourcesInTheirMap) {
 
 // A guest more is elements more, and never a rule.
 TEST(RulesetTest, HasNoMoreRulesForAThousandGuests) {
-  const RulesetSpec spec = {.bridge = Name("svbr0"), .prefix = Prefix("10.0.0.0/8")};
+  const RulesetSpec spec = SpecOf({.bridge = Name("svbr0"), .prefix = Prefix("10.0.0.0/8")});
   const auto lines = [&](int guests) {
     std::vector<Binding> bindings;
     for (int i = 0; i < guests; ++i) {
@@ -169,7 +234,7 @@ TEST(RulesetTest, HasNoMoreRulesForAThousandGuests) {
                           .ip = Ipv4Address(0x0a000002 + i),
                           .zone = 1});
     }
-    const std::string ruleset = RenderRuleset(spec, kBridge, bindings, "svnet-svbr0");
+    const std::string ruleset = RenderRuleset(spec, Guests(bindings), "svnet-svbr0");
     return std::count(ruleset.begin(), ruleset.end(), '\n');
   };
   EXPECT_EQ(lines(1), lines(1000));

@@ -30,6 +30,10 @@ bool LeaseBook::Adopt(const Lease& lease) {
   return true;
 }
 
+void LeaseBook::PassOver(Ipv4Address address) {
+  if (pool_.Take(address).ok()) pool_.Free(address);
+}
+
 void LeaseBook::SetState(const TapState& state) { leases_.SetState(state); }
 
 uint32_t LeaseBook::NextRetiredGroup() const { return reap_queue_->NextGroup(); }

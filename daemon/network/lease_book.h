@@ -54,6 +54,8 @@ class LeaseBook {
   void SetSpec(const LeaseSpec& spec) { leases_.SetSpec(spec); }
   // The host has that address: it is not for guests; nothing if it is leased.
   void Reserve(Ipv4Address address) { pool_.Reserve(address); }
+  // It cannot be had now: it is the last to come again.
+  void PassOver(Ipv4Address address);
 
   struct Retirement {
     bool gone = false;              // the device is

@@ -18,6 +18,8 @@ namespace {
 
 // How many hashed names are tried.
 constexpr int kNameAttempts = 8;
+// How many addresses are tried that the host itself routes elsewhere.
+constexpr int kAddressAttempts = 16;
 
 }  // namespace
 
@@ -33,6 +35,10 @@ absl::StatusOr<LeaseCreator::Created> LeaseCreator::Create(const LeaseKey& key,
                          parts_.infrastructure->Ensure(Infrastructure::For::kNewLease));
   absl::Cleanup undo = [&] { parts_.infrastructure->Undo(change); };
   absl::StatusOr<Lease> lease = MakeTap(key, request, text_digest, picked);
+  for (int attempt = 1; attempt < kAddressAttempts && MayTryAnother(request, lease); ++attempt) {
+    const absl::StatusOr<Picked> another = Pick(request, parts_.segment->gateway().mac);
+    lease = another.ok() ? MakeTap(key, request, text_digest, *another) : another.status();
+  }
   if (!lease.ok()) {
     return WithReason(
         Reason::kTapCreateFailed,
@@ -42,6 +48,10 @@ absl::StatusOr<LeaseCreator::Created> LeaseCreator::Create(const LeaseKey& key,
   std::move(undo).Cancel();
   return Created{.lease = *std::move(lease),
                  .turned_forwarding_on = change.rules.turned_forwarding_on};
+}
+
+bool LeaseCreator::MayTryAnother(const TapRequest& request, const absl::StatusOr<Lease>& lease) {
+  return !request.ip.has_value() && ReasonOf(lease.status()) == Reason::kAddressInUse;
 }
 
 absl::StatusOr<Lease> LeaseCreator::MakeTap(const LeaseKey& key, const TapRequest& request,
@@ -67,7 +77,10 @@ absl::StatusOr<Lease> LeaseCreator::MakeTap(const LeaseKey& key, const TapReques
 absl::StatusOr<Lease> LeaseCreator::Commit(const LeaseSpec& spec, OpenTap* device) {
   SVNET_RETURN_IF_ERROR(parts_.rules->Admit(spec, device->ifindex()));
   absl::Cleanup revoke = [&] { parts_.rules->Revoke(spec, device->ifindex()).IgnoreError(); };
-  SVNET_ASSIGN_OR_RETURN(const TapState state, parts_.segment->Attach(device, spec));
+  const absl::StatusOr<TapState> attached = parts_.segment->Attach(device, spec);
+  // Others' route to it may stay: who comes next shall not meet it again.
+  if (ReasonOf(attached.status()) == Reason::kAddressInUse) parts_.book->PassOver(spec.ip);
+  SVNET_ASSIGN_OR_RETURN(const TapState state, attached);
   Lease lease = {.spec = spec, .state = state};
   absl::Cleanup detach = [&] { parts_.segment->Detach(lease).IgnoreError(); };
   SVNET_RETURN_IF_ERROR(device->Persist());

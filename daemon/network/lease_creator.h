@@ -58,6 +58,8 @@ class LeaseCreator {
     MacAddress mac;
   };
 
+  // The address cannot be had, and the request leaves it to svnetd.
+  static bool MayTryAnother(const TapRequest& request, const absl::StatusOr<Lease>& lease);
   absl::StatusOr<Lease> MakeTap(const LeaseKey& key, const TapRequest& request,
                                 const std::string& text_digest, Picked picked);
   absl::StatusOr<Lease> Commit(const LeaseSpec& spec, OpenTap* device);

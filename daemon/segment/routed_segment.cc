@@ -113,7 +113,13 @@ absl::StatusOr<TapState> RoutedSegment::Attach(OpenTap* tap, const LeaseSpec& sp
   Lease lease = {.spec = spec, .state = {.ifindex = tap->ifindex(), .mtu = gateway().mtu}};
   ipv6_off_ = tap->SwitchIpv6Off();
   const RoutedTapSpec routed = SpecOf(lease);
-  SVNET_RETURN_IF_ERROR(tap->Route(routed));
+  const absl::Status status = tap->Route(routed);
+  if (absl::IsAlreadyExists(status)) {
+    return Error(Reason::kAddressInUse,
+                 absl::StrCat("the host has a route to ", spec.ip.ToString(),
+                              " already: `ip route get ", spec.ip.ToString(), "` shows it"));
+  }
+  SVNET_RETURN_IF_ERROR(status);
   lease.state.group = routed.group;
   groups_.Insert(spec.key.owner, tap->ifindex());
   return lease.state;

@@ -42,7 +42,7 @@ class FakeOpenTap final : public OpenTap {
 
   absl::Status Route(const RoutedTapSpec& spec) override {
     SVNET_RETURN_IF_ERROR(kernel_->faults_->Check("Route"));
-    if (kernel_->guest_routes_.contains(spec.guest.address)) {
+    if (kernel_->HasHostRoute(spec.guest.address)) {
       return absl::AlreadyExistsError("File exists");
     }
     kernel_->SetUpRouting(&kernel_->links_.at(ifindex_), spec);
@@ -484,9 +484,26 @@ void FakeKernel::ForgetNeighbour(Ipv4Address address) {
   });
 }
 
+bool FakeKernel::HasHostRoute(Ipv4Address guest) const {
+  const Ipv4Prefix host = Ipv4Prefix::Containing(guest, 32);
+  return guest_routes_.contains(guest) ||
+         std::any_of(routes_.begin(), routes_.end(),
+                     [&](const Route& each) { return each.destination == host; });
+}
+
 void FakeKernel::ForgetGuestRoute(Ipv4Address guest) {
   guest_routes_.erase(guest);
+  std::erase_if(routes_, [host = Ipv4Prefix::Containing(guest, 32)](const Route& each) {
+    return each.destination == host;
+  });
   touched_routes_.insert(guest);
+}
+
+void FakeKernel::RouteGuest(Ipv4Address guest, const std::string& link) {
+  routes_.push_back({.destination = Ipv4Prefix::Containing(guest, 32),
+                     .ifindex = Find(link)->ifindex,
+                     .table = RT_TABLE_MAIN});
+  routes_changed_ = true;
 }
 
 void FakeKernel::SpoilRouting(const std::string& tap) {

@@ -81,6 +81,8 @@ class FakeKernel final : public Kernel {
   void TakeAddresses(const std::string& link);
   void ForgetNeighbour(Ipv4Address address);
   void ForgetGuestRoute(Ipv4Address guest);
+  // `ip route add GUEST dev LINK` of somebody else.
+  void RouteGuest(Ipv4Address guest, const std::string& link);
   // Takes the settings of a routed TAP away from it.
   void SpoilRouting(const std::string& tap);
   // As the kernel does, with all that the link's addresses need.
@@ -121,6 +123,7 @@ class FakeKernel final : public Kernel {
   void SetUpRouting(Link* link, const RoutedTapSpec& spec);
   Link* LinkOf(const std::string& name);
   void TouchWhatIsNotAsTold();
+  bool HasHostRoute(Ipv4Address guest) const;
   void EraseAddresses(const std::function<bool(const LinkAddress&)>& whether);
   bool HasAddress(Ifindex link, Ipv4Address address) const;
   bool MayForward(Ifindex link) const { return forwarding_ && !not_forwarding_.contains(link); }

@@ -52,6 +52,7 @@ class Host {
   virtual void Attach(const std::string& tap, bool multi_queue) = 0;
   virtual void Detach(const std::string& tap) = 0;
   virtual void ForgetGuestRoute(Ipv4Address guest) = 0;
+  virtual void RouteGuest(Ipv4Address guest, const std::string& link) = 0;
   // Takes the settings of a routed TAP away from it.
   virtual void SpoilRouting(const std::string& tap) = 0;
   // As a holder can without any privilege.
@@ -79,6 +80,9 @@ class FakeHost final : public Host {
   void Attach(const std::string& tap, bool) override { kernel_.Attach(tap); }
   void Detach(const std::string& tap) override { kernel_.Detach(tap); }
   void ForgetGuestRoute(Ipv4Address guest) override { kernel_.ForgetGuestRoute(guest); }
+  void RouteGuest(Ipv4Address guest, const std::string& link) override {
+    kernel_.RouteGuest(guest, link);
+  }
   void SpoilRouting(const std::string& tap) override { kernel_.SpoilRouting(tap); }
   void SetOwnMac(const std::string& tap, const MacAddress& mac) override {
     kernel_.SetOwnMac(tap, mac);
@@ -131,6 +135,9 @@ class LinuxHost final : public Host {
   void Detach(const std::string& tap) override {
     ASSERT_TRUE(held_.contains(tap));
     held_.erase(held_.find(tap));
+  }
+  void RouteGuest(Ipv4Address guest, const std::string& link) override {
+    testing::Shell(absl::StrCat("ip route add ", guest.ToString(), " dev ", link));
   }
   void ForgetGuestRoute(Ipv4Address guest) override {
     testing::Shell(absl::StrCat("ip route delete ", guest.ToString()));
@@ -455,6 +462,13 @@ TEST_P(KernelContractTest, ARoutedTapGoesWithItsObjectUnlessItPersists) {
 TEST_P(KernelContractTest, TheRouteOfAnotherIsNotTakenByANewTap) {
   MakeBridge();
   MakeRoutedTap("tap1");
+  const std::unique_ptr<OpenTap> tap = kernel().OpenNewTap(Tap("tap2")).value();
+  EXPECT_TRUE(absl::IsAlreadyExists(tap->Route(Routed())));
+}
+
+TEST_P(KernelContractTest, TheHostsOwnRouteIsNotTakenByANewTap) {
+  MakeBridge();
+  host().RouteGuest(kGuestAddress, "svbr0");
   const std::unique_ptr<OpenTap> tap = kernel().OpenNewTap(Tap("tap2")).value();
   EXPECT_TRUE(absl::IsAlreadyExists(tap->Route(Routed())));
 }

@@ -188,6 +188,14 @@ TEST_F(RoutedTest, TheHostAnswersArpForTheNetworkAtOnceAndForNothingElse) {
   EXPECT_FALSE(is_answered(alice1().gateway(), bob().ip()));    // it asks in another's name
 }
 
+TEST_F(RoutedTest, AnAddressThatTheHostRoutesElsewhereIsPassedOver) {
+  const Internet internet;
+  Begin();
+  Shell("ip route add 172.30.0.5 dev up0");
+  EXPECT_EQ(alice().MustCreate("vm5").guest_ip(), "172.30.0.6");
+  EXPECT_EQ(Shell("ip route show 172.30.0.5"), "172.30.0.5 dev up0 scope link \n");
+}
+
 // A setting of the whole host that no TAP's own can lessen (Kubernetes with IPVS has it).
 TEST_F(RoutedTest, AHostThatIgnoresArpIsSaidWithWhatHelps) {
   Begin();

@@ -69,6 +69,40 @@ TEST_F(RoutedNetworkTest, RemovedItIsCutOffAtOnce) {
   EXPECT_EQ(kernel_.TakeForgotten(), std::set<Ipv4Address>{lease.spec.ip});
 }
 
+// Whoever routes guests' addresses elsewhere costs nobody more than these.
+TEST_F(RoutedNetworkTest, AnAddressThatTheHostRoutesElsewhereIsPassedOver) {
+  MustCreate(kAlice, "vm1");
+  kernel_.RouteGuest(Ip("172.30.0.3"), "eth0");
+  kernel_.RouteGuest(Ip("172.30.0.4"), "eth0");
+  EXPECT_EQ(MustCreate(kAlice, "vm2").spec.ip, Ip("172.30.0.5"));
+  EXPECT_EQ(MustCreate(kAlice, "vm3").spec.ip, Ip("172.30.0.6"));
+  const auto create = [&] {
+    return api().CreateTap(kAlice,
+                           {.vm = Vm("vm4"), .iface = Iface("eth0"), .ip = Ip("172.30.0.3")});
+  };
+  const auto asked = create();
+  EXPECT_EQ(ReasonOf(asked.status()), Reason::kAddressInUse);
+  EXPECT_THAT(asked.status().message(), HasSubstr("ip route get 172.30.0.3"));
+  EXPECT_THAT(List(kRoot), SizeIs(3));
+  // As soon as the route is gone, it can be had.
+  kernel_.ForgetGuestRoute(Ip("172.30.0.3"));
+  EXPECT_TRUE(create().ok());
+}
+
+TEST_F(RoutedNetworkTest, AHostThatRoutesManyAddressesElsewhereIsSaid) {
+  MustCreate(kBob, "vm0");
+  for (uint32_t i = 3; i < 40; ++i) {
+    kernel_.RouteGuest(Ipv4Address(Ip("172.30.0.0").value() + i), "eth0");
+  }
+  const auto first = Create(kAlice, "vm1");
+  EXPECT_EQ(ReasonOf(first.status()), Reason::kAddressInUse);
+  EXPECT_THAT(first.status().message(), HasSubstr("the host has a route to 172.30.0.18"));
+  EXPECT_EQ(Tap(), nullptr);
+  // The next ones go on from there.
+  EXPECT_FALSE(Create(kAlice, "vm1").ok());
+  EXPECT_EQ(MustCreate(kAlice, "vm1").spec.ip, Ip("172.30.0.40"));
+}
+
 TEST_F(RoutedNetworkTest, AFailureLeavesNothingBehind) {
   MustCreate(kBob, "vm0");
   const std::string before = Picture();

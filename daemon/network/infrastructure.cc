@@ -68,7 +68,7 @@ absl::StatusOr<Infrastructure::Change> Infrastructure::EnsureAll(For whom) {
   absl::Cleanup undo = [&] { Undo(change); };
   const GuestBridge bridge = {.ifindex = segment_.gateway().ifindex, .mac = segment_.gateway().mac};
   const bool forwarding = change.in_use || whom == For::kNewLease;
-  SVNET_ASSIGN_OR_RETURN(change.rules, rules_.Ensure(bridge, leases, forwarding));
+  SVNET_ASSIGN_OR_RETURN(change.rules, rules_.Ensure(bridge, forwarding));
   SVNET_RETURN_IF_ERROR(segment_.EnsureEntries(leases));
   routes_.MarkDirty();  // they could not be asked about as long as this was not whole
   SVNET_RETURN_IF_ERROR(FollowRoutes());

@@ -6,6 +6,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/authorizer.h"
+#include "daemon/network/host_relations.h"
 #include "daemon/network/network_parts.h"
 #include "daemon/network/repeated_request.h"
 
@@ -20,23 +21,14 @@ absl::Status Network::Begin() { return parts_->reconciler.Begin(); }
 
 absl::Status Network::CatchUp(const HostEvents& events) {
   const absl::StatusOr<bool> turned_forwarding_on = parts_->reconciler.CatchUp(events);
-  if (parts_->infrastructure.WasEnsured() || parts_->host.is_up()) ReportUp();
-  if (parts_->rules.TakeForeignChange()) parts_->host.NoteForeignChange();
-  if (turned_forwarding_on.ok() && *turned_forwarding_on) parts_->host.NoteForwardingOn(true);
+  if (parts_->infrastructure.WasEnsured() || given_.host->is_up()) ReportUp();
+  if (turned_forwarding_on.ok() && *turned_forwarding_on) given_.host->NoteForwardingOn(true);
   return turned_forwarding_on.status();
 }
 
 void Network::ReportUp() {
   const std::optional<Uplink>& uplink = parts_->routes.uplink();
-  parts_->host.ReportUp(uplink.has_value() ? uplink->name : "");
-}
-
-absl::Status Network::DisownRules() { return parts_->rules.Disown(parts_->book.leases()); }
-
-bool Network::NoteForwardFilter(const std::string& whose) {
-  if (!parts_->rules.OpenOtherForwarding()) return false;
-  parts_->host.NoteForwardingOpened(whose);
-  return true;
+  given_.host->ReportUp(uplink.has_value() ? uplink->name : "");
 }
 
 absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& key,
@@ -56,7 +48,7 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
   parts_->last_failure.Note(made_now.status());
   SVNET_ASSIGN_OR_RETURN(LeaseCreator::Created created, std::move(made_now));
   ReportUp();
-  if (created.turned_forwarding_on) parts_->host.NoteForwardingOn(false);
+  if (created.turned_forwarding_on) given_.host->NoteForwardingOn(false);
   const absl::Time now = given_.clock();
   parts_->book.Insert(created.lease, now);
   parts_->expiry.Add(created.lease, std::move(process), now);
@@ -113,13 +105,13 @@ absl::StatusOr<CleanupResult> Network::TakeAway(uint32_t taps_removed) {
 
 absl::StatusOr<NetworkStatus> Network::Observe(bool* looked) {
   absl::StatusOr<NetworkStatus> status = parts_->observer.Observe(looked);
-  if (parts_->host.is_up()) ReportUp();
+  if (given_.host->is_up()) ReportUp();
   return status;
 }
 
 absl::StatusOr<NetworkMeasures> Network::Measure() {
   absl::StatusOr<NetworkMeasures> measures = parts_->observer.Measure();
-  if (parts_->host.is_up()) ReportUp();
+  if (given_.host->is_up()) ReportUp();
   return measures;
 }
 

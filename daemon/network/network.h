@@ -15,7 +15,6 @@
 #include "absl/time/time.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/condition.h"
-#include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/lease_table.h"
 #include "daemon/network/caller.h"
@@ -28,9 +27,10 @@
 
 namespace svnet {
 
-class ForeignFirewallReconciler;
 class EventPoller;
 class EventSink;
+class HostRelations;
+class HostRules;
 class SpecTexts;
 struct HostEvents;
 struct NetworkParts;
@@ -42,8 +42,8 @@ class Network {
   // What it works with; all must outlive it.
   struct Parts {
     Kernel* kernel;
-    Firewall* firewall;
-    ForeignFirewallReconciler* foreign;
+    HostRules* rules;
+    HostRelations* host;
     SpecTexts* texts;
     EventPoller* poller;
     EventSink* events;
@@ -95,12 +95,6 @@ class Network {
   ReapPiece TakeReapPiece();
   // True if all is done: see TapReaper.
   bool FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result);
-
-  // For svnetd's end: other programs can then list and change the rules.
-  absl::Status DisownRules();
-
-  // Another program filters what the host forwards. True if that changes what svnetd does.
-  bool NoteForwardFilter(const std::string& whose);
 
   const NetworkSettings& settings() const { return settings_; }
 

@@ -18,7 +18,7 @@ std::unique_ptr<Segment> MakeSegment(const NetworkSettings& settings, Kernel* ke
 NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts& given)
     : book(settings.prefix),
       segment(MakeSegment(settings, given.kernel)),
-      rules(settings.name, segment.get(), given.kernel, given.firewall, given.texts),
+      rules(settings.name, segment.get(), given.kernel, given.rules, given.texts, &book),
       routes(settings,
              RouteObserver::Parts{.kernel = given.kernel, .segment = segment.get(), .book = &book}),
       conflict(settings, given.kernel),
@@ -92,7 +92,6 @@ NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts
                                   .expiry = &expiry,
                                   .events = given.events,
                                   .clock = given.clock}),
-      host(given.foreign, given.events),
       last_failure(),
       observer(NetworkObserver::Parts{.rules = &rules,
                                       .infrastructure = &infrastructure,
@@ -108,6 +107,6 @@ NetworkParts::NetworkParts(const NetworkSettings& settings, const Network::Parts
                                     .reaper = &reaper,
                                     .adopter = &adopter,
                                     .reconciler = &reconciler,
-                                    .host = &host}) {}
+                                    .host = given.host}) {}
 
 }  // namespace svnet

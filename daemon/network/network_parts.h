@@ -8,7 +8,6 @@
 #include "daemon/network/event_sink.h"
 #include "daemon/network/expiry.h"
 #include "daemon/network/failure_reporter.h"
-#include "daemon/network/host_relations.h"
 #include "daemon/network/infrastructure.h"
 #include "daemon/network/last_failure.h"
 #include "daemon/network/lease_book.h"
@@ -51,7 +50,6 @@ struct NetworkParts {
   Reconciler reconciler;
   LeaseCreator creator;
   LeaseUpdater updater;
-  HostRelations host;
   LastFailure last_failure;
   NetworkObserver observer;
   NetworkCleaner cleaner;

@@ -24,15 +24,15 @@ NetworkRegistry::NetworkRegistry(const NetworkSettings& settings, const Parts& p
       kernel_(parts.kernel),
       poller_(std::move(poller)),
       poller_fd_(poller_.fd()),
-      networks_(std::make_unique<Networks>(settings, parts.store,
-                                           Network::Parts{.kernel = parts.kernel,
-                                                          .firewall = parts.firewall,
-                                                          .foreign = parts.foreign,
-                                                          .texts = nullptr,
-                                                          .poller = &poller_,
-                                                          .events = parts.events,
-                                                          .clock = parts.clock,
-                                                          .wall_clock = parts.wall_clock})),
+      networks_(
+          std::make_unique<Networks>(settings, Networks::Parts{.kernel = parts.kernel,
+                                                               .firewall = parts.firewall,
+                                                               .store = parts.store,
+                                                               .foreign = parts.foreign,
+                                                               .poller = &poller_,
+                                                               .events = parts.events,
+                                                               .clock = parts.clock,
+                                                               .wall_clock = parts.wall_clock})),
       condition_log_(parts.events) {}
 
 NetworkRegistry::~NetworkRegistry() = default;
@@ -58,9 +58,9 @@ absl::Status NetworkRegistry::Begin() {
 
 absl::Status NetworkRegistry::CatchUp() {
   std::vector<uint64_t> ended = poller_.PollNow();
-  const HostEvents events = {.changes = kernel_->TakeChanges(), .ended = std::move(ended)};
   due_.reset();
-  const absl::Status caught_up = networks_->CatchUp(events, &due_);
+  const absl::Status caught_up =
+      networks_->CatchUp({.changes = kernel_->TakeChanges(), .ended = std::move(ended)}, &due_);
   NoteConditionsSoon();
   EndTurn();
   return caught_up;
@@ -121,7 +121,7 @@ void NetworkRegistry::NoteForeignConditions() {
 void NetworkRegistry::NoteForwardFilter(const std::string& whose) {
   MutexLock lock(&mutex_);
   // The rules may have to be made anew for it.
-  if (networks_->only().NoteForwardFilter(whose)) CatchUp().IgnoreError();
+  if (networks_->NoteForwardFilter(whose)) CatchUp().IgnoreError();
 }
 
 absl::Status NetworkRegistry::DisownRules() {

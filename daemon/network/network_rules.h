@@ -1,4 +1,4 @@
-// svnetd's own packet filter rules for a network, and the host's IPv4 forwarding.
+// svnetd's own packet filter rules for a network.
 #pragma once
 
 #include <map>
@@ -13,22 +13,21 @@
 #include "daemon/base/network_name.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/lease/lease_table.h"
+#include "daemon/lease/lease.h"
+#include "daemon/network/host_rules.h"
 
 namespace svnet {
 
+class LeaseBook;
 class Segment;
 class SpecTexts;
 
-// Forwarding is here because the rules say on whose behalf it is on: svnetd turns it on for guests
-// only, and the rules then drop what other links forward. Remembers that the rules were applied,
-// and whether a notification has said since that they were changed: then they are dirty. Not
-// thread-safe.
-class NetworkRules {
+// What HostRules have for one network. Not thread-safe.
+class NetworkRules final : public HostRules::Member {
  public:
   // All must outlive it.
-  NetworkRules(const NetworkName& name, const Segment* segment, Kernel* kernel, Firewall* firewall,
-               const SpecTexts* texts);
+  NetworkRules(const NetworkName& name, const Segment* segment, Kernel* kernel, HostRules* host,
+               const SpecTexts* texts, const LeaseBook* book);
 
   // What Ensure did.
   struct Change {
@@ -39,8 +38,7 @@ class NetworkRules {
   // Applies the rules if they are dirty or were made for another bridge, with every lease let
   // through whose spec is not lost. `forwarding`: turns forwarding on if it is off. An error leaves
   // nothing that was not there before, if there are no leases.
-  absl::StatusOr<Change> Ensure(const GuestBridge& bridge, const LeaseTable& leases,
-                                bool forwarding);
+  absl::StatusOr<Change> Ensure(const GuestBridge& bridge, bool forwarding);
   // Takes back what that call of Ensure did.
   void Undo(const Change& change);
 
@@ -51,62 +49,43 @@ class NetworkRules {
   absl::Status Revoke(const LeaseSpec& spec, Ifindex tap);
 
   // With which addresses guests' packets leave by links, where it is not what masquerade takes.
-  absl::Status SetPreferredSources(const std::map<Ifindex, Ipv4Address>& sources);
+  absl::Status SetPreferredSources(const std::map<Ifindex, Ipv4Address>& sources) {
+    return host_.SetPreferredSources(name_, sources);
+  }
 
-  // Another program filters what is forwarded: from now on its rules decide what is forwarded
-  // between other links. False if they already do.
-  bool OpenOtherForwarding();
   // Whether there are rules, perhaps of an earlier svnetd.
-  absl::StatusOr<bool> Exist() { return firewall_->Stand(); }
+  absl::StatusOr<bool> Exist() { return host_.Exist(); }
 
-  // Takes in whether another program has changed the rules. An error: not known, so they are dirty.
-  absl::Status NoteChanges();
-  // Whether another program has changed rules of its own, as far as NoteChanges has heard since
-  // the last call.
-  bool TakeForeignChange() { return firewall_->OthersWereChanged(); }
   // By cause, since the rules were last applied.
-  absl::StatusOr<std::vector<DropCount>> ReadDrops() { return firewall_->ReadDrops(name_); }
+  absl::StatusOr<std::vector<DropCount>> ReadDrops() { return host_.ReadDrops(name_); }
 
-  void MarkDirty() { clean_ = false; }
-  void MarkForwardingDirty() { forwarding_clean_ = false; }
-  bool IsDirty() const { return !clean_ || !forwarding_clean_; }
-  bool are_clean() const { return clean_; }
-  bool is_forwarding_clean() const { return forwarding_clean_; }
+  void MarkDirty() { host_.MarkDirty(); }
+  void MarkForwardingDirty() { host_.MarkForwardingDirty(); }
+  bool IsDirty() const { return !are_clean() || !host_.is_forwarding_clean(); }
+  bool are_clean() const { return bridge_.has_value() && host_.are_clean(); }
+  bool is_forwarding_clean() const { return host_.is_forwarding_clean(); }
 
-  struct Released {
-    bool nat_removed = false;
-    bool forwarding_off = false;
-  };
-  // Takes the rules away. Turns forwarding off if the rules say that svnetd turned it on.
+  using Released = HostRules::Released;
+  // Takes the network's rules away: see HostRules.
   absl::StatusOr<Released> Release();
 
-  // For svnetd's end: see Firewall::Disown. Rules that are not known to be whole stay as they are.
-  absl::Status Disown(const LeaseTable& leases);
-
-  absl::StatusOr<ConnectionTable> ReadConnections() { return firewall_->ReadConnections(); }
+  absl::StatusOr<ConnectionTable> ReadConnections() { return host_.ReadConnections(); }
   // Appends what is wrong. `in_use`: there are leases.
   absl::Status AddConditions(bool in_use, std::vector<Condition>* conditions);
 
+  std::optional<NetworkGuests> Guests() const override;
+
  private:
-  // Whether to turn forwarding on: then the rules that are applied next first close other
-  // forwarding.
-  absl::StatusOr<bool> PlanForwarding(bool needed);
-  absl::Status Apply(const GuestBridge& bridge, const LeaseTable& leases);
   // What the guest on that TAP may send.
   Binding BindingOf(const LeaseSpec& spec, Ifindex tap) const;
-  NetworkGuests GuestsOn(const GuestBridge& bridge, const LeaseTable& leases) const;
 
   const NetworkName name_;
-  const Segment* const segment_;
-  Kernel* const kernel_;
-  Firewall* const firewall_;
-  const SpecTexts* const texts_;
-  bool clean_ = false;
-  bool forwarding_clean_ = false;
-  std::map<Ifindex, Ipv4Address> preferred_sources_;
+  const Segment& segment_;
+  Kernel& kernel_;
+  HostRules& host_;
+  const SpecTexts& texts_;
+  const LeaseBook& book_;
   std::optional<GuestBridge> bridge_;  // for which they were applied
-  // What the rules do, or will when they are applied; nullopt: not read yet.
-  std::optional<OtherForwarding> others_;
 };
 
 }  // namespace svnet

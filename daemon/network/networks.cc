@@ -9,10 +9,20 @@
 
 namespace svnet {
 
-Networks::Networks(const NetworkSettings& settings, SpecStore* store, Network::Parts parts)
-    : events_(parts.events), texts_(store) {
-  parts.texts = &texts_;
-  networks_.emplace(NetworkName(), std::make_unique<Network>(settings, parts));
+Networks::Networks(const NetworkSettings& settings, const Parts& parts)
+    : events_(parts.events),
+      texts_(parts.store),
+      host_(parts.foreign, parts.events),
+      rules_(parts.kernel, parts.firewall) {
+  networks_.emplace(settings.name, std::make_unique<Network>(
+                                       settings, Network::Parts{.kernel = parts.kernel,
+                                                                .rules = &rules_,
+                                                                .host = &host_,
+                                                                .texts = &texts_,
+                                                                .poller = parts.poller,
+                                                                .events = parts.events,
+                                                                .clock = parts.clock,
+                                                                .wall_clock = parts.wall_clock}));
 }
 
 absl::Status Networks::Begin() {
@@ -22,12 +32,14 @@ absl::Status Networks::Begin() {
   return absl::OkStatus();
 }
 
-absl::Status Networks::CatchUp(const HostEvents& events, std::optional<absl::Time>* next) {
+absl::Status Networks::CatchUp(HostEvents events, std::optional<absl::Time>* next) {
+  events.rules_heard = rules_.NoteChanges().ok();
   absl::Status caught_up = absl::OkStatus();
   for (const auto& [name, network] : networks_) {
     caught_up.Update(network->CatchUp(events));
     *next = Earlier(*next, network->NextDue());
   }
+  if (rules_.TakeForeignChange()) host_.NoteForeignChange();
   return caught_up;
 }
 
@@ -50,9 +62,10 @@ void Networks::ReportTextsLeft(const absl::Status& deleted) {
        .repaired = {}});
 }
 
-absl::Status Networks::DisownRules() {
-  for (const auto& [name, network] : networks_) SVNET_RETURN_IF_ERROR(network->DisownRules());
-  return absl::OkStatus();
+bool Networks::NoteForwardFilter(const std::string& whose) {
+  if (!rules_.OpenOtherForwarding()) return false;
+  host_.NoteForwardingOpened(whose);
+  return true;
 }
 
 std::vector<NetworkName> Networks::Names() const {

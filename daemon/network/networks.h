@@ -3,9 +3,11 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,8 +15,11 @@
 #include "daemon/base/network_name.h"
 #include "daemon/lease/ids.h"
 #include "daemon/lease/lease_table.h"
+#include "daemon/network/host_relations.h"
+#include "daemon/network/host_rules.h"
 #include "daemon/network/network.h"
 #include "daemon/network/network_health.h"
+#include "daemon/network/reconciler.h"
 #include "daemon/network/spec_texts.h"
 
 namespace svnet {
@@ -22,18 +27,30 @@ namespace svnet {
 // So far there is one, "default". No lock: NetworkRegistry has it.
 class Networks {
  public:
-  // What `parts` names must outlive it; its `texts` are theirs.
-  Networks(const NetworkSettings& settings, SpecStore* store, Network::Parts parts);
+  // What they work with; all must outlive them.
+  struct Parts {
+    Kernel* kernel;
+    Firewall* firewall;
+    SpecStore* store;
+    ForeignFirewallReconciler* foreign;
+    EventPoller* poller;
+    EventSink* events;
+    Clock clock;
+    std::function<absl::Time()> wall_clock;
+  };
+  Networks(const NetworkSettings& settings, const Parts& parts);
 
   // Adopts what an earlier svnetd left: see Network. To be followed by CatchUp.
   absl::Status Begin();
   // Has each of them take in what has happened. Returns when it has something to do, though nothing
   // happens, in `next`.
-  absl::Status CatchUp(const HostEvents& events, std::optional<absl::Time>* next);
+  absl::Status CatchUp(HostEvents events, std::optional<absl::Time>* next);
   // Deletes the texts that a lease named and none names any more.
   void DeleteOldTexts();
-  // For svnetd's end: see Network.
-  absl::Status DisownRules();
+  // For svnetd's end: other programs can then list and change the rules.
+  absl::Status DisownRules() { return rules_.Disown(); }
+  // Another program filters what the host forwards. True if that changes what svnetd does.
+  bool NoteForwardFilter(const std::string& whose);
 
   bool Has(const NetworkName& name) const { return networks_.contains(name); }
   std::vector<NetworkName> Names() const;
@@ -50,6 +67,8 @@ class Networks {
 
   EventSink* const events_;
   SpecTexts texts_;
+  HostRelations host_;
+  HostRules rules_;
   std::map<NetworkName, std::unique_ptr<Network>> networks_;
 };
 

@@ -61,8 +61,7 @@ absl::Status Reconciler::Begin() {
 absl::StatusOr<bool> Reconciler::CatchUp(const HostEvents& events) {
   const absl::Time now = parts_.clock();
   parts_.expiry->NoteEnded(events.ended, now);
-  const bool rules_ok = parts_.rules->NoteChanges().ok();
-  monitor_ok_ = events.changes.ok() && rules_ok;
+  monitor_ok_ = events.changes.ok() && events.rules_heard;
   if (!monitor_ok_) {
     parts_.failures->Report(
         "cannot hear what the kernel says of changes: everything is read again each time");

@@ -37,6 +37,7 @@ struct TapEvent;
 struct HostEvents {
   absl::StatusOr<KernelChanges> changes;
   std::vector<uint64_t> ended;  // see Expiry::NoteEnded
+  bool rules_heard = true;      // it is known whether svnetd's rules were changed
 };
 
 // Not thread-safe.

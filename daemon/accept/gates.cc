@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 
@@ -15,9 +14,14 @@ Gates::Gates(Parts parts)
                .clock = parts_.clock,
                .on_end =
                    [this](GateNumber number, GateLink::End end) {
-                     End(number, end == GateLink::End::kDied ? Why::kDied : Why::kProtocol);
+                     reaper_.End(number, end == GateLink::End::kDied ? Why::kDied : Why::kProtocol);
                    }},
-              &table_) {}
+              &table_),
+      reaper_({.table = &table_,
+               .supply = &supply_,
+               .metrics = parts_.metrics,
+               .log = parts_.log,
+               .on_ended = [this](const GateEntry& gate) { OnEnded(gate); }}) {}
 
 Gates::~Gates() = default;
 
@@ -55,7 +59,7 @@ absl::StatusOr<std::optional<GateNumber>> Gates::FindOrMake(const Caller& caller
   if (const auto own = table_.FindOwn(caller)) return own;
   const GateTable::Room room = table_.RoomFor(caller);
   if (!room.is_there) return supply_.FindOrMakeCommon(Kind::kShared, until);
-  if (room.in_place_of.has_value()) EndNow(*room.in_place_of, Why::kIdle);
+  if (room.in_place_of.has_value()) reaper_.EndNow(*room.in_place_of, Why::kIdle);
   return supply_.MakeOwn(caller, until);
 }
 
@@ -88,7 +92,7 @@ void Gates::Revoke(uint64_t connection) {
   gate.link->Forget(connection);
   if (gate.kind != Kind::kOwn) return;
   gate.link->Stop();
-  End(found->second, Why::kRevoked);
+  reaper_.End(found->second, Why::kRevoked);
 }
 
 void Gates::OnNews() {
@@ -124,37 +128,16 @@ absl::Time Gates::last_heard() const {
 }
 
 absl::Time Gates::NextDue() const {
-  absl::Time due = supply_.NextDue();
-  for (const auto& [number, gate] : table_) {
-    if (IsChecked(gate)) due = std::min(due, gate.link->CheckDue());
-    if (gate.IsIdle()) due = std::min(due, gate.idle_since + kIdle);
-  }
+  absl::Time due = std::min(supply_.NextDue(), reaper_.NextDue());
   for (const Waiting& each : waiting_) due = std::min(due, each.until);
-  return ending_.empty() ? due : absl::InfinitePast();
+  return due;
 }
 
 void Gates::Tick() {
   const absl::Time now = parts_.clock();
-  EndWhatIsDue(now);
+  reaper_.Tick(now);
   AssignWhatIsDue(now);
   supply_.Tick(now);
-}
-
-void Gates::EndWhatIsDue(absl::Time now) {
-  for (const auto& [number, gate] : table_) {
-    if (IsChecked(gate) && gate.link->IsStuck(now)) End(number, Why::kStuck);
-    if (gate.IsIdle() && gate.idle_since + kIdle <= now) End(number, Why::kIdle);
-  }
-  // To end one may find another of no use.
-  while (!ending_.empty()) {
-    const Ending ending = ending_.back();
-    ending_.pop_back();
-    EndNow(ending.gate, ending.why);
-  }
-}
-
-bool Gates::IsChecked(const GateEntry& gate) {
-  return gate.kind != Kind::kMetrics && !gate.connections.empty();
 }
 
 void Gates::AssignWhatIsDue(absl::Time now) {
@@ -169,45 +152,11 @@ void Gates::AssignWhatIsDue(absl::Time now) {
   }
 }
 
-void Gates::End(GateNumber number, Why why) {
-  GateEntry& gate = table_.at(number);
-  if (gate.is_ending) return;
-  Retire(gate, why);
-  ending_.push_back({number, why});
-}
-
-void Gates::Retire(GateEntry& gate, Why why) {
-  table_.Retire(&gate);
-  const bool by_its_fault = why == Why::kDied || why == Why::kProtocol || why == Why::kStuck;
-  // At once, so that a caller who comes in the same turn waits, too.
-  supply_.NoteEnd(gate, by_its_fault);
-  if (by_its_fault) LogEnd(gate, why);
-}
-
-void Gates::EndNow(GateNumber number, Why why) {
-  GateEntry* const found = table_.Find(number);
-  if (found == nullptr) return;
-  if (!found->is_ending) Retire(*found, why);
-  const GateEntry gate = table_.Remove(number);
-  supply_.Kill(number);
-  parts_.metrics->Ended(why);
+void Gates::OnEnded(const GateEntry& gate) {
   for (const uint64_t connection : gate.connections) {
     by_connection_.erase(connection);
     parts_.on_lost(connection);
   }
-}
-
-void Gates::LogEnd(const GateEntry& gate, Why why) {
-  const bool own = gate.kind == Kind::kOwn;
-  const uid_t uid = own ? gate.caller->uid : LogLimit::kTogether;
-  const auto source = own ? LogLimit::Source::kUser : LogLimit::Source::kRefused;
-  parts_.log->Write(spdlog::level::warn, source, uid, [&] {
-    LogLine line = {.text = absl::StrCat(
-                        "the gate of ", own ? absl::StrCat("uid ", uid) : "several", " has ended (",
-                        why, "), and with it ", gate.connections.size(), " connections")};
-    if (own) line.fields.caller = uid;
-    return line;
-  });
 }
 
 }  // namespace svnet

@@ -9,17 +9,13 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "daemon/accept/gate_link.h"
 #include "daemon/accept/gate_maker.h"
+#include "daemon/accept/gate_reaper.h"
 #include "daemon/accept/gate_supply.h"
 #include "daemon/accept/gate_table.h"
 #include "daemon/base/unique_fd.h"
@@ -78,12 +74,9 @@ class Gates {
 
   size_t count() const { return table_.size(); }
 
-  // A gate without connections stays so long, for callers who come again, as svnetctl does.
-  static constexpr absl::Duration kIdle = absl::Seconds(30);
-
  private:
   using Kind = GateTable::Kind;
-  using Why = GateMetrics::Why;
+  using Why = GateReaper::Why;
 
   // A connection whose gate is yet to be made.
   struct Waiting {
@@ -93,33 +86,22 @@ class Gates {
     UniqueFd fd;
     absl::Time until;
   };
-  struct Ending {
-    GateNumber gate;
-    Why why;
-  };
 
   absl::Status Assign(Waiting waiting);
   // nullopt: not yet, at `*until`.
   absl::StatusOr<std::optional<GateNumber>> FindOrMake(const Caller& caller,
                                                        const absl::Status& verdict,
                                                        absl::Time* until);
-  // It is of no use from now on. Tick ends it.
-  void End(GateNumber number, Why why);
-  void EndNow(GateNumber number, Why why);
-  // Nobody finds it any more.
-  void Retire(GateEntry& gate, Why why);
-  void LogEnd(const GateEntry& gate, Why why);
-  void EndWhatIsDue(absl::Time now);
-  // Whether somebody suffers if it hangs. Who reads metrics comes again.
-  static bool IsChecked(const GateEntry& gate);
+  // Its connections have ended with it.
+  void OnEnded(const GateEntry& gate);
   void AssignWhatIsDue(absl::Time now);
 
   Parts parts_;
   GateTable table_;
   GateSupply supply_;
+  GateReaper reaper_;
   std::map<uint64_t, GateNumber> by_connection_;
   std::list<Waiting> waiting_;
-  std::vector<Ending> ending_;  // Tick does it: what found it may still use it
   bool draining_ = false;
   uint64_t last_reader_ = 0;  // of metrics
 };

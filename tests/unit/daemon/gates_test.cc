@@ -392,7 +392,7 @@ TEST_F(GatesTest, OneThatIsIdleEndsAfterAWhile) {
   Pass(absl::Hours(1));
   EXPECT_TRUE(IsThere(gate));
   gates_->Closed(connection);
-  Pass(Gates::kIdle - absl::Seconds(1));
+  Pass(GateReaper::kIdle - absl::Seconds(1));
   EXPECT_TRUE(IsThere(gate));
   EXPECT_EQ(gates_->NextDue(), time_ + absl::Seconds(1));
   Pass(absl::Seconds(1));
@@ -530,7 +530,7 @@ TEST_F(GatesTest, OneThatIsSharedIsFollowedByAnotherInTime) {
   EXPECT_NE(second, first);
   EXPECT_TRUE(IsThere(first));  // its connection is served until it ends
   gates_->Closed(connection);
-  Pass(Gates::kIdle);
+  Pass(GateReaper::kIdle);
   EXPECT_FALSE(IsThere(first));
 }
 

@@ -63,9 +63,10 @@ void GateReaper::LogEnd(const GateEntry& gate, Why why) {
   const uid_t uid = own ? gate.caller->uid : LogLimit::kTogether;
   const auto source = own ? LogLimit::Source::kUser : LogLimit::Source::kRefused;
   parts_.log->Write(spdlog::level::warn, source, uid, [&] {
-    LogLine line = {.text = absl::StrCat(
-                        "the gate of ", own ? absl::StrCat("uid ", uid) : "several", " has ended (",
-                        why, "), and with it ", gate.connections.size(), " connections")};
+    LogLine line = {.text =
+                        absl::StrCat("the gate of ", own ? absl::StrCat("uid ", uid) : "several",
+                                     " has ended (", GateMetrics::NameOf(why), "), and with it ",
+                                     gate.connections.size(), " connections")};
     if (own) line.fields.caller = uid;
     return line;
   });

@@ -1,6 +1,7 @@
 // The core's end of the gates: who has which, what they may say, and what becomes of them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <limits>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -400,6 +402,19 @@ TEST_F(GatesTest, OneThatIsIdleEndsAfterAWhile) {
   EXPECT_THAT(lost_, IsEmpty());
   EXPECT_THAT(metrics_.Render(api().Measure()),
               HasSubstr("svnet_gates_ended_total{why=\"idle\"} 1"));
+}
+
+TEST_F(GatesTest, TheLogSaysWhyOneHasEnded) {
+  std::ostringstream said;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(said)));
+  uint64_t connection;
+  maker_.ends.erase(Begin(kAlice, &connection));  // it dies
+  Turn();
+  spdlog::set_default_logger(before);
+  EXPECT_THAT(said.str(),
+              HasSubstr("the gate of uid 1000 has ended (died), and with it 1 connections"));
 }
 
 TEST_F(GatesTest, WhoseGateDiesAgainAndAgainWaitsLongerEachTime) {

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/accept/caller_identity.h"
+#include "daemon/accept/refusal_log.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/status_macros.h"
 
@@ -112,7 +113,7 @@ std::optional<double> Acceptor::AcceptOne() {
   }
   if (HasHungUp(connection)) return kOfOneWhoHasHungUp;
   if (const absl::Status status = Admit(std::move(connection)); !status.ok()) {
-    LogTurnedAway(LogLimit::kTogether,
+    LogTurnedAway(log_, LogLimit::kTogether,
                   [&] { return absl::StrCat("a connection is refused: ", status.message()); });
   }
   return 1;
@@ -120,7 +121,8 @@ std::optional<double> Acceptor::AcceptOne() {
 
 void Acceptor::AfterFailure(int error) {
   if (error == EAGAIN || error == ECONNABORTED || error == EINTR) return;
-  LogTurnedAway(LogLimit::kTogether, [&] { return absl::StrCat("accept: ", strerror(error)); });
+  LogTurnedAway(log_, LogLimit::kTogether,
+                [&] { return absl::StrCat("accept: ", strerror(error)); });
   if (error == EMFILE || error == ENFILE) return RefuseWithoutDescriptor();
   Pause();
 }
@@ -163,7 +165,7 @@ bool Acceptor::Count(Arrival* arrival) {
     if (!arrival->verdict.ok()) return false;
   }
   const uid_t uid = arrival->peer.uid;
-  LogTurnedAway(uid, [&] {
+  LogTurnedAway(log_, uid, [&] {
     MutexLock lock(&mutex_);
     return absl::StrCat("uid ", uid, " is turned away: there are ", counts_.ToString());
   });
@@ -179,14 +181,6 @@ bool Acceptor::Announce(Arrival* arrival, const Rules& rules) {
   arrivals_.push_back(std::move(*arrival));
   eventfd_write(arrived_.get(), 1);
   return true;
-}
-
-void Acceptor::LogTurnedAway(uid_t uid, const std::function<std::string()>& why) {
-  log_->Write(spdlog::level::warn, LogLimit::Source::kRefused, uid, [&] {
-    LogLine line = {.text = why()};
-    if (uid != LogLimit::kTogether) line.fields.caller = uid;
-    return line;
-  });
 }
 
 }  // namespace svnet

@@ -3,10 +3,8 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -95,8 +93,6 @@ class Acceptor {
   // False: it was decided by rules that do not hold any more, and is not counted.
   bool Announce(Arrival* arrival, const Rules& rules) ABSL_LOCKS_EXCLUDED(mutex_);
   Rules rules() ABSL_LOCKS_EXCLUDED(mutex_);
-  // A line in the log about a connection that is not taken.
-  void LogTurnedAway(uid_t uid, const std::function<std::string()>& why);
 
   const int listening_;
   LimitedLog* const log_;

@@ -10,11 +10,9 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "daemon/accept/caller_identity.h"
+#include "daemon/accept/refusal_log.h"
 #include "daemon/base/clock.h"
-#include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 
 namespace svnet {
@@ -81,7 +79,7 @@ void CallerConnections::Take() {
     const absl::Status added = Add(std::move(arrival));
     if (added.ok()) continue;
     parts_.acceptor->Release(caller, verdict);
-    LogTurnedAway(caller.uid, added);
+    LogTurnedAway(parts_.log, caller.uid, [&] { return std::string(added.message()); });
   }
 }
 
@@ -96,26 +94,6 @@ absl::Status CallerConnections::Add(Acceptor::Arrival arrival) {
   deadlines_.push_back({.when = arrival.since + kPatience, .connection = number});
   connections_.emplace(number, Connection{std::move(arrival), watch});
   return absl::OkStatus();
-}
-
-void CallerConnections::LogTurnedAway(uid_t uid, const absl::Status& why) {
-  parts_.log->Write(spdlog::level::warn, LogLimit::Source::kRefused, uid, [&] {
-    LogLine line = {.text = std::string(why.message())};
-    line.fields.caller = uid;
-    return line;
-  });
-}
-
-void CallerConnections::LogRefusal(const Connection& connection) {
-  const uid_t uid = connection.peer.uid;
-  parts_.log->Write(spdlog::level::info, LogLimit::Source::kRefused, uid, [&] {
-    const Reason reason = ReasonOf(connection.verdict).value_or(Reason::kPermissionDenied);
-    LogLine line = {.text = absl::StrCat("uid ", uid, " is refused: ", ReasonName(reason), ": ",
-                                         connection.verdict.message())};
-    line.fields.caller = uid;
-    line.fields.reason = std::string(ReasonName(reason));
-    return line;
-  });
 }
 
 void CallerConnections::OnEvent(uint64_t number, uint32_t events) {
@@ -135,12 +113,14 @@ bool CallerConnections::Begin(uint64_t number, Connection& connection) {
   if (!duplicate.valid()) return false;
   // From now on only the end counts; should it be there already, it is told again.
   if (!parts_.poller->Change(connection.watch, EPOLLRDHUP).ok()) return false;
-  if (!connection.verdict.ok()) LogRefusal(connection);
+  const uid_t uid = connection.peer.uid;
+  if (!connection.verdict.ok()) LogRefusal(parts_.log, uid, connection.verdict);
   const absl::Status served =
       parts_.gates->Serve(number, connection.caller(), connection.verdict, std::move(duplicate));
   connection.served = served.ok();
-  if (!served.ok()) LogTurnedAway(connection.peer.uid, served);
-  return served.ok();
+  if (served.ok()) return true;
+  LogTurnedAway(parts_.log, uid, [&] { return std::string(served.message()); });
+  return false;
 }
 
 void CallerConnections::Close(Connections::iterator found) {

@@ -80,10 +80,6 @@ class CallerConnections {
   explicit CallerConnections(const Parts& parts) : parts_(parts) {}
 
   absl::Status Add(Acceptor::Arrival arrival);
-  // A line in the log about a connection that is not taken.
-  void LogTurnedAway(uid_t uid, const absl::Status& why);
-  // One about a connection that is only told why it is refused.
-  void LogRefusal(const Connection& connection);
   void OnEvent(uint64_t number, uint32_t events);
   // Hands it to a gate, if it has begun as HTTP/2 does. False: it is to be closed.
   bool Begin(uint64_t number, Connection& connection);

@@ -28,15 +28,15 @@ constexpr absl::Duration kPatience = absl::Seconds(5);
 
 absl::StatusOr<std::unique_ptr<CallerConnections>> CallerConnections::Create(const Parts& parts) {
   std::unique_ptr<CallerConnections> connections(new CallerConnections(parts));
-  SVNET_RETURN_IF_ERROR(
-      parts.poller
-          ->Add(parts.acceptor->fd(), EPOLLIN, [raw = connections.get()](uint32_t) { raw->Take(); })
-          .status());
+  SVNET_RETURN_IF_ERROR(parts.poller
+                            ->Add(parts.admission->fd(), EPOLLIN,
+                                  [raw = connections.get()](uint32_t) { raw->Take(); })
+                            .status());
   return connections;
 }
 
 size_t CallerConnections::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
-  parts_.acceptor->ChangeRules(rules, limits);
+  parts_.admission->ChangeRules(rules, limits);
   Take();
   std::map<uid_t, uint32_t> kept;
   size_t ended = 0;
@@ -73,17 +73,17 @@ void CallerConnections::Disconnect() {
 }
 
 void CallerConnections::Take() {
-  for (Acceptor::Arrival& arrival : parts_.acceptor->Take()) {
+  for (AdmissionControl::Arrival& arrival : parts_.admission->Take()) {
     const Caller caller = arrival.caller();
     const absl::Status verdict = arrival.verdict;
     const absl::Status added = Add(std::move(arrival));
     if (added.ok()) continue;
-    parts_.acceptor->Release(caller, verdict);
+    parts_.admission->Release(caller, verdict);
     LogTurnedAway(parts_.log, caller.uid, [&] { return std::string(added.message()); });
   }
 }
 
-absl::Status CallerConnections::Add(Acceptor::Arrival arrival) {
+absl::Status CallerConnections::Add(AdmissionControl::Arrival arrival) {
   const uint64_t number = ++last_number_;
   // Edge-triggered: a caller who sends less than a preface wakes nobody again and again.
   SVNET_ASSIGN_OR_RETURN(
@@ -125,7 +125,7 @@ bool CallerConnections::Begin(uint64_t number, Connection& connection) {
 
 void CallerConnections::Close(Connections::iterator found) {
   const Connection& connection = found->second;
-  parts_.acceptor->Release(connection.caller(), connection.verdict);
+  parts_.admission->Release(connection.caller(), connection.verdict);
   parts_.metrics->Closed(connection.caller(), connection.verdict);
   if (connection.served) parts_.gates->Closed(found->first);
   shutdown(connection.fd.get(), SHUT_RDWR);  // the gate's duplicate sees it too

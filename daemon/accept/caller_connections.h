@@ -12,8 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "daemon/accept/acceptor.h"
 #include "daemon/accept/admission.h"
+#include "daemon/accept/admission_control.h"
 #include "daemon/accept/connection_counts.h"
 #include "daemon/accept/gates.h"
 #include "daemon/accept/poller.h"
@@ -30,7 +30,7 @@ class CallerConnections {
  public:
   // All outlive it.
   struct Parts {
-    Acceptor* acceptor;
+    AdmissionControl* admission;
     Poller* poller;
     Gates* gates;
     ConnectionMetrics* metrics;
@@ -62,7 +62,7 @@ class CallerConnections {
  private:
   // The gate gets a duplicate of the descriptor, and is not believed when it closes that; this
   // one sees the end.
-  struct Connection : Acceptor::Arrival {
+  struct Connection : AdmissionControl::Arrival {
     Poller::Id watch;
     // Handed to a gate. Before, svnetd waits for what every HTTP/2 client begins with.
     bool served = false;
@@ -79,7 +79,7 @@ class CallerConnections {
 
   explicit CallerConnections(const Parts& parts) : parts_(parts) {}
 
-  absl::Status Add(Acceptor::Arrival arrival);
+  absl::Status Add(AdmissionControl::Arrival arrival);
   void OnEvent(uint64_t number, uint32_t events);
   // Hands it to a gate, if it has begun as HTTP/2 does. False: it is to be closed.
   bool Begin(uint64_t number, Connection& connection);

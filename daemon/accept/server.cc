@@ -26,10 +26,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Parts& parts,
                    .log = parts.log,
                    .clock = MonotonicNow,
                    .on_lost = [raw](uint64_t connection) { raw->connections_->Lost(connection); }});
+  SVNET_ASSIGN_OR_RETURN(server->admission_, AdmissionControl::Create(parts.log, rules, limits));
   SVNET_ASSIGN_OR_RETURN(server->acceptor_,
-                         Acceptor::Start(parts.listening, parts.log, rules, limits));
+                         Acceptor::Start(parts.listening, server->admission_.get(), parts.log));
   SVNET_ASSIGN_OR_RETURN(server->connections_,
-                         CallerConnections::Create({.acceptor = server->acceptor_.get(),
+                         CallerConnections::Create({.admission = server->admission_.get(),
                                                     .poller = server->poller_.get(),
                                                     .gates = server->gates_.get(),
                                                     .metrics = &parts.metrics->connections(),

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "daemon/accept/acceptor.h"
 #include "daemon/accept/admission.h"
+#include "daemon/accept/admission_control.h"
 #include "daemon/accept/caller_connections.h"
 #include "daemon/accept/gate_maker.h"
 #include "daemon/accept/gates.h"
@@ -79,6 +80,7 @@ class Server {
 
   std::unique_ptr<Poller> poller_;
   std::unique_ptr<Gates> gates_;
+  std::unique_ptr<AdmissionControl> admission_;
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<CallerConnections> connections_;
   Poller::Id wake_watch_ = 0;

@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/kernel/kernel_test.h"
 #include "tests/sandbox/udevd.h"
+#include "tests/test_run.h"
 
 namespace svnet {
 namespace {
@@ -24,10 +24,7 @@ constexpr int kPortsOfABridge = 1000;
 constexpr uint32_t kTaps = 7;  // their link group
 
 // As many as a host may get, with tests/run.sh --soak.
-int Many() {
-  const char* soak = std::getenv("SVNET_SOAK");
-  return soak != nullptr && *soak != '\0' ? 4000 : kSome;
-}
+int Many() { return testing::Soaks() ? 4000 : kSome; }
 
 class UdevTest : public testing::KernelTest {
  protected:

@@ -16,6 +16,7 @@
 #include "tests/system/http2_flood.h"
 #include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
+#include "tests/test_run.h"
 
 namespace svnet::testing {
 namespace {
@@ -344,7 +345,7 @@ TEST_F(HostileCallerTest, AStormOfConnectionsDelaysOthersForAMoment) {
     std::sort(times.begin(), times.end());
     std::cout << "  " << held << " held: a connection and a call take " << times[kCalls / 2]
               << ", at most " << times.back() << "\n";
-    if (std::getenv("SVNET_UNDER_TEST") != nullptr) continue;  // sanitizers make svnetd slow
+    if (IsSanitized()) continue;
     EXPECT_LT(times[kCalls / 2], moment) << held;
   }
 }
@@ -352,9 +353,7 @@ TEST_F(HostileCallerTest, AStormOfConnectionsDelaysOthersForAMoment) {
 // Connections of two uids, opened and closed all the time, so that every descriptor
 // number is soon the other's: no call is ever served as the other uid.
 TEST_F(HostileCallerTest, AStormOfTwoUidsNeverMixesThemUp) {
-  // With sanitizers everything takes longer, and what is freed is kept.
-  const bool sanitized = std::getenv("SVNET_UNDER_TEST") != nullptr;
-  const int connections_each = sanitized ? 5'000 : 52'000;
+  const int connections_each = IsSanitized() ? 5'000 : 52'000;
   Client(svnetd().socket(), Member(kAlice)).MustCreate("of-alice");
   Client(svnetd().socket(), Member(kMallory)).MustCreate("of-mallory");
   const auto storm = [&](int seed, int count) {
@@ -399,7 +398,7 @@ TEST_F(HostileCallerTest, AStormOfTwoUidsNeverMixesThemUp) {
   EXPECT_EQ(wrong[0] + wrong[1], 0);
   ExpectOthersAreServed();
   ExpectDescriptorsReturnTo(descriptors);
-  if (!sanitized) {
+  if (!IsSanitized()) {
     EXPECT_LT(Memory(), memory + (16 << 10));
   }
   std::cout << 2 * connections_each << " connections; memory " << memory << " KiB before, "

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,11 +14,10 @@
 #include "tests/system/process_tree.h"
 #include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
+#include "tests/test_run.h"
 
 namespace svnet::testing {
 
-// With sanitizers everything takes longer, and more memory.
-inline bool IsSanitized() { return std::getenv("SVNET_UNDER_TEST") != nullptr; }
 inline absl::Duration Allowed(absl::Duration time) { return IsSanitized() ? 20 * time : time; }
 
 // A caller who does nothing special, all the time: it notices whatever others do to it.

@@ -7,7 +7,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "absl/time/time.h"
 #include "tests/eventually.h"
 #include "tests/system/guest_and_outside.h"
+#include "tests/test_run.h"
 
 namespace svnet::testing {
 namespace {
@@ -176,7 +176,7 @@ TEST_F(InterruptionTest, OnAnOlderKernelAReloadInterruptsGuestsForMilliseconds) 
               << "\n";
     beyond.push_back(silence - reload);
   }
-  if (std::getenv("SVNET_UNDER_TEST") != nullptr) return;  // sanitizers make svnetd slow
+  if (IsSanitized()) return;
   std::sort(beyond.begin(), beyond.end());
   EXPECT_LE(beyond[kReloads / 2], absl::Milliseconds(50));
 }

@@ -11,6 +11,7 @@
 #include "tests/sandbox/sandbox.h"
 #include "tests/system/client.h"
 #include "tests/system/daemon.h"
+#include "tests/test_run.h"
 
 namespace svnet::testing {
 
@@ -23,12 +24,6 @@ inline constexpr gid_t kSocketGroup = 65534;  // nogroup
 inline const char kSocketGroupFlag[] = "--socket-group=nogroup";
 
 inline RunAs Member(uid_t uid) { return {.uid = uid, .gid = uid, .groups = {kSocketGroup}}; }
-
-// Whether tests do in full what every run does in short: tests/run.sh --soak.
-inline bool Soaks() {
-  const char* soak = std::getenv("SVNET_SOAK");
-  return soak != nullptr && *soak != '\0';
-}
 
 // While it lives, svnetd starts as on a kernel without persistent tables: others can flush
 // its rules and change them, and the tables are called svnet-svbr0.

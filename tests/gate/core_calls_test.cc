@@ -91,7 +91,7 @@ class CoreCallsTest : public ::testing::Test {
   CoreCalls calls_;
 };
 
-TEST_F(CoreCallsTest, CancelledWhileItWaitsItIsNotBegun) {
+TEST_F(CoreCallsTest, ACallThatIsCancelledWhileItWaitsIsNotBegun) {
   const auto first = Fill();
   const auto cancelled = Begin();
   const auto next = Begin(Method::kListTaps);
@@ -104,7 +104,7 @@ TEST_F(CoreCallsTest, CancelledWhileItWaitsItIsNotBegun) {
   EXPECT_EQ(cancelled->heard, "");
 }
 
-TEST_F(CoreCallsTest, CancelledInSvnetdItHearsNothingAndKeepsItsPlace) {
+TEST_F(CoreCallsTest, ACallThatIsCancelledInSvnetdHearsNothingAndKeepsItsPlace) {
   const auto first = Fill();
   const auto next = Begin();
   EXPECT_TRUE(calls().Cancel(first[0].get()));
@@ -163,7 +163,7 @@ TEST_F(CoreCallsTest, WatchesAreLimited) {
   Begin(Method::kWatchTaps);
 }
 
-TEST_F(CoreCallsTest, DrainedWhenGrpcHasLetGoOfAll) {
+TEST_F(CoreCallsTest, IsDrainedWhenGrpcHasLetGoOfAll) {
   const auto first = Fill();
   const auto waits = Begin();
   calls().Drain({.code = 14, .text = "down"});

@@ -41,7 +41,7 @@ class ChangesTest : public testing::KernelTest {
   Ifindex tap_ = 0;
 };
 
-TEST_F(ChangesTest, OfLinksAreSaidWithTheirLastState) {
+TEST_F(ChangesTest, ReportsLinksWithTheirLastState) {
   Shell("ip link set tap1 master svbr0; ip link set tap1 up mtu 1300; ip link set tap1 alias abc");
   const KernelChanges changes = Changes();
   ASSERT_THAT(changes.links, Contains(Key(tap_)));
@@ -61,7 +61,7 @@ TEST_F(ChangesTest, ALinkThatIsGoneIsSaidSo) {
   EXPECT_THAT(changes.links, Not(Contains(Key(tap_))));
 }
 
-TEST_F(ChangesTest, OfAddressesForwardingAndNeighboursAreSaid) {
+TEST_F(ChangesTest, ReportsAddressesForwardingAndNeighbours) {
   Shell("ip address delete 10.9.0.1/24 dev svbr0");
   EXPECT_THAT(Changes().addresses, Contains(bridge_.ifindex));
   Shell("echo 1 > /proc/sys/net/ipv4/ip_forward");
@@ -76,7 +76,7 @@ TEST_F(ChangesTest, OfAddressesForwardingAndNeighboursAreSaid) {
   EXPECT_THAT(Changes().neighbours, Contains(Pair(at, std::nullopt)));
 }
 
-TEST_F(ChangesTest, OfPortsAndTheirStaticEntriesAreSaid) {
+TEST_F(ChangesTest, ReportsPortsAndTheirStaticEntries) {
   const MacAddress mac({2, 0, 0, 0, 0, 9});
   const PortSpec port = {.bridge = bridge_.ifindex,
                          .alias = "abc",
@@ -96,7 +96,7 @@ TEST_F(ChangesTest, OfPortsAndTheirStaticEntriesAreSaid) {
   EXPECT_THAT(Changes().static_macs, Contains(Pair(std::pair(tap_, mac), false)));
 }
 
-TEST_F(ChangesTest, ThatAreTooManyAreSaidToBeLost) {
+TEST_F(ChangesTest, ReportsOverflowAsLost) {
   LinkMonitor small = LinkMonitor::Open(Spec().prefix, 4096).value();
   Shell("for i in $(seq 20); do ip link set tap1 up; ip link set tap1 down; done");
   EXPECT_TRUE(small.Take()->lost);

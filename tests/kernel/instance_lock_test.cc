@@ -101,7 +101,7 @@ TEST_F(InstanceLockTest, ATableOfThatNameWithoutAnOwnerIsReplaced) {
   EXPECT_TRUE(IsHeld("svbr0"));
 }
 
-TEST_F(InstanceLockTest, WhoHasNoCapabilityCannotTakeIt) {
+TEST_F(InstanceLockTest, AProcessWithoutCapabilitiesCannotTakeIt) {
   const pid_t squatter = fork();
   if (squatter == 0) {
     if (setuid(1234) != 0) _exit(9);

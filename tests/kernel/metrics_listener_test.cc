@@ -185,7 +185,7 @@ TEST_F(MetricsOverTcpTest, AReaderWhoGoesIsSeen) {
   EXPECT_TRUE(WaitFor(kept.get(), 0));
 }
 
-TEST_F(MetricsOverTcpTest, WhoSendsTooMuchHearsWhy) {
+TEST_F(MetricsOverTcpTest, AReaderThatSendsTooMuchIsToldWhy) {
   const UniqueFd reader = Connect();
   const UniqueFd kept = Accept();
   Say(reader, std::string(3 * kMaxRequestHead, 'x'));

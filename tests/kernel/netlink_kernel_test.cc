@@ -37,7 +37,7 @@ TEST_F(BridgeTest, IsMadeWithEverythingExplicit) {
 }
 
 // The kernel finds a link by each of its names.
-TEST_F(BridgeTest, OfAnotherNameIsNotTaken) {
+TEST_F(BridgeTest, ABridgeOfAnotherNameIsNotTaken) {
   Shell("ip link add br0 type bridge; ip link property add dev br0 altname svbr0");
   const std::string before = testing::NetworkPicture();
   const absl::Status refused = kernel().EnsureBridge(Spec()).status();
@@ -60,7 +60,7 @@ TEST_F(BridgeTest, EnsuredTwiceIsTheSameBridge) {
 class PinnedMtuTest : public BridgeTest, public ::testing::WithParamInterface<uint32_t> {};
 INSTANTIATE_TEST_SUITE_P(Mtus, PinnedMtuTest, ::testing::Values(1400, 1500, 9000));
 
-TEST_P(PinnedMtuTest, AndMacStayAsPortsComeAndGo) {
+TEST_P(PinnedMtuTest, MtuAndMacStayAsPortsComeAndGo) {
   BridgeSpec spec = Spec();
   spec.mtu = GetParam();
   ASSERT_TRUE(kernel().EnsureBridge(spec).ok());
@@ -79,7 +79,7 @@ TEST_P(PinnedMtuTest, AndMacStayAsPortsComeAndGo) {
 }
 
 // Fault 5: what stood before gets the address and is brought up, and is not deleted.
-TEST_F(BridgeTest, OfSomebodyElseGetsTheAddressAndStays) {
+TEST_F(BridgeTest, ABridgeOfAnotherProgramGetsTheAddressAndStays) {
   // Up once before, because that leaves a trace (its qdisc).
   Shell("ip link add svbr0 type bridge; ip link set svbr0 up; ip link set svbr0 down");
   const std::string before = testing::NetworkPicture();
@@ -97,7 +97,7 @@ TEST_F(BridgeTest, OfSomebodyElseGetsTheAddressAndStays) {
   EXPECT_EQ(testing::NetworkPicture(), before);
 }
 
-TEST_F(BridgeTest, OfSomebodyElseWithTheAddressKeepsIt) {
+TEST_F(BridgeTest, ABridgeOfAnotherProgramKeepsAnAddressThatItHad) {
   Shell(
       "ip link add svbr0 type bridge; ip address add 10.9.0.1/24 dev svbr0;"
       "ip link set svbr0 up");
@@ -109,7 +109,7 @@ TEST_F(BridgeTest, OfSomebodyElseWithTheAddressKeepsIt) {
   EXPECT_EQ(Shell("ip -4 address show svbr0"), before);
 }
 
-TEST_F(BridgeTest, OfSomebodyElseKeepsItsMacAsPortsComeAndGo) {
+TEST_F(BridgeTest, ABridgeOfAnotherProgramKeepsItsMacAsPortsComeAndGo) {
   Shell("ip link add svbr0 type bridge");
   ASSERT_TRUE(kernel().EnsureBridge(Spec()).ok());
   Shell("ip link add low address 02:00:00:00:00:01 type veth; ip link set low master svbr0");
@@ -131,7 +131,7 @@ TEST_F(BridgeTest, NameOfSomethingElseIsNotABridge) {
   EXPECT_EQ(testing::NetworkPicture(), before);
 }
 
-TEST_F(BridgeTest, ThatCannotHaveTheMtuLeavesNothing) {
+TEST_F(BridgeTest, ABridgeThatCannotHaveTheMtuLeavesNothing) {
   const std::string before = testing::NetworkPicture();
   BridgeSpec spec = Spec();
   spec.mtu = 70'000;

@@ -64,7 +64,7 @@ TEST_F(RoutesTest, SayTheirOwnMtuAndPreferredSource) {
   EXPECT_EQ(kernel().FindRoute({.destination = kOutside})->preferred_source, Ip("198.51.100.7"));
 }
 
-TEST_F(RoutesTest, OfNextHopObjectsAndOfSeveralNextHopsAreUnderstood) {
+TEST_F(RoutesTest, UnderstandsNextHopObjectsAndSeveralNextHops) {
   Shell("ip nexthop add id 7 via 192.0.2.1 dev up0; ip route replace default nhid 7");
   EXPECT_EQ(FromGuest().out, uplink_);
   Shell("ip route replace default src 192.0.2.10 nexthop via 192.0.2.1 nexthop via 192.0.2.2");
@@ -72,7 +72,7 @@ TEST_F(RoutesTest, OfNextHopObjectsAndOfSeveralNextHopsAreUnderstood) {
   EXPECT_EQ(FromGuest().preferred_source, Ip("192.0.2.10"));
 }
 
-TEST_F(RoutesTest, ThatRulesChooseAreTheAnswer) {
+TEST_F(RoutesTest, FollowsRoutingRules) {
   Shell(
       "ip link add vpn type veth peer name vpn1; ip link set vpn1 up; ip link set vpn up; ip "
       "address add 100.64.0.1/32 dev vpn;"
@@ -82,7 +82,7 @@ TEST_F(RoutesTest, ThatRulesChooseAreTheAnswer) {
 }
 
 // What routing drops is an answer, and no error.
-TEST_F(RoutesTest, ThatLeadNowhereAreSaidWithTheReason) {
+TEST_F(RoutesTest, SaysWhyARouteLeadsNowhere) {
   const auto why = [this](absl::string_view change) {
     Shell(std::string(change));
     const RouteAnswer answer = FromGuest();
@@ -98,7 +98,7 @@ TEST_F(RoutesTest, ThatLeadNowhereAreSaidWithTheReason) {
   EXPECT_EQ(why("ip route delete default"), "Network is unreachable");
 }
 
-TEST_F(RoutesTest, OfALinkThatDoesNotForwardAreNone) {
+TEST_F(RoutesTest, ALinkThatDoesNotForwardHasNone) {
   Shell("sysctl -qw net.ipv4.conf.up0.forwarding=0");
   EXPECT_TRUE(ToGuest().dropped);
   EXPECT_FALSE(kernel().IsForwarding(uplink_).value());
@@ -106,12 +106,12 @@ TEST_F(RoutesTest, OfALinkThatDoesNotForwardAreNone) {
   EXPECT_TRUE(kernel().IsForwarding().value());
 }
 
-TEST_F(RoutesTest, OfALinkThatIsGoneCannotBeAskedFor) {
+TEST_F(RoutesTest, ALinkThatIsGoneCannotBeAskedAbout) {
   const auto answer = kernel().FindRoute({.source = kGuest, .destination = kOutside, .in = 4711});
   EXPECT_FALSE(answer.ok());
 }
 
-TEST_F(RoutesTest, ThatGuestsMayTakeAreHeardOf) {
+TEST_F(RoutesTest, ReportsChangesOfRoutesThatGuestsMayTake) {
   for (const char* change : {
            "ip route replace default via 192.0.2.2",           // the default route
            "ip route add 0.0.0.0/1 via 192.0.2.1",             // half of the internet
@@ -131,7 +131,7 @@ TEST_F(RoutesTest, ThatGuestsMayTakeAreHeardOf) {
 }
 
 // A router has a million of them, and thousands change in a second.
-TEST_F(RoutesTest, OfOthersCostNothing) {
+TEST_F(RoutesTest, ReportsNoChangeOfRoutesThatAreNotForGuests) {
   for (const char* change : {
            "ip route add 10.8.0.0/16 via 192.0.2.1",
            "ip route add 10.9.1.0/24 via 192.0.2.1",

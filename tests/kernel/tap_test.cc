@@ -74,7 +74,7 @@ int OpenAs(uid_t uid, gid_t gid, const std::string& name, int flags) {
 
 constexpr int kVmmFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
-TEST_F(TapTest, ThatIsNotPersistentGoesWithItsObject) {
+TEST_F(TapTest, GoesWithItsObjectUnlessItIsPersistent) {
   const std::string before = testing::NetworkPicture();
   {
     auto tap = kernel().OpenNewTap(Tap("tap1"));
@@ -155,7 +155,7 @@ TEST_F(TapTest, NeighboursAreSetForGood) {
   EXPECT_FALSE(kernel().SetNeighbour(9999, neighbour).ok());
 }
 
-TEST_F(TapTest, OfItsOwnerOpensWithoutAnyCapability) {
+TEST_F(TapTest, OpensForItsOwnerWithoutAnyCapability) {
   MakeTap(Tap("tap1"));
   EXPECT_EQ(OpenAs(1000, 1000, "tap1", kVmmFlags), 0);
   EXPECT_EQ(OpenAs(1001, 1001, "tap1", kVmmFlags), EPERM);
@@ -170,7 +170,7 @@ TEST_F(TapTest, WithAGroupWantsBothOwnerAndGroup) {
   EXPECT_EQ(OpenAs(1001, 77, "tap1", kVmmFlags), EPERM);
 }
 
-TEST_F(TapTest, OfManyQueuesOpensOnlySo) {
+TEST_F(TapTest, OpensAsMultiQueueOnlyIfItIs) {
   TapSpec spec = Tap("tap1");
   spec.multi_queue = true;
   MakeTap(spec);
@@ -199,7 +199,7 @@ TEST_F(TapTest, CountsHowOftenAVmmOpenedIt) {
 }
 
 // Root can open anybody's TAP; that must not happen by accident.
-TEST_F(TapTest, OfAnExistingNameIsRefusedWhateverThatIs) {
+TEST_F(TapTest, IsRefusedIfAnyLinkHasTheName) {
   Shell("ip link add veth1 type veth; ip tuntap add tap0 mode tap");
   MakeTap(Tap("tap1"));
   for (const char* name : {"veth1", "tap0", "tap1", "svbr0"}) {
@@ -219,7 +219,7 @@ TEST_F(TapTest, IsDeletedEvenWhileItIsHeld) {
   EXPECT_TRUE(reaper().DeleteLink(ifindex).ok());
 }
 
-TEST_F(TapTest, ThatFindsNoPortFreeIsBridgeFullAndLeavesNothing) {
+TEST_F(TapTest, AFullBridgeIsReportedAndLeavesNoTap) {
   Shell(absl::StrCat("for i in $(seq ", kMaxBridgePorts,
                      "); do echo link add d$i master svbr0 type veth peer name e$i; done | "
                      "ip -batch -"));

@@ -117,7 +117,7 @@ class ReadmissionTest : public SystemTest {
   }
 };
 
-TEST_F(ReadmissionTest, WhoIsNoLongerAnAdministratorIsNoneAtOnceAndOthersGoOn) {
+TEST_F(ReadmissionTest, AFormerAdministratorLosesItsRightsAtOnceAndOthersGoOn) {
   const std::string before = "[callers]\nallow_users = [\"1001\"]\nadmin_groups = [\"27\"]\n";
   const RunAs operator_ = {.uid = kAlice, .gid = kAlice, .groups = {27}};
   Daemon svnetd = Start({}, before);
@@ -150,7 +150,7 @@ TEST_F(ReadmissionTest, WhoIsNoLongerAnAdministratorIsNoneAtOnceAndOthersGoOn) {
   EXPECT_THAT(svnetd.log(), HasSubstr("1 connections ended"));
 }
 
-TEST_F(ReadmissionTest, WhoMayNoLongerConnectIsToldSoAndWhoMayNowIsServed) {
+TEST_F(ReadmissionTest, ACallerWhoMayNoLongerConnectIsToldSoAndANewOneIsServed) {
   Daemon svnetd = Start({}, "[callers]\nallow_users = [\"1000\"]\n");
   Client alice(svnetd.socket(), kAlice);
   alice.MustCreate("vm1");

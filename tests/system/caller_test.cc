@@ -40,7 +40,7 @@ TEST_F(AdmissionTest, ByDefaultTheSocketIsTheGroups) {
   EXPECT_THAT(refused.err, HasSubstr("are you in group nogroup?"));
 }
 
-TEST_F(AdmissionTest, WhoIsNotAllowedIsToldWhy) {
+TEST_F(AdmissionTest, ACallerWhoIsNotAllowedIsToldWhy) {
   Daemon svnetd = Start({}, "[callers]\nallow_users = [\"1000\"]\nallow_groups = [\"105\"]\n");
   EXPECT_EQ(Shell("stat -c %a " + svnetd.socket()), "666\n");
   Client alice(svnetd.socket(), kAlice);
@@ -209,7 +209,7 @@ TEST_F(HostileCallerTest, AnAdministratorHasHundredsOfConnections) {
   }
 }
 
-TEST_F(HostileCallerTest, WhoSaysNothingIsClosed) {
+TEST_F(HostileCallerTest, ASilentConnectionIsClosed) {
   const UniqueFd silent = Connect();
   const UniqueFd hesitant = Connect();
   ASSERT_TRUE(SendAll(hesitant, "PRI * HT"));
@@ -226,7 +226,7 @@ TEST_F(HostileCallerTest, WhoSaysNothingIsClosed) {
   EXPECT_TRUE(IsClosedByPeer(hesitant));
 }
 
-TEST_F(HostileCallerTest, WhoConnectsAndVanishesLeavesNothing) {
+TEST_F(HostileCallerTest, CallersWhoConnectAndVanishLeaveNothing) {
   ExpectOthersAreServed();
   for (int i = 0; i < 50; ++i) Connect();
   const size_t before = Descriptors();
@@ -313,7 +313,7 @@ TEST_F(HostileCallerTest, AFloodOfCallsHoldsNobodyUp) {
   EXPECT_GT(two.answered(), 0);
 }
 
-TEST_F(HostileCallerTest, WhoIsRefusedAgainAndAgainFillsNoLog) {
+TEST_F(HostileCallerTest, RefusedCallersDoNotFillTheLog) {
   Client mallory(svnetd().socket(), Member(kMallory));
   for (int i = 0; i < 3000; ++i) mallory.Create("not an id");
   Client alice(svnetd().socket(), Member(kAlice));

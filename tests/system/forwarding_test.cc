@@ -109,7 +109,7 @@ TEST_F(ForwardingTest, IsKnownAfterARestartAndAKill) {
   }
 }
 
-TEST_F(ForwardingTest, ThatWasOnBeforeIsLeftAsItIs) {
+TEST_F(ForwardingTest, IsLeftAsItIsIfItWasOnBefore) {
   Shell("sysctl -qw net.ipv4.ip_forward=1");
   Daemon svnetd = Start();
   Client root(svnetd.socket(), 0);

@@ -83,7 +83,7 @@ class RefusedGateTest : public GateLimitsTest {
   RefusedGateTest() : GateLimitsTest({"--allow-users=1000"}) {}
 };
 
-TEST_F(RefusedGateTest, ToldWhyAreEightConnectionsOfAUidAndSixtyFourInAll) {
+TEST_F(RefusedGateTest, EightConnectionsOfAUidAndSixtyFourInAllAreToldWhy) {
   std::vector<Called> open;
   const auto told = [&](uid_t uid, int connections) {
     int count = 0;

@@ -64,7 +64,7 @@ TEST_F(GateTest, ACallerWhoseGateIsKilledIsServedAgainAtOnceAndOthersNoticeNothi
   ExpectDescriptorsReturnTo(descriptors, svnetd().pid());
 }
 
-TEST_F(GateTest, WhoHasItsGateKilledAgainAndAgainWaitsAndOthersDoNot) {
+TEST_F(GateTest, ACallerWhoseGateIsKilledAgainAndAgainWaitsAndOthersDoNot) {
   Bystander bob(svnetd().socket(), Member(kBob));
   absl::Duration waited;
   for (int i = 0; i < 4; ++i) {

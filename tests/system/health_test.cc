@@ -108,7 +108,7 @@ TEST_F(HealthTest, NothingServesOnceItIsToldToEnd) {
   EXPECT_EQ(svnetd.Stop(0), 0);
 }
 
-TEST_F(HealthTest, WhoIsNotAllowedLearnsNothing) {
+TEST_F(HealthTest, ACallerWhoIsNotAllowedLearnsNothing) {
   Daemon svnetd = Start({}, "[callers]\nallow_users = [\"1000\"]\n");
   Client mallory(svnetd.socket(), 1002);
   EXPECT_EQ(ReasonOf(Check(mallory, "").status), "PERMISSION_DENIED");

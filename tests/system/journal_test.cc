@@ -109,7 +109,7 @@ std::string Metrics(const Daemon& svnetd) {
   return Shell(absl::StrCat(kSvnetctl, " --socket ", svnetd.socket(), " metrics"));
 }
 
-TEST_F(JournalTest, WhoDoesNotReadTheJournalHoldsNobodyUp) {
+TEST_F(JournalTest, AJournalThatReadsNothingDelaysNoCall) {
   Daemon svnetd = StartInJournal();
   FillTheLog(svnetd);
   EXPECT_THAT(Metrics(svnetd), Not(HasSubstr("svnet_log_lines_lost_total 0\n")));
@@ -120,7 +120,7 @@ TEST_F(JournalTest, WhoDoesNotReadTheJournalHoldsNobodyUp) {
   EXPECT_THAT(svnetd.log(), IsEmpty());
 }
 
-TEST_F(JournalTest, WhoDoesNotReadStandardErrorHoldsNobodyUp) {
+TEST_F(JournalTest, AStandardErrorThatNobodyReadsDelaysNoCall) {
   const std::string pipe = folder() + "/pipe";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   const UniqueFd reader(open(pipe.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));

@@ -73,7 +73,7 @@ class LifetimeTest : public SystemTest {
   }
 };
 
-TEST_F(LifetimeTest, OfAProcessEndsWithIt) {
+TEST_F(LifetimeTest, ALeaseOfAProcessEndsWithIt) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   Watcher watcher(alice);
@@ -103,7 +103,7 @@ TEST_F(LifetimeTest, AVmmThatOutlivesItsSupervisorIsNotCutOff) {
   watcher.WaitFor(v1::TAP_EVENT_TYPE_REMOVED, "svvm1eth0");
 }
 
-TEST_F(LifetimeTest, OfAProcessThatEndsWhileSvnetdIsAwayEndsAtTheNextStart) {
+TEST_F(LifetimeTest, ALeaseOfAProcessThatEndsWhileSvnetdIsAwayEndsAtTheNextStart) {
   Supervisor supervisor(kAlice);
   Supervisor other(kAlice);
   {
@@ -252,7 +252,7 @@ TEST_F(WatchTest, EndsWithSvnetdSayingSo) {
   EXPECT_EQ(svnetd.Stop(0), 0);
 }
 
-TEST_F(WatchTest, ThoseWhoDoNotReadAndThoseWhoVanishHoldNobodyUp) {
+TEST_F(WatchTest, ReadersThatStopOrVanishDelayNobody) {
   Daemon svnetd = Start({}, "[limits]\ntaps_per_user = 1000\n");
   Client alice(svnetd.socket(), Member(kAlice));
   {

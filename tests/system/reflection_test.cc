@@ -84,7 +84,7 @@ TEST_F(ReflectionTest, BothVersionsAnswerOneQuestionAfterTheOther) {
   EXPECT_THAT(ServicesIn(old_response), Contains("svnet.v1.NetworkService"));
 }
 
-TEST_F(ReflectionTest, WhoIsNotAllowedLearnsNothing) {
+TEST_F(ReflectionTest, ACallerWhoIsNotAllowedLearnsNothing) {
   Daemon svnetd = Start({}, "[callers]\nallow_users = [\"1000\"]\n");
   Client mallory(svnetd.socket(), 1002);
   V1Stream stream(mallory);

@@ -121,7 +121,7 @@ TEST_F(ServiceTest, WhatIsNoListeningSocketIsRefused) {
   EXPECT_THAT(svnetd.log(), HasSubstr("look at svnetd.socket"));
 }
 
-TEST_F(ServiceTest, WhoCannotOpenSystemdsSocketIsPointedOut) {
+TEST_F(ServiceTest, SaysThatAnAllowedUserCannotOpenTheSocketOfSystemd) {
   const UniqueFd listening = Listen(path_);
   Daemon svnetd =
       StartWith({.listening = listening.get()}, "[callers]\nallow_users = [\"1001\"]\n");
@@ -130,7 +130,7 @@ TEST_F(ServiceTest, WhoCannotOpenSystemdsSocketIsPointedOut) {
   EXPECT_EQ(Shell("stat -c %a " + path_), "660\n");
 }
 
-TEST_F(ServiceTest, WhoHasConnectedBeforeItEndsCanStillCall) {
+TEST_F(ServiceTest, ACallerWhoHasConnectedBeforeItEndsCanStillCall) {
   const UniqueFd listening = Listen(path_);
   Daemon svnetd = StartWith({.listening = listening.get()});
   Client alice(path_, Member(kAlice));

@@ -249,7 +249,7 @@ TEST_F(ConnectionCountsTest, FewAreToldAtATimeWhyTheyAreRefused) {
   EXPECT_TRUE(Add(Stranger(5100)).has_value());
 }
 
-TEST_F(ConnectionCountsTest, AndFewASecond) {
+TEST_F(ConnectionCountsTest, FewASecondAreToldWhyTheyAreRefused) {
   const auto add_and_remove = [this](int times) {
     int told = 0;
     for (int i = 0; i < times; ++i) {

@@ -354,7 +354,7 @@ TEST_F(GatesTest, NoMoreCallsWaitThanMay) {
   EXPECT_FALSE(IsThere(gate));
 }
 
-TEST_F(GatesTest, WhoTakesNoAnswerIsReadNoMoreAndEndedInTheEnd) {
+TEST_F(GatesTest, AGateThatTakesNoAnswerIsNotReadAndAtLastEnded) {
   uint64_t connection;
   const uint64_t gate = Begin(kAlice, &connection);
   int sent = 0;
@@ -417,7 +417,7 @@ TEST_F(GatesTest, TheLogSaysWhyOneHasEnded) {
               HasSubstr("the gate of uid 1000 has ended (died), and with it 1 connections"));
 }
 
-TEST_F(GatesTest, WhoseGateDiesAgainAndAgainWaitsLongerEachTime) {
+TEST_F(GatesTest, ACallerWhoseGateDiesAgainAndAgainWaitsLongerEachTime) {
   std::vector<int64_t> waits;
   for (int i = 0; i < 9; ++i) {
     const size_t before = maker_.roles.size();
@@ -451,7 +451,7 @@ TEST_F(GatesTest, WhoseGateDiesAgainAndAgainWaitsLongerEachTime) {
   Begin(kAlice, &alices);
 }
 
-TEST_F(GatesTest, WhoComesWhenAGateHasJustBeenFoundDeadGetsAnother) {
+TEST_F(GatesTest, ACallerWhoseGateHasJustBeenFoundDeadGetsAnother) {
   uint64_t alices;
   const uint64_t first = Begin(kAlice, &alices);
   Turn();
@@ -472,7 +472,7 @@ TEST_F(GatesTest, WhoComesWhenAGateHasJustBeenFoundDeadGetsAnother) {
   EXPECT_TRUE(IsThere(third));
 }
 
-TEST_F(GatesTest, WhoComesWhenASharedGateHasJustBeenFoundDeadGetsAnother) {
+TEST_F(GatesTest, ACallerWhoseSharedGateHasJustBeenFoundDeadGetsAnother) {
   const absl::Status no = absl::PermissionDeniedError("no");
   const uint64_t before = Connect(kAlice, no);
   const uint64_t first = maker_.last;
@@ -550,7 +550,7 @@ TEST_F(GatesTest, OneThatIsSharedIsFollowedByAnotherInTime) {
 }
 
 // A gate that is slow, or wants to be, is handed only what is still there.
-TEST_F(GatesTest, WhoConnectsFasterThanItsGateTakesConnectionsFillsNothing) {
+TEST_F(GatesTest, ConnectionsThatEndBeforeTheirGateTakesThemAreForgotten) {
   const auto descriptors = [] {
     const std::filesystem::directory_iterator entries("/proc/self/fd");
     return std::distance(begin(entries), end(entries));

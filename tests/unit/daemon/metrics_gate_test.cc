@@ -202,14 +202,14 @@ TEST_F(MetricsGateTest, OthersAreToldWhyWithoutAskingSvnetd) {
   }
 }
 
-TEST_F(MetricsGateTest, WhoSendsMoreHasItsAnswerAllTheSame) {
+TEST_F(MetricsGateTest, AReaderThatSendsMoreThanItsRequestIsAnswered) {
   const Reader reader = ConnectAndSay(absl::StrCat(kGet, std::string(30'000, 'x')));
   GivePage("page");
   EXPECT_TRUE(absl::EndsWith(reader.Hear(), "\r\n\r\npage"));
   EXPECT_TRUE(reader.EndsInTime());
 }
 
-TEST_F(MetricsGateTest, WhoWaitSharesOneCall) {
+TEST_F(MetricsGateTest, ReadersThatWaitShareOneCall) {
   std::vector<Reader> readers;
   for (int i = 0; i < kMaxMetricsReaders - 1; ++i) readers.push_back(ConnectAndSay(kGet));
   // Heard after all others, so that they wait by then.
@@ -255,7 +255,7 @@ TEST_F(MetricsGateTest, ASlowHeadIsCutOffAndHoldsUpNobody) {
   ExpectDescriptorsReturn();
 }
 
-TEST_F(MetricsGateTest, WhoNeverReadsIsCutOffAndHoldsUpNobody) {
+TEST_F(MetricsGateTest, AReaderThatNeverReadsIsCutOffAndDelaysNoOther) {
   const absl::Time begin = MonotonicNow();
   std::vector<Reader> readers;
   for (int i = 0; i < kMaxMetricsReaders - 1; ++i) {
@@ -270,7 +270,7 @@ TEST_F(MetricsGateTest, WhoNeverReadsIsCutOffAndHoldsUpNobody) {
   ExpectDescriptorsReturn();
 }
 
-TEST_F(MetricsGateTest, WhoWaitsForAPageThatDoesNotComeIsCutOff) {
+TEST_F(MetricsGateTest, AReaderIsCutOffIfThePageDoesNotCome) {
   const absl::Time begin = MonotonicNow();
   const Reader reader = ConnectAndSay(kGet);
   EXPECT_EQ(reader.Hear(), "");

@@ -283,7 +283,7 @@ TEST_F(NetlinkSocketTest, ADumpThatFailsOnItsWaySaysSo) {
   EXPECT_EQ(ErrnoOf(status), ENOMEM);
 }
 
-TEST_F(NetlinkSocketTest, OfABatchGivesTheFirstErrorAndWaitsForTheLast) {
+TEST_F(NetlinkSocketTest, ABatchGivesTheFirstErrorAndWaitsForTheLast) {
   Answer(Result(kFirst + 1, EEXIST));
   Answer(Result(kFirst + 2, ENOENT));
   std::vector<NetlinkMessage> requests;
@@ -303,7 +303,7 @@ TEST_F(NetlinkSocketTest, OfABatchGivesTheFirstErrorAndWaitsForTheLast) {
   EXPECT_TRUE(socket_->Transact(Request()).ok());
 }
 
-TEST_F(NetlinkSocketTest, OfABatchTheBeginsErrorIsTheOnlyOne) {
+TEST_F(NetlinkSocketTest, AnErrorOfTheBeginOfABatchIsTheOnlyOne) {
   Answer(Result(kFirst, EPERM));
   std::vector<NetlinkMessage> requests;
   requests.push_back(Request());

@@ -432,7 +432,7 @@ TEST_F(LifetimeTest, EndsWithItsProcess) {
   EXPECT_THAT(log_, ElementsAre("its process has ended"));
 }
 
-TEST_F(LifetimeTest, OfAProcessWaitsForAVmmThatOutlivesIt) {
+TEST_F(LifetimeTest, ALeaseOfAProcessWaitsForAVmmThatOutlivesIt) {
   kernel_.StartProcess(7, 1000, 555);
   ASSERT_TRUE(Create(kAlice, BoundToProcess{.pid = 7}).ok());
   kernel_.Attach("svvm1eth0");
@@ -442,7 +442,7 @@ TEST_F(LifetimeTest, OfAProcessWaitsForAVmmThatOutlivesIt) {
   EXPECT_FALSE(Lives());
 }
 
-TEST_F(LifetimeTest, OfAProcessOutlivesAVmmThatEndsBefore) {
+TEST_F(LifetimeTest, ALeaseOfAProcessOutlivesAVmmThatEndsBefore) {
   kernel_.StartProcess(7, 1000, 555);
   ASSERT_TRUE(Create(kAlice, BoundToProcess{.pid = 7}).ok());
   kernel_.Attach("svvm1eth0");

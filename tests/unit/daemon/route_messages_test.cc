@@ -191,7 +191,7 @@ TEST(RouteMessagesTest, ReadsAnAddressAndWhatIsOnLinkByIt) {
   EXPECT_EQ(ParseAddressProtocol(message.get()), 42);
 }
 
-TEST(RouteMessagesTest, OfAPointToPointLinkThePeerIsOnLink) {
+TEST(RouteMessagesTest, ThePeerOfAPointToPointLinkIsOnLink) {
   Message message = AddressMessage(7, 32);
   message.Put(IFA_ADDRESS, Ip("10.0.0.2")).Put(IFA_LOCAL, Ip("10.0.0.1"));
   const LinkAddress expected = {

@@ -73,7 +73,7 @@ class LinkForwardingTest : public RouteObserverTest,
                            public ::testing::WithParamInterface<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Links, LinkForwardingTest, ::testing::Values("eth0", "svbr0"));
 
-TEST_P(LinkForwardingTest, ThatIsOffIsSaidWithTheCommandThatHelps) {
+TEST_P(LinkForwardingTest, IsReportedWithTheCommandThatHelpsIfItIsOff) {
   MustCreate(kAlice, "vm1");
   kernel_.TurnForwardingOff(GetParam());
   const Condition condition = OnlyCondition();

@@ -59,7 +59,7 @@ TEST_F(RoutedNetworkTest, TheTapsOfAnOwnerAreInOneLinkGroup) {
   EXPECT_EQ(GroupOf("svvm3eth0"), GroupOf("svvm1eth0"));
 }
 
-TEST_F(RoutedNetworkTest, RemovedItIsCutOffAtOnce) {
+TEST_F(RoutedNetworkTest, ARemovedTapIsCutOffAtOnce) {
   const Lease lease = MustCreate(kAlice, "vm1");
   ASSERT_TRUE(api().RemoveTap(kAlice, ByIds("vm1")).ok());
   EXPECT_THAT(*kernel_.ListGuestRoutes(), IsEmpty());

@@ -83,7 +83,7 @@ TEST_F(TamperingTest, BeforeAStartIsNotAdopted) {
   }
 }
 
-TEST_F(TamperingTest, ThatWasMissedIsFoundByReadingAnew) {
+TEST_F(TamperingTest, IsFoundByReadingAnewIfItWasMissed) {
   for (const Change& change : AllChanges()) {
     const Lease lease = MustCreateWithQueues(kAlice, "vm1", 2);
     change.make(kernel_.Find(lease.spec.tap.text()));
@@ -108,7 +108,7 @@ TEST_F(TamperingTest, CountsForWhoMadeItUntilItIsGone) {
   EXPECT_TRUE(Create(alice, "vm2").ok());
 }
 
-TEST_F(TamperingTest, ThatWasTakenBackIsNoticedAllTheSame) {
+TEST_F(TamperingTest, IsNoticedThoughItWasTakenBack) {
   const Lease victim = MustCreate(kBob, "victim");
   const Lease thief = MustCreate(kAlice, "thief");
   Hear();

@@ -188,7 +188,7 @@ TEST_F(WatchdogTest, AListenerThatNeverAcceptsIsGivenUp) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(Probe(path_, kShort)));
 }
 
-TEST_F(WatchdogTest, WhereNobodyListensIsNoAnswer) {
+TEST_F(WatchdogTest, ASocketWithoutAListenerIsNoAnswer) {
   listening_.Reset();
   EXPECT_THAT(std::string(Probe(path_, kLong).message()), HasSubstr("refused"));
   EXPECT_TRUE(absl::IsNotFound(Probe(path_ + "x", kLong)));
@@ -205,7 +205,7 @@ TEST_F(WatchdogTest, AnAnswerIsReported) {
   }
 }
 
-TEST_F(WatchdogTest, WhoClosesHasNotAnswered) {
+TEST_F(WatchdogTest, AListenerThatClosesHasNotAnswered) {
   const auto watchdog = Start();
   watchdog->Ask();
   Accept().Reset();

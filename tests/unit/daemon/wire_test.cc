@@ -63,7 +63,7 @@ TEST(ChannelTest, CarriesWholePacketsAndDescriptors) {
   EXPECT_TRUE(absl::IsAborted(ends.first.Receive(5, true).status()));
 }
 
-TEST(ChannelTest, WhoDoesNotReadIsNotWaitedFor) {
+TEST(ChannelTest, SendDoesNotWaitForAReader) {
   const auto ends = *Channel::Pair();
   absl::Status status;
   int sent = 0;

@@ -13,8 +13,6 @@
 
 namespace svnet::testing {
 
-inline constexpr RunAs kRoot = {.uid = 0, .gid = 0, .groups = {}};
-
 // What a check found: the first of what is not in order.
 struct Finding {
   std::string level;  // as --json has it

@@ -32,7 +32,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr RunAs kRoot = {.uid = 0, .gid = 0, .groups = {}};
 constexpr Ipv4Address kInternet = Ipv4Address(0xcb007101);
 constexpr char kManage[] = "manage_foreign_firewalls = true\n";
 

@@ -1,7 +1,5 @@
 // Leases that end by themselves, and those who watch: with real processes and VMMs.
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <memory>
 
@@ -10,42 +8,12 @@
 #include "tests/system/kernel_count.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
+#include "tests/system/user_process.h"
 
 namespace svnet::testing {
 namespace {
 
 using ::testing::HasSubstr;
-
-// A process of that uid, until it is ended.
-class Supervisor {
- public:
-  explicit Supervisor(uid_t uid) {
-    int ready[2];
-    EXPECT_EQ(pipe(ready), 0);
-    pid_ = fork();
-    if (pid_ == 0) {
-      if (setgid(uid) != 0 || setuid(uid) != 0 || write(ready[1], "x", 1) != 1) _exit(1);
-      pause();
-      _exit(0);
-    }
-    close(ready[1]);
-    char c;
-    EXPECT_EQ(read(ready[0], &c, 1), 1);
-    close(ready[0]);
-  }
-  ~Supervisor() { End(); }
-
-  pid_t pid() const { return pid_; }
-  void End() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-
- private:
-  pid_t pid_;
-};
 
 class LifetimeTest : public SystemTest {
  protected:
@@ -77,7 +45,7 @@ TEST_F(LifetimeTest, ALeaseOfAProcessEndsWithIt) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   Watcher watcher(alice);
-  Supervisor supervisor(kAlice);
+  UserProcess supervisor(kAlice);
   const v1::Tap tap = MustCreate(alice, BoundTo(supervisor.pid()));
   EXPECT_EQ(tap.lifetime().process().pid(), supervisor.pid());
   EXPECT_EQ(alice.Create(BoundTo(supervisor.pid())).tap.guest_ip(), tap.guest_ip());
@@ -91,7 +59,7 @@ TEST_F(LifetimeTest, AVmmThatOutlivesItsSupervisorIsNotCutOff) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   Watcher watcher(alice);
-  Supervisor supervisor(kAlice);
+  UserProcess supervisor(kAlice);
   const v1::Tap tap = MustCreate(alice, BoundTo(supervisor.pid()));
   auto vmm = std::make_unique<TapGuest>(tap);
   watcher.WaitFor(v1::TAP_EVENT_TYPE_ATTACHED, "svvm1eth0");
@@ -104,8 +72,8 @@ TEST_F(LifetimeTest, AVmmThatOutlivesItsSupervisorIsNotCutOff) {
 }
 
 TEST_F(LifetimeTest, ALeaseOfAProcessThatEndsWhileSvnetdIsAwayEndsAtTheNextStart) {
-  Supervisor supervisor(kAlice);
-  Supervisor other(kAlice);
+  UserProcess supervisor(kAlice);
+  UserProcess other(kAlice);
   {
     Daemon svnetd = Start();
     Client alice(svnetd.socket(), Member(kAlice));
@@ -128,7 +96,7 @@ TEST_F(LifetimeTest, ALeaseOfAProcessThatEndsWhileSvnetdIsAwayEndsAtTheNextStart
 TEST_F(LifetimeTest, IsBoundOnlyToAProcessOfOnesOwnThatIsThere) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
-  const Supervisor bobs(kBob);
+  const UserProcess bobs(kBob);
   const grpc::Status others = alice.Create(BoundTo(bobs.pid())).status;
   EXPECT_EQ(ReasonOf(others), "INVALID_REQUEST");
   EXPECT_THAT(others.error_message(), HasSubstr("another user's"));
@@ -173,8 +141,8 @@ TEST_F(LifetimeTest, ASupervisorThatHasRestartedTakesItsLeaseOver) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   Watcher watcher(alice);
-  auto first = std::make_unique<Supervisor>(kAlice);
-  Supervisor second(kAlice);
+  auto first = std::make_unique<UserProcess>(kAlice);
+  UserProcess second(kAlice);
   const v1::Tap tap = MustCreate(alice, BoundTo(first->pid()));
   auto vmm = std::make_unique<TapGuest>(tap);
   watcher.WaitFor(v1::TAP_EVENT_TYPE_ATTACHED, "svvm1eth0");

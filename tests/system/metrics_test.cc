@@ -23,8 +23,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr RunAs kRoot = {.uid = 0, .gid = 0, .groups = {}};
-
 struct Metrics {
   std::string text;
 

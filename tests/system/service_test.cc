@@ -27,8 +27,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr RunAs kRoot = {.uid = 0, .gid = 0, .groups = {}};
-
 // A socket as svnetd.socket makes it, of mode 0660 and the test's group.
 UniqueFd Listen(const std::string& path, int type = SOCK_STREAM) {
   UniqueFd fd(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));

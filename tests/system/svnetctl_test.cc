@@ -32,8 +32,6 @@ class SvnetctlTest : public SystemTest {
   }
 };
 
-constexpr RunAs kRoot = {.uid = 0, .gid = 0, .groups = {}};
-
 TEST_F(SvnetctlTest, CreatesListsAndRemovesALease) {
   Daemon svnetd = Start();
   const RunAs alice = Member(kAlice);

@@ -23,6 +23,7 @@ inline constexpr uid_t kBob = 1001;
 inline constexpr gid_t kSocketGroup = 65534;  // nogroup
 inline const char kSocketGroupFlag[] = "--socket-group=nogroup";
 
+inline constexpr RunAs kRoot = {.uid = 0, .gid = 0, .groups = {}};
 inline RunAs Member(uid_t uid) { return {.uid = uid, .gid = uid, .groups = {kSocketGroup}}; }
 
 // While it lives, svnetd starts as on a kernel without persistent tables: others can flush

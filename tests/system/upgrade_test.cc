@@ -2,8 +2,6 @@
 // version left is a fixture: aliases that begin with svnet1 (and TAPs with MACs of the kernel's
 // choice), and its rules, tests/vectors/ruleset-0.1.0.nft.
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <optional>
@@ -22,6 +20,7 @@
 #include "tests/system/spec_files.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
+#include "tests/system/user_process.h"
 
 namespace svnet::testing {
 namespace {
@@ -87,36 +86,8 @@ class UpgradeTest : public SystemTest {
   int macs_ = 0;
 };
 
-// A process of a user, until it is ended.
-class UsersProcess {
- public:
-  explicit UsersProcess(uid_t uid) : pid_(fork()) {
-    if (pid_ > 0) return;
-    if (setgid(uid) != 0 || setuid(uid) != 0) _exit(1);
-    pause();
-    _exit(0);
-  }
-  ~UsersProcess() { End(); }
-
-  pid_t pid() const { return pid_; }
-  // proc(5), /proc/pid/stat: field 22.
-  std::string start_time() const {
-    const std::string stat = Shell(absl::StrCat("cut -d' ' -f22 /proc/", pid_, "/stat"));
-    return stat.substr(0, stat.size() - 1);
-  }
-  void End() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-
- private:
-  pid_t pid_;
-};
-
 TEST_F(UpgradeTest, TakesOverLeasesOfEveryLifetimeAndTheOldRules) {
-  UsersProcess supervisor(kAlice);
+  UserProcess supervisor(kAlice);
   std::vector<v1::Tap> before;
   std::string picture;
   std::optional<TapGuest> guest;

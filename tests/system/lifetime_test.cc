@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class LifetimeTest : public SystemTest {
+class LifetimeTest : public OnEachKind<SystemTest> {
  protected:
   static v1::CreateTapRequest Request() {
     v1::CreateTapRequest request;
@@ -40,8 +40,9 @@ class LifetimeTest : public SystemTest {
     return answer.tap;
   }
 };
+INSTANTIATE_TEST_SUITE_P(Kinds, LifetimeTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
 
-TEST_F(LifetimeTest, ALeaseOfAProcessEndsWithIt) {
+TEST_P(LifetimeTest, ALeaseOfAProcessEndsWithIt) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   Watcher watcher(alice);
@@ -55,7 +56,7 @@ TEST_F(LifetimeTest, ALeaseOfAProcessEndsWithIt) {
   EXPECT_EQ(CountSettledKernel(), CountOfLeases(0));
 }
 
-TEST_F(LifetimeTest, AVmmThatOutlivesItsSupervisorIsNotCutOff) {
+TEST_P(LifetimeTest, AVmmThatOutlivesItsSupervisorIsNotCutOff) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   Watcher watcher(alice);
@@ -71,7 +72,7 @@ TEST_F(LifetimeTest, AVmmThatOutlivesItsSupervisorIsNotCutOff) {
   watcher.WaitFor(v1::TAP_EVENT_TYPE_REMOVED, "svvm1eth0");
 }
 
-TEST_F(LifetimeTest, ALeaseOfAProcessThatEndsWhileSvnetdIsAwayEndsAtTheNextStart) {
+TEST_P(LifetimeTest, ALeaseOfAProcessThatEndsWhileSvnetdIsAwayEndsAtTheNextStart) {
   UserProcess supervisor(kAlice);
   UserProcess other(kAlice);
   {
@@ -93,7 +94,7 @@ TEST_F(LifetimeTest, ALeaseOfAProcessThatEndsWhileSvnetdIsAwayEndsAtTheNextStart
   watcher.WaitFor(v1::TAP_EVENT_TYPE_REMOVED, "svvm2eth0");
 }
 
-TEST_F(LifetimeTest, IsBoundOnlyToAProcessOfOnesOwnThatIsThere) {
+TEST_P(LifetimeTest, IsBoundOnlyToAProcessOfOnesOwnThatIsThere) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   const UserProcess bobs(kBob);
@@ -105,7 +106,7 @@ TEST_F(LifetimeTest, IsBoundOnlyToAProcessOfOnesOwnThatIsThere) {
   EXPECT_EQ(CountKernel(), CountOfLeases(0));
 }
 
-TEST_F(LifetimeTest, UntilDetachedEndsAfterItsGraceTime) {
+TEST_P(LifetimeTest, UntilDetachedEndsAfterItsGraceTime) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   Watcher watcher(alice);
@@ -120,7 +121,7 @@ TEST_F(LifetimeTest, UntilDetachedEndsAfterItsGraceTime) {
   EXPECT_EQ(CountSettledKernel(), CountOfLeases(0));
 }
 
-TEST_F(LifetimeTest, UntilDetachedIsKnownAfterAKill) {
+TEST_P(LifetimeTest, UntilDetachedIsKnownAfterAKill) {
   {
     Daemon svnetd = Start();
     Client alice(svnetd.socket(), Member(kAlice));
@@ -137,7 +138,7 @@ TEST_F(LifetimeTest, UntilDetachedIsKnownAfterAKill) {
   EXPECT_EQ(alice.MustList()[0].vm_id(), "vm2");
 }
 
-TEST_F(LifetimeTest, ASupervisorThatHasRestartedTakesItsLeaseOver) {
+TEST_P(LifetimeTest, ASupervisorThatHasRestartedTakesItsLeaseOver) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   Watcher watcher(alice);

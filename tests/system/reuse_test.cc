@@ -9,7 +9,7 @@
 namespace svnet::testing {
 namespace {
 
-class ReuseTest : public SystemTest {
+class ReuseTest : public OnEachKind<SystemTest> {
  protected:
   // A network of one guest: the next one has the same address.
   Daemon StartSmall() { return Start({"--subnet=10.9.9.4/30"}); }
@@ -23,8 +23,9 @@ class ReuseTest : public SystemTest {
         text, "\\\", (\\\"203.0.113.2\\\", ", port, "))\""));
   }
 };
+INSTANTIATE_TEST_SUITE_P(Kinds, ReuseTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
 
-TEST_F(ReuseTest, AnEarlierGuestsFlowIsNotForTheNext) {
+TEST_P(ReuseTest, AnEarlierGuestsFlowIsNotForTheNext) {
   const Internet internet;
   Daemon svnetd = StartSmall();
   Client alice(svnetd.socket(), Member(kAlice));
@@ -58,7 +59,7 @@ TEST_F(ReuseTest, AnEarlierGuestsFlowIsNotForTheNext) {
 }
 
 // A pool that is empty while TAPs are dying makes CreateTap wait for them.
-TEST_F(ReuseTest, AnEmptyPoolIsWaitedForWhileATapIsDying) {
+TEST_P(ReuseTest, AnEmptyPoolIsWaitedForWhileATapIsDying) {
   Daemon svnetd = StartSmall();
   Client alice(svnetd.socket(), Member(kAlice));
   for (int i = 0; i < 20; ++i) {

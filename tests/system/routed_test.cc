@@ -32,8 +32,9 @@ MacAddress Mac(absl::string_view text) { return MacAddress::Parse(text).value();
 // Two guests of Alice's, and one of Bob's.
 class RoutedTest : public SystemTest {
  protected:
-  void Begin(std::vector<std::string> flags = {}) {
-    flags.push_back("--kind=routed");
+  NetworkKind network_kind() const override { return NetworkKind::kRouted; }
+
+  void Begin(const std::vector<std::string>& flags = {}) {
     svnetd_.reset(new Daemon(Start(flags)));
     alice_.emplace(svnetd_->socket(), Member(kAlice));
     Client bob(svnetd_->socket(), Member(kBob));
@@ -430,7 +431,7 @@ TEST_F(RoutedTest, ARestartKeepsEveryLeaseAndDisturbsNobody) {
     svnetd().Stop(signal);
     EXPECT_TRUE(alice1().Pings(kOutside));
     EXPECT_FALSE(Reaches(alice1(), bob()));
-    Daemon again = Start({"--kind=routed"});
+    Daemon again = Start();
     Client alice(again.socket(), Member(kAlice));
     EXPECT_EQ(alice.MustList().size(), 2u);
     EXPECT_EQ(Shell("ip -o link show type tun | cut -d: -f1-2"), links);
@@ -452,8 +453,9 @@ TEST_F(RoutedTest, AnotherKindOrSubnetIsRefusedWhileThereAreLeases) {
       "ip -o link | sed 's/ state [A-Z]*//'; ip route; nft -s -t list ruleset";
   const std::string before = Shell(picture);
   for (const std::vector<std::string>& flags :
-       {std::vector<std::string>{"--kind=bridge"}, {"--kind=routed", "--subnet=10.77.0.0/24"}}) {
-    Daemon other = Start(flags);
+       {std::vector<std::string>{kSocketGroupFlag, KindFlag(NetworkKind::kBridge)},
+        {kSocketGroupFlag, KindFlag(network_kind()), "--subnet=10.77.0.0/24"}}) {
+    Daemon other(folder(), flags);
     Client alice(other.socket(), Member(kAlice));
     const Client::Answer refused = alice.Create("vm9");
     EXPECT_THAT(refused.status.error_message(), HasSubstr("svnetctl cleanup --network"));
@@ -463,14 +465,14 @@ TEST_F(RoutedTest, AnotherKindOrSubnetIsRefusedWhileThereAreLeases) {
     EXPECT_FALSE(Reaches(alice1(), bob()));
   }
   EXPECT_EQ(Shell(picture), before);
-  Daemon again = Start({"--kind=routed"});
+  Daemon again = Start();
   EXPECT_EQ(Client(again.socket(), Member(kAlice)).MustList().size(), 2u);
 }
 
 TEST_F(RoutedTest, CleanupLeavesNothing) {
   const std::string before = Shell("ip -o link; ip route; ip neighbour; nft list tables");
   {
-    Daemon svnetd = Start({"--kind=routed"});
+    Daemon svnetd = Start();
     Client root(svnetd.socket(), RunAs{.uid = 0, .gid = 0, .groups = {}});
     Client alice(svnetd.socket(), Member(kAlice));
     for (int i = 0; i < 20; ++i) alice.MustCreate(absl::StrCat("vm", i));
@@ -480,8 +482,8 @@ TEST_F(RoutedTest, CleanupLeavesNothing) {
 }
 
 // One guest or a thousand: the same rules, and more of them than a bridge has ports.
-TEST_F(SystemTest, ARoutedNetworkHasMoreGuestsThanABridgeHasPorts) {
-  Daemon svnetd = Start({"--kind=routed", "--subnet=10.30.16.0/20", "--taps-per-user=1100"});
+TEST_F(RoutedTest, ARoutedNetworkHasMoreGuestsThanABridgeHasPorts) {
+  Daemon svnetd = Start({"--subnet=10.30.16.0/20", "--taps-per-user=1100"});
   Client alice(svnetd.socket(), Member(kAlice));
   const std::string rules = "nft -s -t list ruleset";
   alice.MustCreate("vm0");

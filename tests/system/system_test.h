@@ -11,6 +11,7 @@
 #include "tests/sandbox/sandbox.h"
 #include "tests/system/client.h"
 #include "tests/system/daemon.h"
+#include "tests/system/kinds.h"
 #include "tests/test_run.h"
 
 namespace svnet::testing {
@@ -42,9 +43,13 @@ class SystemTest : public ::testing::Test {
 
   const std::string& folder() const { return folder_.path(); }
 
+  // Of the network that Start serves.
+  virtual NetworkKind network_kind() const { return NetworkKind::kBridge; }
+
   // With the socket open to Member()s.
   Daemon Start(std::vector<std::string> flags = {}, const std::string& config = "") {
     flags.insert(flags.begin(), kSocketGroupFlag);
+    if (network_kind() != NetworkKind::kBridge) flags.push_back(KindFlag(network_kind()));
     return Daemon(folder(), flags, config);
   }
 

@@ -30,17 +30,16 @@ struct Change {
   std::string command;
   std::string said;
   bool of_tap = false;
-
-  friend std::ostream& operator<<(std::ostream& out, const Change& each) {
-    return out << each.name;
-  }
+  std::vector<NetworkKind> kinds = kBothKinds;
 };
 
-const Change kChanges[] = {
+const std::vector<Change> kChanges = {
     {"FlushRuleset", "nft flush ruleset", "the nftables rules were changed"},
-    {"DeleteTable", "nft delete table bridge svnet-svbr0", "the nftables rules were changed"},
+    {"DeleteTable", "nft delete table inet svnet-svbr0", "the nftables rules were changed"},
+    {"DeleteBridgeTable", "nft delete table bridge svnet-svbr0", "the nftables rules were changed"},
     {"DeleteElements", "nft flush set bridge svnet-svbr0 addresses",
-     "the nftables rules were changed"},
+     "the nftables rules were changed", false, kBridgeOnly},
+    {"DeleteOwners", "nft flush map inet svnet-svbr0 owner_of", "the nftables rules were changed"},
     {"AddRule", "nft insert rule inet svnet-svbr0 forward drop", "the nftables rules were changed"},
     {"DeleteBridge", "ip link delete svbr0", "the bridge was gone"},
     {"BridgeDown", "ip link set svbr0 down", "the bridge was down"},
@@ -49,30 +48,50 @@ const Change kChanges[] = {
     {"BridgeAddress", "ip address delete 172.30.0.1/24 dev svbr0",
      "the bridge had lost its address"},
     {"BridgeStp", "ip link set svbr0 type bridge stp_state 1", "the bridge had STP"},
-    {"BridgeIpv6", "echo 0 > /proc/sys/net/ipv6/conf/svbr0/disable_ipv6", "the bridge had IPv6"},
+    {"BridgeIpv6", "echo 0 > /proc/sys/net/ipv6/conf/svbr0/disable_ipv6", "the bridge had IPv6",
+     false, kBridgeOnly},
     {"BridgeRenamed", "ip link set svbr0 name other", "the bridge had another name"},
     {"Forwarding", "echo 0 > /proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward was 0"},
-    {"PortOff", "ip link set svvm1eth0 nomaster", "it was off the bridge", true},
-    {"PortDown", "ip link set svvm1eth0 down", "it was down", true},
-    {"PortMtu", "ip link set svvm1eth0 mtu 900", "it had MTU 900", true},
-    {"PortGroup", "ip link set svvm1eth0 group 0", "it was in link group 0", true},
-    {"PortAlias", "ip link set svvm1eth0 alias x", "it had another alias", true},
-    {"PortName", "ip link set svvm1eth0 name other", "it was renamed to other", true},
-    {"PortLearns", "bridge link set dev svvm1eth0 learning on", "its port had other settings",
-     true},
+    {"TapDown", "ip link set svvm1eth0 down", "it was down", true},
+    {"TapMtu", "ip link set svvm1eth0 mtu 900", "it had MTU 900", true},
+    {"TapGroup", "ip link set svvm1eth0 group 0", "it was in link group 0", true},
+    {"TapAlias", "ip link set svvm1eth0 alias x", "it had another alias", true},
+    {"TapName", "ip link set svvm1eth0 name other", "it was renamed to other", true},
+    {"PortOff", "ip link set svvm1eth0 nomaster", "it was off the bridge", true, kBridgeOnly},
+    {"PortLearns", "bridge link set dev svvm1eth0 learning on", "its port had other settings", true,
+     kBridgeOnly},
     {"PortGroups", "ip link set svvm1eth0 type bridge_slave group_fwd_mask 0",
-     "its port had other settings", true},
+     "its port had other settings", true, kBridgeOnly},
     {"Place", "bridge fdb delete 02:29:a3:2f:41:c8 dev svvm1eth0 master",
-     "its MAC had lost its place", true},
+     "its MAC had lost its place", true, kBridgeOnly},
+    {"TapDownAndUp", "printf 'link set svvm1eth0 down\\nlink set svvm1eth0 up\\n' | ip -batch -",
+     "it was down", true, kRoutedOnly},
+    {"OnABridge", "ip link set svvm1eth0 master svbr0", "it was on a bridge", true, kRoutedOnly},
+    {"Route", "ip route delete 172.30.0.2", "it had lost its route", true, kRoutedOnly},
+    {"RouteReplaced", "ip route replace 172.30.0.2 dev up0", "it had lost its route", true,
+     kRoutedOnly},
+    {"Neighbour", "ip neighbour delete 172.30.0.2 dev svvm1eth0", "its guest's MAC was changed",
+     true, kRoutedOnly},
+    {"NeighbourReplaced",
+     "ip neighbour replace 172.30.0.2 lladdr 02:00:00:00:00:09 dev svvm1eth0 nud permanent",
+     "its guest's MAC was changed", true, kRoutedOnly},
+    {"ProxyArp", "echo 0 > /proc/sys/net/ipv4/conf/svvm1eth0/proxy_arp", "it had other settings",
+     true, kRoutedOnly},
+    {"ReversePath", "echo 0 > /proc/sys/net/ipv4/conf/svvm1eth0/rp_filter", "it had other settings",
+     true, kRoutedOnly},
 };
 
-class RepairTest : public SystemTest, public ::testing::WithParamInterface<Change> {};
-INSTANTIATE_TEST_SUITE_P(Changes, RepairTest, ::testing::ValuesIn(kChanges),
-                         [](const auto& each) { return each.param.name; });
+class RepairTest : public SystemTest, public ::testing::WithParamInterface<RowOnKind<Change>> {
+ protected:
+  NetworkKind network_kind() const override { return GetParam().kind; }
+};
+INSTANTIATE_TEST_SUITE_P(Changes, RepairTest, ::testing::ValuesIn(OnTheirKinds(kChanges)),
+                         [](const auto& each) { return each.param.Name(); });
 
 TEST_P(RepairTest, IsPutRightAndSaid) {
   const OlderKernel kernel;
   const Internet internet;
+  const Change& change = GetParam().row;
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   const v1::Tap tap = alice.MustCreate("vm1");
@@ -81,23 +100,24 @@ TEST_P(RepairTest, IsPutRightAndSaid) {
   Watcher watcher(alice);
   watcher.WaitFor(v1::TAP_EVENT_TYPE_ADDED, "svvm1eth0");
   for (int round = 0; round < 2; ++round) {
-    Shell(GetParam().command);
+    Shell(change.command);
     v1::TapEvent event;
     do {
       event = watcher.WaitFor(v1::TAP_EVENT_TYPE_REPAIRED);
-    } while (event.type() == v1::TAP_EVENT_TYPE_REPAIRED &&
-             (event.has_tap() != GetParam().of_tap ||
-              !absl::StrContains(event.message(), GetParam().said)));
+    } while (
+        event.type() == v1::TAP_EVENT_TYPE_REPAIRED &&
+        (event.has_tap() != change.of_tap || !absl::StrContains(event.message(), change.said)));
     EXPECT_TRUE(guest.Pings(Ipv4Address(0xcb007101))) << "round " << round;
   }
-  EXPECT_EQ(CountKernel(), CountOfLeases(1));
+  EXPECT_EQ(CountKernel(), CountOfLeases(1, network_kind()));
   EXPECT_THAT(alice.MustGetNetwork().conditions(), IsEmpty());
-  EXPECT_THAT(svnetd.log(), HasSubstr(GetParam().said));
+  EXPECT_THAT(svnetd.log(), HasSubstr(change.said));
 }
 
-class KeepingTest : public SystemTest {};
+class KeepingTest : public OnEachKind<SystemTest> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, KeepingTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
 
-TEST_F(KeepingTest, ATapThatIsDeletedEndsItsLeaseForEverybody) {
+TEST_P(KeepingTest, ATapThatIsDeletedEndsItsLeaseForEverybody) {
   Daemon svnetd = Start({"--subnet=10.9.9.4/30"});
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
@@ -109,7 +129,7 @@ TEST_F(KeepingTest, ATapThatIsDeletedEndsItsLeaseForEverybody) {
   EXPECT_EQ(alice.MustCreate("vm2").guest_ip(), "10.9.9.6");
 }
 
-TEST_F(KeepingTest, SomebodyWhoNeverStopsIsLeftAloneAndSaidSo) {
+TEST_P(KeepingTest, SomebodyWhoNeverStopsIsLeftAloneAndSaidSo) {
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
@@ -129,7 +149,7 @@ TEST_F(KeepingTest, SomebodyWhoNeverStopsIsLeftAloneAndSaidSo) {
   EXPECT_TRUE(alice.Create("vm2").status.ok());
 }
 
-TEST_F(KeepingTest, AForeignLinkAndAnotherBridgesTapAreNotTouched) {
+TEST_P(KeepingTest, AForeignLinkAndAnotherBridgesTapAreNotTouched) {
   Shell(
       "ip tuntap add svvm9eth0 mode tap user 1000; ip link set svvm9eth0 alias "
       "'svnet1 bridge=svbr9 vm=vm9 iface=eth0 ip=172.30.0.9 mac=02:00:00:00:00:09 queues=1 "
@@ -147,13 +167,14 @@ TEST_F(KeepingTest, AForeignLinkAndAnotherBridgesTapAreNotTouched) {
 }
 
 // Two daemons on one bridge would undo each other's work.
-TEST_F(KeepingTest, ASecondSvnetdOfABridgeIsRefused) {
+TEST_P(KeepingTest, ASecondSvnetdOfABridgeIsRefused) {
   Daemon first = Start();
   const TemporaryFolder elsewhere;
-  Daemon second(elsewhere.path(), {kSocketGroupFlag});
+  Daemon second(elsewhere.path(), {kSocketGroupFlag, KindFlag(network_kind())});
   EXPECT_EQ(second.exit_code(), 1);
   EXPECT_THAT(second.log(), HasSubstr("another svnetd has bridge svbr0"));
-  Daemon third(elsewhere.path(), {kSocketGroupFlag, "--bridge=svbr1", "--subnet=172.31.0.0/24"});
+  Daemon third(elsewhere.path(), {kSocketGroupFlag, KindFlag(network_kind()), "--bridge=svbr1",
+                                  "--subnet=172.31.0.0/24"});
   EXPECT_TRUE(third.running()) << third.log();
 }
 

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -356,69 +355,6 @@ TEST_F(RoutedTest, ARemovedGuestIsCutOffAtOnceAndItsAddressComesBack) {
   // All of the five addresses: the removed one's comes back when the kernel has destroyed the TAP.
   for (int i = 4; i < 7; ++i) alice().MustCreate(absl::StrCat("vm", i));
   EXPECT_EQ(alice().MustList().size(), 4u);
-}
-
-struct Change {
-  std::string name;
-  std::string command;
-  std::string said;
-  bool of_tap = true;
-
-  friend std::ostream& operator<<(std::ostream& out, const Change& each) {
-    return out << each.name;
-  }
-};
-
-const Change kChanges[] = {
-    {"FlushRuleset", "nft flush ruleset", "the nftables rules were changed", false},
-    {"DeleteBridge", "ip link delete svbr0", "the bridge was gone", false},
-    {"BridgeDown", "ip link set svbr0 down", "the bridge was down", false},
-    {"BridgeAddress", "ip address delete 172.30.0.1/24 dev svbr0",
-     "the bridge had lost its address", false},
-    {"Forwarding", "echo 0 > /proc/sys/net/ipv4/ip_forward", "net.ipv4.ip_forward was 0", false},
-    {"Route", "ip route delete 172.30.0.2", "it had lost its route"},
-    {"RouteReplaced", "ip route replace 172.30.0.2 dev up0", "it had lost its route"},
-    {"Neighbour", "ip neighbour delete 172.30.0.2 dev svvm1eth0", "its guest's MAC was changed"},
-    {"NeighbourReplaced",
-     "ip neighbour replace 172.30.0.2 lladdr 02:00:00:00:00:09 dev svvm1eth0 nud permanent",
-     "its guest's MAC was changed"},
-    {"Down", "ip link set svvm1eth0 down", "it was down"},
-    {"DownAndUp", "printf 'link set svvm1eth0 down\\nlink set svvm1eth0 up\\n' | ip -batch -",
-     "it was down"},
-    {"ProxyArp", "echo 0 > /proc/sys/net/ipv4/conf/svvm1eth0/proxy_arp", "it had other settings"},
-    {"ReversePath", "echo 0 > /proc/sys/net/ipv4/conf/svvm1eth0/rp_filter",
-     "it had other settings"},
-    {"OnABridge", "ip link set svvm1eth0 master svbr0", "it was on a bridge"},
-    {"Mtu", "ip link set svvm1eth0 mtu 900", "it had MTU 900"},
-    {"Group", "ip link set svvm1eth0 group 0", "it was in link group 0"},
-    {"Alias", "ip link set svvm1eth0 alias x", "it had another alias"},
-    {"Name", "ip link set svvm1eth0 name other", "it was renamed to other"},
-};
-
-class RoutedRepairTest : public RoutedTest, public ::testing::WithParamInterface<Change> {};
-INSTANTIATE_TEST_SUITE_P(Changes, RoutedRepairTest, ::testing::ValuesIn(kChanges),
-                         [](const auto& each) { return each.param.name; });
-
-TEST_P(RoutedRepairTest, IsPutRightAndSaid) {
-  const OlderKernel kernel;
-  const Internet internet;
-  Begin();
-  ASSERT_TRUE(alice1().Pings(kOutside));
-  Watcher watcher(alice());
-  watcher.WaitFor(v1::TAP_EVENT_TYPE_ADDED, "svvm2eth0");
-  for (int round = 0; round < 2; ++round) {
-    Shell(GetParam().command);
-    v1::TapEvent event;
-    do {
-      event = watcher.WaitFor(v1::TAP_EVENT_TYPE_REPAIRED);
-    } while (event.type() == v1::TAP_EVENT_TYPE_REPAIRED &&
-             (event.has_tap() != GetParam().of_tap ||
-              !absl::StrContains(event.message(), GetParam().said)));
-    EXPECT_TRUE(alice1().Pings(kOutside)) << "round " << round;
-    EXPECT_TRUE(Reaches(alice2(), alice1())) << "round " << round;
-  }
-  EXPECT_EQ(Shell("ip route show proto 115 | wc -l"), "3\n");
-  EXPECT_THAT(alice().MustGetNetwork().conditions(), IsEmpty());
 }
 
 // Also one that was killed in the middle of its work finds all that it had made.

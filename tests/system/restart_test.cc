@@ -1,30 +1,31 @@
 // svnetd ends and starts again, and nothing happens to anybody.
-#include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 
 #include <atomic>
-#include <cstring>
+#include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/unique_fd.h"
 #include "tests/eventually.h"
+#include "tests/sandbox/internet.h"
 #include "tests/system/kernel_count.h"
 #include "tests/system/raw_call.h"
-#include "tests/system/system_test.h"
-#include "tests/system/tap_guest.h"
+#include "tests/system/three_guests.h"
 
 namespace svnet::testing {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
-class RestartTest : public SystemTest {};
+constexpr Ipv4Address kOutside(0xcb007101);
+
+class AdoptionTest : public OnEachKind<ThreeGuestsTest> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, AdoptionTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
 
 std::vector<std::string> Serialized(const std::vector<v1::Tap>& taps) {
   std::vector<std::string> texts;
@@ -33,7 +34,7 @@ std::vector<std::string> Serialized(const std::vector<v1::Tap>& taps) {
 }
 
 // Fault 7.
-TEST_F(RestartTest, AfterKill9TheLeasesAreTheSame) {
+TEST_P(AdoptionTest, AfterKill9TheLeasesAreTheSame) {
   std::vector<std::string> before;
   std::string picture;
   {
@@ -61,28 +62,57 @@ TEST_F(RestartTest, AfterKill9TheLeasesAreTheSame) {
   EXPECT_EQ(root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK).taps_removed(), 20u);
 }
 
-TEST_F(RestartTest, AVmmKeepsItsTapThroughIt) {
-  UniqueFd vmm;
-  {
-    Daemon svnetd = Start();
-    Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
-    vmm = UniqueFd(open("/dev/net/tun", O_RDWR));
-    ifreq request = {};
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-    std::strcpy(request.ifr_name, "svvm1eth0");
-    ASSERT_EQ(ioctl(vmm.get(), TUNSETIFF, &request), 0);
-    EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
+// Also after one that was killed in the middle of its work.
+TEST_P(AdoptionTest, KeepsEveryLeaseAndDisturbsNoGuest) {
+  const Internet internet;
+  Begin();
+  const std::string picture =
+      "ip -d -o link show type tun | sed 's/ state [A-Z]*//'; ip route show proto 115";
+  const std::string before = Shell(picture);
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    svnetd().Stop(signal);
+    EXPECT_TRUE(alice1().Pings(kOutside));
+    EXPECT_FALSE(Reaches(alice1(), bob()));
+    Daemon again = Start();
+    Client alice(again.socket(), Member(kAlice));
+    ASSERT_EQ(alice.MustList().size(), 2u);
+    EXPECT_TRUE(alice.MustList()[0].attached());
+    EXPECT_EQ(Shell(picture), before);
+    EXPECT_TRUE(alice1().Pings(kOutside));
+    EXPECT_TRUE(Reaches(alice1(), alice2()));
+    EXPECT_FALSE(Reaches(alice1(), bob()));
+    EXPECT_THAT(alice.MustGetNetwork().conditions(), IsEmpty());
+    again.Stop(SIGKILL);
   }
-  const std::string changes =
-      "cat /sys/class/net/svvm1eth0/carrier_changes 2>/dev/null || "
-      "ip -d -o link show svvm1eth0";
-  const std::string before = Shell(changes);
-  Daemon svnetd = Start();
-  EXPECT_EQ(Shell(changes), before);
-  Client alice(svnetd.socket(), Member(kAlice));
-  ASSERT_EQ(alice.MustList().size(), 1u);
-  EXPECT_TRUE(alice.MustList()[0].attached());
 }
+
+// The guests go on as they were, and the next start with the right file finds them.
+TEST_P(AdoptionTest, AnotherKindOrSubnetIsRefusedWhileThereAreLeases) {
+  const Internet internet;
+  Begin();
+  svnetd().Stop(SIGTERM);
+  const std::string picture =
+      "ip -o link | sed 's/ state [A-Z]*//'; ip route; nft -s -t list ruleset";
+  const std::string before = Shell(picture);
+  const NetworkKind other_kind = IsRouted() ? NetworkKind::kBridge : NetworkKind::kRouted;
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{kSocketGroupFlag, KindFlag(other_kind)},
+        {kSocketGroupFlag, KindFlag(network_kind()), "--subnet=10.77.0.0/24"}}) {
+    Daemon other(folder(), flags);
+    Client alice(other.socket(), Member(kAlice));
+    const Client::Answer refused = alice.Create("vm9");
+    EXPECT_THAT(refused.status.error_message(), HasSubstr("svnetctl cleanup --network"));
+    EXPECT_THAT(other.log(), HasSubstr("TAP svvm1eth0 is a lease of"));
+    other.Stop(SIGTERM);
+    EXPECT_TRUE(alice1().Pings(kOutside));
+    EXPECT_FALSE(Reaches(alice1(), bob()));
+  }
+  EXPECT_EQ(Shell(picture), before);
+  Daemon again = Start();
+  EXPECT_EQ(Client(again.socket(), Member(kAlice)).MustList().size(), 2u);
+}
+
+class RestartTest : public SystemTest {};
 
 TEST_F(RestartTest, SigtermLetsRunningCallsFinishAndRefusesNewOnes) {
   Daemon svnetd = Start();

@@ -357,66 +357,6 @@ TEST_F(RoutedTest, ARemovedGuestIsCutOffAtOnceAndItsAddressComesBack) {
   EXPECT_EQ(alice().MustList().size(), 4u);
 }
 
-// Also one that was killed in the middle of its work finds all that it had made.
-TEST_F(RoutedTest, ARestartKeepsEveryLeaseAndDisturbsNobody) {
-  const Internet internet;
-  Begin();
-  const std::string links = Shell("ip -o link show type tun | cut -d: -f1-2");
-  const std::string routes = Shell("ip route show proto 115");
-  for (const int signal : {SIGTERM, SIGKILL}) {
-    svnetd().Stop(signal);
-    EXPECT_TRUE(alice1().Pings(kOutside));
-    EXPECT_FALSE(Reaches(alice1(), bob()));
-    Daemon again = Start();
-    Client alice(again.socket(), Member(kAlice));
-    EXPECT_EQ(alice.MustList().size(), 2u);
-    EXPECT_EQ(Shell("ip -o link show type tun | cut -d: -f1-2"), links);
-    EXPECT_EQ(Shell("ip route show proto 115"), routes);
-    EXPECT_TRUE(alice1().Pings(kOutside));
-    EXPECT_TRUE(Reaches(alice1(), alice2()));
-    EXPECT_FALSE(Reaches(alice1(), bob()));
-    EXPECT_THAT(alice.MustGetNetwork().conditions(), IsEmpty());
-    again.Stop(SIGKILL);
-  }
-}
-
-// The guests go on as they were, and the next start with the right file finds them.
-TEST_F(RoutedTest, AnotherKindOrSubnetIsRefusedWhileThereAreLeases) {
-  const Internet internet;
-  Begin();
-  svnetd().Stop(SIGTERM);
-  const std::string picture =
-      "ip -o link | sed 's/ state [A-Z]*//'; ip route; nft -s -t list ruleset";
-  const std::string before = Shell(picture);
-  for (const std::vector<std::string>& flags :
-       {std::vector<std::string>{kSocketGroupFlag, KindFlag(NetworkKind::kBridge)},
-        {kSocketGroupFlag, KindFlag(network_kind()), "--subnet=10.77.0.0/24"}}) {
-    Daemon other(folder(), flags);
-    Client alice(other.socket(), Member(kAlice));
-    const Client::Answer refused = alice.Create("vm9");
-    EXPECT_THAT(refused.status.error_message(), HasSubstr("svnetctl cleanup --network"));
-    EXPECT_THAT(other.log(), HasSubstr("TAP svvm1eth0 is a lease of"));
-    other.Stop(SIGTERM);
-    EXPECT_TRUE(alice1().Pings(kOutside));
-    EXPECT_FALSE(Reaches(alice1(), bob()));
-  }
-  EXPECT_EQ(Shell(picture), before);
-  Daemon again = Start();
-  EXPECT_EQ(Client(again.socket(), Member(kAlice)).MustList().size(), 2u);
-}
-
-TEST_F(RoutedTest, CleanupLeavesNothing) {
-  const std::string before = Shell("ip -o link; ip route; ip neighbour; nft list tables");
-  {
-    Daemon svnetd = Start();
-    Client root(svnetd.socket(), RunAs{.uid = 0, .gid = 0, .groups = {}});
-    Client alice(svnetd.socket(), Member(kAlice));
-    for (int i = 0; i < 20; ++i) alice.MustCreate(absl::StrCat("vm", i));
-    EXPECT_EQ(root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK).taps_removed(), 20u);
-  }
-  EXPECT_EQ(Shell("ip -o link; ip route; ip neighbour; nft list tables"), before);
-}
-
 // One guest or a thousand: the same rules, and more of them than a bridge has ports.
 TEST_F(RoutedTest, ARoutedNetworkHasMoreGuestsThanABridgeHasPorts) {
   Daemon svnetd = Start({"--subnet=10.30.16.0/20", "--taps-per-user=1100"});

@@ -1,103 +1,48 @@
 // Who reaches whom: guests of one owner and of two, by the bridge and by the gateway;
 // the host; the world outside.
-#include <algorithm>
-
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/sandbox/internet.h"
-#include "tests/system/system_test.h"
-#include "tests/system/tap_guest.h"
+#include "tests/system/three_guests.h"
 
 namespace svnet::testing {
 namespace {
 
-constexpr char kMark[] = "from one guest to another";
-
-Ipv4Address Ip(absl::string_view text) { return Ipv4Address::Parse(text).value(); }
-MacAddress Mac(absl::string_view text) { return MacAddress::Parse(text).value(); }
-
-// Two guests of Alice's, and one of Bob's.
-class IsolationTest : public SystemTest {
- protected:
-  void Begin(const std::vector<std::string>& flags = {}) {
-    svnetd_.reset(new Daemon(Start(flags)));
-    Client alice(svnetd_->socket(), Member(kAlice));
-    Client bob(svnetd_->socket(), Member(kBob));
-    alice1_.emplace(alice.MustCreate("vm1"));
-    alice2_.emplace(alice.MustCreate("vm2"));
-    bob_.emplace(bob.MustCreate("vm3"));
-  }
-  // What svnetd has done stays; from here on the test may take layers away.
-  void Freeze() { svnetd_->Stop(SIGKILL); }
-
-  static std::string Packet(const TapGuest& from, const TapGuest& to) {
-    return Udp({.from = from.ip(), .to = to.ip()}, kMark);
-  }
-
-  // Whether another guest's text has come. Not if the gateway quotes to a guest what
-  // that has sent itself, as its ICMP redirects do.
-  static bool HasMark(const TapGuest& guest) {
-    constexpr char kIcmp = 1;
-    const std::vector<Frame> frames = guest.Receive();
-    return std::any_of(frames.begin(), frames.end(), [](const Frame& frame) {
-      return absl::StrContains(frame, kMark) && frame[23] != kIcmp;
-    });
-  }
-
-  // Whether `to` gets what `from` sends it ...
-  static bool ByTheBridge(const TapGuest& from, const TapGuest& to) {
-    from.Send(to.mac(), kIpv4Type, Packet(from, to));
-    return HasMark(to);
-  }
-  static bool ByTheGateway(const TapGuest& from, const TapGuest& to) {
-    from.Send(from.gateway_mac(), kIpv4Type, Packet(from, to));
-    return HasMark(to);
-  }
-  // ... or by what is sent to everybody, to many, or to a MAC that nobody has.
-  static bool ByFlooding(const TapGuest& from, const TapGuest& to) {
-    from.Send(kBroadcast, kIpv4Type, Packet(from, to));
-    from.Send(Mac("01:00:5e:00:00:01"), kIpv4Type, Packet(from, to));
-    from.Send(Mac("02:99:99:99:99:99"), kIpv4Type, Packet(from, to));
-    from.Send(kBroadcast, kArpType,
-              Arp({.operation = ArpOperation::kRequest,
-                   .sender_mac = from.mac(),
-                   .sender_ip = from.ip(),
-                   .target_ip = to.ip()}) +
-                  kMark);
-    return HasMark(to);
-  }
-
-  const TapGuest& alice1() const { return *alice1_; }
-  const TapGuest& alice2() const { return *alice2_; }
-  const TapGuest& bob() const { return *bob_; }
-
- private:
-  std::unique_ptr<Daemon> svnetd_;
-  std::optional<TapGuest> alice1_, alice2_, bob_;
+struct Mode {
+  std::string name;
+  NetworkKind kind;
+  int bridge_netfilter;
 };
 
 // With bridged IPv4 in the inet hooks, as Docker's module has it, and without.
-class EitherModeTest : public IsolationTest, public ::testing::WithParamInterface<int> {
+class EitherModeTest : public ThreeGuestsTest, public ::testing::WithParamInterface<Mode> {
  protected:
   EitherModeTest() {
-    Shell(absl::StrCat("echo ", GetParam(), " > /proc/sys/net/bridge/bridge-nf-call-iptables"));
+    Shell(absl::StrCat("echo ", GetParam().bridge_netfilter,
+                       " > /proc/sys/net/bridge/bridge-nf-call-iptables"));
   }
+  NetworkKind network_kind() const override { return GetParam().kind; }
 };
-INSTANTIATE_TEST_SUITE_P(BridgeNetfilter, EitherModeTest, ::testing::Values(0, 1));
+INSTANTIATE_TEST_SUITE_P(BridgeNetfilter, EitherModeTest,
+                         ::testing::Values(Mode{"bridge_off", NetworkKind::kBridge, 0},
+                                           Mode{"bridge_on", NetworkKind::kBridge, 1},
+                                           Mode{"routed", NetworkKind::kRouted, 1}),
+                         [](const auto& each) { return each.param.name; });
 
 TEST_P(EitherModeTest, GuestsOfOneOwnerReachEachOtherAndOfTwoNever) {
   Begin();
-  EXPECT_TRUE(ByTheBridge(alice1(), alice2()));
-  EXPECT_TRUE(ByTheBridge(alice2(), alice1()));
-  EXPECT_TRUE(ByFlooding(alice1(), alice2()));
-  const int before = Counter("bridge", "foreign_zone");
+  EXPECT_TRUE(Reaches(alice1(), alice2()));
+  EXPECT_TRUE(Reaches(alice2(), alice1()));
+  EXPECT_EQ(ByFlooding(alice1(), alice2()), !IsRouted());
+  const std::string family = IsRouted() ? "inet" : "bridge";
+  const int before = Counter(family, "foreign_zone");
   for (const auto& [from, to] : {std::pair(&alice1(), &bob()), {&bob(), &alice1()}}) {
     EXPECT_FALSE(ByTheBridge(*from, *to));
     EXPECT_FALSE(ByFlooding(*from, *to));
     EXPECT_FALSE(ByTheGateway(*from, *to));
   }
-  EXPECT_GE(Counter("bridge", "foreign_zone"), before + 6);
-  EXPECT_EQ(Counter("inet", "between_guests"), 2);
+  // The gateway is the only way on a routed network.
+  EXPECT_GE(Counter(family, "foreign_zone"), before + (IsRouted() ? 2 : 6));
+  EXPECT_EQ(Counter("inet", "between_guests"), IsRouted() ? 0 : 2);
 }
 
 TEST_P(EitherModeTest, WithIsolationAllNobodyReachesAnybody) {
@@ -112,11 +57,14 @@ TEST_P(EitherModeTest, WithIsolationAllNobodyReachesAnybody) {
 
 TEST_P(EitherModeTest, WithIsolationNoneAllReachEachOther) {
   Begin({"--isolation=none"});
-  EXPECT_TRUE(ByTheBridge(alice1(), bob()));
-  EXPECT_TRUE(ByFlooding(bob(), alice1()));
+  EXPECT_TRUE(Reaches(alice1(), alice2()));
+  EXPECT_TRUE(Reaches(alice1(), bob()));
+  EXPECT_EQ(ByFlooding(bob(), alice1()), !IsRouted());
 }
 
-TEST_F(IsolationTest, TheBridgesRulesAloneSeparateOwners) {
+class BridgeIsolationTest : public ThreeGuestsTest {};
+
+TEST_F(BridgeIsolationTest, TheBridgesRulesAloneSeparateOwners) {
   Begin();
   Freeze();
   Shell("nft delete table inet " + RulesTable());
@@ -125,7 +73,7 @@ TEST_F(IsolationTest, TheBridgesRulesAloneSeparateOwners) {
   EXPECT_FALSE(ByFlooding(alice1(), bob()));
 }
 
-TEST_F(IsolationTest, TheInetRulesAloneCloseTheWayByTheGateway) {
+TEST_F(BridgeIsolationTest, TheInetRulesAloneCloseTheWayByTheGateway) {
   Begin();
   Freeze();
   Shell("nft delete table bridge " + RulesTable());
@@ -137,7 +85,7 @@ TEST_F(IsolationTest, TheInetRulesAloneCloseTheWayByTheGateway) {
   EXPECT_TRUE(ByFlooding(alice1(), bob()));
 }
 
-TEST_F(IsolationTest, TheBridgeAloneSeparatesAll) {
+TEST_F(BridgeIsolationTest, TheBridgeAloneSeparatesAll) {
   Begin({"--isolation=all"});
   Freeze();
   Shell("nft flush ruleset");
@@ -145,16 +93,19 @@ TEST_F(IsolationTest, TheBridgeAloneSeparatesAll) {
   EXPECT_FALSE(ByFlooding(alice1(), bob()));
 }
 
+class IsolationTest : public OnEachKind<ThreeGuestsTest> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, IsolationTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
+
 // A restart with another isolation is in force at once, for all guests that run.
-TEST_F(IsolationTest, ChangesWithARestart) {
+TEST_P(IsolationTest, ChangesWithARestart) {
   Begin();
   Freeze();
-  EXPECT_FALSE(ByTheBridge(alice1(), bob()));
+  EXPECT_FALSE(Reaches(alice1(), bob()));
   Daemon again = Start({"--isolation=none"});
-  EXPECT_TRUE(ByTheBridge(alice1(), bob()));
+  EXPECT_TRUE(Reaches(alice1(), bob()));
 }
 
-TEST_F(IsolationTest, NothingOfAnothersTrafficComesToAGuest) {
+TEST_P(IsolationTest, NothingOfAnothersTrafficComesToAGuest) {
   const Internet internet;
   Begin();
   bob().Receive();
@@ -164,7 +115,7 @@ TEST_F(IsolationTest, NothingOfAnothersTrafficComesToAGuest) {
   EXPECT_FALSE(alice2().HasReceived("svnet ping"));
 }
 
-class HostTest : public IsolationTest {
+class HostTest : public OnEachKind<ThreeGuestsTest> {
  protected:
   static void SendTo(const TapGuest& guest, Ipv4Address to, uint16_t port,
                      const std::string& text) {
@@ -172,15 +123,16 @@ class HostTest : public IsolationTest {
                Udp({.from = guest.ip(), .to = to, .to_port = port}, text));
   }
 };
+INSTANTIATE_TEST_SUITE_P(Kinds, HostTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
 
-TEST_F(HostTest, AllowsGuestsByDefault) {
+TEST_P(HostTest, AllowsGuestsByDefault) {
   Begin();
   const HostPortListener host(5300);
   SendTo(alice1(), alice1().gateway(), 5300, "hello host");
   EXPECT_TRUE(host.HasReceived("hello host"));
 }
 
-TEST_F(HostTest, DeniesAllButItsPortsAndPings) {
+TEST_P(HostTest, DeniesAllButItsPortsAndPings) {
   const Internet internet;
   Begin({"--host-access=deny", "--host-ports=udp/5300,tcp/443"});
   const HostPortListener open(5300);
@@ -205,7 +157,7 @@ TEST_F(HostTest, DeniesAllButItsPortsAndPings) {
   EXPECT_TRUE(closed.HasReceived("an answer"));
 }
 
-TEST_F(HostTest, BlockedDestinationsAreReachedByNoWay) {
+TEST_P(HostTest, BlockedDestinationsAreReachedByNoWay) {
   const Internet internet;
   internet.Shell(
       "ip address add 169.254.169.254/32 dev down0; ip address add 10.7.7.7/32 dev down0");
@@ -220,7 +172,7 @@ TEST_F(HostTest, BlockedDestinationsAreReachedByNoWay) {
 }
 
 // Not by somebody's NAT either, which makes another destination of it on the way.
-TEST_F(HostTest, BlockedDestinationsAreBlockedBehindNat) {
+TEST_P(HostTest, BlockedDestinationsAreBlockedBehindNat) {
   const Internet internet;
   Begin();
   Shell(
@@ -234,7 +186,7 @@ TEST_F(HostTest, BlockedDestinationsAreBlockedBehindNat) {
   EXPECT_EQ(Counter("inet", "blocked_destination"), 2);
 }
 
-TEST_F(HostTest, BlockedDestinationsAreConfigured) {
+TEST_P(HostTest, BlockedDestinationsAreConfigured) {
   const Internet internet;
   internet.Shell("ip address add 169.254.169.254/32 dev down0");
   Begin({"--blocked-destinations=203.0.113.0/24"});
@@ -244,7 +196,7 @@ TEST_F(HostTest, BlockedDestinationsAreConfigured) {
 }
 
 // A block that holds the network itself does not cut guests off from their gateway.
-TEST_F(HostTest, ABlockOfAllPrivateAddressesLeavesTheNetworkItself) {
+TEST_P(HostTest, ABlockOfAllPrivateAddressesLeavesTheNetworkItself) {
   Begin({"--blocked-destinations=172.16.0.0/12,10.0.0.0/8"});
   EXPECT_TRUE(alice1().Pings(alice1().gateway()));
 }

@@ -1,81 +1,35 @@
-// A routed network: who reaches whom, what a guest cannot claim, what is repaired, and what a
-// restart keeps.
+// What only routed networks have: what a guest cannot claim, and what the host answers it.
 #include <algorithm>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
-#include "tests/system/system_test.h"
-#include "tests/system/tap_guest.h"
+#include "tests/system/three_guests.h"
 
 namespace svnet::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr char kMark[] = "from one guest to another";
 constexpr Ipv4Address kOutside(0xcb007101);
 const char kGatewayMacText[] = "02:fc:00:00:00:01";
 
-Ipv4Address Ip(absl::string_view text) { return Ipv4Address::Parse(text).value(); }
-MacAddress Mac(absl::string_view text) { return MacAddress::Parse(text).value(); }
-
-// Two guests of Alice's, and one of Bob's.
-class RoutedTest : public SystemTest {
+class RoutedTest : public ThreeGuestsTest {
  protected:
   NetworkKind network_kind() const override { return NetworkKind::kRouted; }
 
-  void Begin(const std::vector<std::string>& flags = {}) {
-    svnetd_.reset(new Daemon(Start(flags)));
-    alice_.emplace(svnetd_->socket(), Member(kAlice));
-    Client bob(svnetd_->socket(), Member(kBob));
-    alice1_.emplace(alice_->MustCreate("vm1"));
-    alice2_.emplace(alice_->MustCreate("vm2"));
-    bob_.emplace(bob.MustCreate("vm3"));
-  }
-  // What svnetd has done stays; from here on the test may take layers away.
-  void Freeze() { svnetd_->Stop(SIGKILL); }
-
-  // Whether `to` gets what `from` sends it by the gateway.
-  static bool Reaches(const TapGuest& from, const TapGuest& to) {
-    from.Send(from.gateway_mac(), kIpv4Type, Udp({.from = from.ip(), .to = to.ip()}, kMark));
-    return to.HasReceived(kMark);
-  }
-  // Whether it gets what is sent to its MAC, to everybody, to many, or to nobody.
+  // Whether it gets what is sent to its MAC, to everybody, to many, or to nobody, of any type.
   static bool GetsFrames(const TapGuest& from, const TapGuest& to) {
-    const std::string packet = Udp({.from = from.ip(), .to = to.ip()}, kMark);
     for (const MacAddress& mac : {to.mac(), kBroadcast, Mac("01:00:5e:00:00:01"),
                                   Mac("02:99:99:99:99:99"), Mac("01:80:c2:00:00:0e")}) {
-      from.Send(mac, kIpv4Type, packet);
-      from.Send(mac, 0x9000, packet);
+      from.Send(mac, kIpv4Type, Packet(from, to));
+      from.Send(mac, 0x9000, Packet(from, to));
     }
-    from.Send(kBroadcast, kArpType,
-              Arp({.operation = ArpOperation::kRequest,
-                   .sender_mac = from.mac(),
-                   .sender_ip = from.ip(),
-                   .target_ip = to.ip()}) +
-                  kMark);
-    return to.HasReceived(kMark);
+    return HasMark(to) || ByFlooding(from, to);
   }
-
-  Daemon& svnetd() { return *svnetd_; }
-  Client& alice() { return *alice_; }
-  const TapGuest& alice1() const { return *alice1_; }
-  const TapGuest& alice2() const { return *alice2_; }
-  const TapGuest& bob() const { return *bob_; }
-
- private:
-  std::unique_ptr<Daemon> svnetd_;
-  std::optional<Client> alice_;
-  std::optional<TapGuest> alice1_, alice2_, bob_;
 };
 
 TEST_F(RoutedTest, AGuestReachesTheHostAndTheInternetAndIsReachedByTheHost) {
@@ -113,28 +67,10 @@ TEST_F(RoutedTest, NobodyOutsideReachesAGuestUnasked) {
   EXPECT_FALSE(alice1().HasReceived("\x08\x00"));
 }
 
-TEST_F(RoutedTest, GuestsOfOneOwnerReachEachOtherAndOfTwoNever) {
+TEST_F(RoutedTest, WhatIsBetweenGuestsIsNotTracked) {
   Begin();
   EXPECT_TRUE(Reaches(alice1(), alice2()));
-  EXPECT_TRUE(Reaches(alice2(), alice1()));
-  EXPECT_FALSE(Reaches(alice1(), bob()));
-  EXPECT_FALSE(Reaches(bob(), alice1()));
-  EXPECT_EQ(Counter("inet", "foreign_zone"), 2);
-  // What is between guests is not tracked.
   EXPECT_EQ(Shell("grep -c 'dst=172.30.0.3' /proc/net/nf_conntrack || true"), "0\n");
-}
-
-TEST_F(RoutedTest, WithIsolationAllNobodyReachesAnybody) {
-  Begin({"--isolation=all"});
-  EXPECT_FALSE(Reaches(alice1(), alice2()));
-  EXPECT_FALSE(Reaches(alice1(), bob()));
-  EXPECT_TRUE(alice1().Pings(alice1().gateway()));
-}
-
-TEST_F(RoutedTest, WithIsolationNoneAllReachEachOther) {
-  Begin({"--isolation=none"});
-  EXPECT_TRUE(Reaches(alice1(), alice2()));
-  EXPECT_TRUE(Reaches(alice1(), bob()));
 }
 
 TEST_F(RoutedTest, NoFrameReachesAnotherGuest) {

@@ -37,7 +37,7 @@ v1::CreateTapRequest Request(const std::string& vm, int queues) {
   return request;
 }
 
-class HolderTest : public SystemTest {
+class HolderFixture : public SystemTest {
  protected:
   void Begin() {
     svnetd_ = std::unique_ptr<Daemon>(new Daemon(Start()));
@@ -87,29 +87,36 @@ class HolderTest : public SystemTest {
   std::optional<TapGuest> victim_;
 };
 
-class HolderActionTest
-    : public HolderTest,
-      public ::testing::WithParamInterface<std::tuple<size_t /* action */, int /* queues */>> {
- protected:
-  static const std::vector<HolderAction>& Actions() {
-    static const auto* const actions =
-        new std::vector<HolderAction>(AllHolderActions(kVictimMac, kBob));
-    return *actions;
-  }
-  static const HolderAction& Action() { return Actions()[std::get<0>(GetParam())]; }
-  static int Queues() { return std::get<1>(GetParam()); }
+struct HeldTap {
+  HolderAction action;
+  int queues;
+  NetworkKind kind;
 
- public:
-  static size_t CountActions() { return Actions().size(); }
-  static std::string NameOf(const ::testing::TestParamInfo<ParamType>& info) {
-    return absl::StrCat(Actions()[std::get<0>(info.param)].name, std::get<1>(info.param), "Queues");
+  std::string Name() const { return absl::StrCat(action.name, queues, "Queues_", KindName(kind)); }
+  friend std::ostream& operator<<(std::ostream& out, const HeldTap& each) {
+    return out << each.Name();
   }
 };
-INSTANTIATE_TEST_SUITE_P(Holder, HolderActionTest,
-                         ::testing::Combine(::testing::Range(size_t{0},
-                                                             HolderActionTest::CountActions()),
-                                            ::testing::Values(1, 2)),
-                         HolderActionTest::NameOf);
+
+// What the number of queues changes does not depend on the kind.
+std::vector<HeldTap> AllHeldTaps() {
+  std::vector<HeldTap> all;
+  for (const HolderAction& action : AllHolderActions(kVictimMac, kBob)) {
+    all.push_back({action, 1, NetworkKind::kBridge});
+    all.push_back({action, 2, NetworkKind::kBridge});
+    all.push_back({action, 2, NetworkKind::kRouted});
+  }
+  return all;
+}
+
+class HolderActionTest : public HolderFixture, public ::testing::WithParamInterface<HeldTap> {
+ protected:
+  NetworkKind network_kind() const override { return GetParam().kind; }
+  static const HolderAction& Action() { return GetParam().action; }
+  static int Queues() { return GetParam().queues; }
+};
+INSTANTIATE_TEST_SUITE_P(Holder, HolderActionTest, ::testing::ValuesIn(AllHeldTaps()),
+                         [](const auto& each) { return each.param.Name(); });
 
 TEST_P(HolderActionTest, CostsOnlyItsOwnLease) {
   Begin();
@@ -128,7 +135,7 @@ TEST_P(HolderActionTest, CostsOnlyItsOwnLease) {
   }
   ExpectVictimIsWell();
   holder.Close();
-  EXPECT_EQ(CountSettledKernel(), CountOfLeases(Action().said.empty() ? 2 : 1));
+  EXPECT_EQ(CountSettledKernel(), CountOfLeases(Action().said.empty() ? 2 : 1, network_kind()));
 }
 
 TEST_P(HolderActionTest, WhileSvnetdIsAwayIsFoundAtItsStart) {
@@ -146,7 +153,7 @@ TEST_P(HolderActionTest, WhileSvnetdIsAwayIsFoundAtItsStart) {
   }
   ExpectVictimIsWell();
   holder.Close();
-  EXPECT_EQ(CountSettledKernel(), CountOfLeases(is_seen ? 1 : 2));
+  EXPECT_EQ(CountSettledKernel(), CountOfLeases(is_seen ? 1 : 2, network_kind()));
 }
 
 // The holder keeps its descriptor; the TAP is cut off, and then gone.
@@ -158,13 +165,16 @@ TEST_P(HolderActionTest, AfterTheLeaseWasRemovedHarmsNobody) {
   // At first the TAP is there, then it is not: its errno may be EBADFD.
   Action().act(holder);
   ExpectVictimIsWell();
-  EXPECT_EQ(CountSettledKernel(), CountOfLeases(1));
+  EXPECT_EQ(CountSettledKernel(), CountOfLeases(1, network_kind()));
   Action().act(holder);
   ExpectVictimIsWell();
-  EXPECT_EQ(CountKernel(), CountOfLeases(1));
+  EXPECT_EQ(CountKernel(), CountOfLeases(1, network_kind()));
 }
 
-TEST_F(HolderTest, MoreQueuesThanGrantedEndTheLease) {
+class HolderTest : public OnEachKind<HolderFixture> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, HolderTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
+
+TEST_P(HolderTest, MoreQueuesThanGrantedEndTheLease) {
   Begin();
   const v1::Tap tap = MustCreate("vm1", 2);
   TapHolder holder(tap, kAlice, 2);
@@ -175,7 +185,7 @@ TEST_F(HolderTest, MoreQueuesThanGrantedEndTheLease) {
   ExpectVictimIsWell();
 }
 
-TEST_F(HolderTest, ALeaseThatWasGivenAwayCountsForWhoMadeItAndForNobodyElse) {
+TEST_P(HolderTest, ALeaseThatWasGivenAwayCountsForWhoMadeItAndForNobodyElse) {
   Begin();
   for (int i = 0; i < 100; ++i) {
     const Client::Answer answer = alice().Create(absl::StrCat("vm", i));
@@ -188,7 +198,7 @@ TEST_F(HolderTest, ALeaseThatWasGivenAwayCountsForWhoMadeItAndForNobodyElse) {
   }
   ExpectVictimIsWell();
   EXPECT_THAT(alice().MustList(), IsEmpty());
-  EXPECT_EQ(CountSettledKernel(), CountOfLeases(1));
+  EXPECT_EQ(CountSettledKernel(), CountOfLeases(1, network_kind()));
   // All addresses are back, a moment after the last device is gone.
   v1::GetNetworkResponse network;
   EXPECT_TRUE(Eventually([&] {
@@ -210,7 +220,7 @@ double CpuSeconds(pid_t pid) {
 
 // Sixteen TAPs, on which it does everything that it can, one after the other and mixed, and
 // which it makes anew when they are taken from it.
-TEST_F(HolderTest, AtItsWorstHarmsNobody) {
+TEST_P(HolderTest, AtItsWorstHarmsNobody) {
   Begin();
   const absl::Duration how_long = Soaks() ? absl::Seconds(60) : absl::Seconds(3);
   const std::vector<HolderAction> actions = AllHolderActions(kVictimMac, kBob);
@@ -245,7 +255,7 @@ TEST_F(HolderTest, AtItsWorstHarmsNobody) {
   EXPECT_LE(lost, sent / 50) << "of " << sent << " pings, during " << done << " attacks";
   ExpectVictimIsWell();
   alice().MustCleanup(v1::CLEANUP_SCOPE_CALLER);
-  EXPECT_EQ(CountSettledKernel(), CountOfLeases(1));
+  EXPECT_EQ(CountSettledKernel(), CountOfLeases(1, network_kind()));
   const double before = CpuSeconds(svnetd().pid());
   const absl::Time start = absl::Now();
   victim().WaitFor("nothing comes", absl::Seconds(1));

@@ -59,6 +59,14 @@ int TapHolder::Control(unsigned long request, void* argument) const {
   return Control(request, reinterpret_cast<unsigned long>(argument));
 }
 
+std::string TapHolder::OwnMac() const {
+  ifreq request = {};
+  Control(SIOCGIFHWADDR, &request);
+  MacAddress::Octets octets;
+  std::memcpy(octets.data(), request.ifr_hwaddr.sa_data, octets.size());
+  return MacAddress(octets).ToString();
+}
+
 int TapHolder::SetOwnMac(const std::string& mac) const {
   ifreq request = {};
   request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
@@ -95,12 +103,13 @@ std::vector<HolderAction> AllHolderActions(const std::string& victim_mac, uid_t 
       {"MacOfNobody", own_mac("02:66:66:66:66:66"), "its own MAC was changed"},
       {"MacOfAnotherAndBack",
        [=](TapHolder& holder) {
+         const std::string own = holder.OwnMac();
          if (const int error = holder.SetOwnMac(victim_mac); error != 0) return error;
-         const int error = holder.SetOwnMac("c2:73:76:6e:65:74");
+         const int error = holder.SetOwnMac(own);
          return error == EBADFD ? 0 : error;  // the TAP is gone already
        },
        "its own MAC was changed"},
-      {"MacThatItHas", own_mac("c2:73:76:6e:65:74"), ""},
+      {"MacThatItHas", [](TapHolder& holder) { return holder.SetOwnMac(holder.OwnMac()); }, ""},
       // Of a link that is up, and only CAP_NET_ADMIN brings it down.
       {"LinkType", set(TUNSETLINK, ARPHRD_LOOPBACK), "", EBUSY},
       {"Carrier", set_int(TUNSETCARRIER, 0), ""},

@@ -23,6 +23,8 @@ class TapHolder {
   // ioctl(2) on the first descriptor, as that uid; its errno.
   int Control(unsigned long request, unsigned long argument) const;
   int Control(unsigned long request, void* argument) const;
+  // The TAP's own MAC; zeros if the TAP is gone.
+  std::string OwnMac() const;
   // SIOCSIFHWADDR; its errno.
   int SetOwnMac(const std::string& mac) const;
   // Whether the TAP was destroyed.

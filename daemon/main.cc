@@ -287,7 +287,8 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   StatusBoard board;
   EventSink events({[&](const TapEvent& event) { LogEvent(event, &log); },
                     [&](const TapEvent& event) { metrics.events().Note(event); }});
-  SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance, LockBridge(config.bridge));
+  SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance,
+                         LockBridge(config.default_network().bridge));
   Config running = config;
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);

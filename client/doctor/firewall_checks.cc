@@ -19,7 +19,7 @@ constexpr char kNeedsRoot[] = "needs root";
 // svnetd answers with names that it has checked.
 GuestTraffic GuestsOf(const Observed& observed) {
   return {.kind = observed.IsRouted() ? NetworkKind::kRouted : NetworkKind::kBridge,
-          .bridge = LinkName::Parse(observed.bridge).value_or(Config().bridge),
+          .bridge = LinkName::Parse(observed.bridge).value_or(NetworkConfig().bridge),
           .prefix = observed.prefix};
 }
 

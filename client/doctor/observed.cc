@@ -18,7 +18,7 @@ namespace svnet::client {
 namespace {
 
 Ipv4Prefix PrefixOf(const v1::GetNetworkResponse& network) {
-  return Ipv4Prefix::Parse(network.prefix()).value_or(Config().subnet);
+  return Ipv4Prefix::Parse(network.prefix()).value_or(NetworkConfig().subnet);
 }
 
 HostNetwork AsHostNetwork(const Observed& observed) {
@@ -77,7 +77,7 @@ Observed Observe(const Host& host, Answers svnetd) {
                        .nft = host.NftChains(),
                        .legacy = host.LegacyChains(),
                        .configuration = CheckFile(host),
-                       .bridge = bridge.empty() ? Config().bridge.text() : bridge,
+                       .bridge = bridge.empty() ? NetworkConfig().bridge.text() : bridge,
                        .prefix = prefix};
   Take(host.Links(), observed.links, observed.netlink);
   Take(host.Addresses(), observed.addresses, observed.netlink);

@@ -6,12 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "daemon/base/guest_access.h"
-#include "daemon/base/ipv4.h"
-#include "daemon/base/link_name.h"
 #include "daemon/base/listen_address.h"
-#include "daemon/base/network_kind.h"
 #include "daemon/config/admission_rules.h"
+#include "daemon/config/network_config.h"
 
 namespace svnet {
 
@@ -23,20 +20,12 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 struct Config {
   std::string socket = "/run/svnet/svnetd.sock";
   std::string socket_group = "svnet";  // empty: only root may connect
-  NetworkKind kind = NetworkKind::kBridge;
-  LinkName bridge = LinkName::Parse("svbr0").value();
-  Ipv4Prefix subnet = Ipv4Prefix::Parse("172.30.0.0/24").value();  // /8 to /30
-  std::optional<uint32_t> mtu;  // bytes, 576 to 65521; nullopt: "auto", the uplink's MTU
   // Where the store of specs is; nullopt: see StateDirOf.
   std::optional<std::string> state_dir;
   LogLevel log_level = LogLevel::kInfo;
   std::optional<ListenAddress> metrics_listen;  // nullopt: only GetMetrics
 
-  Isolation isolation = Isolation::kOwner;
-  bool host_access = true;
-  LocalAccess local_access = LocalAccess::kAll;
-  std::vector<HostPort> host_ports;
-  std::vector<Ipv4Prefix> blocked_destinations = {Ipv4Prefix::Parse("169.254.0.0/16").value()};
+  std::vector<NetworkConfig> networks = {NetworkConfig()};  // the first is the default one
 
   bool manage_foreign_firewalls = false;
 
@@ -51,11 +40,14 @@ struct Config {
   // The limits of tracked connections of a guest, and of all guests of an owner; 0: no limit.
   uint32_t guest_connections = 4096;
   std::optional<uint32_t> owner_connections;  // nullopt: "auto", an eighth of all
+
+  NetworkConfig& default_network() { return networks.front(); }
+  const NetworkConfig& default_network() const { return networks.front(); }
 };
 
-// `state_dir`, or "/run/svnet/state-BRIDGE".
+// `state_dir`, or "/run/svnet/state-BRIDGE", of the default network.
 inline std::string StateDirOf(const Config& config) {
-  return config.state_dir.value_or("/run/svnet/state-" + std::string(config.bridge.text()));
+  return config.state_dir.value_or("/run/svnet/state-" + config.default_network().bridge.text());
 }
 
 }  // namespace svnet

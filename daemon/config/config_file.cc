@@ -210,7 +210,7 @@ absl::Status ApplyKey(const Place& place, absl::string_view table, absl::string_
     return place.Error(node, DescribeUnknownKey(table, name));
   }
   const absl::StatusOr<std::string> text = TextOf(key->type, node);
-  const absl::Status status = text.ok() ? key->set(config, *text, accounts) : text.status();
+  const absl::Status status = text.ok() ? key->Set(config, *text, accounts) : text.status();
   return status.ok() ? status : place.Error(node, status.message());
 }
 

@@ -47,8 +47,8 @@ absl::Status SetSocketGroup(Config* config, absl::string_view text, const Accoun
   return absl::OkStatus();
 }
 
-absl::Status SetBridge(Config* config, absl::string_view text, const Accounts&) {
-  SVNET_ASSIGN_OR_RETURN(config->bridge, LinkName::Parse(text));
+absl::Status SetBridge(NetworkConfig* network, absl::string_view text, const Accounts&) {
+  SVNET_ASSIGN_OR_RETURN(network->bridge, LinkName::Parse(text));
   return absl::OkStatus();
 }
 
@@ -61,7 +61,7 @@ bool IsUnusable(const Ipv4Prefix& prefix) {
   return overlaps(0x00000000, 8) || overlaps(0x7f000000, 8) || overlaps(0xe0000000, 3);
 }
 
-absl::Status SetSubnet(Config* config, absl::string_view text, const Accounts&) {
+absl::Status SetSubnet(NetworkConfig* network, absl::string_view text, const Accounts&) {
   SVNET_ASSIGN_OR_RETURN(const Ipv4Prefix prefix, Ipv4Prefix::Parse(text));
   if (prefix.length() < 8 || prefix.length() > 30) {
     return absl::InvalidArgumentError(
@@ -73,16 +73,16 @@ absl::Status SetSubnet(Config* config, absl::string_view text, const Accounts&) 
                      " contains addresses that no host can have: use a private prefix, in "
                      "10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"));
   }
-  config->subnet = prefix;
+  network->subnet = prefix;
   return absl::OkStatus();
 }
 
-absl::Status SetMtu(Config* config, absl::string_view text, const Accounts&) {
+absl::Status SetMtu(NetworkConfig* network, absl::string_view text, const Accounts&) {
   uint32_t mtu = 0;
   if (text == "auto") {
-    config->mtu = std::nullopt;
+    network->mtu = std::nullopt;
   } else if (absl::SimpleAtoi(text, &mtu) && mtu >= kMinMtu && mtu <= kMaxMtu) {
-    config->mtu = mtu;
+    network->mtu = mtu;
   } else {
     return absl::InvalidArgumentError(absl::StrCat(Quote(text), " is neither \"auto\" nor ",
                                                    kMinMtu, " to ", kMaxMtu, " (bytes)"));
@@ -121,27 +121,27 @@ absl::Status SetMetricsListen(Config* config, absl::string_view text, const Acco
   return absl::OkStatus();
 }
 
-absl::Status SetKind(Config* config, absl::string_view text, const Accounts&) {
+absl::Status SetKind(NetworkConfig* network, absl::string_view text, const Accounts&) {
   SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kKinds));
-  config->kind = static_cast<NetworkKind>(word);
+  network->kind = static_cast<NetworkKind>(word);
   return absl::OkStatus();
 }
 
-absl::Status SetIsolation(Config* config, absl::string_view text, const Accounts&) {
+absl::Status SetIsolation(NetworkConfig* network, absl::string_view text, const Accounts&) {
   SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kIsolations));
-  config->isolation = static_cast<Isolation>(word);
+  network->isolation = static_cast<Isolation>(word);
   return absl::OkStatus();
 }
 
-absl::Status SetHostAccess(Config* config, absl::string_view text, const Accounts&) {
+absl::Status SetHostAccess(NetworkConfig* network, absl::string_view text, const Accounts&) {
   SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kHostAccesses));
-  config->host_access = word == 1;
+  network->host_access = word == 1;
   return absl::OkStatus();
 }
 
-absl::Status SetLocalAccess(Config* config, absl::string_view text, const Accounts&) {
+absl::Status SetLocalAccess(NetworkConfig* network, absl::string_view text, const Accounts&) {
   SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kLocalAccesses));
-  config->local_access = static_cast<LocalAccess>(word);
+  network->local_access = static_cast<LocalAccess>(word);
   return absl::OkStatus();
 }
 
@@ -164,20 +164,21 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
       absl::StrCat(Quote(text), " is not a port like \"udp/53\" or \"tcp/443\""));
 }
 
-absl::Status SetHostPorts(Config* config, absl::string_view text, const Accounts&) {
-  config->host_ports.clear();
+absl::Status SetHostPorts(NetworkConfig* network, absl::string_view text, const Accounts&) {
+  network->host_ports.clear();
   for (absl::string_view item : Items(text)) {
     SVNET_ASSIGN_OR_RETURN(const HostPort port, ParseHostPort(item));
-    config->host_ports.push_back(port);
+    network->host_ports.push_back(port);
   }
   return absl::OkStatus();
 }
 
-absl::Status SetBlockedDestinations(Config* config, absl::string_view text, const Accounts&) {
-  config->blocked_destinations.clear();
+absl::Status SetBlockedDestinations(NetworkConfig* network, absl::string_view text,
+                                    const Accounts&) {
+  network->blocked_destinations.clear();
   for (absl::string_view item : Items(text)) {
     SVNET_ASSIGN_OR_RETURN(const Ipv4Prefix prefix, Ipv4Prefix::Parse(item));
-    config->blocked_destinations.push_back(prefix);
+    network->blocked_destinations.push_back(prefix);
   }
   return absl::OkStatus();
 }
@@ -254,6 +255,16 @@ std::string ShowMetricsListen(const Config& config) {
   return config.metrics_listen.has_value() ? config.metrics_listen->text() : "";
 }
 
+template <typename Member>
+struct OwnerOf;
+template <typename Part, typename Value>
+struct OwnerOf<Value Part::*> {
+  using type = Part;
+};
+// Config or NetworkConfig, whichever has that member.
+template <auto kMember>
+using PartWith = typename OwnerOf<decltype(kMember)>::type;
+
 template <auto kMember>
 std::string ShowText(const Config& config) {
   return config.*kMember;
@@ -265,14 +276,14 @@ std::string ShowCount(const Config& config) {
 }
 
 template <auto kMember>
-std::string ShowCountOrAuto(const Config& config) {
-  const std::optional<uint32_t>& count = config.*kMember;
+std::string ShowCountOrAuto(const PartWith<kMember>& part) {
+  const std::optional<uint32_t>& count = part.*kMember;
   return count.has_value() ? absl::StrCat(*count) : "auto";
 }
 
 template <auto kMember, const auto& kWords>
-std::string ShowWord(const Config& config) {
-  return std::string(kWords[static_cast<size_t>(config.*kMember)]);
+std::string ShowWord(const PartWith<kMember>& part) {
+  return std::string(kWords[static_cast<size_t>(part.*kMember)]);
 }
 
 template <auto kMember>
@@ -285,20 +296,20 @@ std::string ShowIds(const Config& config) {
   return absl::StrJoin(config.callers.*kMember, ",");
 }
 
-std::string ShowBridge(const Config& config) { return config.bridge.text(); }
+std::string ShowBridge(const NetworkConfig& network) { return network.bridge.text(); }
 
-std::string ShowSubnet(const Config& config) { return config.subnet.ToString(); }
+std::string ShowSubnet(const NetworkConfig& network) { return network.subnet.ToString(); }
 
-std::string ShowHostPorts(const Config& config) {
-  return absl::StrJoin(config.host_ports, ",", [](std::string* out, const HostPort& port) {
+std::string ShowHostPorts(const NetworkConfig& network) {
+  return absl::StrJoin(network.host_ports, ",", [](std::string* out, const HostPort& port) {
     const bool tcp = port.protocol == HostPort::Protocol::kTcp;
     absl::StrAppend(out, tcp ? "tcp/" : "udp/", port.port);
   });
 }
 
-std::string ShowBlockedDestinations(const Config& config) {
+std::string ShowBlockedDestinations(const NetworkConfig& network) {
   return absl::StrJoin(
-      config.blocked_destinations, ",",
+      network.blocked_destinations, ",",
       [](std::string* out, const Ipv4Prefix& prefix) { *out += prefix.ToString(); });
 }
 
@@ -311,7 +322,7 @@ std::string ShowForeignRoot(const Config& config) {
 }
 
 template <auto kMember>
-bool Differs(const Config& one, const Config& other) {
+bool Differs(const PartWith<kMember>& one, const PartWith<kMember>& other) {
   return one.*kMember != other.*kMember;
 }
 
@@ -335,95 +346,145 @@ constexpr ConfigChange kRestart = ConfigChange::kRestart;
 constexpr ConfigAudience kAllCallers = ConfigAudience::kAllCallers;
 constexpr ConfigAudience kAdministrators = ConfigAudience::kAdministrators;
 
+using Global = KeyAccess<Config>;
+using OfNetwork = KeyAccess<NetworkConfig>;
+
 constexpr std::array kKeys = {
-    ConfigKey{"", "socket", ConfigValueType::kText, SetSocket, ShowText<&Config::socket>,
-              Differs<&Config::socket>, kRestart, kAdministrators, "PATH",
-              "Where callers connect (/run/svnet/svnetd.sock)"},
-    ConfigKey{"", "socket_group", ConfigValueType::kText, SetSocketGroup,
-              ShowText<&Config::socket_group>, Differs<&Config::socket_group>, kRestart,
-              kAdministrators, "GROUP",
-              "The group whose members may connect; empty: only root (svnet)"},
-    ConfigKey{"", "kind", ConfigValueType::kText, SetKind, ShowWord<&Config::kind, kKinds>,
-              Differs<&Config::kind>, kRestart, kAllCallers, "bridge|routed",
-              "How guests are connected: by a bridge, or each by a route to its TAP (bridge)"},
-    ConfigKey{"", "bridge", ConfigValueType::kText, SetBridge, ShowBridge, Differs<&Config::bridge>,
-              kRestart, kAllCallers, "NAME", "The bridge (svbr0)"},
-    ConfigKey{"", "subnet", ConfigValueType::kText, SetSubnet, ShowSubnet, Differs<&Config::subnet>,
-              kRestart, kAllCallers, "PREFIX", "The network's prefix, /8 to /30 (172.30.0.0/24)"},
-    ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger, SetMtu, ShowCountOrAuto<&Config::mtu>,
-              Differs<&Config::mtu>, kRestart, kAllCallers, "BYTES|auto",
+    ConfigKey{"", "socket", ConfigValueType::kText,
+              Global{SetSocket, ShowText<&Config::socket>, Differs<&Config::socket>}, kRestart,
+              kAdministrators, "PATH", "Where callers connect (/run/svnet/svnetd.sock)"},
+    ConfigKey{
+        "", "socket_group", ConfigValueType::kText,
+        Global{SetSocketGroup, ShowText<&Config::socket_group>, Differs<&Config::socket_group>},
+        kRestart, kAdministrators, "GROUP",
+        "The group whose members may connect; empty: only root (svnet)"},
+    ConfigKey{
+        "", "kind", ConfigValueType::kText,
+        OfNetwork{SetKind, ShowWord<&NetworkConfig::kind, kKinds>, Differs<&NetworkConfig::kind>},
+        kRestart, kAllCallers, "bridge|routed",
+        "How guests are connected: by a bridge, or each by a route to its TAP (bridge)"},
+    ConfigKey{"", "bridge", ConfigValueType::kText,
+              OfNetwork{SetBridge, ShowBridge, Differs<&NetworkConfig::bridge>}, kRestart,
+              kAllCallers, "NAME", "The bridge (svbr0)"},
+    ConfigKey{"", "subnet", ConfigValueType::kText,
+              OfNetwork{SetSubnet, ShowSubnet, Differs<&NetworkConfig::subnet>}, kRestart,
+              kAllCallers, "PREFIX", "The network's prefix, /8 to /30 (172.30.0.0/24)"},
+    ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger,
+              OfNetwork{SetMtu, ShowCountOrAuto<&NetworkConfig::mtu>, Differs<&NetworkConfig::mtu>},
+              kRestart, kAllCallers, "BYTES|auto",
               "The MTU of guests; auto: that of the default route's link (auto)"},
-    ConfigKey{"", "state_dir", ConfigValueType::kText, SetStateDir, ShowStateDir,
-              Differs<&Config::state_dir>, kRestart, kAdministrators, "PATH",
+    ConfigKey{"", "state_dir", ConfigValueType::kText,
+              Global{SetStateDir, ShowStateDir, Differs<&Config::state_dir>}, kRestart,
+              kAdministrators, "PATH",
               "Where svnetd keeps what does not fit into TAPs (/run/svnet/state-BRIDGE)"},
-    ConfigKey{"", "log_level", ConfigValueType::kText, SetLogLevel,
-              ShowWord<&Config::log_level, kLogLevels>, Differs<&Config::log_level>, kReload,
-              kAdministrators, "LEVEL", "debug, info, warning or error (info)"},
-    ConfigKey{"", "metrics_listen", ConfigValueType::kText, SetMetricsListen, ShowMetricsListen,
-              Differs<&Config::metrics_listen>, kRestart, kAdministrators, "ADDRESS:PORT",
+    ConfigKey{
+        "", "log_level", ConfigValueType::kText,
+        Global{SetLogLevel, ShowWord<&Config::log_level, kLogLevels>, Differs<&Config::log_level>},
+        kReload, kAdministrators, "LEVEL", "debug, info, warning or error (info)"},
+    ConfigKey{"", "metrics_listen", ConfigValueType::kText,
+              Global{SetMetricsListen, ShowMetricsListen, Differs<&Config::metrics_listen>},
+              kRestart, kAdministrators, "ADDRESS:PORT",
               "Loopback address for Prometheus on this host, like 127.0.0.1:9464 (none)"},
-    ConfigKey{"", "isolation", ConfigValueType::kText, SetIsolation,
-              ShowWord<&Config::isolation, kIsolations>, Differs<&Config::isolation>, kRestart,
-              kAllCallers, "none|owner|all",
+    ConfigKey{"", "isolation", ConfigValueType::kText,
+              OfNetwork{SetIsolation, ShowWord<&NetworkConfig::isolation, kIsolations>,
+                        Differs<&NetworkConfig::isolation>},
+              kRestart, kAllCallers, "none|owner|all",
               "Which guests are isolated from each other: none, those of different owners, or all "
               "(owner)"},
-    ConfigKey{"", "host_access", ConfigValueType::kText, SetHostAccess,
-              ShowWord<&Config::host_access, kHostAccesses>, Differs<&Config::host_access>,
+    ConfigKey{"", "host_access", ConfigValueType::kText,
+              OfNetwork{SetHostAccess, ShowWord<&NetworkConfig::host_access, kHostAccesses>,
+                        Differs<&NetworkConfig::host_access>},
               kRestart, kAllCallers, "allow|deny",
               "Whether guests may open connections to the host (allow)"},
-    ConfigKey{"", "host_ports", ConfigValueType::kTexts, SetHostPorts, ShowHostPorts,
-              Differs<&Config::host_ports>, kRestart, kAllCallers, "udp/53,...",
+    ConfigKey{"", "host_ports", ConfigValueType::kTexts,
+              OfNetwork{SetHostPorts, ShowHostPorts, Differs<&NetworkConfig::host_ports>}, kRestart,
+              kAllCallers, "udp/53,...",
               "Host ports guests may reach although host_access is deny (none)"},
-    ConfigKey{"", "local_access", ConfigValueType::kText, SetLocalAccess,
-              ShowWord<&Config::local_access, kLocalAccesses>, Differs<&Config::local_access>,
+    ConfigKey{"", "local_access", ConfigValueType::kText,
+              OfNetwork{SetLocalAccess, ShowWord<&NetworkConfig::local_access, kLocalAccesses>,
+                        Differs<&NetworkConfig::local_access>},
               kRestart, kAllCallers, "all|owner",
               "Which local users reach guests: all, or root and the owner (all)"},
-    ConfigKey{"", "blocked_destinations", ConfigValueType::kTexts, SetBlockedDestinations,
-              ShowBlockedDestinations, Differs<&Config::blocked_destinations>, kRestart,
-              kAllCallers, "PREFIX,...",
+    ConfigKey{"", "blocked_destinations", ConfigValueType::kTexts,
+              OfNetwork{SetBlockedDestinations, ShowBlockedDestinations,
+                        Differs<&NetworkConfig::blocked_destinations>},
+              kRestart, kAllCallers, "PREFIX,...",
               "Destinations that guests may not reach (169.254.0.0/16: cloud metadata)"},
-    ConfigKey{"", "manage_foreign_firewalls", ConfigValueType::kBoolean, SetManageForeignFirewalls,
-              ShowWord<&Config::manage_foreign_firewalls, kBooleans>,
-              Differs<&Config::manage_foreign_firewalls>, kReload, kAdministrators, "true|false",
-              "Add accept rules for guests to Docker, ufw and firewalld if these drop guest "
-              "traffic (false)"},
-    ConfigKey{"callers", "allow_users", ConfigValueType::kTexts, SetAllowUsers, ShowAllowUsers,
-              UsersDiffer, kReload, kAdministrators, "USER,...|*",
+    ConfigKey{
+        "", "manage_foreign_firewalls", ConfigValueType::kBoolean,
+        Global{SetManageForeignFirewalls, ShowWord<&Config::manage_foreign_firewalls, kBooleans>,
+               Differs<&Config::manage_foreign_firewalls>},
+        kReload, kAdministrators, "true|false",
+        "Add accept rules for guests to Docker, ufw and firewalld if these drop guest "
+        "traffic (false)"},
+    ConfigKey{"callers", "allow_users", ConfigValueType::kTexts,
+              Global{SetAllowUsers, ShowAllowUsers, UsersDiffer}, kReload, kAdministrators,
+              "USER,...|*",
               "Users who may connect besides the socket's group; *: all users (none)"},
-    ConfigKey{"callers", "allow_groups", ConfigValueType::kTexts, SetAllowGroups,
-              ShowIds<&AdmissionRules::groups>, CallersDiffer<&AdmissionRules::groups>, kReload,
-              kAdministrators, "GROUP,...", "Groups whose members may connect (none)"},
-    ConfigKey{"callers", "admin_groups", ConfigValueType::kTexts, SetAdminGroups,
-              ShowIds<&AdmissionRules::admin_groups>, CallersDiffer<&AdmissionRules::admin_groups>,
+    ConfigKey{"callers", "allow_groups", ConfigValueType::kTexts,
+              Global{SetAllowGroups, ShowIds<&AdmissionRules::groups>,
+                     CallersDiffer<&AdmissionRules::groups>},
+              kReload, kAdministrators, "GROUP,...", "Groups whose members may connect (none)"},
+    ConfigKey{"callers", "admin_groups", ConfigValueType::kTexts,
+              Global{SetAdminGroups, ShowIds<&AdmissionRules::admin_groups>,
+                     CallersDiffer<&AdmissionRules::admin_groups>},
               kReload, kAdministrators, "GROUP,...",
               "Groups whose members are administrators, like root (none)"},
-    ConfigKey{"callers", "foreign_root", ConfigValueType::kBoolean, SetForeignRoot, ShowForeignRoot,
-              CallersDiffer<&AdmissionRules::foreign_root>, kReload, kAdministrators, "true|false",
+    ConfigKey{"callers", "foreign_root", ConfigValueType::kBoolean,
+              Global{SetForeignRoot, ShowForeignRoot, CallersDiffer<&AdmissionRules::foreign_root>},
+              kReload, kAdministrators, "true|false",
               "Whether root of another network namespace is also an administrator (false)"},
-    ConfigKey{"limits", "taps_per_user", ConfigValueType::kInteger, SetTapsPerUser,
-              ShowLimit<&CallerLimits::taps>, LimitsDiffer<&CallerLimits::taps>, kReload,
-              kAllCallers, "N", "Maximum number of TAPs per user (64)"},
-    ConfigKey{"limits", "queues_per_user", ConfigValueType::kInteger, SetQueuesPerUser,
-              ShowLimit<&CallerLimits::queues>, LimitsDiffer<&CallerLimits::queues>, kReload,
-              kAllCallers, "N", "Maximum number of queues of all multi-queue TAPs of a user (256)"},
-    ConfigKey{"limits", "connections_per_user", ConfigValueType::kInteger, SetConnectionsPerUser,
-              ShowLimit<&CallerLimits::connections>, LimitsDiffer<&CallerLimits::connections>,
+    ConfigKey{
+        "limits", "taps_per_user", ConfigValueType::kInteger,
+        Global{SetTapsPerUser, ShowLimit<&CallerLimits::taps>, LimitsDiffer<&CallerLimits::taps>},
+        kReload, kAllCallers, "N", "Maximum number of TAPs per user (64)"},
+    ConfigKey{"limits", "queues_per_user", ConfigValueType::kInteger,
+              Global{SetQueuesPerUser, ShowLimit<&CallerLimits::queues>,
+                     LimitsDiffer<&CallerLimits::queues>},
+              kReload, kAllCallers, "N",
+              "Maximum number of queues of all multi-queue TAPs of a user (256)"},
+    ConfigKey{"limits", "connections_per_user", ConfigValueType::kInteger,
+              Global{SetConnectionsPerUser, ShowLimit<&CallerLimits::connections>,
+                     LimitsDiffer<&CallerLimits::connections>},
               kReload, kAllCallers, "N", "Maximum number of connections per user (64)"},
-    ConfigKey{"limits", "connections", ConfigValueType::kInteger, SetConnections,
-              ShowCount<&Config::connections>, Differs<&Config::connections>, kReload, kAllCallers,
-              "N",
-              "Maximum number of connections of all users, not counting administrators (4096)"},
-    ConfigKey{"limits", "guest_connections", ConfigValueType::kInteger, SetGuestConnections,
-              ShowCount<&Config::guest_connections>, Differs<&Config::guest_connections>, kRestart,
-              kAllCallers, "N",
+    ConfigKey{
+        "limits", "connections", ConfigValueType::kInteger,
+        Global{SetConnections, ShowCount<&Config::connections>, Differs<&Config::connections>},
+        kReload, kAllCallers, "N",
+        "Maximum number of connections of all users, not counting administrators (4096)"},
+    ConfigKey{"limits", "guest_connections", ConfigValueType::kInteger,
+              Global{SetGuestConnections, ShowCount<&Config::guest_connections>,
+                     Differs<&Config::guest_connections>},
+              kRestart, kAllCallers, "N",
               "Maximum number of tracked connections per guest; 0: no limit (4096)"},
-    ConfigKey{"limits", "owner_connections", ConfigValueType::kTextOrInteger, SetOwnerConnections,
-              ShowCountOrAuto<&Config::owner_connections>, Differs<&Config::owner_connections>,
+    ConfigKey{"limits", "owner_connections", ConfigValueType::kTextOrInteger,
+              Global{SetOwnerConnections, ShowCountOrAuto<&Config::owner_connections>,
+                     Differs<&Config::owner_connections>},
               kRestart, kAllCallers, "N|auto",
               "The same for all guests of an owner; auto: an eighth of the kernel's table (auto)"},
 };
 
 }  // namespace
+
+absl::Status ConfigKey::Set(Config* config, absl::string_view text,
+                            const Accounts& accounts) const {
+  if (const auto* network = of_network()) {
+    return network->set(&config->default_network(), text, accounts);
+  }
+  return std::get<Global>(access).set(config, text, accounts);
+}
+
+std::string ConfigKey::Show(const Config& config) const {
+  if (const auto* network = of_network()) return network->show(config.default_network());
+  return std::get<Global>(access).show(config);
+}
+
+bool ConfigKey::Differs(const Config& one, const Config& other) const {
+  if (const auto* network = of_network()) {
+    return network->differs(one.default_network(), other.default_network());
+  }
+  return std::get<Global>(access).differs(one, other);
+}
 
 absl::Span<const ConfigKey> AllKeys() { return kKeys; }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,18 +27,33 @@ enum class ConfigChange { kReload, kRestart };
 // svnetd does on its host, which helps nobody but an attacker.
 enum class ConfigAudience { kAllCallers, kAdministrators };
 
+// How to set, show and compare the value of a key in the part of the configuration that has it.
+template <typename Part>
+struct KeyAccess {
+  absl::Status (*set)(Part*, absl::string_view, const Accounts&);
+  std::string (*show)(const Part&);  // what `set` takes to set it again
+  bool (*differs)(const Part&, const Part&);
+};
+
 // A key of the file, which is also a flag.
 struct ConfigKey {
   absl::string_view table;  // empty: the top
   absl::string_view name;   // unique, also across tables
   ConfigValueType type;
-  absl::Status (*set)(Config*, absl::string_view, const Accounts&);
-  std::string (*show)(const Config&);  // what `set` takes to set it again
-  bool (*differs)(const Config&, const Config&);
+  std::variant<KeyAccess<Config>, KeyAccess<NetworkConfig>> access;
   ConfigChange change;
   ConfigAudience audience;
   absl::string_view placeholder;
   absl::string_view help;
+
+  // nullptr: it is not a key of a network.
+  const KeyAccess<NetworkConfig>* of_network() const {
+    return std::get_if<KeyAccess<NetworkConfig>>(&access);
+  }
+  // See KeyAccess. A key of a network is that of the default one here.
+  absl::Status Set(Config* config, absl::string_view text, const Accounts& accounts) const;
+  std::string Show(const Config& config) const;
+  bool Differs(const Config& one, const Config& other) const;
 };
 
 absl::Span<const ConfigKey> AllKeys();

@@ -74,8 +74,8 @@ std::vector<Setting> EffectiveSettings(const Config& config) {
   std::vector<Setting> settings;
   for (const ConfigKey& key : AllKeys()) {
     settings.push_back({.name = NameOf(key),
-                        .value = ValueOf(key.type, key.show(config)),
-                        .is_default = !key.differs(config, defaults),
+                        .value = ValueOf(key.type, key.Show(config)),
+                        .is_default = !key.Differs(config, defaults),
                         .for_all = key.audience == ConfigAudience::kAllCallers});
   }
   AddOverrides("users", config.callers.user_limits, &settings);

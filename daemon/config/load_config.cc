@@ -108,7 +108,7 @@ std::vector<absl::string_view> ChangedKeys(const Config& running, const Config& 
                                            ConfigChange change) {
   std::vector<absl::string_view> keys;
   for (const ConfigKey& key : AllKeys()) {
-    if (key.change == change && key.differs(running, next)) keys.push_back(key.name);
+    if (key.change == change && key.Differs(running, next)) keys.push_back(key.name);
   }
   return keys;
 }
@@ -131,7 +131,7 @@ absl::StatusOr<Config> MakeConfig(absl::string_view name, absl::string_view toml
   Config config;
   SVNET_RETURN_IF_ERROR(ApplyFile(name, toml, accounts, &config));
   for (const auto& [key, value] : flags) {
-    if (const absl::Status status = FindKey(key)->set(&config, value, accounts); !status.ok()) {
+    if (const absl::Status status = FindKey(key)->Set(&config, value, accounts); !status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(FlagOf(key), ": ", status.message()));
     }
   }

@@ -30,10 +30,11 @@ absl::Status LateNetwork::TryToStart(Server* server) {
 }
 
 std::string LateNetwork::Describe() const {
-  const bool routed = parts_.running->kind == NetworkKind::kRouted;
-  return absl::StrCat("serves ", parts_.running->subnet.ToString(),
+  const NetworkConfig& network = parts_.running->default_network();
+  const bool routed = network.kind == NetworkKind::kRouted;
+  return absl::StrCat("serves ", network.subnet.ToString(),
                       routed ? " by routes, its gateway on " : " on bridge ",
-                      parts_.running->bridge.text());
+                      network.bridge.text());
 }
 
 }  // namespace svnet

@@ -23,54 +23,56 @@ namespace {
 // See ReapWorker.
 constexpr int kReapingThreads = 2;
 
-RulesetNetwork RulesetNetworkOf(const Config& config) {
-  return {.kind = config.kind,
-          .bridge = config.bridge,
-          .prefix = config.subnet,
-          .link_group = config.kind == NetworkKind::kRouted ? DeriveRoutedGroup(config.bridge)
-                                                            : DeriveLinkGroup(config.bridge),
+RulesetNetwork RulesetNetworkOf(const NetworkConfig& network) {
+  return {.kind = network.kind,
+          .bridge = network.bridge,
+          .prefix = network.subnet,
+          .link_group = network.kind == NetworkKind::kRouted ? DeriveRoutedGroup(network.bridge)
+                                                             : DeriveLinkGroup(network.bridge),
           .retired_groups = kRetiredGroups,
           .link_group_mask = kRoutedGroupMask,
-          .isolation = config.isolation,
-          .host_access = config.host_access,
-          .host_ports = config.host_ports,
-          .blocked_destinations = config.blocked_destinations,
-          .local_access = config.local_access};
+          .isolation = network.isolation,
+          .host_access = network.host_access,
+          .host_ports = network.host_ports,
+          .blocked_destinations = network.blocked_destinations,
+          .local_access = network.local_access};
 }
 
 RulesetSpec RulesOf(const Config& config) {
-  RulesetSpec spec = SpecOf(RulesetNetworkOf(config));
+  RulesetSpec spec = SpecOf(RulesetNetworkOf(config.default_network()));
   spec.guest_connections = config.guest_connections;
   spec.owner_connections = config.owner_connections;
   spec.admin_gids = {config.callers.admin_groups.begin(), config.callers.admin_groups.end()};
   return spec;
 }
 
-GuestTraffic GuestTrafficOf(const Config& config) {
-  return {.kind = config.kind, .bridge = config.bridge, .prefix = config.subnet};
+GuestTraffic GuestTrafficOf(const NetworkConfig& network) {
+  return {.kind = network.kind, .bridge = network.bridge, .prefix = network.subnet};
 }
 
 }  // namespace
 
 NetworkSettings SettingsOf(const Config& config) {
-  return {.kind = config.kind,
-          .bridge = config.bridge,
-          .prefix = config.subnet,
-          .mtu = config.mtu,
-          .bridge_mac = DeriveBridgeMac(ReadMachineId(), config.bridge),
-          .isolation = config.isolation};
+  const NetworkConfig& network = config.default_network();
+  return {.kind = network.kind,
+          .bridge = network.bridge,
+          .prefix = network.subnet,
+          .mtu = network.mtu,
+          .bridge_mac = DeriveBridgeMac(ReadMachineId(), network.bridge),
+          .isolation = network.isolation};
 }
 
 absl::Status NetworkStack::OpenHost(const Config& config) {
   SVNET_ASSIGN_OR_RETURN(store_, FolderSpecStore::Open(StateDirOf(config)));
-  SVNET_ASSIGN_OR_RETURN(kernel_, NetlinkKernel::Open(config.subnet));
+  SVNET_ASSIGN_OR_RETURN(kernel_, NetlinkKernel::Open(config.default_network().subnet));
   SVNET_ASSIGN_OR_RETURN(reaper_, NetlinkReaper::Open());
   for (int i = 0; i < kReapingThreads; ++i) {
     SVNET_ASSIGN_OR_RETURN(std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());
     reapers_.push_back(std::move(reaper));
   }
-  SVNET_ASSIGN_OR_RETURN(firewall_, NftFirewall::Open(config.bridge, RulesOf(config)));
-  SVNET_ASSIGN_OR_RETURN(foreign_, NftForeignFirewalls::Open(config.bridge));
+  const LinkName& bridge = config.default_network().bridge;
+  SVNET_ASSIGN_OR_RETURN(firewall_, NftFirewall::Open(bridge, RulesOf(config)));
+  SVNET_ASSIGN_OR_RETURN(foreign_, NftForeignFirewalls::Open(bridge));
   return absl::OkStatus();
 }
 
@@ -86,7 +88,8 @@ absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
   std::unique_ptr<NetworkStack> stack(new NetworkStack());
   SVNET_RETURN_IF_ERROR(stack->OpenHost(config));
   stack->foreign_reconciler_ = std::make_unique<ForeignFirewallReconciler>(
-      GuestTrafficOf(config), config.manage_foreign_firewalls, stack->foreign_.get(), MonotonicNow);
+      GuestTrafficOf(config.default_network()), config.manage_foreign_firewalls,
+      stack->foreign_.get(), MonotonicNow);
   SVNET_ASSIGN_OR_RETURN(
       stack->registry_,
       NetworkRegistry::Start(SettingsOf(config), {.kernel = stack->kernel_.get(),

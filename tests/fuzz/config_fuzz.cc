@@ -22,8 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Check(!config.status().message().empty(), "an error without words");
     return 0;
   }
-  Check(config->subnet.length() >= 8 && config->subnet.length() <= 30, "a subnet of odd length");
-  Check(!config->mtu.has_value() || (*config->mtu >= 576 && *config->mtu <= 65521), "an odd MTU");
+  for (const NetworkConfig& network : config->networks) {
+    Check(network.subnet.length() >= 8 && network.subnet.length() <= 30, "a subnet of odd length");
+    Check(!network.mtu.has_value() || (*network.mtu >= 576 && *network.mtu <= 65521), "an odd MTU");
+  }
   Check(config->socket.size() <= 107 && config->socket[0] == '/', "an odd socket");
   Check(config->callers.limits.connections >= 1, "a limit that lets nobody in");
   return 0;

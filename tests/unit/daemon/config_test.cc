@@ -38,6 +38,10 @@ absl::StatusOr<Config> FromText(absl::string_view text, const Flags& flags = {})
   return MakeConfig("svnetd.toml", text, flags, TestAccounts());
 }
 
+NetworkConfig NetworkFrom(absl::string_view text, const Flags& flags = {}) {
+  return FromText(text, flags).value().default_network();
+}
+
 std::string ErrorOf(absl::string_view text, const Flags& flags = {}) {
   const absl::StatusOr<Config> config = FromText(text, flags);
   EXPECT_FALSE(config.ok()) << text;
@@ -48,9 +52,9 @@ TEST(ConfigTest, HasTheDefaultsOfTheTypeScriptClassWithoutAFile) {
   const Config config = FromText("").value();
   EXPECT_EQ(config.socket, "/run/svnet/svnetd.sock");
   EXPECT_EQ(config.socket_group, "svnet");
-  EXPECT_EQ(config.bridge.text(), "svbr0");
-  EXPECT_EQ(config.subnet.ToString(), "172.30.0.0/24");
-  EXPECT_EQ(config.mtu, std::nullopt);
+  EXPECT_EQ(config.default_network().bridge.text(), "svbr0");
+  EXPECT_EQ(config.default_network().subnet.ToString(), "172.30.0.0/24");
+  EXPECT_EQ(config.default_network().mtu, std::nullopt);
   EXPECT_EQ(StateDirOf(config), "/run/svnet/state-svbr0");
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
   EXPECT_FALSE(config.manage_foreign_firewalls);
@@ -71,17 +75,17 @@ manage_foreign_firewalls = true
   const Config config = FromText(kText).value();
   EXPECT_EQ(config.socket, "/tmp/s.sock");
   EXPECT_EQ(config.socket_group, "");
-  EXPECT_EQ(config.kind, NetworkKind::kRouted);
-  EXPECT_EQ(config.bridge.text(), "br-vm");
-  EXPECT_EQ(config.subnet.ToString(), "10.0.0.0/8");
-  EXPECT_EQ(config.mtu, 9000u);
+  EXPECT_EQ(config.default_network().kind, NetworkKind::kRouted);
+  EXPECT_EQ(config.default_network().bridge.text(), "br-vm");
+  EXPECT_EQ(config.default_network().subnet.ToString(), "10.0.0.0/8");
+  EXPECT_EQ(config.default_network().mtu, 9000u);
   EXPECT_EQ(StateDirOf(config), "/tmp/state");
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_TRUE(config.manage_foreign_firewalls);
   EXPECT_FALSE(
       FromText(kText, {{"manage_foreign_firewalls", "false"}}).value().manage_foreign_firewalls);
-  EXPECT_EQ(FromText(kText, {{"mtu", "auto"}}).value().mtu, std::nullopt);
-  EXPECT_EQ(FromText(kText, {{"bridge", "br1"}}).value().bridge.text(), "br1");
+  EXPECT_EQ(NetworkFrom(kText, {{"mtu", "auto"}}).mtu, std::nullopt);
+  EXPECT_EQ(NetworkFrom(kText, {{"bridge", "br1"}}).bridge.text(), "br1");
 }
 
 TEST(ConfigTest, TheStateDirIsNamedAfterTheBridge) {
@@ -145,23 +149,22 @@ TEST(ConfigTest, SaysWhichKeyWasProbablyMeant) {
 }
 
 TEST(ConfigTest, ReadsTheKeysAboutGuests) {
-  const Config defaults = FromText("").value();
+  const NetworkConfig defaults = NetworkFrom("");
   EXPECT_EQ(defaults.isolation, Isolation::kOwner);
   EXPECT_TRUE(defaults.host_access);
   EXPECT_THAT(defaults.host_ports, IsEmpty());
   EXPECT_THAT(defaults.blocked_destinations, ElementsAre(testing::Prefix("169.254.0.0/16")));
-  const Config config = FromText(R"(isolation = "all"
+  const NetworkConfig network = NetworkFrom(R"(isolation = "all"
 host_access = "deny"
 host_ports = ["udp/53", "tcp/443"]
 blocked_destinations = []
-)")
-                            .value();
-  EXPECT_EQ(config.isolation, Isolation::kAll);
-  EXPECT_FALSE(config.host_access);
-  EXPECT_THAT(config.host_ports, ElementsAre(HostPort{HostPort::Protocol::kUdp, 53},
-                                             HostPort{HostPort::Protocol::kTcp, 443}));
-  EXPECT_THAT(config.blocked_destinations, IsEmpty());
-  EXPECT_EQ(FromText("", {{"host_ports", "udp/1,tcp/65535"}})->host_ports.size(), 2u);
+)");
+  EXPECT_EQ(network.isolation, Isolation::kAll);
+  EXPECT_FALSE(network.host_access);
+  EXPECT_THAT(network.host_ports, ElementsAre(HostPort{HostPort::Protocol::kUdp, 53},
+                                              HostPort{HostPort::Protocol::kTcp, 443}));
+  EXPECT_THAT(network.blocked_destinations, IsEmpty());
+  EXPECT_EQ(NetworkFrom("", {{"host_ports", "udp/1,tcp/65535"}}).host_ports.size(), 2u);
   EXPECT_THAT(ErrorOf("isolation = \"some\""), HasSubstr("none, owner, all"));
   EXPECT_THAT(ErrorOf("host_access = true"), HasSubstr("must be a string"));
   for (const char* bad : {"53", "udp/0", "udp/65536", "sctp/1", "udp/", "udp/5 3", "udp/1/2"}) {
@@ -341,7 +344,10 @@ TEST(ConfigTest, LoadsTheCommandLine) {
   EXPECT_EQ(std::get<EarlyExit>(load({"--nonsense"})).code, 2);
   EXPECT_EQ(std::get<EarlyExit>(load({"--config", "/nonexistent.toml"})).code, 2);
   EXPECT_EQ(std::get<EarlyExit>(load({"--config", "/dev"})).code, 2);
-  EXPECT_EQ(std::get<Config>(load({"--config", "/dev/null", "--bridge=b"})).bridge.text(), "b");
+  EXPECT_EQ(std::get<Config>(load({"--config", "/dev/null", "--bridge=b"}))
+                .default_network()
+                .bridge.text(),
+            "b");
   // Who makes gates needs no configuration.
   EXPECT_TRUE(std::get<Config>(load({"--config", "/nonexistent.toml", "--gates"})).serve_gates);
   EXPECT_EQ(std::get<Config>(load({"--config", "/dev/null", "--gates-socket=/run/g"})).gates_socket,

@@ -93,13 +93,13 @@ TEST(EffectiveSettingsTest, HaveEachKey) {
 TEST(EffectiveSettingsTest, WhatAKeyShowsSetsTheSameAgain) {
   const Config changed = FromText(kAllChanged);
   for (const ConfigKey& key : AllKeys()) {
-    ASSERT_TRUE(key.differs(changed, Config()))
+    ASSERT_TRUE(key.Differs(changed, Config()))
         << "give " << key.name << " another value than its default in kAllChanged";
     Config again;
-    EXPECT_TRUE(key.set(&again, key.show(changed), NoAccounts()).ok()) << key.name;
-    EXPECT_FALSE(key.differs(again, changed)) << key.name << ": " << key.show(again);
-    EXPECT_TRUE(key.set(&again, key.show(Config()), NoAccounts()).ok()) << key.name;
-    EXPECT_FALSE(key.differs(again, Config())) << key.name << ": " << key.show(again);
+    EXPECT_TRUE(key.Set(&again, key.Show(changed), NoAccounts()).ok()) << key.name;
+    EXPECT_FALSE(key.Differs(again, changed)) << key.name << ": " << key.Show(again);
+    EXPECT_TRUE(key.Set(&again, key.Show(Config()), NoAccounts()).ok()) << key.name;
+    EXPECT_FALSE(key.Differs(again, Config())) << key.name << ": " << key.Show(again);
   }
 }
 

@@ -1,0 +1,30 @@
+// A network of the configuration.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "daemon/base/guest_access.h"
+#include "daemon/base/ipv4.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/network_kind.h"
+#include "daemon/base/network_name.h"
+
+namespace svnet {
+
+struct NetworkConfig {
+  NetworkName name;
+  NetworkKind kind = NetworkKind::kBridge;
+  LinkName bridge = LinkName::Parse("svbr0").value();
+  Ipv4Prefix subnet = Ipv4Prefix::Parse("172.30.0.0/24").value();  // /8 to /30
+  std::optional<uint32_t> mtu;  // bytes, 576 to 65521; nullopt: "auto", the uplink's MTU
+
+  Isolation isolation = Isolation::kOwner;
+  bool host_access = true;
+  LocalAccess local_access = LocalAccess::kAll;
+  std::vector<HostPort> host_ports;
+  std::vector<Ipv4Prefix> blocked_destinations = {Ipv4Prefix::Parse("169.254.0.0/16").value()};
+};
+
+}  // namespace svnet

@@ -39,7 +39,7 @@ struct SegmentChange {
 
 struct SegmentStatus {
   bool up = false;
-  uint32_t mtu = 0;         // bytes
+  uint32_t mtu = 0;  // bytes
   // Links on the bridge, foreign ones too; nullopt: there is none to which TAPs are connected.
   std::optional<uint32_t> ports_used = 0;
 };

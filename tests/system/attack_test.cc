@@ -1,9 +1,15 @@
 // A guest that sends what it was not given: every attack with all layers on, with all
 // but one off, and with none, to see that it is one.
+#include <algorithm>
 #include <functional>
-#include <sstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "daemon/lease/names.h"
 #include "tests/eventually.h"
 #include "tests/system/system_test.h"
@@ -23,14 +29,25 @@ MacAddress Mac(absl::string_view text) { return MacAddress::Parse(text).value();
 // Mallory and a victim, of the same owner: only the binding stands between them.
 class AttackTest : public SystemTest {
  protected:
-  AttackTest() : svnetd_(Start()), alice_(svnetd_.socket(), Member(kAlice)) {
-    mallory_.emplace(alice_.MustCreate("mallory"));
-    victim_.emplace(alice_.MustCreate("victim"));
+  void SetUp() override {
+    Shell("echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet");  // other programs may set it
+    svnetd_.reset(new Daemon(Start()));
+    alice_.emplace(svnetd_->socket(), Member(kAlice));
+    mallory_.emplace(alice_->MustCreate("mallory"));
+    victim_.emplace(alice_->MustCreate("victim"));
   }
 
-  // What svnetd has done stays; from here on the test may take layers away.
-  void Freeze() { svnetd_.Stop(SIGKILL); }
+  // As if mallory's VMM ended.
+  void LetGo() { mallory_.reset(); }
 
+  bool IsRouted() const { return network_kind() == NetworkKind::kRouted; }
+
+  // What svnetd has done stays; from here on the test may take layers away.
+  void Freeze() { svnetd_->Stop(SIGKILL); }
+
+  static void TurnOffReversePathFilters() {
+    Shell("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+  }
   static void TurnOffInetRules() {
     Shell("nft delete table inet " + RulesTable() + "; nft delete table arp " + RulesTable());
   }
@@ -47,24 +64,24 @@ class AttackTest : public SystemTest {
     Shell("ip neighbour flush dev svbr0; ip neighbour flush dev svbr0 nud permanent");
   }
 
+  Client& alice() { return *alice_; }
   const TapGuest& mallory() const { return *mallory_; }
   const TapGuest& victim() const { return *victim_; }
 
  private:
-  Daemon svnetd_;
-  Client alice_;
+  std::unique_ptr<Daemon> svnetd_;
+  std::optional<Client> alice_;
   std::optional<TapGuest> mallory_;
   std::optional<TapGuest> victim_;
 };
 
 struct Attack {
   std::string name;
-  std::string counter;  // of the bridge's rules
+  std::string counter;  // of the bridge's rules; on a routed network, of the inet rules
   std::function<Frame(const TapGuest& mallory, const TapGuest& victim)> frame;
-
-  friend std::ostream& operator<<(std::ostream& out, const Attack& each) {
-    return out << each.name;
-  }
+  std::vector<NetworkKind> kinds = kBridgeOnly;
+  // Whether the kernel's routing drops it, whatever its settings are.
+  bool never_routed = false;
 };
 
 // Of mallory's own, but for what `change` says.
@@ -73,7 +90,9 @@ std::function<Frame(const TapGuest&, const TapGuest&)> UdpWith(
   return [change](const TapGuest& mallory, const TapGuest& victim) {
     UdpFields fields = {.from = mallory.ip(), .to = victim.ip()};
     change(&fields, victim);
-    return Ethernet(victim.mac(), mallory.mac(), kIpv4Type, Udp(fields, kMark));
+    const bool is_for_host = fields.to == victim.gateway();
+    return Ethernet(is_for_host ? victim.gateway_mac() : victim.mac(), mallory.mac(), kIpv4Type,
+                    Udp(fields, kMark));
   };
 }
 
@@ -122,21 +141,35 @@ std::vector<Attack> Attacks() {
       {"MacOfTheGateway", "foreign_mac",
        from_mac([](const TapGuest& victim) { return victim.gateway_mac(); })},
       {"AddressOfAnother", "foreign_address",
-       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.ip(); })},
+       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.ip(); }),
+       kBothKinds},
+      {"AddressOfAnotherToTheHost", "foreign_address",
+       UdpWith([](UdpFields* udp, const TapGuest& victim) {
+         udp->from = victim.ip();
+         udp->to = victim.gateway();
+       }),
+       kBothKinds},
       {"AddressOfTheGateway", "foreign_address",
-       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.gateway(); })},
+       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.gateway(); }),
+       kBothKinds, true},
+      {"AddressLeasedToNobody", "foreign_address",
+       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("172.30.0.99"); }), kBothKinds},
       {"AddressOfElsewhere", "foreign_address",
-       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("198.51.100.1"); })},
+       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("198.51.100.1"); }),
+       kBothKinds},
       {"AddressNone", "foreign_address",
-       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("0.0.0.0"); })},
+       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("0.0.0.0"); }), kBothKinds,
+       true},
       {"AddressOfLoopback", "foreign_address",
-       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("127.0.0.1"); })},
+       UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("127.0.0.1"); }), kBothKinds,
+       true},
       {"ToLoopback", "loopback_destination",
-       UdpWith([](UdpFields* udp, const TapGuest&) { udp->to = Ip("127.0.0.1"); })},
+       UdpWith([](UdpFields* udp, const TapGuest&) { udp->to = Ip("127.0.0.1"); }), kBothKinds},
       {"DhcpServer", "dhcp_server", UdpWith([](UdpFields* udp, const TapGuest&) {
          udp->from_port = 67;
          udp->to_port = 68;
-       })},
+       }),
+       kBothKinds},
       {"ArpForAnother", "foreign_arp",
        ArpWith([](ArpFields* arp, const TapGuest& victim) { arp->sender_ip = victim.ip(); })},
       {"ArpForTheGateway", "foreign_arp",
@@ -169,44 +202,89 @@ std::vector<Attack> Attacks() {
   };
 }
 
-class EachAttackTest : public AttackTest, public ::testing::WithParamInterface<Attack> {
+class EachAttackTest : public AttackTest, public ::testing::WithParamInterface<RowOnKind<Attack>> {
  protected:
-  void Launch() { mallory().Send(GetParam().frame(mallory(), victim())); }
-};
-INSTANTIATE_TEST_SUITE_P(Attacks, EachAttackTest, ::testing::ValuesIn(Attacks()),
-                         [](const auto& each) { return each.param.name; });
+  NetworkKind network_kind() const override { return GetParam().kind; }
 
-TEST_P(EachAttackTest, IsDropped) {
-  const int before = Counter("bridge", GetParam().counter);
-  Launch();
-  EXPECT_EQ(Counter("bridge", GetParam().counter), before + 1);
-  EXPECT_FALSE(victim().HasReceived(kMark));
+  // Whether it gets anywhere. On a routed network all goes by way of the gateway.
+  bool Arrives() {
+    const HostPortListener host(9999);
+    Frame frame = GetParam().row.frame(mallory(), victim());
+    if (IsRouted()) {
+      const MacAddress::Octets& to = mallory().gateway_mac().octets();
+      std::copy(to.begin(), to.end(), frame.begin());
+    }
+    mallory().Send(frame);
+    const bool comes_to_host = host.HasReceived(kMark);
+    return victim().HasReceived(kMark) || comes_to_host;
+  }
+  void ExpectDroppedAndCounted() {
+    const std::string family = IsRouted() ? "inet" : "bridge";
+    const int before = Counter(family, GetParam().row.counter);
+    EXPECT_FALSE(Arrives());
+    EXPECT_EQ(Counter(family, GetParam().row.counter), before + 1);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Attacks, EachAttackTest, ::testing::ValuesIn(OnTheirKinds(Attacks())),
+                         [](const auto& each) { return each.param.Name(); });
+
+TEST_P(EachAttackTest, IsDroppedBeforeItsConnectionIsTracked) {
+  ExpectDroppedAndCounted();
+  EXPECT_EQ(Shell("grep -c 'dport=9999' /proc/net/nf_conntrack || true"), "0\n");
 }
 
-TEST_P(EachAttackTest, IsDroppedByTheBridgesRulesAlone) {
+// Those of the bridge, or, of a routed network, inet's.
+TEST_P(EachAttackTest, IsDroppedByTheRulesAlone) {
   Freeze();
-  TurnOffInetRules();
-  TurnOffForwardingDatabase();
-  TurnOffNeighbours();
-  const int before = Counter("bridge", GetParam().counter);
-  Launch();
-  EXPECT_EQ(Counter("bridge", GetParam().counter), before + 1);
-  EXPECT_FALSE(victim().HasReceived(kMark));
+  if (!IsRouted()) {
+    TurnOffInetRules();
+    TurnOffForwardingDatabase();
+    TurnOffNeighbours();
+  }
+  TurnOffReversePathFilters();
+  ExpectDroppedAndCounted();
 }
 
 // It is these rules that stop it: otherwise it arrives.
 TEST_P(EachAttackTest, ArrivesWithoutAnyLayer) {
   Freeze();
   TurnOffInetRules();
-  TurnOffBridgeRules();
-  TurnOffForwardingDatabase();
-  Launch();
-  EXPECT_TRUE(victim().HasReceived(kMark));
+  if (!IsRouted()) {
+    TurnOffBridgeRules();
+    TurnOffForwardingDatabase();
+  }
+  TurnOffReversePathFilters();
+  EXPECT_EQ(Arrives(), !IsRouted() || !GetParam().row.never_routed);
+}
+
+std::vector<RowOnKind<Attack>> RoutedSpoofs() {
+  std::vector<RowOnKind<Attack>> all = OnTheirKinds(Attacks());
+  std::erase_if(all, [](const RowOnKind<Attack>& each) {
+    return each.kind != NetworkKind::kRouted || each.row.counter != "foreign_address";
+  });
+  return all;
+}
+
+class SpoofTest : public EachAttackTest {};
+INSTANTIATE_TEST_SUITE_P(Spoofs, SpoofTest, ::testing::ValuesIn(RoutedSpoofs()),
+                         [](const auto& each) { return each.param.Name(); });
+
+TEST_P(SpoofTest, IsDroppedByTheReversePathFilterAlone) {
+  Freeze();
+  TurnOffInetRules();
+  EXPECT_FALSE(Arrives());
 }
 
 // What a guest was given it may send.
-TEST_F(AttackTest, RightFramesPass) {
-  mallory().Send(victim().mac(), kIpv4Type,
+class OwnFramesTest : public OnEachKind<AttackTest> {
+ protected:
+  // To the victim, by the way that there is.
+  MacAddress NextHop() const { return IsRouted() ? mallory().gateway_mac() : victim().mac(); }
+};
+INSTANTIATE_TEST_SUITE_P(Kinds, OwnFramesTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
+
+TEST_P(OwnFramesTest, Pass) {
+  mallory().Send(NextHop(), kIpv4Type,
                  Udp({.from = mallory().ip(), .to = victim().ip()}, "hello victim"));
   EXPECT_TRUE(victim().HasReceived("hello victim"));
   mallory().Send(kBroadcast, kArpType,
@@ -215,7 +293,7 @@ TEST_F(AttackTest, RightFramesPass) {
                       .sender_ip = Ip("0.0.0.0"),
                       .target_ip = victim().ip()}) +
                      "a probe");
-  EXPECT_TRUE(victim().HasReceived("a probe"));
+  EXPECT_EQ(victim().HasReceived("a probe"), !IsRouted());
   const HostPortListener host(9999);
   mallory().Send(mallory().gateway_mac(), kIpv4Type,
                  Udp({.from = mallory().ip(), .to = mallory().gateway()}, "hello host"));
@@ -224,11 +302,11 @@ TEST_F(AttackTest, RightFramesPass) {
 }
 
 // Fragments, a header that lies, and half a frame: no way around the address.
-TEST_F(AttackTest, BrokenPacketsAreNoWayAround) {
+TEST_P(OwnFramesTest, ThatAreBrokenAreNoWayAround) {
   std::string packet = Udp({.from = victim().ip(), .to = victim().ip()}, kMark);
   const std::string whole = packet;
   const auto launch = [&](const std::string& bytes) {
-    mallory().Send(victim().mac(), kIpv4Type, bytes);
+    mallory().Send(NextHop(), kIpv4Type, bytes);
     EXPECT_FALSE(victim().HasReceived(kMark));
   };
   packet[6] = '\x20';  // more fragments
@@ -263,7 +341,7 @@ TEST_F(AttackTest, TheWayPastTheBridgeIsClosed) {
   EXPECT_FALSE(launch());
   EXPECT_EQ(Counter("inet", "past_the_bridge"), 1);
   TurnOffInetRules();
-  Shell("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+  TurnOffReversePathFilters();
   EXPECT_TRUE(launch());
 }
 
@@ -354,20 +432,21 @@ TEST_F(AttackTest, ATapInALinkGroupOfTheRetiredIsCutOff) {
   EXPECT_TRUE(reaches_victim(kRetiredGroups));
 }
 
-// Removed, it is cut off although its VMM holds it; made anew, the port is open again.
-TEST_F(SystemTest, ARemovedGuestIsCutOffAtOnce) {
-  Daemon svnetd = Start();
-  Client alice(svnetd.socket(), Member(kAlice));
-  const v1::Tap tap = alice.MustCreate("vm1");
-  {
-    const TapGuest guest(tap);
-    const HostPortListener host(9999);
-    EXPECT_TRUE(alice.MustRemove(tap.tap_name()));
-    EXPECT_EQ(Shell("nft list table bridge " + RulesTable() + " | grep -c elements || true"),
-              "0\n");
-    EXPECT_EQ(Shell("ip neighbour show nud permanent"), "");
-  }
-  const TapGuest again(alice.MustCreate("vm1"));
+// Removed, it is cut off although its VMM holds it; made anew, the way is open again.
+TEST_P(OwnFramesTest, OfARemovedGuestGetNowhere) {
+  EXPECT_TRUE(alice().MustRemove("svmalleth0"));
+  EXPECT_EQ(Shell("nft list ruleset | grep -c -e svmalleth0 -e '172[.]30[.]0[.]2 ' || true"),
+            "0\n");
+  // A TAP without its route is closed; its neighbour goes with it.
+  const std::string way =
+      IsRouted() ? "ip route show proto 115" : "ip neighbour show nud permanent";
+  EXPECT_FALSE(absl::StrContains(Shell(way), "172.30.0.2 "));
+  const std::string packet = Udp({.from = victim().ip(), .to = mallory().ip()}, kMark);
+  victim().Send(IsRouted() ? victim().gateway_mac() : mallory().mac(), kIpv4Type, packet);
+  EXPECT_FALSE(mallory().HasReceived(kMark));
+  EXPECT_FALSE(mallory().Pings(mallory().gateway(), absl::Milliseconds(100)));
+  LetGo();
+  const TapGuest again(alice().MustCreate("mallory"));
   EXPECT_TRUE(again.Pings(again.gateway()));
 }
 

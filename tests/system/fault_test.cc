@@ -1,5 +1,7 @@
 // svnetd dies, or a call to the kernel fails, between any two steps: the whole effect or
 // none, nothing leaked, and every address usable again.
+#include <signal.h>
+
 #include <algorithm>
 #include <fstream>
 #include <functional>
@@ -152,7 +154,10 @@ const Scenario kScenarios[] = {
      {"a", "b"},
      {"a", "b"},
      [](const Daemon& svnetd) {
+       // It hears of all of it at once: otherwise it would repair now this, now that first.
+       kill(svnetd.pid(), SIGSTOP);
        Shell("ip link delete svbr0; nft flush ruleset; ip link set svaeth0 mtu 900 down");
+       kill(svnetd.pid(), SIGCONT);
        Settle(svnetd);
        Settle(svnetd);
      }},

@@ -305,7 +305,7 @@ class Kernel {
   // The MAC that the address has on that link, if that is permanent.
   virtual absl::StatusOr<std::optional<MacAddress>> FindNeighbour(Ifindex link,
                                                                   Ipv4Address address) = 0;
-  // Which MACs the bridge has static entries for, and behind which port.
+  // Which MACs the bridge has static entries for, and behind which port. None if it is gone.
   virtual absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> ListStaticMacs(
       Ifindex bridge) = 0;
   // Replaces what the link knew of the address.

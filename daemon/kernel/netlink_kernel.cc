@@ -113,7 +113,9 @@ absl::StatusOr<std::optional<MacAddress>> NetlinkKernel::FindNeighbour(Ifindex l
 
 absl::StatusOr<std::set<std::pair<Ifindex, MacAddress>>> NetlinkKernel::ListStaticMacs(
     Ifindex bridge) {
-  return DumpStaticMacs(socket_, bridge);
+  auto macs = DumpStaticMacs(socket_, bridge);
+  if (ErrnoOf(macs.status()) == ENODEV) macs.emplace();
+  return macs;
 }
 
 absl::Status NetlinkKernel::SetNeighbour(Ifindex link, const Neighbour& neighbour) {

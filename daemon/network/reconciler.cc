@@ -40,8 +40,10 @@ Condition Degraded(const std::vector<std::string>& paused) {
 }  // namespace
 
 absl::Status Reconciler::Begin() {
-  SVNET_RETURN_IF_ERROR(parts_.infrastructure->CheckPrefix());
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, Resync());
+  if (parts_.book->leases().size() == 0) {
+    SVNET_RETURN_IF_ERROR(parts_.infrastructure->CheckPrefix());
+  }
   SVNET_RETURN_IF_ERROR(parts_.adopter->CheckLeft(links));
   for (const Link& link : links) {
     if (!parts_.book->IsRetired(link.ifindex)) parts_.texts->NoteAlias(link.alias);

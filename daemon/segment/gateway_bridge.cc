@@ -49,7 +49,8 @@ absl::StatusOr<Segment::Found> GatewayBridge::Find() {
 absl::StatusOr<SegmentChange> GatewayBridge::Ensure(bool in_use) {
   SVNET_ASSIGN_OR_RETURN(const bool renamed, EnsureName());
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
-  if (!link.has_value()) SVNET_RETURN_IF_ERROR(CheckPrefix());
+  // Who has leases gets the bridge back; what overlaps stays a condition.
+  if (!link.has_value() && !in_use) SVNET_RETURN_IF_ERROR(CheckPrefix());
   SVNET_ASSIGN_OR_RETURN(const uint32_t mtu, PlanMtu(link, in_use));
   SVNET_ASSIGN_OR_RETURN(const Bridge bridge, kernel_->EnsureBridge(SpecWith(mtu)));
   Remember(bridge);

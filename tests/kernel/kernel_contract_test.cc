@@ -386,6 +386,13 @@ TEST_P(KernelContractTest, WhatIsDoneToATapThatIsGoneIsNotFound) {
   EXPECT_TRUE(reaper().DeleteLink(tap).ok());
 }
 
+TEST_P(KernelContractTest, ABridgeThatIsGoneHasNoStaticMacs) {
+  const Bridge bridge = MakeBridge();
+  MakeTap("tap1", bridge.ifindex);
+  host().Delete("svbr0");
+  EXPECT_THAT(*kernel().ListStaticMacs(bridge.ifindex), IsEmpty());
+}
+
 TEST_P(KernelContractTest, ATapIsRetiredAndItsAliasReplaced) {
   const Ifindex tap = MakeTap("tap1", MakeBridge().ifindex);
   ASSERT_TRUE(kernel().SetAlias(tap, "other").ok());

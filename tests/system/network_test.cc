@@ -2,11 +2,16 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
+#include "tests/system/kinds.h"
 #include "tests/system/system_test.h"
+#include "tests/system/tap_guest.h"
 
 namespace svnet::testing {
 namespace {
@@ -243,7 +248,9 @@ INSTANTIATE_TEST_SUITE_P(
                                    "ip route delete 172.30.0.128/25", "up0"},
                       ConflictCase{"RouteOfAnotherTable",
                                    "ip route add 172.30.0.0/24 dev up0 table 77",
-                                   "ip route delete 172.30.0.0/24 table 77", "up0"}),
+                                   "ip route delete 172.30.0.0/24 table 77", "up0"},
+                      ConflictCase{"GuestsRoute", "ip route add 172.30.0.3/32 dev up0",
+                                   "ip route delete 172.30.0.3/32 dev up0", "up0"}),
     [](const auto& each) { return each.param.what; });
 
 TEST_P(ConflictTest, IsSaidAtStartAndTriedAgain) {
@@ -289,6 +296,47 @@ TEST_P(ConflictTest, IsRefusedWhenTheBridgeIsFirstMade) {
   EXPECT_EQ(ReasonOf(status), "SUBNET_CONFLICT");
   EXPECT_THAT(status.error_message(), HasSubstr(GetParam().named));
   EXPECT_EQ(NetworkPicture(), before);
+}
+
+bool HasCondition(const v1::GetNetworkResponse& network, const std::string& type) {
+  return std::any_of(network.conditions().begin(), network.conditions().end(),
+                     [&](const Condition& each) { return each.type() == type; });
+}
+
+// Guests that have a network keep it, whoever comes to use their addresses.
+TEST_P(ConflictTest, DoesNotKeepGuestsFromABridgeThatWasDeleted) {
+  const auto expect_mended = [](Daemon& svnetd, const std::string& next_vm) {
+    Client alice(svnetd.socket(), Member(kAlice));
+    EXPECT_TRUE(Eventually([&] {
+      const v1::GetNetworkResponse network = alice.MustGetNetwork();
+      return HasCondition(network, "SUBNET_CONFLICT") &&
+             !HasCondition(network, "NETWORK_NOT_STARTED") &&
+             ShellExitCode("ip link show dev svbr0") == 0;
+    })) << svnetd.log();
+    alice.MustCreate(next_vm);
+  };
+  for (const NetworkKind kind : kBothKinds) {
+    SCOPED_TRACE(KindName(kind));
+    const Internet internet;
+    std::optional<TapGuest> guest;
+    {
+      Daemon svnetd = Start({KindFlag(kind)});
+      guest.emplace(Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1"));
+      Shell(GetParam().setup + "; ip link delete svbr0");
+      expect_mended(svnetd, "vm2");
+      EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
+    }
+    Shell("ip link delete svbr0");
+    Daemon svnetd = Start({KindFlag(kind)});
+    expect_mended(svnetd, "vm3");
+    Shell(GetParam().undo);
+    Client root(svnetd.socket(), 0);
+    EXPECT_TRUE(Eventually([&] { return root.MustGetNetwork().conditions_size() == 0; }))
+        << root.MustGetNetwork().ShortDebugString();
+    EXPECT_TRUE(guest->Pings(Ipv4Address(0xcb007101)));
+    root.MustCleanup(v1::CLEANUP_SCOPE_NETWORK);
+    EXPECT_EQ(svnetd.Stop(SIGTERM), 0);
+  }
 }
 
 TEST_F(NetworkTest, DefaultRoutesAndVpnHalvesAreNoConflict) {

@@ -425,6 +425,16 @@ TEST_F(NetworkRegistryTest, AConflictThatCameLaterDoesNotStopANetworkThatStands)
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kAlice), ElementsAre(lease));
   MustCreate(kAlice, "vm2");
+  // Nor does it keep guests from a bridge that somebody deletes, whether svnetd sees that or not.
+  for (const bool restart : {false, true}) {
+    kernel_.Delete("svbr0");
+    if (restart) {
+      ASSERT_TRUE(Start().ok());
+    }
+    EXPECT_THAT(Conditions(), ElementsAre("SUBNET_CONFLICT"));
+    EXPECT_NE(kernel_.Find("svbr0"), nullptr);
+    MustCreate(kAlice, restart ? "vm4" : "vm3");
+  }
 }
 
 TEST_F(NetworkRegistryTest, ALinkOfTheBridgesNameThatIsNoBridge) {

@@ -165,14 +165,14 @@ void ApplyCallers(const Config& next, const ReloadTargets& targets) {
 }
 
 void LogReload(const Config& next, const ReloadTargets& targets) {
-  const std::vector<absl::string_view> applied = KeysThatReloadApplies(*targets.running, next);
+  const std::vector<std::string> applied = KeysThatReloadApplies(*targets.running, next);
   spdlog::info("reloaded: {}", applied.empty() ? "nothing has changed that a reload applies"
                                                : absl::StrJoin(applied, ", "));
 }
 
 // Until the file says again what is in force.
 void NoteKeysThatNeedRestart(const Config& next, const ReloadTargets& targets) {
-  const std::vector<absl::string_view> keys = KeysThatNeedRestart(targets.started_with, next);
+  const std::vector<std::string> keys = KeysThatNeedRestart(targets.started_with, next);
   if (keys.empty()) return targets.board->Clear("RESTART_NEEDED");
   const std::string what =
       absl::StrCat("changed, but needs a restart to take effect: ", absl::StrJoin(keys, ", "));

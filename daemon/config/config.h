@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "daemon/base/listen_address.h"
 #include "daemon/config/admission_rules.h"
 #include "daemon/config/network_config.h"
@@ -25,7 +26,8 @@ struct Config {
   LogLevel log_level = LogLevel::kInfo;
   std::optional<ListenAddress> metrics_listen;  // nullopt: only GetMetrics
 
-  std::vector<NetworkConfig> networks = {NetworkConfig()};  // the first is the default one
+  // The default one first, the others by name. They differ in bridge, prefix and link groups.
+  std::vector<NetworkConfig> networks = {NetworkConfig()};
 
   bool manage_foreign_firewalls = false;
 
@@ -43,6 +45,9 @@ struct Config {
 
   NetworkConfig& default_network() { return networks.front(); }
   const NetworkConfig& default_network() const { return networks.front(); }
+  absl::Span<const NetworkConfig> other_networks() const {
+    return absl::MakeConstSpan(networks).subspan(1);
+  }
 };
 
 // `state_dir`, or "/run/svnet/state-BRIDGE", of the default network.

@@ -30,20 +30,24 @@ absl::string_view View(const toml::key& key) { return {key.str().data(), key.str
 std::string NamesIn(absl::string_view table) {
   std::vector<absl::string_view> names;
   for (const ConfigKey& key : AllKeys()) {
-    if (key.table == table) names.push_back(key.name);
+    if (key.IsIn(table)) names.push_back(key.name);
   }
-  if (table.empty()) names.insert(names.end(), {"[callers]", "[limits]"});
+  if (table.empty()) names.insert(names.end(), {"[callers]", "[limits]", "[networks.NAME]"});
   if (table == "limits") names.insert(names.end(), {"[limits.users.NAME]", "[limits.groups.NAME]"});
   return absl::StrJoin(names, ", ");
 }
 
+std::string DescribeWhereItBelongs(const ConfigKey& key) {
+  if (!key.table.empty()) return absl::StrCat("belongs to [", key.table, "]");
+  return absl::StrCat("belongs to the top of the file, before the first [table]",
+                      key.of_network() != nullptr ? ", or to a [networks.NAME]" : "");
+}
+
 // `name` is not a key of `table`.
 std::string DescribeUnknownKey(absl::string_view table, absl::string_view name) {
-  if (const ConfigKey* key = FindKey(name)) {
-    return key->table.empty() ? "belongs to the top of the file, before the first [table]"
-                              : absl::StrCat("belongs to [", key->table, "]");
-  }
-  std::vector<std::string> names = {"callers", "limits"};
+  if (const ConfigKey* key = FindKey(name)) return DescribeWhereItBelongs(*key);
+  std::vector<std::string> names;
+  if (table.empty()) names = {"callers", "limits", std::string(kNetworksTable)};
   for (const ConfigKey& key : AllKeys()) names.emplace_back(key.name);
   const std::optional<std::string> nearest = FindNearest(name, names);
   return absl::StrCat("unknown key",
@@ -152,9 +156,12 @@ class Place {
   Place In(const toml::key& key) const {
     return Place(file_, absl::StrCat(path_, path_.empty() ? "" : ".", absl::CHexEscape(View(key))));
   }
+  // "svnetd.toml:4: bridge".
+  std::string Of(const toml::node& node) const {
+    return absl::StrCat(file_, ":", node.source().begin.line, ": ", path_);
+  }
   absl::Status Error(const toml::node& node, absl::string_view message) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file_, ":", node.source().begin.line, ": ", path_, ": ", message));
+    return absl::InvalidArgumentError(absl::StrCat(Of(node), ": ", message));
   }
 
  private:
@@ -203,19 +210,90 @@ absl::Status ApplyOverrides(const Place& place, absl::string_view kind, const to
   return absl::OkStatus();
 }
 
-absl::Status ApplyKey(const Place& place, absl::string_view table, absl::string_view name,
-                      const toml::node& node, const Accounts& accounts, Config* config) {
-  const ConfigKey* key = FindKey(name);
-  if (key == nullptr || key->table != table) {
-    return place.Error(node, DescribeUnknownKey(table, name));
+// What a file is read into.
+struct Target {
+  const Accounts& accounts;
+  Config* config;
+  KeyPlaces* places;
+};
+
+const ConfigKey* FindKeyIn(absl::string_view table, absl::string_view name) {
+  for (const ConfigKey& key : AllKeys()) {
+    if (key.name == name && key.IsIn(table)) return &key;
   }
-  const absl::StatusOr<std::string> text = TextOf(key->type, node);
-  const absl::Status status = text.ok() ? key->Set(config, *text, accounts) : text.status();
-  return status.ok() ? status : place.Error(node, status.message());
+  return nullptr;
 }
 
-absl::Status ApplyTable(const Place& place, const toml::table& table, const Accounts& accounts,
-                        Config* config) {
+// `network`: the one whose table it is; nullptr: it is none's.
+absl::Status ApplyKey(const Place& place, absl::string_view table, absl::string_view name,
+                      const toml::node& node, const Target& target, NetworkConfig* network) {
+  const ConfigKey* key = FindKeyIn(table, name);
+  if (key == nullptr) return place.Error(node, DescribeUnknownKey(table, name));
+  const absl::StatusOr<std::string> text = TextOf(key->type, node);
+  if (!text.ok()) return place.Error(node, text.status().message());
+  const absl::Status status = network != nullptr
+                                  ? key->of_network()->set(network, *text, target.accounts)
+                                  : key->Set(target.config, *text, target.accounts);
+  if (!status.ok()) return place.Error(node, status.message());
+  target.places->insert_or_assign(std::string(place.path()), place.Of(node));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NetworkName> ParseSectionName(absl::string_view name) {
+  if (name == NetworkName::kDefault) {
+    return absl::InvalidArgumentError("the keys of the network default are at the top of the file");
+  }
+  return ParseNetworkName(name);
+}
+
+absl::Status CheckRequiredKeys(const toml::table& table) {
+  for (const ConfigKey& key : AllKeys()) {
+    if (!key.required || table.contains(std::string_view(key.name.data(), key.name.size()))) {
+      continue;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat(key.name, " is not set: each network needs its own"));
+  }
+  return absl::OkStatus();
+}
+
+// One [networks.NAME].
+absl::Status ApplyNetwork(const Place& place, absl::string_view name, const toml::table& table,
+                          const Target& target) {
+  const absl::StatusOr<NetworkName> valid = ParseSectionName(name);
+  if (!valid.ok()) return place.Error(table, valid.status().message());
+  NetworkConfig network;
+  network.name = *valid;
+  for (const auto& [key, node] : table) {
+    SVNET_RETURN_IF_ERROR(
+        ApplyKey(place.In(key), kNetworksTable, View(key), node, target, &network));
+  }
+  if (const absl::Status complete = CheckRequiredKeys(table); !complete.ok()) {
+    return place.Error(table, complete.message());
+  }
+  target.config->networks.push_back(network);
+  return absl::OkStatus();
+}
+
+// [networks].
+absl::Status ApplyNetworks(const Place& place, const toml::node& node, const Target& target) {
+  const toml::table* networks = node.as_table();
+  if (networks == nullptr) return place.Error(node, WrongType("a table", node).message());
+  for (const auto& [key, value] : *networks) {
+    const Place at = place.In(key);
+    if (const toml::table* table = value.as_table()) {
+      SVNET_RETURN_IF_ERROR(ApplyNetwork(at, View(key), *table, target));
+    } else if (const ConfigKey* known = FindKey(View(key))) {
+      return at.Error(value, DescribeWhereItBelongs(*known));
+    } else {
+      return at.Error(value, WrongType("a table", value).message());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyTable(const Place& place, const toml::table& table, const Target& target) {
+  AdmissionRules& callers = target.config->callers;
   // Overrides are applied after the defaults, wherever they are in the file.
   for (const bool overrides : {false, true}) {
     for (const auto& [key, node] : table) {
@@ -224,15 +302,17 @@ absl::Status ApplyTable(const Place& place, const toml::table& table, const Acco
       const Place at = place.In(key);
       const bool is_table = place.path().empty() && (key == "callers" || key == "limits");
       if (is_override && key == "users") {
-        SVNET_RETURN_IF_ERROR(ApplyOverrides(at, "user", node, config->callers.limits,
-                                             accounts.find_user, &config->callers.user_limits));
+        SVNET_RETURN_IF_ERROR(ApplyOverrides(at, "user", node, callers.limits,
+                                             target.accounts.find_user, &callers.user_limits));
       } else if (is_override) {
-        SVNET_RETURN_IF_ERROR(ApplyOverrides(at, "group", node, config->callers.limits,
-                                             accounts.find_group, &config->callers.group_limits));
+        SVNET_RETURN_IF_ERROR(ApplyOverrides(at, "group", node, callers.limits,
+                                             target.accounts.find_group, &callers.group_limits));
       } else if (is_table && node.is_table()) {
-        SVNET_RETURN_IF_ERROR(ApplyTable(at, *node.as_table(), accounts, config));
+        SVNET_RETURN_IF_ERROR(ApplyTable(at, *node.as_table(), target));
+      } else if (place.path().empty() && View(key) == kNetworksTable) {
+        SVNET_RETURN_IF_ERROR(ApplyNetworks(at, node, target));
       } else {
-        SVNET_RETURN_IF_ERROR(ApplyKey(at, place.path(), View(key), node, accounts, config));
+        SVNET_RETURN_IF_ERROR(ApplyKey(at, place.path(), View(key), node, target, nullptr));
       }
     }
   }
@@ -242,7 +322,7 @@ absl::Status ApplyTable(const Place& place, const toml::table& table, const Acco
 }  // namespace
 
 absl::Status ApplyFile(absl::string_view file, absl::string_view text, const Accounts& accounts,
-                       Config* config) {
+                       Config* config, KeyPlaces* places) {
   toml::table table;
   try {
     table = toml::parse(std::string_view(text.data(), text.size()));
@@ -250,7 +330,8 @@ absl::Status ApplyFile(absl::string_view file, absl::string_view text, const Acc
     return absl::InvalidArgumentError(
         absl::StrCat(file, ":", error.source().begin.line, ": ", DescribeParseError(text, error)));
   }
-  return ApplyTable(Place(file, ""), table, accounts, config);
+  return ApplyTable(Place(file, ""), table,
+                    {.accounts = accounts, .config = config, .places = places});
 }
 
 }  // namespace svnet

@@ -90,6 +90,20 @@ absl::Status SetMtu(NetworkConfig* network, absl::string_view text, const Accoun
   return absl::OkStatus();
 }
 
+absl::Status SetGatewayMac(NetworkConfig* network, absl::string_view text, const Accounts&) {
+  network->gateway_mac.reset();
+  if (text == "auto") return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(const MacAddress mac, MacAddress::Parse(text));
+  if (!mac.IsUnicast()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quote(text),
+                     " is not the MAC of one station: its first octet must be even, "
+                     "like 02, and not all octets 00"));
+  }
+  network->gateway_mac = mac;
+  return absl::OkStatus();
+}
+
 // In the order of the values that they mean.
 constexpr std::array<absl::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 constexpr std::array<absl::string_view, 2> kKinds = {"bridge", "routed"};
@@ -183,6 +197,15 @@ absl::Status SetBlockedDestinations(NetworkConfig* network, absl::string_view te
   return absl::OkStatus();
 }
 
+absl::Status SetPeers(NetworkConfig* network, absl::string_view text, const Accounts&) {
+  network->peers.clear();
+  for (absl::string_view item : Items(text)) {
+    SVNET_ASSIGN_OR_RETURN(NetworkName name, ParseNetworkName(item));
+    network->peers.insert(std::move(name));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetManageForeignFirewalls(Config* config, absl::string_view text, const Accounts&) {
   SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kBooleans));
   config->manage_foreign_firewalls = word == 1;
@@ -211,6 +234,21 @@ absl::Status SetGroups(std::set<gid_t>* groups, absl::string_view text, const Ac
 
 absl::Status SetAllowGroups(Config* config, absl::string_view text, const Accounts& accounts) {
   return SetGroups(&config->callers.groups, text, accounts);
+}
+
+absl::Status SetNetworkUsers(NetworkConfig* network, absl::string_view text,
+                             const Accounts& accounts) {
+  network->users.clear();
+  for (absl::string_view item : Items(text)) {
+    SVNET_ASSIGN_OR_RETURN(const uid_t uid, ParseId("user", item, accounts.find_user));
+    network->users.insert(uid);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetNetworkGroups(NetworkConfig* network, absl::string_view text,
+                              const Accounts& accounts) {
+  return SetGroups(&network->groups, text, accounts);
 }
 
 absl::Status SetAdminGroups(Config* config, absl::string_view text, const Accounts& accounts) {
@@ -313,6 +351,20 @@ std::string ShowBlockedDestinations(const NetworkConfig& network) {
       [](std::string* out, const Ipv4Prefix& prefix) { *out += prefix.ToString(); });
 }
 
+std::string ShowGatewayMac(const NetworkConfig& network) {
+  return network.gateway_mac.has_value() ? network.gateway_mac->ToString() : "auto";
+}
+
+std::string ShowPeers(const NetworkConfig& network) {
+  return absl::StrJoin(network.peers, ",",
+                       [](std::string* out, const NetworkName& name) { *out += name.text(); });
+}
+
+template <auto kMember>
+std::string ShowIdsOf(const NetworkConfig& network) {
+  return absl::StrJoin(network.*kMember, ",");
+}
+
 std::string ShowAllowUsers(const Config& config) {
   return config.callers.all_users ? "*" : ShowIds<&AdmissionRules::users>(config);
 }
@@ -365,14 +417,18 @@ constexpr std::array kKeys = {
         "How guests are connected: by a bridge, or each by a route to its TAP (bridge)"},
     ConfigKey{"", "bridge", ConfigValueType::kText,
               OfNetwork{SetBridge, ShowBridge, Differs<&NetworkConfig::bridge>}, kRestart,
-              kAllCallers, "NAME", "The bridge (svbr0)"},
+              kAllCallers, "NAME", "The bridge (svbr0)", true},
     ConfigKey{"", "subnet", ConfigValueType::kText,
               OfNetwork{SetSubnet, ShowSubnet, Differs<&NetworkConfig::subnet>}, kRestart,
-              kAllCallers, "PREFIX", "The network's prefix, /8 to /30 (172.30.0.0/24)"},
+              kAllCallers, "PREFIX", "The network's prefix, /8 to /30 (172.30.0.0/24)", true},
     ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger,
               OfNetwork{SetMtu, ShowCountOrAuto<&NetworkConfig::mtu>, Differs<&NetworkConfig::mtu>},
               kRestart, kAllCallers, "BYTES|auto",
               "The MTU of guests; auto: that of the default route's link (auto)"},
+    ConfigKey{"", "gateway_mac", ConfigValueType::kText,
+              OfNetwork{SetGatewayMac, ShowGatewayMac, Differs<&NetworkConfig::gateway_mac>},
+              kRestart, kAllCallers, "MAC|auto",
+              "The gateway's MAC; auto: 02:fc:00:00:00:01 if routed, else the bridge's own (auto)"},
     ConfigKey{"", "state_dir", ConfigValueType::kText,
               Global{SetStateDir, ShowStateDir, Differs<&Config::state_dir>}, kRestart,
               kAdministrators, "PATH",
@@ -410,6 +466,19 @@ constexpr std::array kKeys = {
                         Differs<&NetworkConfig::blocked_destinations>},
               kRestart, kAllCallers, "PREFIX,...",
               "Destinations that guests may not reach (169.254.0.0/16: cloud metadata)"},
+    // For administrators, like users and groups: it names networks that not every caller may use.
+    ConfigKey{"", "peers", ConfigValueType::kTexts,
+              OfNetwork{SetPeers, ShowPeers, Differs<&NetworkConfig::peers>}, kRestart,
+              kAdministrators, "NETWORK,...",
+              "Networks that may reach this one, if both name each other (none)"},
+    ConfigKey{kNetworksTable, "allow_users", ConfigValueType::kTexts,
+              OfNetwork{SetNetworkUsers, ShowIdsOf<&NetworkConfig::users>,
+                        Differs<&NetworkConfig::users>},
+              kRestart, kAdministrators, "", ""},
+    ConfigKey{kNetworksTable, "allow_groups", ConfigValueType::kTexts,
+              OfNetwork{SetNetworkGroups, ShowIdsOf<&NetworkConfig::groups>,
+                        Differs<&NetworkConfig::groups>},
+              kRestart, kAdministrators, "", ""},
     ConfigKey{
         "", "manage_foreign_firewalls", ConfigValueType::kBoolean,
         Global{SetManageForeignFirewalls, ShowWord<&Config::manage_foreign_firewalls, kBooleans>,
@@ -489,9 +558,27 @@ bool ConfigKey::Differs(const Config& one, const Config& other) const {
 absl::Span<const ConfigKey> AllKeys() { return kKeys; }
 
 const ConfigKey* FindKey(absl::string_view name) {
-  const auto* key = std::find_if(kKeys.begin(), kKeys.end(),
-                                 [&](const ConfigKey& each) { return each.name == name; });
+  const auto* key = std::find_if(kKeys.begin(), kKeys.end(), [&](const ConfigKey& each) {
+    return each.name == name && each.IsFlag();
+  });
   return key == kKeys.end() ? nullptr : key;
+}
+
+std::string PathOf(const NetworkName& network) {
+  return absl::StrCat(kNetworksTable, ".", network.text());
+}
+
+std::string PathOf(const NetworkName& network, absl::string_view key) {
+  if (network == NetworkName()) return std::string(key);
+  return absl::StrCat(PathOf(network), ".", key);
+}
+
+absl::StatusOr<NetworkName> ParseNetworkName(absl::string_view text) {
+  absl::StatusOr<NetworkName> name = NetworkName::Parse(text);
+  if (name.ok()) return name;
+  return absl::InvalidArgumentError(absl::StrCat(
+      Quote(text),
+      " is not a name for a network: a small letter, and up to 14 small letters, digits and -"));
 }
 
 std::string Quote(absl::string_view text) {

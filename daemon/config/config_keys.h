@@ -35,20 +35,29 @@ struct KeyAccess {
   bool (*differs)(const Part&, const Part&);
 };
 
-// A key of the file, which is also a flag.
+// The table of the file whose tables are networks: [networks.NAME].
+inline constexpr absl::string_view kNetworksTable = "networks";
+
+// A key of the file. A key of a network is one of each [networks.NAME], too.
 struct ConfigKey {
-  absl::string_view table;  // empty: the top
-  absl::string_view name;   // unique, also across tables
+  absl::string_view table;  // empty: the top; kNetworksTable: only a [networks.NAME]
+  absl::string_view name;   // unique among flags
   ConfigValueType type;
   std::variant<KeyAccess<Config>, KeyAccess<NetworkConfig>> access;
   ConfigChange change;
   ConfigAudience audience;
   absl::string_view placeholder;
   absl::string_view help;
+  bool required = false;  // in a [networks.NAME]
 
+  bool IsFlag() const { return table != kNetworksTable; }
   // nullptr: it is not a key of a network.
   const KeyAccess<NetworkConfig>* of_network() const {
     return std::get_if<KeyAccess<NetworkConfig>>(&access);
+  }
+  // kNetworksTable: in each [networks.NAME].
+  bool IsIn(absl::string_view where) const {
+    return table == where || (where == kNetworksTable && of_network() != nullptr);
   }
   // See KeyAccess. A key of a network is that of the default one here.
   absl::Status Set(Config* config, absl::string_view text, const Accounts& accounts) const;
@@ -57,8 +66,15 @@ struct ConfigKey {
 };
 
 absl::Span<const ConfigKey> AllKeys();
-// nullptr: none.
+// The one that is a flag; nullptr: none.
 const ConfigKey* FindKey(absl::string_view name);
+// "networks.NAME".
+std::string PathOf(const NetworkName& network);
+// Where the file has `key` of that network: "bridge", or "networks.NAME.bridge".
+std::string PathOf(const NetworkName& network, absl::string_view key);
+
+// [a-z][a-z0-9-]{0,14}.
+absl::StatusOr<NetworkName> ParseNetworkName(absl::string_view text);
 
 // `text` in quotes, escaped and shortened, for messages.
 std::string Quote(absl::string_view text);

@@ -67,12 +67,27 @@ void AddOverrides(absl::string_view table, const std::map<uint32_t, CallerLimits
   }
 }
 
+// Not the default one. Callers who may not use a network need not know of it.
+void AddNetwork(const NetworkConfig& network, std::vector<Setting>* settings) {
+  const NetworkConfig defaults;
+  for (const ConfigKey& key : AllKeys()) {
+    const KeyAccess<NetworkConfig>* access = key.of_network();
+    if (access == nullptr) continue;
+    settings->push_back(
+        {.name = PathOf(network.name, key.name),
+         .value = ValueOf(key.type, access->show(network)),
+         .is_default = !key.required && !access->differs(network, defaults),
+         .for_all = network.IsForAll() && key.audience == ConfigAudience::kAllCallers});
+  }
+}
+
 }  // namespace
 
 std::vector<Setting> EffectiveSettings(const Config& config) {
   const Config defaults;
   std::vector<Setting> settings;
   for (const ConfigKey& key : AllKeys()) {
+    if (!key.IsFlag()) continue;
     settings.push_back({.name = NameOf(key),
                         .value = ValueOf(key.type, key.Show(config)),
                         .is_default = !key.Differs(config, defaults),
@@ -80,6 +95,7 @@ std::vector<Setting> EffectiveSettings(const Config& config) {
   }
   AddOverrides("users", config.callers.user_limits, &settings);
   AddOverrides("groups", config.callers.group_limits, &settings);
+  for (const NetworkConfig& network : config.other_networks()) AddNetwork(network, &settings);
   return settings;
 }
 

@@ -8,9 +8,9 @@
 
 namespace svnet {
 
-// Each key, in the order of AllKeys(), and then each override of [limits.users] and
-// [limits.groups]. Users and groups are numbers. A file with the lines `name = value` makes the
-// same configuration. Pure.
+// Each key, in the order of AllKeys(), then each override of [limits.users] and [limits.groups],
+// and then each key of each [networks.NAME]. Users and groups are numbers. A file with the lines
+// `name = value` makes the same configuration. Pure.
 std::vector<Setting> EffectiveSettings(const Config& config);
 
 }  // namespace svnet

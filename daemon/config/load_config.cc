@@ -16,6 +16,7 @@
 #include "daemon/base/unique_fd.h"
 #include "daemon/config/config_file.h"
 #include "daemon/config/config_keys.h"
+#include "daemon/config/network_conflicts.h"
 #include "daemon/config/usage_error.h"
 
 namespace svnet {
@@ -38,13 +39,27 @@ absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
 }
 
+// TEMPORARY: whoever makes svnetd serve several networks deletes this, its call in LoadFrom, and
+// the test RefusesWhatSvnetdDoesNotServeYet.
+absl::Status RefuseWhatIsNotServedYet(const Config& config) {
+  if (config.default_network().gateway_mac.has_value()) {
+    return absl::UnimplementedError("gateway_mac: svnetd does not set it yet");
+  }
+  if (config.networks.size() == 1) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("networks.", config.networks[1].name.text(),
+                                               ": svnetd does not serve several networks yet"));
+}
+
 absl::StatusOr<Config> LoadFrom(const std::optional<std::string>& path, const Flags& flags) {
   SVNET_ASSIGN_OR_RETURN(const std::optional<std::string> text,
                          ReadFile(path.value_or(kConfigFile)));
   if (path.has_value() && !text.has_value()) {
     return absl::NotFoundError(absl::StrCat("there is no file ", *path));
   }
-  return MakeConfig(path.value_or(kConfigFile), text.value_or(""), flags, HostAccounts());
+  SVNET_ASSIGN_OR_RETURN(const Config config, MakeConfig(path.value_or(kConfigFile),
+                                                         text.value_or(""), flags, HostAccounts()));
+  SVNET_RETURN_IF_ERROR(RefuseWhatIsNotServedYet(config));
+  return config;
 }
 
 // What the command line says.
@@ -58,6 +73,7 @@ struct CommandLine {
 
 void AddKeyFlags(CLI::App& app, Flags* flags) {
   for (const ConfigKey& key : AllKeys()) {
+    if (!key.IsFlag()) continue;
     app.add_option_function<std::string>(
            FlagOf(key.name),
            [flags, &key](const std::string& value) { (*flags)[std::string(key.name)] = value; },
@@ -104,13 +120,48 @@ std::string NoErrorsIn(const std::optional<std::string>& file) {
       "\n");
 }
 
-std::vector<absl::string_view> ChangedKeys(const Config& running, const Config& next,
-                                           ConfigChange change) {
-  std::vector<absl::string_view> keys;
+// nullptr: none.
+const NetworkConfig* FindNetwork(const Config& config, const NetworkName& name) {
+  for (const NetworkConfig& network : config.networks) {
+    if (network.name == name) return &network;
+  }
+  return nullptr;
+}
+
+// The paths of the other networks of `config` that `from` does not have.
+std::vector<std::string> NetworksMissing(const Config& from, const Config& config) {
+  std::vector<std::string> paths;
+  for (const NetworkConfig& network : config.other_networks()) {
+    if (FindNetwork(from, network.name) == nullptr) paths.push_back(PathOf(network.name));
+  }
+  return paths;
+}
+
+void AddChangedKeys(const NetworkConfig& running, const NetworkConfig& next, ConfigChange change,
+                    std::vector<std::string>* keys) {
   for (const ConfigKey& key : AllKeys()) {
-    if (key.change == change && key.Differs(running, next)) keys.push_back(key.name);
+    const KeyAccess<NetworkConfig>* access = key.of_network();
+    if (access == nullptr || key.change != change || !access->differs(running, next)) continue;
+    keys->push_back(PathOf(running.name, key.name));
+  }
+}
+
+std::vector<std::string> ChangedKeys(const Config& running, const Config& next,
+                                     ConfigChange change) {
+  std::vector<std::string> keys;
+  for (const ConfigKey& key : AllKeys()) {
+    if (!key.IsFlag() || key.change != change || !key.Differs(running, next)) continue;
+    keys.emplace_back(key.name);
+  }
+  for (const NetworkConfig& network : running.other_networks()) {
+    const NetworkConfig* changed = FindNetwork(next, network.name);
+    if (changed != nullptr) AddChangedKeys(network, *changed, change, &keys);
   }
   return keys;
+}
+
+void Append(const std::vector<std::string>& more, std::vector<std::string>* keys) {
+  keys->insert(keys->end(), more.begin(), more.end());
 }
 
 }  // namespace
@@ -129,12 +180,15 @@ Accounts HostAccounts() {
 absl::StatusOr<Config> MakeConfig(absl::string_view name, absl::string_view toml,
                                   const Flags& flags, const Accounts& accounts) {
   Config config;
-  SVNET_RETURN_IF_ERROR(ApplyFile(name, toml, accounts, &config));
+  KeyPlaces places;
+  SVNET_RETURN_IF_ERROR(ApplyFile(name, toml, accounts, &config, &places));
   for (const auto& [key, value] : flags) {
     if (const absl::Status status = FindKey(key)->Set(&config, value, accounts); !status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(FlagOf(key), ": ", status.message()));
     }
+    places.insert_or_assign(key, FlagOf(key));
   }
+  SVNET_RETURN_IF_ERROR(CheckNetworks(config.networks, places));
   return config;
 }
 
@@ -157,14 +211,17 @@ std::variant<Config, EarlyExit> LoadConfig(int argc, const char* const* argv) {
   return *std::move(config);
 }
 
-std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next) {
-  return ChangedKeys(running, next, ConfigChange::kRestart);
+std::vector<std::string> KeysThatNeedRestart(const Config& running, const Config& next) {
+  std::vector<std::string> keys = ChangedKeys(running, next, ConfigChange::kRestart);
+  Append(NetworksMissing(next, running), &keys);
+  return keys;
 }
 
-std::vector<absl::string_view> KeysThatReloadApplies(const Config& running, const Config& next) {
-  std::vector<absl::string_view> keys = ChangedKeys(running, next, ConfigChange::kReload);
+std::vector<std::string> KeysThatReloadApplies(const Config& running, const Config& next) {
+  std::vector<std::string> keys = ChangedKeys(running, next, ConfigChange::kReload);
   if (running.callers.user_limits != next.callers.user_limits) keys.push_back("[limits.users]");
   if (running.callers.group_limits != next.callers.group_limits) keys.push_back("[limits.groups]");
+  Append(NetworksMissing(running, next), &keys);
   return keys;
 }
 

@@ -34,11 +34,12 @@ struct EarlyExit {
 // --gates no file is read.
 std::variant<Config, EarlyExit> LoadConfig(int argc, const char* const* argv);
 
-// The keys in which `next` differs from `running` and that need a restart. Pure.
-std::vector<absl::string_view> KeysThatNeedRestart(const Config& running, const Config& next);
+// The keys in which `next` differs from `running` and that need a restart: "bridge",
+// "networks.NAME.bridge", "networks.NAME" if that is gone. Pure.
+std::vector<std::string> KeysThatNeedRestart(const Config& running, const Config& next);
 
-// Those that a reload applies: `log_level`, `manage_foreign_firewalls`, and what is in [callers]
-// and [limits]. Pure.
-std::vector<absl::string_view> KeysThatReloadApplies(const Config& running, const Config& next);
+// Those that a reload applies: `log_level`, `manage_foreign_firewalls`, what is in [callers] and
+// [limits], and "networks.NAME" if that is new. Pure.
+std::vector<std::string> KeysThatReloadApplies(const Config& running, const Config& next);
 
 }  // namespace svnet

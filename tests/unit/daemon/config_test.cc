@@ -272,6 +272,7 @@ kind = "routed"
 bridge = "br-vm"
 subnet = "10.0.0.0/8"
 mtu = 9000
+gateway_mac = "02:00:00:00:00:01"
 state_dir = "/tmp/state"
 metrics_listen = "127.0.0.1:9464"
 isolation = "all"
@@ -284,16 +285,16 @@ guest_connections = 1
 owner_connections = 2
 )")
                           .value();
-  EXPECT_THAT(
-      KeysThatNeedRestart(running, next),
-      ElementsAre("socket", "socket_group", "kind", "bridge", "subnet", "mtu", "state_dir",
-                  "metrics_listen", "isolation", "host_access", "host_ports", "local_access",
-                  "blocked_destinations", "guest_connections", "owner_connections"));
+  EXPECT_THAT(KeysThatNeedRestart(running, next),
+              ElementsAre("socket", "socket_group", "kind", "bridge", "subnet", "mtu",
+                          "gateway_mac", "state_dir", "metrics_listen", "isolation", "host_access",
+                          "host_ports", "local_access", "blocked_destinations", "guest_connections",
+                          "owner_connections"));
   EXPECT_THAT(
       KeysThatNeedRestart(next, FromText("bridge = \"br-vm\"").value()),
-      ElementsAre("socket", "socket_group", "kind", "subnet", "mtu", "state_dir", "metrics_listen",
-                  "isolation", "host_access", "host_ports", "local_access", "blocked_destinations",
-                  "guest_connections", "owner_connections"));
+      ElementsAre("socket", "socket_group", "kind", "subnet", "mtu", "gateway_mac", "state_dir",
+                  "metrics_listen", "isolation", "host_access", "host_ports", "local_access",
+                  "blocked_destinations", "guest_connections", "owner_connections"));
 }
 
 TEST(ConfigTest, AReloadNamesOnlyWhatChanged) {

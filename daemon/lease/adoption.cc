@@ -54,10 +54,11 @@ bool IsGroupOf(const PortPlan& network, uint32_t group) {
 
 bool IsOurTap(const Link& link, const PortPlan& network) {
   if (link.kind != LinkKind::kTap) return false;
-  if (IsAlias(link.alias) && IsGroupOf(network, link.group)) return true;
+  const bool is_named = IsAliasOf(link.alias, network.network);
+  if (is_named && IsGroupOf(network, link.group)) return true;
   if (network.kind == NetworkKind::kRouted) return false;
   if (IsAliasV1(link.alias, network.bridge_name)) return true;
-  return IsAlias(link.alias) && network.bridge != 0 && link.master == network.bridge;
+  return is_named && network.bridge != 0 && link.master == network.bridge;
 }
 
 TapState StateOf(const Link& link) {

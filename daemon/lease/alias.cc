@@ -147,11 +147,10 @@ absl::StatusOr<std::string> TakeTextDigest(AliasFields& fields) {
 }  // namespace
 
 std::string FormatAlias(const LeaseSpec& spec) {
-  std::string text =
-      absl::StrCat(kVersion, " n=", NetworkName::kDefault, " v=", spec.key.vm.text(),
-                   " i=", spec.key.iface.text(), " a=", absl::Hex(spec.ip.value(), absl::kZeroPad8),
-                   " m=", MacText(spec.mac), " q=", Base36(static_cast<uint64_t>(spec.queues)),
-                   " o=", Base36(spec.key.owner));
+  std::string text = absl::StrCat(
+      kVersion, " n=", spec.network.text(), " v=", spec.key.vm.text(), " i=", spec.key.iface.text(),
+      " a=", absl::Hex(spec.ip.value(), absl::kZeroPad8), " m=", MacText(spec.mac),
+      " q=", Base36(static_cast<uint64_t>(spec.queues)), " o=", Base36(spec.key.owner));
   if (spec.group.has_value()) absl::StrAppend(&text, " g=", Base36(*spec.group));
   if (const std::string lifetime = LifetimeText(spec.lifetime); !lifetime.empty()) {
     absl::StrAppend(&text, " l=", lifetime);
@@ -167,9 +166,7 @@ absl::StatusOr<LeaseSpec> ParseAlias(const LinkName& tap, absl::string_view text
   if (!fields.TakeWord(kVersion)) {
     return absl::InvalidArgumentError(absl::StrCat("it does not begin with ", kVersion));
   }
-  SVNET_ASSIGN_OR_RETURN(const absl::string_view network, fields.Take("n"));
-  if (network != NetworkName::kDefault)
-    return absl::InvalidArgumentError("it is of another network");
+  SVNET_ASSIGN_OR_RETURN(const NetworkName network, fields.TakeValue<NetworkName>("n"));
   SVNET_ASSIGN_OR_RETURN(const VmId vm, fields.TakeValue<VmId>("v"));
   SVNET_ASSIGN_OR_RETURN(const IfaceId iface, fields.TakeValue<IfaceId>("i"));
   SVNET_ASSIGN_OR_RETURN(const Ipv4Address ip, TakeAddress(fields));
@@ -185,7 +182,8 @@ absl::StatusOr<LeaseSpec> ParseAlias(const LinkName& tap, absl::string_view text
   constexpr uint64_t kMaxGeneration = std::numeric_limits<uint32_t>::max();
   SVNET_ASSIGN_OR_RETURN(const uint64_t generation, TakeNumber(fields, "e", 1, kMaxGeneration));
   SVNET_ASSIGN_OR_RETURN(std::string text_digest, TakeTextDigest(fields));
-  LeaseSpec spec = {.key = {.owner = static_cast<uid_t>(owner), .vm = vm, .iface = iface},
+  LeaseSpec spec = {.network = network,
+                    .key = {.owner = static_cast<uid_t>(owner), .vm = vm, .iface = iface},
                     .tap = tap,
                     .ip = ip,
                     .mac = mac,
@@ -208,9 +206,16 @@ absl::string_view TextDigestIn(absl::string_view alias) {
   return "";
 }
 
+bool IsAliasOf(absl::string_view text, const NetworkName& network) {
+  const std::vector<absl::string_view> words = absl::StrSplit(text, absl::MaxSplits(' ', 2));
+  return IsAlias(text) && words[1] == absl::StrCat("n=", network.text());
+}
+
 bool IsAlias(absl::string_view text) {
   const std::vector<absl::string_view> words = absl::StrSplit(text, absl::MaxSplits(' ', 2));
-  if (words.size() < 2 || words[1] != absl::StrCat("n=", NetworkName::kDefault)) return false;
+  if (words.size() < 2) return false;
+  absl::string_view name = words[1];
+  if (!absl::ConsumePrefix(&name, "n=") || !NetworkName::Parse(name).ok()) return false;
   absl::string_view version = words[0];
   return absl::ConsumePrefix(&version, "svnet") && !version.empty() &&
          version.find_first_not_of("0123456789") == absl::string_view::npos;

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "daemon/base/link_name.h"
+#include "daemon/base/network_name.h"
 #include "daemon/lease/lease_spec.h"
 
 namespace svnet {
@@ -23,8 +24,10 @@ std::string FormatAlias(const LeaseSpec& spec);
 absl::StatusOr<LeaseSpec> ParseAlias(const LinkName& tap, absl::string_view text);
 
 // Whether it is, or was meant to be, an alias that a svnetd of this or a later version wrote
-// for a TAP of the network `default`. Which bridge that network has, the alias does not say.
+// for a TAP of a network. Which bridge that network has, the alias does not say.
 bool IsAlias(absl::string_view text);
+// The same, for a TAP of that network.
+bool IsAliasOf(absl::string_view text, const NetworkName& network);
 
 // The digest of the text that an alias of any network names, whether or not the alias can be
 // parsed; empty: none.

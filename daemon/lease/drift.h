@@ -7,6 +7,7 @@
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
 #include "daemon/base/network_kind.h"
+#include "daemon/base/network_name.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/lease.h"
 
@@ -14,6 +15,7 @@ namespace svnet {
 
 // What the TAPs of a network have in common.
 struct PortPlan {
+  NetworkName network = {};
   NetworkKind kind = NetworkKind::kBridge;
   LinkName bridge_name;
   Ifindex bridge;  // whose ports they are, or, on a routed network, which has the gateway's address

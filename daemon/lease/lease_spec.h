@@ -11,6 +11,7 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
+#include "daemon/base/network_name.h"
 #include "daemon/lease/ids.h"
 #include "daemon/lease/lifetime.h"
 
@@ -35,6 +36,7 @@ struct LeaseKey {
 // The name of the TAP, and exactly what its alias says (alias.h). What the holder of a TAP can
 // change never changes it.
 struct LeaseSpec {
+  NetworkName network = {};
   LeaseKey key;
   LinkName tap;
   Ipv4Address ip;

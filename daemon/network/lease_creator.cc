@@ -62,7 +62,8 @@ absl::StatusOr<Lease> LeaseCreator::MakeTap(const LeaseKey& key, const TapReques
   }
   // The TAP goes with its descriptor, and so with any return before Persist.
   SVNET_ASSIGN_OR_RETURN(const NamedTap tap, OpenTapFor(key, request));
-  return Commit({.key = key,
+  return Commit({.network = settings_.name,
+                 .key = key,
                  .tap = tap.name,
                  .ip = picked.ip,
                  .mac = picked.mac,

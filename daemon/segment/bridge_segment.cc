@@ -106,7 +106,8 @@ void BridgeSegment::Note(const KernelChanges& changes, const LeaseTable& leases)
 }
 
 PortPlan BridgeSegment::plan() const {
-  return {.kind = NetworkKind::kBridge,
+  return {.network = settings_.name,
+          .kind = NetworkKind::kBridge,
           .bridge_name = settings_.bridge,
           .bridge = gateway().ifindex,
           .group = group_,

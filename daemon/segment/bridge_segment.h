@@ -20,6 +20,7 @@ class BridgeSegment final : public Segment {
 
   absl::Status CheckPrefix() override { return bridge_.CheckPrefix(); }
   absl::StatusOr<Found> Find() override { return bridge_.Find(); }
+  absl::StatusOr<std::optional<Gateway>> FindGateway() override { return bridge_.FindGateway(); }
   absl::StatusOr<SegmentChange> Ensure(bool in_use) override;
   void Undo(const SegmentChange& change) override;
   absl::Status EnsureEntries(const LeaseTable& leases) override {

@@ -46,6 +46,12 @@ absl::StatusOr<Segment::Found> GatewayBridge::Find() {
   return IsOurs(*link, settings_.bridge_mac) ? Segment::Found::kOurs : Segment::Found::kSomething;
 }
 
+absl::StatusOr<std::optional<Gateway>> GatewayBridge::FindGateway() {
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));
+  if (!link.has_value() || link->kind != LinkKind::kBridge) return std::nullopt;
+  return Gateway{.ifindex = link->ifindex, .mac = link->mac, .mtu = link->mtu};
+}
+
 absl::StatusOr<SegmentChange> GatewayBridge::Ensure(bool in_use) {
   SVNET_ASSIGN_OR_RETURN(const bool renamed, EnsureName());
   SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, kernel_->FindLink(settings_.bridge));

@@ -25,6 +25,7 @@ class GatewayBridge {
   // See Segment.
   absl::Status CheckPrefix();
   absl::StatusOr<Segment::Found> Find();
+  absl::StatusOr<std::optional<Gateway>> FindGateway();
   absl::StatusOr<SegmentChange> Ensure(bool in_use);
   void Undo(const SegmentChange& change);
   absl::StatusOr<bool> Release();

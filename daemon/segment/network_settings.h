@@ -1,8 +1,11 @@
 // What the configuration says of a network.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "daemon/base/guest_access.h"
@@ -22,6 +25,9 @@ struct NetworkSettings {
   std::optional<uint32_t> mtu;  // bytes; nullopt: the uplink's
   MacAddress bridge_mac;        // of a bridge that svnetd makes
   Isolation isolation = Isolation::kOwner;
+  // Who of those that are admitted may use it; both empty: all of them. Administrators may.
+  std::set<uid_t> users = {};
+  std::set<gid_t> groups = {};
 };
 
 }  // namespace svnet

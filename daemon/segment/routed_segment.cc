@@ -191,7 +191,8 @@ std::map<Ifindex, std::string> RoutedSegment::FindSpoilt(const KernelChanges& ch
 }
 
 PortPlan RoutedSegment::plan() const {
-  return {.kind = NetworkKind::kRouted,
+  return {.network = settings_.name,
+          .kind = NetworkKind::kRouted,
           .bridge_name = settings_.bridge,
           .bridge = gateway().ifindex,
           .group = group_,

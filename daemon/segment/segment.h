@@ -57,6 +57,8 @@ class Segment {
   enum class Found { kNothing, kSomething, kOurs };
   // What exists under the segment's name, perhaps made by an earlier svnetd.
   virtual absl::StatusOr<Found> Find() = 0;
+  // The link that has, or should have, the gateway's address, as it is now; nullopt: there is none.
+  virtual absl::StatusOr<std::optional<Gateway>> FindGateway() = 0;
 
   // Makes the segment whole, except for the entries of leases. `in_use`: there are leases; then
   // the MTU of a segment that exists does not change. An error leaves nothing that was not there

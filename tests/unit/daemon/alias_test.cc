@@ -118,7 +118,7 @@ TEST(AliasTest, RefusesWhatOnlyResemblesIt) {
                                   std::string(kTextV1),
                                   with("svnet2", "svnet3"),
                                   with("svnet2", "svnet2 "),
-                                  with("n=default", "n=other"),
+                                  with("n=default", "n=No-Name"),
                                   with("v=vm1", "v="),
                                   with("v=vm1", "v=%d"),
                                   with("v=vm1 ", ""),
@@ -163,7 +163,11 @@ TEST(AliasTest, RefusesWhatOnlyResemblesIt) {
 TEST(AliasTest, KnowsWhatWasMeantToBeOne) {
   EXPECT_TRUE(IsAlias(kText));
   EXPECT_TRUE(IsAlias("svnet3 n=default what=ever"));
-  EXPECT_FALSE(IsAlias("svnet2 n=other v=vm1"));
+  EXPECT_TRUE(IsAlias("svnet2 n=other v=vm1"));
+  EXPECT_FALSE(IsAlias("svnet2 n=No v=vm1"));
+  EXPECT_TRUE(IsAliasOf(kText, NetworkName()));
+  EXPECT_FALSE(IsAliasOf("svnet2 n=other v=vm1", NetworkName()));
+  EXPECT_TRUE(IsAliasOf("svnet2 n=other v=vm1", NetworkName::Parse("other").value()));
   EXPECT_FALSE(IsAlias("svnet n=default v=vm1"));
   EXPECT_FALSE(IsAlias("svnetx n=default v=vm1"));
   EXPECT_FALSE(IsAlias(kTextV1));

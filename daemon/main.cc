@@ -296,9 +296,9 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   NoteSocketGroup(listening.group_status(), &board);
   running.socket = listening.path();
   board.SetSettings(EffectiveSettings(running));
-  CallRunner runner(
-      {.metrics = &metrics, .health = &health, .board = &board, .log = &log},
-      {.settings = SettingsOf(config), .why = absl::UnavailableError("svnetd is starting")});
+  CallRunner runner({.metrics = &metrics, .health = &health, .board = &board, .log = &log},
+                    {.settings = SettingsOf(config.default_network()),
+                     .why = absl::UnavailableError("svnetd is starting")});
   LateNetwork network({.running = &running,
                        .events = &events,
                        .health = &health,

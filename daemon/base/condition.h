@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "daemon/base/network_name.h"
+
 namespace svnet {
 
 struct Condition {
@@ -14,6 +16,7 @@ struct Condition {
   std::string for_all = "";
   // Guests have no network because of another program: svnetd's health says so, too.
   bool cuts_guests_off = false;
+  NetworkName network = {};  // whose it is; the default one's if it is the whole host's
 
   friend bool operator==(const Condition&, const Condition&) = default;
 };

@@ -35,7 +35,11 @@ std::string What(TapEvent::Type type) {
 }
 
 LogLine LineOf(const TapEvent& event) {
-  LogLine line = {.text = What(event.type)};
+  LogLine line = {.text = What(event.type), .fields = {.network = NetworkOf(event).text()}};
+  // Who has one network need not read its name in each line.
+  if (NetworkOf(event) != NetworkName()) {
+    absl::StrAppend(&line.text, " network=", line.fields.network);
+  }
   if (event.lease.has_value()) {
     absl::StrAppend(
         &line.text, " tap=", event.lease->spec.tap.text(), " vm=", event.lease->spec.key.vm.text(),

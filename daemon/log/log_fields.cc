@@ -13,7 +13,8 @@ thread_local const LogFields* of_this_line = nullptr;
 }  // namespace
 
 LogFields FieldsOf(const Lease& lease) {
-  return {.vm = std::string(lease.spec.key.vm.text()),
+  return {.network = lease.spec.network.text(),
+          .vm = std::string(lease.spec.key.vm.text()),
           .iface = std::string(lease.spec.key.iface.text()),
           .tap = std::string(lease.spec.tap.text()),
           .owner = lease.spec.key.owner};

@@ -14,6 +14,7 @@ namespace svnet {
 
 // Empty = unknown. Caller-supplied text appears only if it is a valid name.
 struct LogFields {
+  std::string network;
   std::string vm;
   std::string iface;
   std::string tap;

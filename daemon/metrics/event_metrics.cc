@@ -6,36 +6,45 @@
 namespace svnet {
 namespace {
 
-prometheus::Counter& AddCounter(prometheus::Registry* registry, const std::string& name,
-                                const std::string& help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(*registry).Add(
-      {{"network", std::string(NetworkName::kDefault)}});
+using Family = prometheus::Family<prometheus::Counter>;
+
+Family& AddFamily(prometheus::Registry* registry, const std::string& name,
+                  const std::string& help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(*registry);
+}
+
+prometheus::Counter& CounterOf(Family& family, const NetworkName& network) {
+  return family.Add({{"network", network.text()}});
 }
 
 }  // namespace
 
 EventMetrics::EventMetrics(prometheus::Registry* registry)
-    : repairs_(prometheus::BuildCounter()
-                   .Name("svnet_repairs_total")
-                   .Help("What another program had changed and svnetd has repaired, by what it was")
-                   .Register(*registry)),
-      ended_(AddCounter(registry, "svnet_leases_ended_total",
-                        "Leases that ended by themselves: a process, a VMM or a TAP was gone")),
-      failures_(AddCounter(registry, "svnet_failures_total",
-                           "What svnetd could not do unasked; each is an error in the log")) {
-  for (const char* of : {"bridge", "forwarding", "rules", "tap"}) RepairsOf(of);
+    : repairs_(AddFamily(registry, "svnet_repairs_total",
+                         "What another program had changed and svnetd has repaired, by what it "
+                         "was")),
+      ended_(AddFamily(registry, "svnet_leases_ended_total",
+                       "Leases that ended by themselves: a process, a VMM or a TAP was gone")),
+      failures_(AddFamily(registry, "svnet_failures_total",
+                          "What svnetd could not do unasked; each is an error in the log")) {
+  // There from the start, with 0.
+  const NetworkName network;
+  CounterOf(ended_, network);
+  CounterOf(failures_, network);
+  for (const char* of : {"bridge", "forwarding", "rules", "tap"}) RepairsOf(network, of);
 }
 
 void EventMetrics::Note(const TapEvent& event) {
-  if (event.type == TapEvent::Type::kRemoved) ended_.Increment();
-  if (event.type == TapEvent::Type::kFailed) failures_.Increment();
+  const NetworkName& network = NetworkOf(event);
+  if (event.type == TapEvent::Type::kRemoved) CounterOf(ended_, network).Increment();
+  if (event.type == TapEvent::Type::kFailed) CounterOf(failures_, network).Increment();
   for (const absl::string_view of : event.repaired) {
-    RepairsOf(std::string(of)).Increment();
+    RepairsOf(network, std::string(of)).Increment();
   }
 }
 
-prometheus::Counter& EventMetrics::RepairsOf(const std::string& of) {
-  return repairs_.Add({{"network", std::string(NetworkName::kDefault)}, {"of", of}});
+prometheus::Counter& EventMetrics::RepairsOf(const NetworkName& network, const std::string& of) {
+  return repairs_.Add({{"network", network.text()}, {"of", of}});
 }
 
 }  // namespace svnet

@@ -20,11 +20,13 @@ class EventMetrics {
   void Note(const TapEvent& event);
 
  private:
-  prometheus::Counter& RepairsOf(const std::string& of);
+  using Family = prometheus::Family<prometheus::Counter>;
 
-  prometheus::Family<prometheus::Counter>& repairs_;
-  prometheus::Counter& ended_;
-  prometheus::Counter& failures_;
+  prometheus::Counter& RepairsOf(const NetworkName& network, const std::string& of);
+
+  Family& repairs_;
+  Family& ended_;
+  Family& failures_;
 };
 
 }  // namespace svnet

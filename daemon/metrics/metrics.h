@@ -28,9 +28,9 @@ class Metrics {
   GateMetrics& gates() { return gates_; }
 
   std::vector<prometheus::MetricFamily> Collect(
-      const absl::StatusOr<NetworkMeasures>& measures) const;
+      const absl::StatusOr<MeasuresOfNetworks>& measures) const;
   // In the text format, version 0.0.4.
-  std::string Render(const absl::StatusOr<NetworkMeasures>& measures) const;
+  std::string Render(const absl::StatusOr<MeasuresOfNetworks>& measures) const;
 
  private:
   prometheus::Registry registry_;

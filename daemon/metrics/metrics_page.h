@@ -17,7 +17,7 @@ namespace svnet {
 // Thread-safe.
 class MetricsPage final : public prometheus::Collectable {
  public:
-  using Measure = std::function<absl::StatusOr<NetworkMeasures>()>;
+  using Measure = std::function<absl::StatusOr<MeasuresOfNetworks>()>;
 
   // `metrics` must outlive it.
   MetricsPage(const Metrics* metrics, Measure measure)

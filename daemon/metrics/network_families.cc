@@ -1,6 +1,9 @@
 #include "daemon/metrics/network_families.h"
 
+#include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,29 +22,37 @@ using prometheus::MetricType;
 // by "".
 using Values = std::map<std::string, double>;
 
-MetricFamily Family(const std::string& name, const std::string& help, MetricType type,
-                    const std::string& label, const Values& values) {
+using Read = std::function<Values(const NetworkMeasures&)>;
+
+// One metric for each network and value.
+MetricFamily Family(const MeasuresOfNetworks& all, const std::string& name, const std::string& help,
+                    MetricType type, const std::string& label, const Read& read) {
   MetricFamily family = {.name = name, .help = help, .type = type, .metric = {}};
-  for (const auto& [value_of_label, value] : values) {
-    ClientMetric metric;
-    metric.label.push_back({.name = "network", .value = std::string(NetworkName::kDefault)});
-    if (!label.empty()) metric.label.push_back({.name = label, .value = value_of_label});
-    metric.gauge.value = value;
-    metric.counter.value = value;
-    family.metric.push_back(std::move(metric));
+  for (const auto& [network, measures] : all) {
+    for (const auto& [value_of_label, value] : read(measures)) {
+      ClientMetric metric;
+      metric.label.push_back({.name = "network", .value = network.text()});
+      if (!label.empty()) metric.label.push_back({.name = label, .value = value_of_label});
+      metric.gauge.value = value;
+      metric.counter.value = value;
+      family.metric.push_back(std::move(metric));
+    }
   }
   return family;
 }
 
-MetricFamily Gauge(const std::string& name, const std::string& help, double value) {
-  return Family(name, help, MetricType::Gauge, "", {{"", value}});
+MetricFamily Gauge(const MeasuresOfNetworks& all, const std::string& name, const std::string& help,
+                   const std::function<double(const NetworkMeasures&)>& read) {
+  return Family(all, name, help, MetricType::Gauge, "", [&](const NetworkMeasures& each) {
+    return Values{{"", read(each)}};
+  });
 }
 
 // A gauge that belongs to no network.
 MetricFamily HostGauge(const std::string& name, const std::string& help, double value) {
-  MetricFamily family = Gauge(name, help, value);
-  family.metric.front().label.clear();
-  return family;
+  ClientMetric metric;
+  metric.gauge.value = value;
+  return {.name = name, .help = help, .type = MetricType::Gauge, .metric = {metric}};
 }
 
 Values AddressesOf(const NetworkStatus& status) {
@@ -56,50 +67,72 @@ Values ConditionsOf(const NetworkStatus& status) {
   return counts;
 }
 
+Values DropsOf(const NetworkMeasures& measures, uint64_t DropCount::*what) {
+  Values counts;
+  for (const DropCount& drops : measures.drops) {
+    counts[drops.cause] = static_cast<double>(drops.*what);
+  }
+  return counts;
+}
+
+// Of those that have any.
+MetricFamily PortsGauge(const MeasuresOfNetworks& all, const std::string& name,
+                        const std::string& help, const std::function<double(uint32_t)>& read) {
+  return Family(all, name, help, MetricType::Gauge, "", [&](const NetworkMeasures& each) {
+    const std::optional<uint32_t> used = each.status.infrastructure.segment.ports_used;
+    return used.has_value() ? Values{{"", read(*used)}} : Values();
+  });
+}
+
+MetricFamily ReadSuccess(const absl::StatusOr<MeasuresOfNetworks>& measures) {
+  return Gauge(measures.ok() ? *measures : MeasuresOfNetworks{{NetworkName(), {}}},
+               "svnet_network_read_success",
+               "1: the state of the network could be read; 0: its other metrics are left out",
+               [&](const NetworkMeasures&) { return measures.ok() ? 1 : 0; });
+}
+
 }  // namespace
 
-std::vector<MetricFamily> NetworkFamilies(const absl::StatusOr<NetworkMeasures>& measures) {
-  std::vector<MetricFamily> families = {
-      Gauge("svnet_network_read_success",
-            "1: the state of the network could be read; 0: its other metrics are left out",
-            measures.ok() ? 1 : 0)};
-  if (!measures.ok()) return families;
-  const NetworkStatus& status = measures->status;
-  Values packets;
-  Values bytes;
-  for (const DropCount& drops : measures->drops) {
-    packets[drops.cause] = static_cast<double>(drops.packets);
-    bytes[drops.cause] = static_cast<double>(drops.bytes);
-  }
+std::vector<MetricFamily> NetworkFamilies(const absl::StatusOr<MeasuresOfNetworks>& measures) {
+  std::vector<MetricFamily> families = {ReadSuccess(measures)};
+  if (!measures.ok() || measures->empty()) return families;
+  const MeasuresOfNetworks& all = *measures;
+  const NetworkMeasures& any = all.begin()->second;
   families.insert(
       families.end(),
-      {Gauge("svnet_leases", "Leases", status.addresses_used),
-       Gauge("svnet_leases_attached", "Of these, those whose TAP a VMM holds open",
-             measures->attached),
-       Family("svnet_addresses", "Guest addresses of the prefix, by state", MetricType::Gauge,
-              "state", AddressesOf(status)),
-       Gauge("svnet_bridge_up", "1: the bridge exists and is up",
-             status.infrastructure.segment.up ? 1 : 0),
+      {Gauge(all, "svnet_leases", "Leases",
+             [](const NetworkMeasures& each) { return each.status.addresses_used; }),
+       Gauge(all, "svnet_leases_attached", "Of these, those whose TAP a VMM holds open",
+             [](const NetworkMeasures& each) { return each.attached; }),
+       Family(all, "svnet_addresses", "Guest addresses of the prefix, by state", MetricType::Gauge,
+              "state", [](const NetworkMeasures& each) { return AddressesOf(each.status); }),
+       Gauge(all, "svnet_bridge_up", "1: the bridge exists and is up",
+             [](const NetworkMeasures& each) {
+               return each.status.infrastructure.segment.up ? 1 : 0;
+             }),
        HostGauge("svnet_tracked_connections", "Connections that the kernel tracks, the host's too",
-                 status.infrastructure.connections.used),
+                 any.status.infrastructure.connections.used),
        HostGauge("svnet_tracked_connections_limit", "How many the kernel tracks; 0: not known",
-                 status.infrastructure.connections.size),
-       Gauge("svnet_reaping_taps", "TAPs that are cut off and not yet destroyed",
-             measures->retired),
-       HostGauge("svnet_watchers", "WatchTaps calls that run", measures->watchers),
-       Family("svnet_conditions", "What is wrong, by type, as GetNetwork has it", MetricType::Gauge,
-              "type", ConditionsOf(status)),
-       Family("svnet_dropped_packets_total",
+                 any.status.infrastructure.connections.size),
+       Gauge(all, "svnet_reaping_taps", "TAPs that are cut off and not yet destroyed",
+             [](const NetworkMeasures& each) { return each.retired; }),
+       HostGauge("svnet_watchers", "WatchTaps calls that run", any.watchers),
+       Family(all, "svnet_conditions", "What is wrong, by type, as GetNetwork has it",
+              MetricType::Gauge, "type",
+              [](const NetworkMeasures& each) { return ConditionsOf(each.status); }),
+       Family(all, "svnet_dropped_packets_total",
               "What the rules have dropped, by cause, since they were last made",
-              MetricType::Counter, "cause", packets),
-       Family("svnet_dropped_bytes_total", "The same, in bytes", MetricType::Counter, "cause",
-              bytes)});
-  if (const auto ports = status.infrastructure.segment.ports_used) {
-    families.push_back(
-        Gauge("svnet_bridge_ports", "Links on the bridge, whoever put them there", *ports));
-    families.push_back(
-        Gauge("svnet_bridge_ports_limit", "How many the kernel takes", kMaxBridgePorts));
-  }
+              MetricType::Counter, "cause",
+              [](const NetworkMeasures& each) { return DropsOf(each, &DropCount::packets); }),
+       Family(all, "svnet_dropped_bytes_total", "The same, in bytes", MetricType::Counter, "cause",
+              [](const NetworkMeasures& each) { return DropsOf(each, &DropCount::bytes); })});
+  MetricFamily ports =
+      PortsGauge(all, "svnet_bridge_ports", "Links on the bridge, whoever put them there",
+                 [](uint32_t used) { return used; });
+  if (ports.metric.empty()) return families;
+  families.push_back(std::move(ports));
+  families.push_back(PortsGauge(all, "svnet_bridge_ports_limit", "How many the kernel takes",
+                                [](uint32_t) { return kMaxBridgePorts; }));
   return families;
 }
 

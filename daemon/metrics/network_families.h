@@ -12,6 +12,6 @@ namespace svnet {
 
 // Of an error nothing but that it was one.
 std::vector<prometheus::MetricFamily> NetworkFamilies(
-    const absl::StatusOr<NetworkMeasures>& measures);
+    const absl::StatusOr<MeasuresOfNetworks>& measures);
 
 }  // namespace svnet

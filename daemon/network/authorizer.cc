@@ -18,6 +18,13 @@ absl::Status OverQuota(uid_t owner, uint32_t has, absl::string_view things, uint
 
 }  // namespace
 
+bool Authorizer::MayUse(const NetworkSettings& network) const {
+  if (caller_.administrator || (network.users.empty() && network.groups.empty())) return true;
+  return network.users.contains(caller_.uid) ||
+         std::any_of(network.groups.begin(), network.groups.end(),
+                     [&](gid_t group) { return caller_.IsInGroup(group); });
+}
+
 bool Authorizer::CanActFor(uid_t owner) const {
   return owner == caller_.uid || caller_.administrator;
 }

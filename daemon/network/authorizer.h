@@ -13,6 +13,7 @@
 #include "daemon/lease/lease_table.h"
 #include "daemon/network/caller.h"
 #include "daemon/network/requests.h"
+#include "daemon/segment/network_settings.h"
 
 namespace svnet {
 
@@ -22,6 +23,8 @@ class Authorizer {
   // `caller` must outlive it.
   explicit Authorizer(const Caller& caller) : caller_(caller) {}
 
+  // Whether the caller may use a network. To others it looks like none.
+  bool MayUse(const NetworkSettings& network) const;
   // Whether the caller may see and change the leases of that owner.
   bool CanActFor(uid_t owner) const;
   // The key that the ids mean; PERMISSION_DENIED if the caller cannot act for that owner.

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
+#include "daemon/network/authorizer.h"
 #include "daemon/network/networks.h"
 
 namespace svnet {
@@ -13,12 +14,17 @@ absl::Status NotFound(const NetworkName& name) {
                             "\" that you may use: ListNetworks lists those that there are"));
 }
 
+bool MayUse(const Caller& caller, const Networks& networks, const NetworkName& name) {
+  return networks.Has(name) && Authorizer(caller).MayUse(networks.Get(name).settings());
+}
+
 }  // namespace
 
-CallTurn::CallTurn(NetworkRegistry* registry, const std::optional<NetworkName>& name)
+CallTurn::CallTurn(NetworkRegistry* registry, const Caller& caller,
+                   const std::optional<NetworkName>& name)
     : registry_(registry) {
   registry_->mutex_.lock();
-  if (name.has_value() && !registry_->networks_->Has(*name)) {
+  if (name.has_value() && !MayUse(caller, *registry_->networks_, *name)) {
     status_ = NotFound(*name);
     return;
   }
@@ -33,14 +39,9 @@ CallTurn::~CallTurn() {
   registry_->mutex_.unlock();
 }
 
-Network& CallTurn::network() const {
+Networks& CallTurn::networks() const {
   registry_->mutex_.AssertHeld();
-  return registry_->networks_->only();
-}
-
-Holdings CallTurn::HoldingsOf(uid_t owner) const {
-  registry_->mutex_.AssertHeld();
-  return registry_->networks_->HoldingsOf(owner);
+  return *registry_->networks_;
 }
 
 }  // namespace svnet

@@ -10,18 +10,19 @@
 #include "daemon/base/network_name.h"
 #include "daemon/lease/ids.h"
 #include "daemon/lease/lease_table.h"
+#include "daemon/network/caller.h"
 #include "daemon/network/network_registry.h"
 
 namespace svnet {
 
-class Network;
+class Networks;
 
 // As long as it lives nobody else has one. It takes in first what has happened on the host, and at
 // its end others are told what the call has changed. Nothing else may be used unless status is OK.
 class ABSL_SCOPED_LOCKABLE CallTurn {
  public:
   // `name`: see the contract; nullopt: all networks.
-  CallTurn(NetworkRegistry* registry, const std::optional<NetworkName>& name)
+  CallTurn(NetworkRegistry* registry, const Caller& caller, const std::optional<NetworkName>& name)
       ABSL_EXCLUSIVE_LOCK_FUNCTION(registry->mutex_);
   ~CallTurn() ABSL_UNLOCK_FUNCTION();
   CallTurn(const CallTurn&) = delete;
@@ -31,10 +32,7 @@ class ABSL_SCOPED_LOCKABLE CallTurn {
   // cannot be read.
   const absl::Status& status() const { return status_; }
 
-  // The one network that there is so far.
-  Network& network() const;
-  // What counts against the owner's quotas, in all networks.
-  Holdings HoldingsOf(uid_t owner) const;
+  Networks& networks() const;
 
  private:
   NetworkRegistry* const registry_;

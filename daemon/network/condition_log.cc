@@ -14,26 +14,31 @@ bool ConditionLog::TakeDue(absl::Time now) {
 }
 
 void ConditionLog::Note(const std::vector<Condition>& now) {
-  std::map<std::string, Messages> messages;
-  for (const Condition& each : now) messages[each.type].insert(each.message);
-  const std::map<std::string, Messages> before = std::exchange(known_, std::move(messages));
-  for (const auto& [type, known] : before) {
-    if (!known_.contains(type)) Publish(absl::StrCat(type, " is over"));
+  std::map<Kind, Messages> messages;
+  for (const Condition& each : now) messages[KindOf(each)].insert(each.message);
+  const std::map<Kind, Messages> before = std::exchange(known_, std::move(messages));
+  for (const auto& [kind, known] : before) {
+    if (!known_.contains(kind)) Publish(kind.network, absl::StrCat(kind.type, " is over"));
   }
   for (const Condition& each : now) {
-    const auto known = before.find(each.type);
+    const Kind kind = KindOf(each);
+    const auto known = before.find(kind);
     const bool is_known = known != before.end();
     // Where only the words have changed, a count perhaps, it is the same.
-    if (is_known && known->second.size() >= known_[each.type].size()) continue;
+    if (is_known && known->second.size() >= known_[kind].size()) continue;
     if (is_known && known->second.contains(each.message)) continue;
-    Publish(absl::StrCat(each.type, ": ", each.message,
+    Publish(each.network,
+            absl::StrCat(each.type, ": ", each.message,
                          each.remedy.empty() ? "" : absl::StrCat(" (", each.remedy, ")")));
   }
 }
 
-void ConditionLog::Publish(const std::string& what) {
-  events_->Publish(
-      {.type = TapEvent::Type::kCondition, .lease = std::nullopt, .message = what, .repaired = {}});
+void ConditionLog::Publish(const NetworkName& network, const std::string& what) {
+  events_->Publish({.type = TapEvent::Type::kCondition,
+                    .lease = std::nullopt,
+                    .message = what,
+                    .repaired = {},
+                    .network = network});
 }
 
 }  // namespace svnet

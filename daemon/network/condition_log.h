@@ -39,11 +39,19 @@ class ConditionLog {
 
   using Messages = std::set<std::string>;
 
-  void Publish(const std::string& what);
+  struct Kind {
+    NetworkName network;
+    std::string type;
+
+    friend auto operator<=>(const Kind&, const Kind&) = default;
+  };
+  static Kind KindOf(const Condition& each) { return {.network = each.network, .type = each.type}; }
+
+  void Publish(const NetworkName& network, const std::string& what);
 
   EventSink* const events_;
   absl::Time due_ = absl::InfinitePast();
-  std::map<std::string, Messages> known_;  // by type
+  std::map<Kind, Messages> known_;
 };
 
 }  // namespace svnet

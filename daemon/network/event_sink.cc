@@ -9,11 +9,11 @@ void EventSink::Publish(const TapEvent& event) {
   for (const Observer& observer : observers_) observer(event);
 }
 
-absl::StatusOr<std::shared_ptr<Watch>> EventSink::AddWatch(const Caller& caller,
-                                                           std::deque<TapEvent> snapshot,
-                                                           std::function<void()> wake) {
+absl::StatusOr<std::shared_ptr<Watch>> EventSink::AddWatch(
+    const Caller& caller, const std::optional<NetworkName>& network, std::deque<TapEvent> snapshot,
+    std::function<void()> wake) {
   MutexLock lock(&mutex_);
-  return watchers_.Add(caller, std::move(snapshot), std::move(wake));
+  return watchers_.Add(caller, network, std::move(snapshot), std::move(wake));
 }
 
 void EventSink::EndWatches(const absl::Status& why) {

@@ -32,6 +32,7 @@ class EventSink {
 
   // See Watchers.
   absl::StatusOr<std::shared_ptr<Watch>> AddWatch(const Caller& caller,
+                                                  const std::optional<NetworkName>& network,
                                                   std::deque<TapEvent> snapshot,
                                                   std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);

@@ -12,15 +12,21 @@ namespace svnet {
 class FailureReporter {
  public:
   // `events` must outlive it.
-  explicit FailureReporter(EventSink* events) : events_(events) {}
+  FailureReporter(const NetworkName& network, EventSink* events)
+      : network_(network), events_(events) {}
 
   // Publishes it, unless it was the last thing that was reported.
   void Report(const std::string& what) {
     if (std::exchange(last_, what) == what) return;
-    events_->Publish({.type = TapEvent::Type::kFailed, .lease = std::nullopt, .message = what});
+    events_->Publish({.type = TapEvent::Type::kFailed,
+                      .lease = std::nullopt,
+                      .message = what,
+                      .repaired = {},
+                      .network = network_});
   }
 
  private:
+  const NetworkName network_;
   EventSink* const events_;
   std::string last_;
 };

@@ -51,6 +51,15 @@ absl::StatusOr<bool> Infrastructure::WasLeft() {
   return rules_.Exist();
 }
 
+void Infrastructure::Prepare() {
+  const absl::StatusOr<SegmentChange> change = segment_.Ensure(book_.leases().size() > 0);
+  // What cannot be made as it should be may exist: then its guests keep their rules.
+  const absl::StatusOr<std::optional<Gateway>> gateway =
+      change.ok() ? segment_.gateway() : segment_.FindGateway();
+  if (!gateway.ok() || !gateway->has_value()) return;
+  rules_.NoteLink({.ifindex = (*gateway)->ifindex, .mac = (*gateway)->mac});
+}
+
 absl::StatusOr<Infrastructure::Change> Infrastructure::Ensure(For whom) {
   // Without leases the MTU may have to change.
   if (!IsDirty() && book_.leases().size() > 0) return Change{.in_use = true, .repaired = {}};

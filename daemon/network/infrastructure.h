@@ -34,6 +34,9 @@ class Infrastructure {
   // TAPs that were never committed.
   absl::StatusOr<bool> WasLeft();
 
+  // At start, before the rules of all networks are made: makes the link, or finds it.
+  void Prepare();
+
   // What Ensure did.
   struct Change {
     SegmentChange segment;

@@ -1,7 +1,9 @@
-// What a caller sees of the leases of a network. Pure.
+// What a caller sees of the leases of networks. Pure.
 #pragma once
 
 #include <deque>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,9 +18,9 @@ namespace svnet {
 // Another owner's lease looks exactly like none, unless the caller may act for that owner.
 class LeaseView {
  public:
-  // Both must outlive it.
-  LeaseView(const Caller& caller, const LeaseTable& leases)
-      : authorizer_(caller), leases_(leases) {}
+  // All must outlive it.
+  LeaseView(const Caller& caller, std::vector<const LeaseTable*> leases)
+      : authorizer_(caller), leases_(std::move(leases)) {}
 
   // nullptr if there is none; PERMISSION_DENIED if it names an owner that the caller cannot act
   // for.
@@ -32,7 +34,7 @@ class LeaseView {
 
  private:
   const Authorizer authorizer_;
-  const LeaseTable& leases_;
+  const std::vector<const LeaseTable*> leases_;
 };
 
 }  // namespace svnet

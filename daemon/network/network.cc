@@ -17,6 +17,10 @@ Network::Network(const NetworkSettings& settings, const Parts& given)
 
 Network::~Network() = default;
 
+absl::Status Network::Adopt() { return parts_->reconciler.Adopt(); }
+
+void Network::Prepare() { parts_->reconciler.Prepare(); }
+
 absl::Status Network::Begin() { return parts_->reconciler.Begin(); }
 
 absl::Status Network::CatchUp(const HostEvents& events) {
@@ -116,7 +120,10 @@ absl::StatusOr<NetworkMeasures> Network::Measure() {
 }
 
 absl::StatusOr<std::vector<Condition>> Network::FindConditions() {
-  return parts_->observer.FindConditions();
+  absl::StatusOr<std::vector<Condition>> conditions = parts_->observer.FindConditions();
+  if (!conditions.ok()) return conditions;
+  for (Condition& each : *conditions) each.network = settings_.name;
+  return conditions;
 }
 
 NetworkHealth Network::Health() const {

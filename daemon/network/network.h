@@ -53,8 +53,9 @@ class Network {
   Network(const NetworkSettings& settings, const Parts& given);
   ~Network();
 
-  // Adopts what an earlier svnetd left, and if there are leases makes sure that their network is
-  // whole. SUBNET_CONFLICT if the prefix overlaps what the host already has.
+  // At start, one after the other: see Reconciler.
+  absl::Status Adopt();
+  void Prepare();
   absl::Status Begin();
   // Takes in what has happened on the host, and does what is to be done about it.
   absl::Status CatchUp(const HostEvents& events);

@@ -10,6 +10,7 @@
 #include "daemon/network/call_turn.h"
 #include "daemon/network/lease_view.h"
 #include "daemon/network/network.h"
+#include "daemon/network/networks.h"
 #include "daemon/network/reap_worker.h"
 
 namespace svnet {
@@ -17,6 +18,21 @@ namespace {
 
 // How often Cleanup of a network starts anew.
 constexpr int kCleanupRounds = 8;
+
+// Who measures.
+const Caller kSvnetd = {.uid = 0, .gid = 0, .groups = {}, .administrator = true};
+
+LeaseView ViewOfAll(const Caller& caller, const CallTurn& turn) {
+  return LeaseView(caller, turn.networks().Leases(std::nullopt));
+}
+
+absl::StatusOr<CleanupResult> TakeAway(const std::vector<Network*>& networks, CleanupResult all) {
+  for (Network* network : networks) {
+    SVNET_ASSIGN_OR_RETURN(const CleanupResult result, network->TakeAway(0));
+    all += result;
+  }
+  return all;
+}
 
 }  // namespace
 
@@ -27,97 +43,111 @@ absl::StatusOr<Lease> NetworkApi::CreateTap(const Caller& caller, const TapReque
       const LeaseKey key,
       authorizer.KeyFor({.owner = request.owner, .vm = request.vm, .iface = request.iface}));
   SVNET_RETURN_IF_ERROR(authorizer.CheckGroup(request.group));
-  const CallTurn turn(registry_, request.network);
+  const CallTurn turn(registry_, caller, request.network);
   SVNET_RETURN_IF_ERROR(turn.status());
+  Networks& networks = turn.networks();
+  // A lease that stands is answered by the network that it is on.
+  Network* network = networks.FindWith(key);
+  if (network == nullptr) network = &networks.Get(request.network.value_or(NetworkName()));
   bool is_new = false;
   absl::StatusOr<Lease> lease =
-      turn.network().CreateTap(caller, key, request, turn.HoldingsOf(key.owner), &is_new);
+      network->CreateTap(caller, key, request, networks.HoldingsOf(key.owner), &is_new);
   if (made != nullptr) *made = is_new;
   return lease;
 }
 
 absl::StatusOr<std::optional<Lease>> NetworkApi::RemoveTap(const Caller& caller,
                                                            const LeaseSelector& selector) {
-  const CallTurn turn(registry_, std::nullopt);
+  const CallTurn turn(registry_, caller, std::nullopt);
   SVNET_RETURN_IF_ERROR(turn.status());
-  SVNET_ASSIGN_OR_RETURN(const Lease* found,
-                         LeaseView(caller, turn.network().leases()).Find(selector));
+  SVNET_ASSIGN_OR_RETURN(const Lease* found, ViewOfAll(caller, turn).Find(selector));
   if (found == nullptr) return std::nullopt;
   std::optional<Lease> lease = *found;
-  SVNET_RETURN_IF_ERROR(turn.network().RemoveTap(*lease));
+  SVNET_RETURN_IF_ERROR(turn.networks().Get(lease->spec.network).RemoveTap(*lease));
   return lease;
 }
 
 absl::StatusOr<std::string> NetworkApi::GetBootArgs(const Caller& caller,
                                                     const BootArgsRequest& request) {
-  const CallTurn turn(registry_, std::nullopt);
+  const CallTurn turn(registry_, caller, std::nullopt);
   SVNET_RETURN_IF_ERROR(turn.status());
-  SVNET_ASSIGN_OR_RETURN(const Lease* lease,
-                         LeaseView(caller, turn.network().leases()).Get(request.lease));
-  return turn.network().BootArgsFor(*lease, request);
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, ViewOfAll(caller, turn).Get(request.lease));
+  return turn.networks().Get(lease->spec.network).BootArgsFor(*lease, request);
 }
 
 absl::StatusOr<Lease> NetworkApi::GetTap(const Caller& caller, const LeaseSelector& selector) {
-  const CallTurn turn(registry_, std::nullopt);
+  const CallTurn turn(registry_, caller, std::nullopt);
   SVNET_RETURN_IF_ERROR(turn.status());
-  SVNET_ASSIGN_OR_RETURN(const Lease* lease,
-                         LeaseView(caller, turn.network().leases()).Get(selector));
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, ViewOfAll(caller, turn).Get(selector));
   return *lease;
 }
 
 absl::StatusOr<Lease> NetworkApi::UpdateTap(const Caller& caller, const UpdateRequest& request) {
-  const CallTurn turn(registry_, std::nullopt);
+  const CallTurn turn(registry_, caller, std::nullopt);
   SVNET_RETURN_IF_ERROR(turn.status());
-  SVNET_ASSIGN_OR_RETURN(const Lease* lease,
-                         LeaseView(caller, turn.network().leases()).Get(request.lease));
-  return turn.network().UpdateTap(caller, *lease, request);
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, ViewOfAll(caller, turn).Get(request.lease));
+  return turn.networks().Get(lease->spec.network).UpdateTap(caller, *lease, request);
 }
 
-std::vector<NetworkName> NetworkApi::ListNetworks(const Caller& /*caller*/) {
-  return registry_->names();
+std::vector<NetworkName> NetworkApi::ListNetworks(const Caller& caller) const {
+  std::vector<NetworkName> names;
+  for (const NetworkSettings& each : registry_->settings()) {
+    if (Authorizer(caller).MayUse(each)) names.push_back(each.name);
+  }
+  return names;
 }
 
 absl::StatusOr<CleanupResult> NetworkApi::Cleanup(const Caller& caller,
                                                   const CleanupRequest& request) {
   if (request.scope == CleanupScope::kNetwork) {
     SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckNetworkCleanup());
-    return CleanupAll(request.network);
+    return CleanupAll(caller, request.network);
   }
-  const CallTurn turn(registry_, request.network);
+  const CallTurn turn(registry_, caller, request.network);
   SVNET_RETURN_IF_ERROR(turn.status());
-  return turn.network().CleanupOf(caller.uid);
+  CleanupResult all;
+  for (Network* network : turn.networks().Select(request.network)) {
+    SVNET_ASSIGN_OR_RETURN(const CleanupResult result, network->CleanupOf(caller.uid));
+    all += result;
+  }
+  return all;
 }
 
-absl::StatusOr<CleanupResult> NetworkApi::CleanupAll(const std::optional<NetworkName>& name) {
+absl::StatusOr<CleanupResult> NetworkApi::CleanupAll(const Caller& caller,
+                                                     const std::optional<NetworkName>& name) {
   ReapWorker worker(registry_, reaper_);
-  uint32_t removed = 0;
+  CleanupResult all;
   // Again if a TAP was made meanwhile, or flows were left.
   for (int round = 0; round < kCleanupRounds; ++round) {
     {
-      const CallTurn turn(registry_, name);
+      const CallTurn turn(registry_, caller, name);
       SVNET_RETURN_IF_ERROR(turn.status());
-      SVNET_ASSIGN_OR_RETURN(const uint32_t retired, turn.network().RetireAll());
-      removed += retired;
-      if (!turn.network().HasTaps()) return turn.network().TakeAway(removed);
+      bool has_taps = false;
+      for (Network* network : turn.networks().Select(name)) {
+        SVNET_ASSIGN_OR_RETURN(const uint32_t retired, network->RetireAll());
+        all.taps_removed += retired;
+        has_taps |= network->HasTaps();
+      }
+      if (!has_taps) return TakeAway(turn.networks().Select(name), all);
     }
     const absl::Status destroyed = worker.ReapAll().destroyed;
     if (!destroyed.ok()) {
-      return WithReason(
-          Reason::kBridgeSetupFailed,
-          absl::StrCat("removed ", removed, " TAPs, but cannot destroy all of them (repeat it)"),
-          destroyed);
+      return WithReason(Reason::kBridgeSetupFailed,
+                        absl::StrCat("removed ", all.taps_removed,
+                                     " TAPs, but cannot destroy all of them (repeat it)"),
+                        destroyed);
     }
   }
   return Error(Reason::kBridgeSetupFailed,
-               absl::StrCat("removed ", removed,
+               absl::StrCat("removed ", all.taps_removed,
                             " TAPs, but new ones are made all the time (repeat "
                             "it)"));
 }
 
 absl::StatusOr<LeasePage> NetworkApi::ListTaps(const Caller& caller, const ListRequest& request) {
-  const CallTurn turn(registry_, request.network);
+  const CallTurn turn(registry_, caller, request.network);
   SVNET_RETURN_IF_ERROR(turn.status());
-  return LeaseView(caller, turn.network().leases()).List(request);
+  return LeaseView(caller, turn.networks().Leases(request.network)).List(request);
 }
 
 absl::StatusOr<NetworkStatus> NetworkApi::GetNetwork(const Caller& caller,
@@ -133,27 +163,33 @@ absl::StatusOr<NetworkStatus> NetworkApi::GetNetwork(const Caller& caller,
 
 absl::StatusOr<NetworkStatus> NetworkApi::Observe(const Caller& caller, const NetworkName& name,
                                                   bool* looked) {
-  const CallTurn turn(registry_, name);
+  const CallTurn turn(registry_, caller, name);
   SVNET_RETURN_IF_ERROR(turn.status());
-  absl::StatusOr<NetworkStatus> status = turn.network().Observe(looked);
-  if (status.ok()) status->held = turn.HoldingsOf(caller.uid);
+  absl::StatusOr<NetworkStatus> status = turn.networks().Get(name).Observe(looked);
+  if (status.ok()) status->held = turn.networks().HoldingsOf(caller.uid);
   return status;
 }
 
-absl::StatusOr<NetworkMeasures> NetworkApi::Measure() {
-  const CallTurn turn(registry_, std::nullopt);
-  SVNET_RETURN_IF_ERROR(turn.status());
-  absl::StatusOr<NetworkMeasures> measures = turn.network().Measure();
-  if (measures.ok()) measures->watchers = static_cast<uint32_t>(events_->watch_count());
-  return measures;
+absl::StatusOr<MeasuresOfNetworks> NetworkApi::Measure() {
+  MeasuresOfNetworks all;
+  for (const NetworkSettings& each : registry_->settings()) {
+    // A turn for each: others' calls come between.
+    const CallTurn turn(registry_, kSvnetd, each.name);
+    SVNET_RETURN_IF_ERROR(turn.status());
+    SVNET_ASSIGN_OR_RETURN(NetworkMeasures measures, turn.networks().Get(each.name).Measure());
+    measures.watchers = static_cast<uint32_t>(events_->watch_count());
+    all.emplace(each.name, std::move(measures));
+  }
+  return all;
 }
 
 absl::StatusOr<std::shared_ptr<Watch>> NetworkApi::WatchTaps(
     const Caller& caller, const std::optional<NetworkName>& network_name,
     std::function<void()> wake) {
-  const CallTurn turn(registry_, network_name);
+  const CallTurn turn(registry_, caller, network_name);
   SVNET_RETURN_IF_ERROR(turn.status());
-  return events_->AddWatch(caller, LeaseView(caller, turn.network().leases()).Snapshot(),
+  return events_->AddWatch(caller, network_name,
+                           LeaseView(caller, turn.networks().Leases(network_name)).Snapshot(),
                            std::move(wake));
 }
 

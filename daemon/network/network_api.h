@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,11 +47,12 @@ class NetworkApi {
   absl::StatusOr<CleanupResult> Cleanup(const Caller& caller, const CleanupRequest& request);
   absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const ListRequest& request);
   // The networks that the caller may use.
-  std::vector<NetworkName> ListNetworks(const Caller& caller);
+  std::vector<NetworkName> ListNetworks(const Caller& caller) const;
   // The state now, or, if others have asked very often, a moment ago: looking takes as long as many
   // calls, and the looks of all callers together are limited (NetworkObserver::kLooks).
   absl::StatusOr<NetworkStatus> GetNetwork(const Caller& caller, const NetworkName& name);
-  absl::StatusOr<NetworkMeasures> Measure();
+  // Of all networks.
+  absl::StatusOr<MeasuresOfNetworks> Measure();
   // The leases that exist now, and then what happens. `wake`: see Watch.
   // `network_name` nullopt: of all networks.
   absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const Caller& caller,
@@ -59,14 +61,17 @@ class NetworkApi {
   // Ends all watches.
   void EndWatches(const absl::Status& why);
 
-  const NetworkSettings& settings() const { return registry_->settings(); }
+  // Of a network that exists.
+  NetworkSettings SettingsOf(const NetworkName& name) const { return registry_->SettingsOf(name); }
+  Ipv4Prefix PrefixOf(const Lease& lease) const { return registry_->PrefixOf(lease.spec.network); }
 
  private:
   absl::StatusOr<NetworkStatus> Observe(const Caller& caller, const NetworkName& name,
                                         bool* looked);
 
   // Takes the network away. Other calls have turns while its TAPs are destroyed.
-  absl::StatusOr<CleanupResult> CleanupAll(const std::optional<NetworkName>& name);
+  absl::StatusOr<CleanupResult> CleanupAll(const Caller& caller,
+                                           const std::optional<NetworkName>& name);
 
   NetworkRegistry* const registry_;
   Reaper* const reaper_;

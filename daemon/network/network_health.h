@@ -1,5 +1,9 @@
-// Which parts of the network do what leases need of them.
+// Which parts of networks do what leases need of them.
 #pragma once
+
+#include <map>
+
+#include "daemon/base/network_name.h"
 
 namespace svnet {
 
@@ -18,5 +22,7 @@ struct NetworkHealth {
 
   friend bool operator==(const NetworkHealth&, const NetworkHealth&) = default;
 };
+
+using HealthOfNetworks = std::map<NetworkName, NetworkHealth>;
 
 }  // namespace svnet

@@ -17,10 +17,9 @@ constexpr uint64_t kChangesTag = uint64_t{1} << 32;
 
 }  // namespace
 
-NetworkRegistry::NetworkRegistry(const NetworkSettings& settings, const Parts& parts,
+NetworkRegistry::NetworkRegistry(const std::vector<NetworkSettings>& settings, const Parts& parts,
                                  EventPoller poller)
-    : settings_(settings),
-      parts_(parts),
+    : parts_(parts),
       kernel_(parts.kernel),
       poller_(std::move(poller)),
       poller_fd_(poller_.fd()),
@@ -38,7 +37,7 @@ NetworkRegistry::NetworkRegistry(const NetworkSettings& settings, const Parts& p
 NetworkRegistry::~NetworkRegistry() = default;
 
 absl::StatusOr<std::unique_ptr<NetworkRegistry>> NetworkRegistry::Start(
-    const NetworkSettings& settings, const Parts& parts) {
+    const std::vector<NetworkSettings>& settings, const Parts& parts) {
   SVNET_ASSIGN_OR_RETURN(EventPoller poller, EventPoller::Create());
   SVNET_RETURN_IF_ERROR(poller.Watch(parts.kernel->changes_fd(), kChangesTag));
   SVNET_RETURN_IF_ERROR(poller.Watch(parts.firewall->changes_fd(), kChangesTag));
@@ -74,7 +73,7 @@ void NetworkRegistry::NoteConditionsSoon() {
 void NetworkRegistry::NoteConditions() {
   if (!condition_log_.TakeDue(parts_.clock())) return;
   poller_.ArmTimer(Earlier(due_, condition_log_.due()));
-  absl::StatusOr<std::vector<Condition>> conditions = networks_->only().FindConditions();
+  absl::StatusOr<std::vector<Condition>> conditions = networks_->FindConditions();
   if (!conditions.ok()) return;  // then it is not known
   for (Condition& each : parts_.foreign->KnownConditions()) conditions->push_back(std::move(each));
   condition_log_.Note(*conditions);
@@ -91,8 +90,8 @@ void NetworkRegistry::EndTurn() {
 }
 
 void NetworkRegistry::ReportHealth() {
-  NetworkHealth health = networks_->Health();
-  health.firewall &= !others_block_guests_;
+  HealthOfNetworks health = networks_->Health();
+  for (auto& [name, each] : health) each.firewall &= !others_block_guests_;
   if (reported_ == health) return;
   reported_ = health;
   parts_.on_health(health);
@@ -131,12 +130,24 @@ absl::Status NetworkRegistry::DisownRules() {
 
 size_t NetworkRegistry::lease_count() {
   MutexLock lock(&mutex_);
-  return networks_->only().leases().size();
+  return networks_->lease_count();
 }
 
-std::vector<NetworkName> NetworkRegistry::names() {
+std::vector<NetworkSettings> NetworkRegistry::settings() {
   MutexLock lock(&mutex_);
-  return networks_->Names();
+  std::vector<NetworkSettings> all;
+  for (const NetworkName& name : networks_->Names()) all.push_back(networks_->Get(name).settings());
+  return all;
+}
+
+NetworkSettings NetworkRegistry::SettingsOf(const NetworkName& name) {
+  MutexLock lock(&mutex_);
+  return networks_->Get(name).settings();
+}
+
+Ipv4Prefix NetworkRegistry::PrefixOf(const NetworkName& name) {
+  MutexLock lock(&mutex_);
+  return networks_->Get(name).settings().prefix;
 }
 
 absl::Duration NetworkRegistry::TimeUntilIdle() const {
@@ -148,10 +159,10 @@ bool NetworkRegistry::HandleEvents() {
   // What it cannot do now it tries again by itself.
   CatchUp().IgnoreError();
   NoteConditions();
-  return networks_->only().monitor_ok();
+  return networks_->AreHeard();
 }
 
-std::optional<absl::Time> NetworkRegistry::NextReap() { return networks_->only().NextReap(); }
+std::optional<absl::Time> NetworkRegistry::NextReap() { return networks_->NextReap(); }
 
 void NetworkRegistry::StopWaiting() {
   MutexLock lock(&mutex_);

@@ -54,7 +54,7 @@ class NetworkRegistry {
     Clock clock;  // MonotonicNow
     std::function<absl::Time()> wall_clock = absl::Now;
     // Is told the health of the networks, at first and when it changes; must not call back.
-    std::function<void(const NetworkHealth&)> on_health = [](const NetworkHealth&) {};
+    std::function<void(const HealthOfNetworks&)> on_health = [](const HealthOfNetworks&) {};
     // Is called without locks when TAPs were reaped: calls that wait for addresses or ports may try
     // again.
     std::function<void()> on_reaped = [] {};
@@ -63,8 +63,9 @@ class NetworkRegistry {
   // Adopts what an earlier svnetd left, and if there are leases makes sure that their network is
   // whole. SUBNET_CONFLICT if the prefix overlaps what the host already has, unless our bridge has
   // it.
-  static absl::StatusOr<std::unique_ptr<NetworkRegistry>> Start(const NetworkSettings& settings,
-                                                                const Parts& parts);
+  // `settings`: the default network first.
+  static absl::StatusOr<std::unique_ptr<NetworkRegistry>> Start(
+      const std::vector<NetworkSettings>& settings, const Parts& parts);
   ~NetworkRegistry();
 
   // Publishes what was done to other programs' rules, and takes in what was found there.
@@ -86,8 +87,11 @@ class NetworkRegistry {
   // change them.
   absl::Status DisownRules() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const NetworkSettings& settings() const { return settings_; }
-  std::vector<NetworkName> names() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of all networks, the default one first.
+  std::vector<NetworkSettings> settings() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of a network that exists.
+  NetworkSettings SettingsOf(const NetworkName& name) ABSL_LOCKS_EXCLUDED(mutex_);
+  Ipv4Prefix PrefixOf(const NetworkName& name) ABSL_LOCKS_EXCLUDED(mutex_);
   // How many leases there are, as far as is known without asking the kernel.
   size_t lease_count() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -95,7 +99,8 @@ class NetworkRegistry {
   friend class CallTurn;
   friend class ReapWorker;
 
-  NetworkRegistry(const NetworkSettings& settings, const Parts& parts, EventPoller poller);
+  NetworkRegistry(const std::vector<NetworkSettings>& settings, const Parts& parts,
+                  EventPoller poller);
 
   absl::Status Begin() ABSL_LOCKS_EXCLUDED(mutex_);
   // Has every network take in what has happened.
@@ -117,7 +122,6 @@ class NetworkRegistry {
   // Calls follow each other at least so fast.
   static constexpr absl::Duration kIdleAfter = absl::Milliseconds(1);
 
-  const NetworkSettings settings_;
   const Parts parts_;
   std::atomic<int64_t> last_call_ = 0;  // nanoseconds of the clock
 
@@ -128,7 +132,7 @@ class NetworkRegistry {
   const int poller_fd_;
   const std::unique_ptr<Networks> networks_ ABSL_PT_GUARDED_BY(mutex_);
   std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // by a ReapWorker
-  std::optional<NetworkHealth> reported_ ABSL_GUARDED_BY(mutex_);
+  std::optional<HealthOfNetworks> reported_ ABSL_GUARDED_BY(mutex_);
   bool others_block_guests_ ABSL_GUARDED_BY(mutex_) = false;  // other programs' firewalls
   ConditionLog condition_log_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Time> due_ ABSL_GUARDED_BY(mutex_);  // of the networks

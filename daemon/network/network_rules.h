@@ -39,6 +39,9 @@ class NetworkRules final : public HostRules::Member {
   // through whose spec is not lost. `forwarding`: turns forwarding on if it is off. An error leaves
   // nothing that was not there before, if there are no leases.
   absl::StatusOr<Change> Ensure(const GuestBridge& bridge, bool forwarding);
+  // Before the rules of all networks are made for the first time: by which link this one's guests
+  // come.
+  void NoteLink(const GuestBridge& bridge) { bridge_ = bridge; }
   // Takes back what that call of Ensure did.
   void Undo(const Change& change);
 

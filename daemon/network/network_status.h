@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "daemon/base/condition.h"
+#include "daemon/base/network_name.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/lease/lease_table.h"
 #include "daemon/segment/segment.h"
@@ -34,5 +36,7 @@ struct NetworkMeasures {
   uint32_t watchers = 0;
   std::vector<DropCount> drops;
 };
+
+using MeasuresOfNetworks = std::map<NetworkName, NetworkMeasures>;
 
 }  // namespace svnet

@@ -24,7 +24,7 @@
 
 namespace svnet {
 
-// So far there is one, "default". No lock: NetworkRegistry has it.
+// No lock: NetworkRegistry has it.
 class Networks {
  public:
   // What they work with; all must outlive them.
@@ -38,7 +38,8 @@ class Networks {
     Clock clock;
     std::function<absl::Time()> wall_clock;
   };
-  Networks(const NetworkSettings& settings, const Parts& parts);
+  // `settings`: the default one first.
+  Networks(const std::vector<NetworkSettings>& settings, const Parts& parts);
 
   // Adopts what an earlier svnetd left: see Network. To be followed by CatchUp.
   absl::Status Begin();
@@ -54,13 +55,31 @@ class Networks {
 
   bool Has(const NetworkName& name) const { return networks_.contains(name); }
   std::vector<NetworkName> Names() const;
-  // The one that there is so far.
-  Network& only() const { return *networks_.begin()->second; }
+  Network& Get(const NetworkName& name) const { return *networks_.at(name); }
+  // The one that has the lease of that key; nullptr: none has.
+  Network* FindWith(const LeaseKey& key) const;
+  // That one, or all.
+  std::vector<Network*> Select(const std::optional<NetworkName>& name) const;
+  // The leases of that network, or of all.
+  std::vector<const LeaseTable*> Leases(const std::optional<NetworkName>& name) const;
+  size_t lease_count() const;
+  // Whether all of them hear what the kernel says of changes.
+  bool AreHeard() const;
 
+  // When a piece of what is retired is to be reaped; nullopt: there is none that is not taken.
+  std::optional<absl::Time> NextReap() const;
+  // Whether a piece is taken.
+  bool IsReaping() const;
+  // Of the network whose piece is due first. Undefined if NextReap is nullopt.
+  ReapPiece TakeReapPiece();
+  // True if all is done: see TapReaper.
+  bool FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result);
+
+  // What is wrong now: see Network.
+  absl::StatusOr<std::vector<Condition>> FindConditions();
   // What counts against the owner's quotas.
   Holdings HoldingsOf(uid_t owner) const;
-  // All is well with all of them.
-  NetworkHealth Health() const;
+  HealthOfNetworks Health() const;
 
  private:
   void ReportTextsLeft(const absl::Status& deleted);

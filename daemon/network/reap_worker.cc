@@ -30,7 +30,7 @@ std::optional<ReapPiece> ReapWorker::WaitForPiece() {
     registry_->awaited_reap_ = due;
     const absl::Duration left =
         due.has_value() ? *due - registry_->parts_.clock() : absl::InfiniteDuration();
-    if (left <= absl::ZeroDuration()) return registry_->networks_->only().TakeReapPiece();
+    if (left <= absl::ZeroDuration()) return registry_->networks_->TakeReapPiece();
     if (due.has_value()) {
       registry_->changed_.wait_for(registry_->mutex_, absl::ToChronoNanoseconds(left));
     } else {
@@ -42,12 +42,12 @@ std::optional<ReapPiece> ReapWorker::WaitForPiece() {
 
 std::optional<ReapPiece> ReapWorker::Take() {
   MutexLock lock(&registry_->mutex_);
-  Network& network = registry_->networks_->only();
-  while (!network.NextReap().has_value()) {
-    if (!network.IsReaping()) return std::nullopt;
+  Networks& networks = *registry_->networks_;
+  while (!networks.NextReap().has_value()) {
+    if (!networks.IsReaping()) return std::nullopt;
     registry_->changed_.wait(registry_->mutex_);
   }
-  return network.TakeReapPiece();
+  return networks.TakeReapPiece();
 }
 
 bool ReapWorker::Destroy(const ReapPiece& piece, TapDestroyer::Result* result) {
@@ -56,7 +56,7 @@ bool ReapWorker::Destroy(const ReapPiece& piece, TapDestroyer::Result* result) {
   bool done = false;
   {
     MutexLock lock(&registry_->mutex_);
-    done = registry_->networks_->only().FinishReap(piece, *result);
+    done = registry_->networks_->FinishReap(piece, *result);
     registry_->changed_.notify_all();
   }
   registry_->parts_.on_reaped();

@@ -39,24 +39,33 @@ Condition Degraded(const std::vector<std::string>& paused) {
 
 }  // namespace
 
-absl::Status Reconciler::Begin() {
-  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, Resync());
+absl::Status Reconciler::Adopt() {
+  SVNET_ASSIGN_OR_RETURN(links_at_start_, Resync());
   if (parts_.book->leases().size() == 0) {
     SVNET_RETURN_IF_ERROR(parts_.infrastructure->CheckPrefix());
   }
-  SVNET_RETURN_IF_ERROR(parts_.adopter->CheckLeft(links));
-  for (const Link& link : links) {
+  SVNET_RETURN_IF_ERROR(parts_.adopter->CheckLeft(links_at_start_));
+  for (const Link& link : links_at_start_) {
     if (!parts_.book->IsRetired(link.ifindex)) parts_.texts->NoteAlias(link.alias);
   }
   const absl::StatusOr<bool> was_left = parts_.infrastructure->WasLeft();
-  if (parts_.book->leases().size() > 0 || (was_left.ok() && *was_left)) {
+  was_left_ = parts_.book->leases().size() > 0 || (was_left.ok() && *was_left);
+  return absl::OkStatus();
+}
+
+void Reconciler::Prepare() {
+  if (was_left_) parts_.infrastructure->Prepare();
+}
+
+absl::Status Reconciler::Begin() {
+  if (was_left_) {
     // A network that cannot be made whole is no reason to refuse the owners of its leases:
     // GetNetwork says what is wrong, and CreateTap why it cannot go on.
     const auto ensured = parts_.infrastructure->Ensure();
     if (!ensured.ok()) parts_.failures->Report(std::string(ensured.status().message()));
   }
   // Now that it is known which bridge they should be on.
-  parts_.observer->ObserveLeaseLinks(links);
+  parts_.observer->ObserveLeaseLinks(std::exchange(links_at_start_, {}));
   return parts_.adopter->ReadStaticMacs();
 }
 
@@ -125,7 +134,8 @@ std::optional<TapEvent> Reconciler::RepairNetwork(bool* turned_forwarding_on) {
   return TapEvent{.type = TapEvent::Type::kRepaired,
                   .lease = std::nullopt,
                   .message = ensured->repaired,
-                  .repaired = ensured->repaired_things};
+                  .repaired = ensured->repaired_things,
+                  .network = settings_.name};
 }
 
 // The notification may be old, so the link is read again.

@@ -14,6 +14,7 @@
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/lease.h"
 #include "daemon/network/network_health.h"
+#include "daemon/segment/network_settings.h"
 
 namespace svnet {
 
@@ -62,11 +63,18 @@ class Reconciler {
     FailureReporter* failures;
     Clock clock;
   };
-  explicit Reconciler(const Parts& parts) : parts_(parts) {}
+  Reconciler(const NetworkSettings& settings, const Parts& parts)
+      : settings_(settings), parts_(parts) {}
 
-  // Adopts what an earlier svnetd left, and if there are leases makes their network whole. To be
-  // followed by CatchUp. SUBNET_CONFLICT if the prefix overlaps what the host already has,
-  // BRIDGE_SETUP_FAILED if there are leases of another kind or subnet.
+  // At start, one after the other, and to be followed by CatchUp. Between two of them the same is
+  // done for all other networks: the rules of all are made in one step.
+  //
+  // Adopts what an earlier svnetd left. SUBNET_CONFLICT if the prefix overlaps what the host
+  // already has, BRIDGE_SETUP_FAILED if there are leases of another kind or subnet.
+  absl::Status Adopt();
+  // If there are leases, makes the link that their network needs.
+  void Prepare();
+  // If there are leases, makes their network whole.
   absl::Status Begin();
   // Takes in what has happened, repairs what was changed, and ends what is over. True if it
   // turned forwarding on. BRIDGE_SETUP_FAILED if the state of the host cannot be read.
@@ -92,7 +100,10 @@ class Reconciler {
   bool MayRepair(const Lease& lease);
   void TryAgain();
 
+  const NetworkSettings settings_;
   const Parts parts_;
+  std::vector<Link> links_at_start_;  // from Adopt to Begin
+  bool was_left_ = false;  // an earlier svnetd has left the network, perhaps without leases
   bool monitor_ok_ = true;
   bool resync_ = false;           // all is to be read again
   bool adoption_failed_ = false;  // the last time that all was read

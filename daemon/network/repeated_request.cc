@@ -16,6 +16,9 @@ absl::Status CheckRepeated(const LeaseSpec& spec, const TapRequest& request) {
         absl::StrCat("the lease of ", spec.key.vm.text(), " ", spec.key.iface.text(), " has ", has,
                      " and not ", wants, ": remove it first, or ask for what it is"));
   };
+  if (request.network.value_or(spec.network) != spec.network) {
+    return conflict(absl::StrCat("network ", spec.network.text()), request.network->text());
+  }
   if (request.ip.value_or(spec.ip) != spec.ip) {
     return conflict(spec.ip.ToString(), request.ip->ToString());
   }

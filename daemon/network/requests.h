@@ -20,7 +20,7 @@
 namespace svnet {
 
 struct TapRequest {
-  NetworkName network = {};
+  std::optional<NetworkName> network = {};  // nullopt: the default one, or where the lease is
   VmId vm;
   IfaceId iface;
   std::optional<Ipv4Address> ip;
@@ -74,6 +74,13 @@ struct CleanupResult {
   uint32_t taps_removed = 0;
   bool bridge_removed = false;
   bool nat_removed = false;
+
+  CleanupResult& operator+=(const CleanupResult& other) {
+    taps_removed += other.taps_removed;
+    bridge_removed |= other.bridge_removed;
+    nat_removed |= other.nat_removed;
+    return *this;
+  }
 };
 
 struct LeasePage {

@@ -9,6 +9,7 @@
 
 #include "daemon/base/ifindex.h"
 #include "daemon/base/ipv4.h"
+#include "daemon/base/network_name.h"
 
 namespace svnet {
 
@@ -32,6 +33,7 @@ using RetiredTaps = std::map<Ifindex, RetiredTap>;
 
 // TAPs that are destroyed together, because they are in one link group.
 struct ReapPiece {
+  NetworkName network = {};
   uint32_t group_number;
   uint32_t group = 0;  // IFLA_GROUP
   RetiredTaps taps;

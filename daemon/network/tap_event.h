@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "daemon/base/network_name.h"
 #include "daemon/lease/lease.h"
 
 namespace svnet {
@@ -31,9 +32,14 @@ struct TapEvent {
   std::string message;         // what and why; empty where a caller asked for it
   // kRepaired: of what, of a closed set: "bridge", "forwarding", "rules", "tap".
   std::vector<absl::string_view> repaired;
+  NetworkName network = {};  // without a lease: of which it is; the default one if of all
   // Of a watch.
   absl::Time time = absl::InfinitePast();
   uint64_t sequence = 0;  // from 1
 };
+
+inline const NetworkName& NetworkOf(const TapEvent& event) {
+  return event.lease.has_value() ? event.lease->spec.network : event.network;
+}
 
 }  // namespace svnet

@@ -11,9 +11,10 @@
 
 namespace svnet {
 
-Watch::Watch(const Caller& caller, Quota::Place place, std::deque<TapEvent> snapshot,
-             std::function<void()> wake)
+Watch::Watch(const Caller& caller, const std::optional<NetworkName>& network, Quota::Place place,
+             std::deque<TapEvent> snapshot, std::function<void()> wake)
     : caller_(caller),
+      network_(network),
       limit_(snapshot.size() + 1 + kMaxBehind),
       place_(std::move(place)),
       wake_(std::move(wake)),
@@ -47,8 +48,9 @@ bool Watch::IsClosed() {
   return wake_ == nullptr || end_.has_value();
 }
 
-// Events about the network are for all.
+// Events about a network are for all.
 bool Watch::MaySee(const TapEvent& event) const {
+  if (network_.has_value() && *network_ != NetworkOf(event)) return false;
   return !event.lease.has_value() || Authorizer(caller_).CanActFor(event.lease->spec.key.owner);
 }
 
@@ -75,13 +77,14 @@ void Watch::End(const absl::Status& why) {
 }
 
 absl::StatusOr<std::shared_ptr<Watch>> Watchers::Add(const Caller& caller,
+                                                     const std::optional<NetworkName>& network,
                                                      std::deque<TapEvent> snapshot,
                                                      std::function<void()> wake) {
   SVNET_ASSIGN_OR_RETURN(Quota::Place place, quota_.Enter(caller.uid, caller.administrator));
   // Not each time: that would make each new watch pay for all that are open.
   if (watches_.size() >= 2 * quota_.count()) ForgetClosed();
-  watches_.push_back(
-      std::make_shared<Watch>(caller, std::move(place), std::move(snapshot), std::move(wake)));
+  watches_.push_back(std::make_shared<Watch>(caller, network, std::move(place), std::move(snapshot),
+                                             std::move(wake)));
   return watches_.back();
 }
 

@@ -25,8 +25,9 @@ class Watch {
  public:
   // `wake` is called when there is something to take after Take found nothing: in any
   // thread, and with locks held, so it must not call Take itself.
-  Watch(const Caller& caller, Quota::Place place, std::deque<TapEvent> snapshot,
-        std::function<void()> wake);
+  // `network` nullopt: of all networks.
+  Watch(const Caller& caller, const std::optional<NetworkName>& network, Quota::Place place,
+        std::deque<TapEvent> snapshot, std::function<void()> wake);
 
   // The next event, the snapshot's first, then kSnapshotEnd; or why there will be none any more;
   // nullopt: not yet.
@@ -48,6 +49,7 @@ class Watch {
   bool IsClosed() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Caller caller_;
+  const std::optional<NetworkName> network_;
   const size_t limit_;  // of events_
   Mutex mutex_;
   Quota::Place place_ ABSL_GUARDED_BY(mutex_);          // none: closed
@@ -63,7 +65,9 @@ class Watchers {
  public:
   // `snapshot`: what there is, as ADDED. QUOTA_EXCEEDED if the caller, or all callers
   // together, have as many as may be.
-  absl::StatusOr<std::shared_ptr<Watch>> Add(const Caller& caller, std::deque<TapEvent> snapshot,
+  absl::StatusOr<std::shared_ptr<Watch>> Add(const Caller& caller,
+                                             const std::optional<NetworkName>& network,
+                                             std::deque<TapEvent> snapshot,
                                              std::function<void()> wake);
 
   // To all readers who may see it. A reader that is too far behind is ended, with

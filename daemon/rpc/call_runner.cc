@@ -100,7 +100,7 @@ UnstartedCalls CallRunner::CallsBeforeStart(const Caller& caller) const {
   return UnstartedCalls(caller, &unstarted_, parts_.board, parts_.metrics);
 }
 
-absl::StatusOr<NetworkMeasures> CallRunner::Measure() const {
+absl::StatusOr<MeasuresOfNetworks> CallRunner::Measure() const {
   if (api_ == nullptr) return unstarted_.why;
   return NetworkCalls::Measure(*api_, *parts_.board);
 }
@@ -111,7 +111,7 @@ absl::StatusOr<std::string> CallRunner::CheckHealth(const std::string& bytes) {
   const std::optional<bool> serving = parts_.health->IsServing(request.service());
   if (!serving.has_value()) {
     return absl::NotFoundError(absl::StrCat("there is no such component: there are \"",
-                                            absl::StrJoin(HealthBoard::kComponents, "\", \""),
+                                            absl::StrJoin(parts_.health->Components(), "\", \""),
                                             "\""));
   }
   HealthCheckResponse response;
@@ -143,7 +143,8 @@ absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::WatchTaps(const Calle
   NetworkCalls calls(caller, api_, parts_.metrics, parts_.board);
   SVNET_ASSIGN_OR_RETURN(std::shared_ptr<svnet::Watch> watch,
                          calls.WatchTaps(request, std::move(wake)));
-  return std::make_shared<TapEvents>(std::move(watch), calls.prefix());
+  return std::make_shared<TapEvents>(
+      std::move(watch), [api = api_](const Lease& lease) { return api->PrefixOf(lease); });
 }
 
 void CallRunner::EndWatches(const absl::Status& why) {

@@ -176,7 +176,7 @@ absl::StatusOr<TapRequest> FromProto(const v1::CreateTapRequest& request) {
   }
   tap.queues = std::max(1, static_cast<int>(request.queues()));
   SVNET_ASSIGN_OR_RETURN(tap.lifetime, ParseLifetime(request.lifetime()));
-  SVNET_ASSIGN_OR_RETURN(tap.network, ParseNetwork(request.network()));
+  SVNET_ASSIGN_OR_RETURN(tap.network, ParseNetworkFilter(request.network()));
   return tap;
 }
 
@@ -283,7 +283,7 @@ v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix) {
              lease.spec.lifetime);
   tap.set_queues(static_cast<uint32_t>(lease.spec.queues));
   if (lease.spec.group.has_value()) tap.set_group_gid(*lease.spec.group);
-  tap.set_network(NetworkName().text());
+  tap.set_network(lease.spec.network.text());
   tap.set_generation(lease.spec.generation);
   tap.mutable_create_time()->set_seconds(lease.spec.create_time);
   return tap;
@@ -297,12 +297,13 @@ v1::CleanupResponse ToProto(const CleanupResult& result) {
   return response;
 }
 
-v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix) {
+v1::ListTapsResponse ToProto(const LeasePage& page,
+                             const std::function<Ipv4Prefix(const Lease&)>& prefix_of) {
   v1::ListTapsResponse response;
   size_t bytes = 0;
   bool more = page.more;
   for (const Lease& lease : page.leases) {
-    v1::Tap tap = ToProto(lease, prefix);
+    v1::Tap tap = ToProto(lease, prefix_of(lease));
     bytes += tap.ByteSizeLong();
     more = more || bytes > kMaxPageBytes;
     if (bytes > kMaxPageBytes) break;
@@ -334,7 +335,7 @@ v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSetting
   }
   response.set_daemon_version(SVNET_VERSION);
   response.set_bridge_up(status.infrastructure.segment.up);
-  response.set_name(NetworkName().text());
+  response.set_name(settings.name.text());
   response.set_kind(settings.kind == NetworkKind::kRouted ? v1::NETWORK_KIND_ROUTED
                                                           : v1::NETWORK_KIND_BRIDGE);
   response.set_isolation(ToProto(settings.isolation));
@@ -357,10 +358,13 @@ v1::GetNetworkResponse::Quota ToProto(const Holdings& holdings, const Caller& ca
   return quota;
 }
 
-v1::TapEvent ToProto(const TapEvent& event, const Ipv4Prefix& prefix) {
+v1::TapEvent ToProto(const TapEvent& event,
+                     const std::function<Ipv4Prefix(const Lease&)>& prefix_of) {
   v1::TapEvent message;
   message.set_type(ToProto(event.type));
-  if (event.lease.has_value()) *message.mutable_tap() = ToProto(*event.lease, prefix);
+  if (event.lease.has_value()) {
+    *message.mutable_tap() = ToProto(*event.lease, prefix_of(*event.lease));
+  }
   message.set_message(event.message);
   const int64_t nanoseconds = absl::ToUnixNanos(event.time);
   message.mutable_time()->set_seconds(nanoseconds / 1'000'000'000);

@@ -34,8 +34,11 @@ absl::StatusOr<ListRequest> FromProto(const v1::ListTapsRequest& request);
 v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix);
 // Ends a page at kMaxPageBytes.
 v1::CleanupResponse ToProto(const CleanupResult& result);
-v1::ListTapsResponse ToProto(const LeasePage& page, const Ipv4Prefix& prefix);
-v1::TapEvent ToProto(const TapEvent& event, const Ipv4Prefix& prefix);
+// `prefix_of`: of the network that a lease is on.
+v1::ListTapsResponse ToProto(const LeasePage& page,
+                             const std::function<Ipv4Prefix(const Lease&)>& prefix_of);
+v1::TapEvent ToProto(const TapEvent& event,
+                     const std::function<Ipv4Prefix(const Lease&)>& prefix_of);
 // `told`: the settings that the caller may see.
 v1::GetNetworkResponse ToProto(const NetworkStatus& status, const NetworkSettings& settings,
                                const std::vector<Setting>& told);

@@ -1,7 +1,7 @@
 #include "daemon/rpc/health_board.h"
 
-#include <algorithm>
-
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "daemon/base/status_macros.h"
 #include "grpc/health/v1/health.pb.h"
 
@@ -15,8 +15,7 @@ using Response = grpc::health::v1::HealthCheckResponse;
 // One reader. Closed at the latest when it goes.
 class HealthWatch final : public MessageSource {
  public:
-  // `component` nullopt: one that there is not.
-  HealthWatch(HealthBoard* board, Quota::Place place, std::optional<size_t> component,
+  HealthWatch(HealthBoard* board, Quota::Place place, absl::string_view component,
               std::function<void()> wake)
       : board_(board), component_(component), wake_(std::move(wake)), place_(std::move(place)) {}
   ~HealthWatch() override { Close(); }
@@ -44,42 +43,51 @@ class HealthWatch final : public MessageSource {
 
  private:
   Response::ServingStatus StatusNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(board_->mutex_) {
-    if (!component_.has_value()) return Response::SERVICE_UNKNOWN;
-    return board_->IsServing(*component_) ? Response::SERVING : Response::NOT_SERVING;
+    const std::optional<bool> serves = board_->Find(component_);
+    if (!serves.has_value()) return Response::SERVICE_UNKNOWN;
+    return *serves ? Response::SERVING : Response::NOT_SERVING;
   }
 
   HealthBoard* const board_;
-  const std::optional<size_t> component_;
+  const std::string component_;
   const std::function<void()> wake_;
   Quota::Place place_ ABSL_GUARDED_BY(board_->mutex_);
   std::optional<Response::ServingStatus> said_ ABSL_GUARDED_BY(board_->mutex_);
 };
 
-std::optional<size_t> HealthBoard::IndexOf(absl::string_view component) {
-  const auto found = std::find(kComponents.begin(), kComponents.end(), component);
-  if (found == kComponents.end()) return std::nullopt;
-  return found - kComponents.begin();
-}
-
-bool HealthBoard::IsServing(size_t component) const {
-  if (stopped_) return false;
-  const std::array<bool, kComponents.size() - 1> parts = {true, network_.network, network_.firewall,
-                                                          network_.monitor,
-                                                          network_.network && network_.firewall};
-  if (component > 0) return parts[component - 1];
-  return std::all_of(parts.begin(), parts.end(), [](bool serves) { return serves; });
+std::optional<bool> HealthBoard::Find(absl::string_view component) const {
+  NetworkHealth all;
+  for (const auto& [name, health] : networks_) all &= health;
+  if (component.empty()) return !stopped_ && all == NetworkHealth();
+  if (component == "svnet.v1.NetworkService") return !stopped_;
+  if (component == "network") return !stopped_ && all.network;
+  if (component == "firewall") return !stopped_ && all.firewall;
+  if (component == "monitor") return !stopped_ && all.monitor;
+  if (!absl::ConsumePrefix(&component, "network/")) return std::nullopt;
+  for (const auto& [name, health] : networks_) {
+    if (name.text() == component) return !stopped_ && health.network && health.firewall;
+  }
+  return std::nullopt;
 }
 
 std::optional<bool> HealthBoard::IsServing(absl::string_view component) {
-  const std::optional<size_t> index = IndexOf(component);
-  if (!index.has_value()) return std::nullopt;
   MutexLock lock(&mutex_);
-  return IsServing(*index);
+  return Find(component);
 }
 
-void HealthBoard::SetNetwork(const NetworkHealth& health) {
+std::vector<std::string> HealthBoard::Components() {
+  std::vector<std::string> components = {"", "svnet.v1.NetworkService", "network", "firewall",
+                                         "monitor"};
   MutexLock lock(&mutex_);
-  network_ = health;
+  for (const auto& [name, health] : networks_) {
+    components.push_back(absl::StrCat("network/", name.text()));
+  }
+  return components;
+}
+
+void HealthBoard::SetNetworks(const HealthOfNetworks& health) {
+  MutexLock lock(&mutex_);
+  networks_ = health;
   WakeAll();
 }
 
@@ -93,8 +101,7 @@ absl::StatusOr<std::shared_ptr<MessageSource>> HealthBoard::Watch(const Caller& 
                                                                   absl::string_view component,
                                                                   std::function<void()> wake) {
   SVNET_ASSIGN_OR_RETURN(Quota::Place place, quota_.Enter(caller.uid, caller.administrator));
-  auto watch =
-      std::make_shared<HealthWatch>(this, std::move(place), IndexOf(component), std::move(wake));
+  auto watch = std::make_shared<HealthWatch>(this, std::move(place), component, std::move(wake));
   MutexLock lock(&mutex_);
   watches_.insert(watch.get());
   return watch;

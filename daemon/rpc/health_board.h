@@ -1,7 +1,6 @@
 // Which of svnetd's components serve, and who wants to hear of changes.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -27,21 +27,16 @@ class HealthWatch;
 // Thread-safe.
 class HealthBoard {
  public:
-  // The components, by the names that callers ask for.
-  static constexpr std::array<absl::string_view, 6> kComponents = {
-      "",                         // all that follow
-      "svnet.v1.NetworkService",  // calls are taken
-      "network",                  // see NetworkHealth
-      "firewall",
-      "monitor",
-      "network/default",  // that network, and its firewall
-  };
-
+  // The components, by the names that callers ask for: "" (all that follow),
+  // "svnet.v1.NetworkService" (calls are taken), "network", "firewall" and "monitor" (see
+  // NetworkHealth; of all networks), "network/NAME" (that network, and its firewall).
+  //
   // May be called with locks held: wakes, and waits for nobody.
-  void SetNetwork(const NetworkHealth& health) ABSL_LOCKS_EXCLUDED(mutex_);
+  void SetNetworks(const HealthOfNetworks& health) ABSL_LOCKS_EXCLUDED(mutex_);
   // svnetd is on its way out: nothing serves from now on.
   void StopServing() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  std::vector<std::string> Components() ABSL_LOCKS_EXCLUDED(mutex_);
   // nullopt: there is no such component.
   std::optional<bool> IsServing(absl::string_view component) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -59,13 +54,12 @@ class HealthBoard {
  private:
   friend class HealthWatch;
 
-  static std::optional<size_t> IndexOf(absl::string_view component);
-  bool IsServing(size_t component) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<bool> Find(absl::string_view component) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WakeAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Quota quota_{"watches of svnetd's health", Quota::kOfStreams};
   Mutex mutex_;
-  NetworkHealth network_ ABSL_GUARDED_BY(mutex_);
+  HealthOfNetworks networks_ ABSL_GUARDED_BY(mutex_) = {{NetworkName(), NetworkHealth()}};
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   // Those that are open.

@@ -51,9 +51,11 @@ absl::Status CheckMayReadMetrics(const Caller& caller) {
       "and the members of `admin_groups`");
 }
 
-absl::StatusOr<NetworkMeasures> NetworkCalls::Measure(NetworkApi& api, const StatusBoard& board) {
-  SVNET_ASSIGN_OR_RETURN(NetworkMeasures measures, api.Measure());
-  board.AppendTo(&measures.status.conditions);
+// What is svnetd's own is shown once, with the default network.
+absl::StatusOr<MeasuresOfNetworks> NetworkCalls::Measure(NetworkApi& api,
+                                                         const StatusBoard& board) {
+  SVNET_ASSIGN_OR_RETURN(MeasuresOfNetworks measures, api.Measure());
+  board.AppendTo(&measures[NetworkName()].status.conditions);
   return measures;
 }
 
@@ -66,7 +68,7 @@ absl::StatusOr<v1::CreateTapResponse> NetworkCalls::CreateTap(const v1::CreateTa
   absl::StrAppend(&log->text, " tap=", lease.spec.tap.text(), " ip=", lease.spec.ip.ToString(),
                   " mac=", lease.spec.mac.ToString(), " owner=", lease.spec.key.owner);
   v1::CreateTapResponse response;
-  *response.mutable_tap() = ToProto(lease, api_->settings().prefix);
+  *response.mutable_tap() = ToProto(lease, api_->PrefixOf(lease));
   response.set_created(log->changed);
   return response;
 }
@@ -77,7 +79,7 @@ absl::StatusOr<v1::GetTapResponse> NetworkCalls::GetTap(const v1::GetTapRequest&
   SVNET_ASSIGN_OR_RETURN(const LeaseSelector selector, FromProto(request));
   SVNET_ASSIGN_OR_RETURN(const Lease lease, api_->GetTap(caller_, selector));
   v1::GetTapResponse response;
-  *response.mutable_tap() = ToProto(lease, api_->settings().prefix);
+  *response.mutable_tap() = ToProto(lease, api_->PrefixOf(lease));
   return response;
 }
 
@@ -92,7 +94,7 @@ absl::StatusOr<v1::UpdateTapResponse> NetworkCalls::UpdateTap(const v1::UpdateTa
                   " generation=", lease.spec.generation,
                   " lifetime=", FormatLifetime(lease.spec.lifetime));
   v1::UpdateTapResponse response;
-  *response.mutable_tap() = ToProto(lease, api_->settings().prefix);
+  *response.mutable_tap() = ToProto(lease, api_->PrefixOf(lease));
   return response;
 }
 
@@ -138,7 +140,7 @@ absl::StatusOr<v1::ListTapsResponse> NetworkCalls::ListTaps(const v1::ListTapsRe
                                                             LogLine* /*log*/) {
   SVNET_ASSIGN_OR_RETURN(const ListRequest list, FromProto(request));
   SVNET_ASSIGN_OR_RETURN(const LeasePage page, api_->ListTaps(caller_, list));
-  return ToProto(page, api_->settings().prefix);
+  return ToProto(page, [&](const Lease& lease) { return api_->PrefixOf(lease); });
 }
 
 absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::GetNetwork(
@@ -162,7 +164,7 @@ absl::StatusOr<v1::GetNetworkResponse> NetworkCalls::Describe(const NetworkName&
   const Authorizer authorizer(caller_);
   status.conditions = authorizer.Filter(status.conditions);
   v1::GetNetworkResponse response =
-      ToProto(status, api_->settings(), authorizer.Filter(board_->settings()));
+      ToProto(status, api_->SettingsOf(network), authorizer.Filter(board_->settings()));
   *response.mutable_quota() = ToProto(status.held, caller_);
   response.set_gates(metrics_->gates().count());
   return response;
@@ -173,7 +175,7 @@ absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
   SVNET_RETURN_IF_ERROR(CheckMayReadMetrics(caller_));
   v1::GetMetricsResponse response;
   // Measured first: what svnetd repairs on the way is counted.
-  const absl::StatusOr<NetworkMeasures> measures = Measure(*api_, *board_);
+  const absl::StatusOr<MeasuresOfNetworks> measures = Measure(*api_, *board_);
   response.set_text(metrics_->Render(measures));
   return response;
 }

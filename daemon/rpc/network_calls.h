@@ -52,10 +52,9 @@ class NetworkCalls {
                                                    std::function<void()> wake);
 
   // As NetworkApi::Measure, with the conditions of svnetd itself.
-  static absl::StatusOr<NetworkMeasures> Measure(NetworkApi& api, const StatusBoard& board);
+  static absl::StatusOr<MeasuresOfNetworks> Measure(NetworkApi& api, const StatusBoard& board);
 
   const Caller& caller() const { return caller_; }
-  const Ipv4Prefix& prefix() const { return api_->settings().prefix; }
 
  private:
   absl::StatusOr<v1::GetNetworkResponse> Describe(const NetworkName& network);

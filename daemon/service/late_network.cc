@@ -11,7 +11,11 @@ absl::Status LateNetwork::Start(Server* server) {
   if (!started.ok()) {
     stack_.reset();
     parts_.runner->SetWhyUnstarted(started);
-    parts_.health->SetNetwork({.network = false, .firewall = false});
+    HealthOfNetworks health;
+    for (const NetworkConfig& each : parts_.running->networks) {
+      health.emplace(each.name, NetworkHealth{.network = false, .firewall = false});
+    }
+    parts_.health->SetNetworks(health);
   }
   parts_.manager->Say(started.ok() ? Describe()
                                    : absl::StrCat("has no network yet: ", started.message()));
@@ -19,7 +23,7 @@ absl::Status LateNetwork::Start(Server* server) {
 }
 
 absl::Status LateNetwork::TryToStart(Server* server) {
-  const auto on_health = [this](const NetworkHealth& now) { parts_.health->SetNetwork(now); };
+  const auto on_health = [this](const HealthOfNetworks& now) { parts_.health->SetNetworks(now); };
   const auto on_reaped = [server] { server->Resume(); };
   SVNET_ASSIGN_OR_RETURN(stack_,
                          NetworkStack::Start(*parts_.running, parts_.events, on_health, on_reaped));
@@ -30,11 +34,15 @@ absl::Status LateNetwork::TryToStart(Server* server) {
 }
 
 std::string LateNetwork::Describe() const {
-  const NetworkConfig& network = parts_.running->default_network();
-  const bool routed = network.kind == NetworkKind::kRouted;
-  return absl::StrCat("serves ", network.subnet.ToString(),
-                      routed ? " by routes, its gateway on " : " on bridge ",
-                      network.bridge.text());
+  std::string text = "serves ";
+  absl::string_view separator;
+  for (const NetworkConfig& network : parts_.running->networks) {
+    const bool routed = network.kind == NetworkKind::kRouted;
+    absl::StrAppend(&text, separator, network.subnet.ToString(),
+                    routed ? " by routes, its gateway on " : " on bridge ", network.bridge.text());
+    separator = ", and ";
+  }
+  return text;
 }
 
 }  // namespace svnet

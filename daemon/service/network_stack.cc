@@ -24,7 +24,8 @@ namespace {
 constexpr int kReapingThreads = 2;
 
 RulesetNetwork RulesetNetworkOf(const NetworkConfig& network) {
-  return {.kind = network.kind,
+  return {.name = network.name,
+          .kind = network.kind,
           .bridge = network.bridge,
           .prefix = network.subnet,
           .link_group = network.kind == NetworkKind::kRouted ? DeriveRoutedGroup(network.bridge)
@@ -35,11 +36,15 @@ RulesetNetwork RulesetNetworkOf(const NetworkConfig& network) {
           .host_access = network.host_access,
           .host_ports = network.host_ports,
           .blocked_destinations = network.blocked_destinations,
-          .local_access = network.local_access};
+          .local_access = network.local_access,
+          .peers = {network.peers.begin(), network.peers.end()}};
 }
 
 RulesetSpec RulesOf(const Config& config) {
-  RulesetSpec spec = SpecOf(RulesetNetworkOf(config.default_network()));
+  RulesetSpec spec;
+  for (const NetworkConfig& each : config.networks) {
+    spec.networks.emplace(each.name, RulesetNetworkOf(each));
+  }
   spec.guest_connections = config.guest_connections;
   spec.owner_connections = config.owner_connections;
   spec.admin_gids = {config.callers.admin_groups.begin(), config.callers.admin_groups.end()};
@@ -52,14 +57,16 @@ GuestTraffic GuestTrafficOf(const NetworkConfig& network) {
 
 }  // namespace
 
-NetworkSettings SettingsOf(const Config& config) {
-  const NetworkConfig& network = config.default_network();
-  return {.kind = network.kind,
+NetworkSettings SettingsOf(const NetworkConfig& network) {
+  return {.name = network.name,
+          .kind = network.kind,
           .bridge = network.bridge,
           .prefix = network.subnet,
           .mtu = network.mtu,
           .bridge_mac = DeriveBridgeMac(ReadMachineId(), network.bridge),
-          .isolation = network.isolation};
+          .isolation = network.isolation,
+          .users = network.users,
+          .groups = network.groups};
 }
 
 absl::Status NetworkStack::OpenHost(const Config& config) {
@@ -83,23 +90,25 @@ std::vector<Reaper*> NetworkStack::reapers() const {
 }
 
 absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
-    const Config& config, EventSink* events, std::function<void(const NetworkHealth&)> on_health,
+    const Config& config, EventSink* events, std::function<void(const HealthOfNetworks&)> on_health,
     std::function<void()> on_reaped) {
   std::unique_ptr<NetworkStack> stack(new NetworkStack());
   SVNET_RETURN_IF_ERROR(stack->OpenHost(config));
   stack->foreign_reconciler_ = std::make_unique<ForeignFirewallReconciler>(
       GuestTrafficOf(config.default_network()), config.manage_foreign_firewalls,
       stack->foreign_.get(), MonotonicNow);
+  std::vector<NetworkSettings> networks;
+  for (const NetworkConfig& each : config.networks) networks.push_back(SettingsOf(each));
   SVNET_ASSIGN_OR_RETURN(
       stack->registry_,
-      NetworkRegistry::Start(SettingsOf(config), {.kernel = stack->kernel_.get(),
-                                                  .firewall = stack->firewall_.get(),
-                                                  .store = stack->store_.get(),
-                                                  .foreign = stack->foreign_reconciler_.get(),
-                                                  .events = events,
-                                                  .clock = MonotonicNow,
-                                                  .on_health = std::move(on_health),
-                                                  .on_reaped = std::move(on_reaped)}));
+      NetworkRegistry::Start(networks, {.kernel = stack->kernel_.get(),
+                                        .firewall = stack->firewall_.get(),
+                                        .store = stack->store_.get(),
+                                        .foreign = stack->foreign_reconciler_.get(),
+                                        .events = events,
+                                        .clock = MonotonicNow,
+                                        .on_health = std::move(on_health),
+                                        .on_reaped = std::move(on_reaped)}));
   stack->api_ = std::make_unique<NetworkApi>(stack->registry_.get(), stack->reaper_.get(),
                                              stack->foreign_reconciler_.get(), events);
   return stack;

@@ -20,7 +20,7 @@
 
 namespace svnet {
 
-NetworkSettings SettingsOf(const Config& config);
+NetworkSettings SettingsOf(const NetworkConfig& network);
 
 // SpecStore, Kernel, Reapers, Firewall, ForeignFirewalls -> ForeignFirewallReconciler ->
 // NetworkRegistry -> NetworkApi. Created in this order and destroyed in reverse.
@@ -29,8 +29,8 @@ class NetworkStack {
   // Adopts what an earlier svnetd left. After an error nothing is left of it, and it may be tried
   // again. `events` must outlive it. `on_health`, `on_reaped`: see NetworkRegistry::Parts.
   static absl::StatusOr<std::unique_ptr<NetworkStack>> Start(
-      const Config& config, EventSink* events, std::function<void(const NetworkHealth&)> on_health,
-      std::function<void()> on_reaped);
+      const Config& config, EventSink* events,
+      std::function<void(const HealthOfNetworks&)> on_health, std::function<void()> on_reaped);
   // The rules stay in force. No thread may use it any more.
   ~NetworkStack();
 

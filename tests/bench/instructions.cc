@@ -39,9 +39,9 @@ absl::StatusOr<std::string> CreateTap(NetworkApi& api, const std::string& bytes)
 absl::Status CreateTaps(int count) {
   testing::FakeParts parts(MonotonicNow);
   SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<NetworkRegistry> registry,
-                         NetworkRegistry::Start({.bridge = testing::Name("svbr0"),
-                                                 .prefix = testing::Prefix("10.0.0.0/16"),
-                                                 .bridge_mac = testing::Mac("c2:00:00:00:00:01")},
+                         NetworkRegistry::Start({{.bridge = testing::Name("svbr0"),
+                                                  .prefix = testing::Prefix("10.0.0.0/16"),
+                                                  .bridge_mac = testing::Mac("c2:00:00:00:00:01")}},
                                                 parts.All()));
   NetworkApi api = parts.ApiOf(registry.get());
   for (int number = 0; number < count; ++number) {

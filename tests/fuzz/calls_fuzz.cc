@@ -33,9 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace svnet::testing;  // NOLINT
   FuzzedDataProvider input(data, size);
   FakeParts parts(MonotonicNow);
-  const auto registry = NetworkRegistry::Start({.bridge = LinkName::Parse("svbr0").value(),
-                                                .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
-                                                .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
+  const auto registry = NetworkRegistry::Start({{.bridge = LinkName::Parse("svbr0").value(),
+                                                 .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
+                                                 .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})}},
                                                parts.All());
   Metrics metrics;
   NetworkApi api = parts.ApiOf(registry->get());

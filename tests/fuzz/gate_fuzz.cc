@@ -49,9 +49,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   spdlog::set_level(spdlog::level::off);
   FuzzedDataProvider input(data, size);
   FakeParts parts(MonotonicNow);
-  const auto registry = NetworkRegistry::Start({.bridge = LinkName::Parse("svbr0").value(),
-                                                .prefix = Ipv4Prefix::Parse("10.9.9.0/29").value(),
-                                                .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
+  const auto registry = NetworkRegistry::Start({{.bridge = LinkName::Parse("svbr0").value(),
+                                                 .prefix = Ipv4Prefix::Parse("10.9.9.0/29").value(),
+                                                 .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})}},
                                                parts.All());
   Metrics metrics;
   HealthBoard health;

@@ -207,9 +207,9 @@ class Model {
     api_.reset();
     registry_.reset();
     faults_.Heal();
-    auto registry = NetworkRegistry::Start({.bridge = LinkName::Parse("svbr0").value(),
-                                            .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
-                                            .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})},
+    auto registry = NetworkRegistry::Start({{.bridge = LinkName::Parse("svbr0").value(),
+                                             .prefix = Ipv4Prefix::Parse("10.9.9.0/28").value(),
+                                             .bridge_mac = MacAddress({0xc2, 0, 0, 0, 0, 1})}},
                                            parts_.All());
     Check(registry.ok(), "a start without a fault fails");
     registry_ = *std::move(registry);

@@ -63,9 +63,9 @@ class Prober {
 class ReapTest : public testing::KernelTest {
  protected:
   ReapTest() {
-    registry_ = NetworkRegistry::Start({.bridge = testing::Name("svbr0"),
-                                        .prefix = testing::Prefix("10.9.0.0/16"),
-                                        .bridge_mac = testing::Mac("c2:00:00:00:00:01")},
+    registry_ = NetworkRegistry::Start({{.bridge = testing::Name("svbr0"),
+                                         .prefix = testing::Prefix("10.9.0.0/16"),
+                                         .bridge_mac = testing::Mac("c2:00:00:00:00:01")}},
                                        {.kernel = &kernel(),
                                         .firewall = &firewall_,
                                         .store = &store_,

@@ -56,10 +56,10 @@ std::vector<std::string> FilesIn(const std::string& folder) {
 class Core {
  public:
   explicit Core(const std::string& folder) : store_(FolderSpecStore::Open(folder).value()) {
-    registry_ = NetworkRegistry::Start({.bridge = bridge_,
-                                        .prefix = testing::Prefix("10.9.0.0/24"),
-                                        .bridge_mac = testing::Mac("c2:00:00:00:00:01"),
-                                        .isolation = Isolation::kOwner},
+    registry_ = NetworkRegistry::Start({{.bridge = bridge_,
+                                         .prefix = testing::Prefix("10.9.0.0/24"),
+                                         .bridge_mac = testing::Mac("c2:00:00:00:00:01"),
+                                         .isolation = Isolation::kOwner}},
                                        {.kernel = kernel_.get(),
                                         .firewall = firewall_.get(),
                                         .store = store_.get(),

@@ -58,7 +58,7 @@ TEST_F(ConditionLogTest, MoreOfATypeAreSaid) {
 class ConditionsTest : public NetworkRegistryTest {
  protected:
   ConditionsTest() {
-    on_health_ = [this](const NetworkHealth& health) { health_ = health; };
+    on_health_ = [this](const HealthOfNetworks& health) { health_ = health.at(NetworkName()); };
     registry();
     EXPECT_THAT(Hear(), IsEmpty());
   }

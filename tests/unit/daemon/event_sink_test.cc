@@ -26,7 +26,7 @@ class EventSinkTest : public ::testing::Test {
  protected:
   // Past the snapshot, in which there are no leases.
   std::shared_ptr<Watch> Watching() {
-    std::shared_ptr<Watch> watch = sink_.AddWatch(kUser, {}, [] {}).value();
+    std::shared_ptr<Watch> watch = sink_.AddWatch(kUser, std::nullopt, {}, [] {}).value();
     EXPECT_EQ(watch->Take().value()->type, TapEvent::Type::kSnapshotEnd);
     return watch;
   }

@@ -489,9 +489,9 @@ class ManagedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
  protected:
   ManagedForeignFirewallsTest() {
     foreign_.chains = Docker();
-    registry_ = NetworkRegistry::Start({.bridge = Name("svbr0"),
-                                        .prefix = Prefix("172.30.0.0/24"),
-                                        .bridge_mac = Mac("c2:00:00:00:00:01")},
+    registry_ = NetworkRegistry::Start({{.bridge = Name("svbr0"),
+                                         .prefix = Prefix("172.30.0.0/24"),
+                                         .bridge_mac = Mac("c2:00:00:00:00:01")}},
                                        {.kernel = &kernel_,
                                         .firewall = &firewall_,
                                         .store = &store_,

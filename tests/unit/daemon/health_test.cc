@@ -33,7 +33,7 @@ class HealthBoardTest : public ::testing::Test {
 
   std::vector<bool> Serving() {
     std::vector<bool> serving;
-    for (const absl::string_view each : HealthBoard::kComponents) {
+    for (const std::string& each : board_.Components()) {
       serving.push_back(board_.IsServing(each).value());
     }
     return serving;
@@ -45,11 +45,11 @@ class HealthBoardTest : public ::testing::Test {
 
 TEST_F(HealthBoardTest, TheWholeServesAsLongAsEachPartDoes) {
   EXPECT_THAT(Serving(), ElementsAre(true, true, true, true, true, true));
-  board_.SetNetwork({.network = false});
+  board_.SetNetworks({{NetworkName(), {.network = false}}});
   EXPECT_THAT(Serving(), ElementsAre(false, true, false, true, true, false));
-  board_.SetNetwork({.firewall = false, .monitor = false});
+  board_.SetNetworks({{NetworkName(), {.firewall = false, .monitor = false}}});
   EXPECT_THAT(Serving(), ElementsAre(false, true, true, false, false, false));
-  board_.SetNetwork({});
+  board_.SetNetworks({{NetworkName(), {}}});
   EXPECT_THAT(Serving(), ElementsAre(true, true, true, true, true, true));
   board_.StopServing();
   EXPECT_THAT(Serving(), ElementsAre(false, false, false, false, false, false));
@@ -60,14 +60,14 @@ TEST_F(HealthBoardTest, AWatchTellsOfChangesOfItsComponentAlone) {
   const auto firewall = Watch(kAlice, "firewall");
   EXPECT_EQ(Next(*firewall), "SERVING");
   EXPECT_EQ(Next(*firewall), "");
-  board_.SetNetwork({.network = false});
+  board_.SetNetworks({{NetworkName(), {.network = false}}});
   EXPECT_EQ(woken_, 1);
   EXPECT_EQ(Next(*firewall), "");
-  board_.SetNetwork({.firewall = false});
+  board_.SetNetworks({{NetworkName(), {.firewall = false}}});
   EXPECT_EQ(Next(*firewall), "NOT_SERVING");
   // What comes and goes unread is no change.
-  board_.SetNetwork({});
-  board_.SetNetwork({.firewall = false});
+  board_.SetNetworks({{NetworkName(), {}}});
+  board_.SetNetworks({{NetworkName(), {.firewall = false}}});
   EXPECT_EQ(Next(*firewall), "");
 }
 
@@ -104,7 +104,9 @@ TEST_F(HealthBoardTest, WatchesOfAUidAreLimitedAndThoseThatCloseMakeRoom) {
 class NetworkHealthTest : public NetworkRegistryTest {
  protected:
   NetworkHealthTest() {
-    on_health_ = [this](const NetworkHealth& health) { reported_.push_back(health); };
+    on_health_ = [this](const HealthOfNetworks& health) {
+      reported_.push_back(health.at(NetworkName()));
+    };
   }
   // Lets time pass until what failed is tried again.
   void HandleEvents() {

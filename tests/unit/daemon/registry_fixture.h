@@ -45,7 +45,7 @@ class NetworkRegistryTest : public ::testing::Test {
     NetworkRegistry::Parts parts = parts_.All();
     parts.wall_clock = [] { return absl::FromUnixSeconds(1800000000); };
     parts.on_health = on_health_;
-    auto registry = NetworkRegistry::Start(settings_, parts);
+    auto registry = NetworkRegistry::Start({settings_}, parts);
     if (!registry.ok()) return registry.status();
     registry_ = *std::move(registry);
     api_.emplace(parts_.ApiOf(registry_.get()));
@@ -110,7 +110,7 @@ class NetworkRegistryTest : public ::testing::Test {
   testing::FakeReaper& reaper_ = parts_.reaper;
   testing::FakeFirewall& firewall_ = parts_.firewall;
   NetworkSettings settings_;
-  std::function<void(const NetworkHealth&)> on_health_ = [](const NetworkHealth&) {};
+  std::function<void(const HealthOfNetworks&)> on_health_ = [](const HealthOfNetworks&) {};
   std::unique_ptr<NetworkRegistry> registry_;
   std::optional<NetworkApi> api_;
 };

@@ -23,7 +23,7 @@ const Ipv4Prefix kEverywhere = Ipv4Prefix::Containing(Ipv4Address(0), 0);
 class RouteObserverTest : public NetworkRegistryTest {
  protected:
   RouteObserverTest() {
-    on_health_ = [this](const NetworkHealth& health) { health_ = health; };
+    on_health_ = [this](const HealthOfNetworks& health) { health_ = health.at(NetworkName()); };
     vpn_ = kernel_.AddLink({.name = "vpn0", .mtu = 1280, .up = true});
   }
 

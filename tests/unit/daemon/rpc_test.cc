@@ -152,7 +152,7 @@ TEST(ConversionsTest, PagesAndScopes) {
 
 TEST(ConversionsTest, Networks) {
   EXPECT_EQ(FromProto(FromJson<v1::CreateTapRequest>(R"({"vmId": "a", "ifaceId": "b"})"))->network,
-            NetworkName());
+            std::nullopt);
   EXPECT_EQ(
       ReasonFor<v1::CreateTapRequest>(R"({"vmId": "a", "ifaceId": "b", "network": "no name"})"),
       "NETWORK_NOT_FOUND");
@@ -188,7 +188,8 @@ TEST(ConversionsTest, APageEndsAtOneMebibyte) {
                                 .mac = Mac("02:00:00:00:00:02")}};
   const size_t each = ToProto(lease, Prefix("172.30.0.0/24")).ByteSizeLong();
   page.leases.assign((1 << 20) / each + 7, lease);
-  const v1::ListTapsResponse response = ToProto(page, Prefix("172.30.0.0/24"));
+  const v1::ListTapsResponse response =
+      ToProto(page, [](const Lease&) { return Prefix("172.30.0.0/24"); });
   EXPECT_EQ(static_cast<size_t>(response.taps_size()), (1 << 20) / each);
   EXPECT_EQ(response.next_page_token(), "svvm1eth0");
 }
@@ -218,9 +219,9 @@ TEST(ErrorDetailsTest, CarryTheReasonAndTheCodeOfTheTypeScriptClass) {
 class NetworkCallsTest : public ::testing::Test {
  protected:
   NetworkCallsTest()
-      : registry_(*NetworkRegistry::Start({.bridge = Name("svbr0"),
-                                           .prefix = Prefix("172.30.0.0/24"),
-                                           .bridge_mac = Mac("c2:00:00:00:00:01")},
+      : registry_(*NetworkRegistry::Start({{.bridge = Name("svbr0"),
+                                            .prefix = Prefix("172.30.0.0/24"),
+                                            .bridge_mac = Mac("c2:00:00:00:00:01")}},
                                           parts_.All())),
         calls_({.uid = 1000, .gid = 1000}, &api_, &metrics_, &board_) {}
 
@@ -236,7 +237,7 @@ TEST_F(NetworkCallsTest, TheStatusHasTheConditionsOfSvnetdItself) {
   LogLine log;
   board_.Set({.type = "METRICS_NOT_SERVED", .message = "no", .remedy = "yes"});
   EXPECT_EQ(calls_.GetNetwork({}, &log)->conditions(0).type(), "METRICS_NOT_SERVED");
-  EXPECT_EQ(NetworkCalls::Measure(api_, board_)->status.conditions.size(), 1u);
+  EXPECT_EQ(NetworkCalls::Measure(api_, board_)->at(NetworkName()).status.conditions.size(), 1u);
   board_.Clear("METRICS_NOT_SERVED");
   EXPECT_EQ(calls_.GetNetwork({}, &log)->conditions_size(), 0);
 }

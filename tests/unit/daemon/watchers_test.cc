@@ -42,7 +42,7 @@ TapEvent EventOfNetwork(const std::string& message) {
 class WatchersTest : public ::testing::Test {
  protected:
   std::shared_ptr<Watch> Add(const Caller& caller, std::deque<TapEvent> snapshot = {}) {
-    auto watch = watchers_.Add(caller, std::move(snapshot), [this] { ++wakes_; });
+    auto watch = watchers_.Add(caller, std::nullopt, std::move(snapshot), [this] { ++wakes_; });
     EXPECT_TRUE(watch.ok()) << watch.status();
     return *std::move(watch);
   }
@@ -111,7 +111,7 @@ TEST_F(WatchersTest, EndAReaderWhoIsTooFarBehind) {
 TEST_F(WatchersTest, GiveThePlaceOfAClosedReaderToTheNext) {
   std::vector<std::shared_ptr<Watch>> watches;
   for (size_t i = 0; i < Quota::kOfStreams.of_one_uid; ++i) watches.push_back(Add(kAlice));
-  EXPECT_EQ(ReasonIn(watchers_.Add(kAlice, {}, [] {}).status()), "QUOTA_EXCEEDED");
+  EXPECT_EQ(ReasonIn(watchers_.Add(kAlice, std::nullopt, {}, [] {}).status()), "QUOTA_EXCEEDED");
   watches.front()->Close();
   Add(kAlice);
   EXPECT_EQ(watchers_.count(), Quota::kOfStreams.of_one_uid);

@@ -30,45 +30,64 @@ constexpr sock_filter Load(uint16_t size, size_t offset) {
   return BPF_STMT(static_cast<uint16_t>(BPF_LD | BPF_ABS | size), static_cast<uint32_t>(offset));
 }
 constexpr sock_filter Do(uint16_t code, uint32_t value = 0) { return BPF_STMT(code, value); }
+constexpr sock_filter kAccept = Do(BPF_RET | BPF_K, 0xffffffff);
+constexpr sock_filter kIgnore = Do(BPF_RET | BPF_K, 0);
 constexpr sock_filter Jump(uint16_t condition, uint32_t value, uint8_t yes, uint8_t no) {
   return BPF_JUMP(static_cast<uint16_t>(BPF_JMP | condition), value, yes, no);
 }
 
-// A router takes in thousands of routes a second. Here the kernel throws those away that have
-// nothing to do with guests: neither general, nor with addresses in common with `prefix`. All
-// else comes through.
-std::vector<sock_filter> MakeRouteFilter(const Ipv4Prefix& prefix) {
+// Where the route filter keeps its values.
+enum Cell : uint32_t { kLength, kDestination };
+
+// Goes on if the route that the cells say has no address in common with `prefix`.
+void AcceptIfOverlaps(const Ipv4Prefix& prefix, std::vector<sock_filter>* filter) {
   const auto length = static_cast<uint32_t>(prefix.length());
-  return {
+  filter->insert(filter->end(), {
+                                    // The mask of the shorter of both prefixes.
+                                    Do(BPF_LD | BPF_MEM, kLength),
+                                    Jump(BPF_JGT | BPF_K, length, 0, 1),
+                                    Do(BPF_LD | BPF_IMM, length),
+                                    Do(BPF_ALU | BPF_NEG),
+                                    Do(BPF_ALU | BPF_ADD | BPF_K, 32),
+                                    Do(BPF_MISC | BPF_TAX),
+                                    Do(BPF_LD | BPF_IMM, 0xffffffff),
+                                    Do(BPF_ALU | BPF_LSH | BPF_X),
+                                    Do(BPF_MISC | BPF_TAX),
+                                    // Whether they differ where both have bits.
+                                    Do(BPF_LD | BPF_MEM, kDestination),
+                                    Do(BPF_ALU | BPF_XOR | BPF_K, prefix.network().value()),
+                                    Do(BPF_ALU | BPF_AND | BPF_X),
+                                    Jump(BPF_JEQ | BPF_K, 0, 0, 1),
+                                    kAccept,
+                                });
+}
+
+// A router takes in thousands of routes a second. Here the kernel throws those away that have
+// nothing to do with guests: neither general, nor with addresses in common with one of `prefixes`.
+// All else comes through.
+std::vector<sock_filter> MakeRouteFilter(const std::vector<Ipv4Prefix>& prefixes) {
+  std::vector<sock_filter> filter = {
       Load(BPF_H, offsetof(nlmsghdr, nlmsg_type)),  // as if it were in the network's byte order
-      Jump(BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 1, 0),
-      Jump(BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, 21),
+      Jump(BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 2, 0),
+      Jump(BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 1, 0),
+      kAccept,
       Load(BPF_B, NLMSG_HDRLEN + offsetof(rtmsg, rtm_dst_len)),
-      Jump(BPF_JGT | BPF_K, kLongestGeneralPrefix, 0, 19),
-      // The mask of the shorter of both prefixes.
-      Jump(BPF_JGT | BPF_K, length, 0, 1),
-      Do(BPF_LD | BPF_IMM, length),
-      Do(BPF_ALU | BPF_NEG),
-      Do(BPF_ALU | BPF_ADD | BPF_K, 32),
-      Do(BPF_MISC | BPF_TAX),
-      Do(BPF_LD | BPF_IMM, 0xffffffff),
-      Do(BPF_ALU | BPF_LSH | BPF_X),
-      Do(BPF_ST, 0),
+      Jump(BPF_JGT | BPF_K, kLongestGeneralPrefix, 1, 0),
+      kAccept,
+      Do(BPF_ST, kLength),
       // Where the destination is: Linux finds an attribute for a filter.
       Do(BPF_LD | BPF_IMM, NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(rtmsg))),
       Do(BPF_LDX | BPF_IMM, RTA_DST),
       Load(BPF_W, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_NLATTR)),
-      Jump(BPF_JEQ | BPF_K, 0, 7, 0),
+      Jump(BPF_JEQ | BPF_K, 0, 0, 1),
+      kAccept,
       Do(BPF_MISC | BPF_TAX),
       Do(BPF_LD | BPF_W | BPF_IND, NLA_HDRLEN),
-      // Whether they differ where both have bits.
-      Do(BPF_ALU | BPF_XOR | BPF_K, prefix.network().value()),
-      Do(BPF_LDX | BPF_MEM, 0),
-      Do(BPF_ALU | BPF_AND | BPF_X),
-      Jump(BPF_JEQ | BPF_K, 0, 1, 0),
-      Do(BPF_RET | BPF_K, 0),
-      Do(BPF_RET | BPF_K, 0xffffffff),
+      Do(BPF_ST, kDestination),
   };
+  for (const Ipv4Prefix& prefix : prefixes) AcceptIfOverlaps(prefix, &filter);
+  filter.push_back(kIgnore);
+  return filter;
 }
 
 // What a TAP's holder can change, and nothing else of it.
@@ -139,10 +158,11 @@ void AddChange(const NetlinkReader& message, KernelChanges* changes) {
   }
 }
 
-absl::StatusOr<LinkMonitor> LinkMonitor::Open(const Ipv4Prefix& prefix, int receive_buffer) {
+absl::StatusOr<LinkMonitor> LinkMonitor::Open(const std::vector<Ipv4Prefix>& prefixes,
+                                              int receive_buffer) {
   SVNET_ASSIGN_OR_RETURN(
       NetlinkListener listener,
-      NetlinkListener::Open(NETLINK_ROUTE, kGroups, receive_buffer, MakeRouteFilter(prefix)));
+      NetlinkListener::Open(NETLINK_ROUTE, kGroups, receive_buffer, MakeRouteFilter(prefixes)));
   return LinkMonitor(std::move(listener));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "daemon/kernel/kernel.h"
@@ -13,9 +14,10 @@ namespace svnet {
 class LinkMonitor {
  public:
   // Of the network namespace that the calling thread is in now; of routes, those of the whole
-  // internet, or half of it, and those that have addresses in common with `prefix`. What comes
-  // waits in `receive_buffer` bytes; what finds no room is lost, and that is said.
-  static absl::StatusOr<LinkMonitor> Open(const Ipv4Prefix& prefix,
+  // internet, or half of it, and those that have addresses in common with one of `prefixes`, of
+  // which there are at most 256. What comes waits in `receive_buffer` bytes; what finds no room is
+  // lost, and that is said.
+  static absl::StatusOr<LinkMonitor> Open(const std::vector<Ipv4Prefix>& prefixes,
                                           int receive_buffer = kReceiveBuffer);
 
   int fd() const { return listener_.fd(); }

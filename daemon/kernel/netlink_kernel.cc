@@ -28,7 +28,8 @@
 
 namespace svnet {
 
-absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open(const Ipv4Prefix& guests) {
+absl::StatusOr<std::unique_ptr<NetlinkKernel>> NetlinkKernel::Open(
+    const std::vector<Ipv4Prefix>& guests) {
   SVNET_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
   SVNET_ASSIGN_OR_RETURN(LinkMonitor monitor, LinkMonitor::Open(guests));
   UniqueFd ioctl_socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));

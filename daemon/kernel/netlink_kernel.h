@@ -16,8 +16,9 @@ namespace svnet {
 class NetlinkKernel final : public Kernel {
  public:
   // Of the network namespace that the calling thread is in; all later calls must
-  // come from threads that are in it too (/proc/sys and new TAPs follow the thread).
-  static absl::StatusOr<std::unique_ptr<NetlinkKernel>> Open(const Ipv4Prefix& guests);
+  // come from threads that are in it too (/proc/sys and new TAPs follow the thread). `guests`: the
+  // prefixes of all networks.
+  static absl::StatusOr<std::unique_ptr<NetlinkKernel>> Open(const std::vector<Ipv4Prefix>& guests);
 
   absl::StatusOr<std::vector<Link>> ListLinks() override;
   absl::StatusOr<std::vector<LinkAddress>> ListAddresses() override;

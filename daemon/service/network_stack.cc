@@ -71,7 +71,9 @@ NetworkSettings SettingsOf(const NetworkConfig& network) {
 
 absl::Status NetworkStack::OpenHost(const Config& config) {
   SVNET_ASSIGN_OR_RETURN(store_, FolderSpecStore::Open(StateDirOf(config)));
-  SVNET_ASSIGN_OR_RETURN(kernel_, NetlinkKernel::Open(config.default_network().subnet));
+  std::vector<Ipv4Prefix> prefixes;
+  for (const NetworkConfig& each : config.networks) prefixes.push_back(each.subnet);
+  SVNET_ASSIGN_OR_RETURN(kernel_, NetlinkKernel::Open(prefixes));
   SVNET_ASSIGN_OR_RETURN(reaper_, NetlinkReaper::Open());
   for (int i = 0; i < kReapingThreads; ++i) {
     SVNET_ASSIGN_OR_RETURN(std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());

@@ -6,7 +6,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <map>
+#include <string>
+
 #include "absl/strings/str_cat.h"
+#include "daemon/kernel/link_monitor.h"
 #include "tests/kernel/kernel_test.h"
 #include "tests/sandbox/internet.h"
 
@@ -97,13 +101,33 @@ TEST_F(ChangesTest, ReportsPortsAndTheirStaticEntries) {
 }
 
 TEST_F(ChangesTest, ReportsOverflowAsLost) {
-  LinkMonitor small = LinkMonitor::Open(Spec().prefix, 4096).value();
+  LinkMonitor small = LinkMonitor::Open({Spec().prefix}, 4096).value();
   Shell("for i in $(seq 20); do ip link set tap1 up; ip link set tap1 down; done");
   EXPECT_TRUE(small.Take()->lost);
   EXPECT_FALSE(small.Take()->lost);
   Shell("ip link set tap1 up");
   EXPECT_TRUE(small.Take()->links.at(tap_).up);
   EXPECT_FALSE(Changes().lost);
+}
+
+// What a router takes in besides costs svnetd nothing.
+TEST_F(ChangesTest, OfRoutesThoseThatConcernTheGuestsOfANetwork) {
+  LinkMonitor monitor = LinkMonitor::Open({Ipv4Prefix::Parse("10.9.0.0/24").value(),
+                                           Ipv4Prefix::Parse("10.7.0.0/25").value()})
+                            .value();
+  const std::map<std::string, bool> concern = {
+      {"0.0.0.0/0", true},    {"128.0.0.0/1", true},    {"10.0.0.0/8", true},
+      {"10.9.0.0/24", true},  {"10.9.0.200/32", true},  {"10.7.0.0/16", true},
+      {"10.7.0.77/32", true}, {"10.7.0.128/25", false}, {"10.8.0.0/24", false},
+      {"10.6.0.0/16", false}, {"192.168.0.0/16", false}};
+  Shell(
+      "ip link add other type veth peer name another; ip link set other up; ip link set another "
+      "up");
+  EXPECT_TRUE(monitor.Take().ok());
+  for (const auto& [route, concerns] : concern) {
+    Shell("ip route add " + route + " dev other table 77");
+    EXPECT_EQ(monitor.Take()->routes, concerns) << route;
+  }
 }
 
 class RetireTest : public ChangesTest, public ::testing::WithParamInterface<bool> {};

@@ -98,7 +98,7 @@ class LinuxHost final : public Host {
  public:
   LinuxHost() {
     testing::EnterFreshNetworkNamespace();
-    kernel_ = NetlinkKernel::Open(Ipv4Prefix::Parse("10.9.0.0/24").value()).value();
+    kernel_ = NetlinkKernel::Open({Ipv4Prefix::Parse("10.9.0.0/24").value()}).value();
     reaper_ = NetlinkReaper::Open().value();
   }
 

@@ -23,7 +23,7 @@ class KernelTest : public ::testing::Test {
  protected:
   KernelTest() {
     EnterFreshNetworkNamespace();
-    auto kernel = NetlinkKernel::Open(Spec().prefix);
+    auto kernel = NetlinkKernel::Open({Spec().prefix});
     if (!kernel.ok()) ADD_FAILURE() << kernel.status();
     kernel_ = *std::move(kernel);
     auto reaper = NetlinkReaper::Open();

@@ -46,7 +46,7 @@ class Prober {
 
  private:
   void Run() {
-    const auto kernel = NetlinkKernel::Open(testing::Prefix("10.9.0.0/16")).value();
+    const auto kernel = NetlinkKernel::Open({testing::Prefix("10.9.0.0/16")}).value();
     const auto lo = static_cast<Ifindex>(if_nametoindex("lo"));
     for (int i = 0; !over_; ++i) {
       const absl::Time begin = MonotonicNow();

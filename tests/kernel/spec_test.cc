@@ -102,7 +102,7 @@ class Core {
   const LinkName bridge_ = testing::Name("svbr0");
   const std::unique_ptr<SpecStore> store_;
   const std::unique_ptr<Kernel> kernel_ =
-      NetlinkKernel::Open(testing::Prefix("10.9.0.0/24")).value();
+      NetlinkKernel::Open({testing::Prefix("10.9.0.0/24")}).value();
   const std::unique_ptr<Reaper> reaper_ = NetlinkReaper::Open().value();
   const std::unique_ptr<Firewall> firewall_ =
       NftFirewall::Open(bridge_, SpecOf({.bridge = bridge_,

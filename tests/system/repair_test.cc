@@ -200,7 +200,7 @@ TEST_F(RepairTimeTest, OfATapThatIsSetDown) {
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
   Watcher watcher(alice);
-  LinkMonitor monitor = LinkMonitor::Open(Ipv4Prefix::Parse("172.30.0.0/24").value()).value();
+  LinkMonitor monitor = LinkMonitor::Open({Ipv4Prefix::Parse("172.30.0.0/24").value()}).value();
   std::vector<absl::Duration> heard;
   std::vector<absl::Duration> repaired;
   for (int i = 0; i < 50; ++i) {

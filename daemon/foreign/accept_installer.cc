@@ -56,7 +56,10 @@ bool AcceptInstaller::IptablesLegacyMayHaveChanged() {
 
 AcceptPlan AcceptInstaller::Plan(const std::vector<FilterChain>& chains,
                                  const ForeignFirewallGoal& goal) const {
-  return PlanAccepts(chains, goal.network, docker_bridges_, foreign_->tag(), goal.WantsAccepts());
+  if (goal.manage) return PlanAccepts(chains, goal.up, goal.down, docker_bridges_, foreign_->tag());
+  std::vector<GuestNetwork> all = goal.up;
+  all.insert(all.end(), goal.down.begin(), goal.down.end());
+  return PlanAccepts(chains, {}, all, docker_bridges_, foreign_->tag());
 }
 
 void AcceptInstaller::ClearFailure() {
@@ -86,7 +89,7 @@ std::string AcceptInstaller::Install(const AcceptPlan& plan, const ForeignFirewa
 absl::Status AcceptInstaller::Withdraw(const ForeignFirewallGoal& goal) {
   ClearFailure();
   SVNET_ASSIGN_OR_RETURN(const std::vector<FilterChain> chains, Read());
-  docker_bridges_.clear();
+  if (goal.up.empty()) docker_bridges_.clear();
   return Apply(Plan(chains, goal));
 }
 
@@ -98,7 +101,7 @@ absl::Status AcceptInstaller::Apply(const AcceptPlan& plan) {
   // In this order: when a member leaves a zone, firewalld 1.3 drops the rules of the zone's policy,
   // also those for other members.
   for (const ZoneMember& member : plan.leave) first.Update(foreign_->LeaveZone(member));
-  if (plan.join.has_value()) first.Update(foreign_->JoinZone(*plan.join));
+  for (const ZoneMember& member : plan.join) first.Update(foreign_->JoinZone(member));
   ClearFailure();
   if (!first.ok()) Fail(first, clock_() + (absl::IsUnavailable(first) ? kBusyRetry : kRetry));
   return first;
@@ -106,9 +109,9 @@ absl::Status AcceptInstaller::Apply(const AcceptPlan& plan) {
 
 std::vector<Condition> AcceptInstaller::Describe(const std::vector<FilterChain>& chains,
                                                  const ForeignFirewallGoal& goal) const {
-  if (!goal.network_up) return {};
+  if (goal.up.empty()) return {};
   return ForeignFirewallConditions({.chains = chains,
-                                    .network = goal.network,
+                                    .networks = goal.up,
                                     .iptables_legacy_is_hidden = foreign_->IptablesLegacyIsHidden(),
                                     .forwards_for_all = goal.forwards_for_all,
                                     .manage = goal.manage,

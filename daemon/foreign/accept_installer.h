@@ -18,13 +18,14 @@
 namespace svnet {
 
 struct ForeignFirewallGoal {
-  bool manage = false;      // `manage_foreign_firewalls`
-  bool network_up = false;  // there is a network
+  bool manage = false;  // `manage_foreign_firewalls`
   // svnetd has turned forwarding on, and does not drop what is forwarded between other links.
   bool forwards_for_all = false;
-  GuestNetwork network;
+  // The networks that exist, and those that do not.
+  std::vector<GuestNetwork> up;
+  std::vector<GuestNetwork> down;
 
-  bool WantsAccepts() const { return manage && network_up; }
+  bool WantsAccepts() const { return manage && !up.empty(); }
 };
 
 // Reads the chains, and adds and removes svnetd's rules. Not thread-safe.
@@ -46,7 +47,7 @@ class AcceptInstaller {
   // Makes those changes, unless they have been undone too often (RepairLimit). Returns what was
   // changed, for people; empty if that failed.
   std::string Install(const AcceptPlan& plan, const ForeignFirewallGoal& goal);
-  // Removes all rules and forgets Docker's bridges.
+  // Removes the rules for networks that are down; if all are, forgets Docker's bridges.
   absl::Status Withdraw(const ForeignFirewallGoal& goal);
 
   // Of the last Install or Withdraw, and when to try again.

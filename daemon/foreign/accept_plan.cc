@@ -94,11 +94,12 @@ std::vector<FilterRule> AcceptsFor(const GuestNetwork& network,
   return rules;
 }
 
-// The chains in which svnetd wants rules, by index in `bare`, which has none of svnetd's rules.
-std::map<size_t, std::vector<FilterRule>> PlanPlacements(const Chains& bare,
-                                                         const GuestNetwork& network,
-                                                         const std::vector<FilterRule>& rules) {
-  std::map<size_t, std::vector<FilterRule>> places;
+// Adds to `places`, by index in `bare`, which has none of svnetd's rules, those that let the
+// network's guests through.
+void AddPlacements(const Chains& bare, const GuestNetwork& network,
+                   const std::vector<FilterRule>& rules,
+                   std::map<size_t, std::vector<FilterRule>>* places) {
+  std::set<size_t> chosen;
   for (const BlockingChain& blocking : FindBlockingChains(bare, network)) {
     if (!IsManageable(blocking.kind)) continue;
     for (const char* name : {kDockerUserChain, kUfwUserChain}) {
@@ -108,11 +109,13 @@ std::map<size_t, std::vector<FilterRule>> PlanPlacements(const Chains& bare,
       Chains with = bare;
       InsertOurs(with[at], rules);
       if (FindGuestDrop(with, blocking.base, network).has_value()) continue;
-      places[at] = rules;
+      chosen.insert(at);
       break;
     }
   }
-  return places;
+  for (const size_t at : chosen) {
+    (*places)[at].insert((*places)[at].end(), rules.begin(), rules.end());
+  }
 }
 
 bool FirewalldBlocks(const Chains& chains, const GuestNetwork& network) {
@@ -124,19 +127,17 @@ bool FirewalldBlocks(const Chains& chains, const GuestNetwork& network) {
 
 // A routed network's guests have no link that could be in a zone. An earlier svnetd, for which the
 // network was of the other kind, may have put the other one there.
-AcceptPlan PlanZone(const Chains& chains, const GuestNetwork& network, bool admit) {
+void PlanZone(const Chains& chains, const GuestNetwork& network, bool admit, AcceptPlan* plan) {
   const ZoneMember link = {ZoneMember::Kind::kInterface, network.guests.bridge.text()};
   const ZoneMember source = {ZoneMember::Kind::kSource, network.guests.prefix.ToString()};
   const ZoneMember& wanted = network.guests.kind == NetworkKind::kBridge ? link : source;
-  AcceptPlan plan;
   if (admit) {
-    if (IsInZone(chains, wanted) || !FirewalldBlocks(chains, network)) return plan;
-    plan.join = wanted;
+    if (IsInZone(chains, wanted) || !FirewalldBlocks(chains, network)) return;
+    plan->join.push_back(wanted);
   }
   for (const ZoneMember& member : {link, source}) {
-    if (IsInZone(chains, member)) plan.leave.push_back(member);
+    if (IsInZone(chains, member)) plan->leave.push_back(member);
   }
-  return plan;
 }
 
 }  // namespace
@@ -175,13 +176,18 @@ std::set<std::string> FindReturnedBridges(const std::vector<FilterChain>& chains
   return bridges;
 }
 
-AcceptPlan PlanAccepts(const std::vector<FilterChain>& chains, const GuestNetwork& network,
-                       const std::set<std::string>& docker_bridges, const std::string& tag,
-                       bool admit) {
-  AcceptPlan plan = PlanZone(chains, network, admit);
+AcceptPlan PlanAccepts(const std::vector<FilterChain>& chains,
+                       const std::vector<GuestNetwork>& admitted,
+                       const std::vector<GuestNetwork>& others,
+                       const std::set<std::string>& docker_bridges, const std::string& tag) {
+  AcceptPlan plan;
   const Chains bare = WithoutOurs(chains, tag);
   std::map<size_t, std::vector<FilterRule>> places;
-  if (admit) places = PlanPlacements(bare, network, AcceptsFor(network, docker_bridges, tag));
+  for (const GuestNetwork& network : admitted) {
+    PlanZone(chains, network, true, &plan);
+    AddPlacements(bare, network, AcceptsFor(network, docker_bridges, tag), &places);
+  }
+  for (const GuestNetwork& network : others) PlanZone(chains, network, false, &plan);
   for (size_t i = 0; i < chains.size(); ++i) {
     FilterChain wanted = bare[i];
     InsertOurs(wanted, places[i]);

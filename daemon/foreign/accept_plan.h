@@ -24,10 +24,10 @@ struct Placement {
 struct AcceptPlan {
   std::vector<Placement> placements;
   // What firewalld's zone is to have, and no longer.
-  std::optional<ZoneMember> join;
+  std::vector<ZoneMember> join;
   std::vector<ZoneMember> leave;
 
-  bool ChangesZone() const { return join.has_value() || !leave.empty(); }
+  bool ChangesZone() const { return !join.empty() || !leave.empty(); }
   bool IsEmpty() const { return placements.empty() && !ChangesZone(); }
 };
 
@@ -42,8 +42,8 @@ std::set<std::string> FindDockerBridges(const std::vector<FilterChain>& chains);
 std::set<std::string> FindReturnedBridges(const std::vector<FilterChain>& chains,
                                           const std::string& tag);
 
-// The changes that make `chains` let the network's guests through; with `admit` false, those that
-// remove all of svnetd's rules. Rules with the comment `tag` are svnetd's.
+// The changes that make `chains` let the guests of `admitted` through, and leave no rule for those
+// of `others`. Rules with the comment `tag` are svnetd's.
 //
 // Accepts are added only in a firewall's extension point, after the rules that are already there
 // (which may drop traffic on purpose), and only if they help.
@@ -52,8 +52,9 @@ std::set<std::string> FindReturnedBridges(const std::vector<FilterChain>& chains
 // all links with Docker's own names and for `docker_bridges`. The latter must not be taken from
 // `chains` alone: while Docker rebuilds its rules, with many commands, some of its bridges are
 // missing from them.
-AcceptPlan PlanAccepts(const std::vector<FilterChain>& chains, const GuestNetwork& network,
-                       const std::set<std::string>& docker_bridges, const std::string& tag,
-                       bool admit);
+AcceptPlan PlanAccepts(const std::vector<FilterChain>& chains,
+                       const std::vector<GuestNetwork>& admitted,
+                       const std::vector<GuestNetwork>& others,
+                       const std::set<std::string>& docker_bridges, const std::string& tag);
 
 }  // namespace svnet

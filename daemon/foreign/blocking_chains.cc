@@ -152,7 +152,7 @@ std::vector<BlockingChain> FindBlockingChains(const std::vector<FilterChain>& ch
                                               const GuestNetwork& network) {
   std::vector<BlockingChain> blocking;
   for (const FilterChain& base : chains) {
-    const FirewallKind kind = KindOf(chains, base, network.guests.bridge.text());
+    const FirewallKind kind = KindOf(chains, base, network.tables.text());
     if (!SeesForwarded(base) || kind == FirewallKind::kOurs) continue;
     const std::optional<GuestDrop> drop = FindGuestDrop(chains, base, network);
     if (drop.has_value()) {

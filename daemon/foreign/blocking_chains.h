@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "daemon/base/link_name.h"
+#include "daemon/base/network_name.h"
 #include "daemon/foreign/filter_chain.h"
 #include "daemon/foreign/guest_traffic.h"
 
@@ -19,10 +21,13 @@ enum class FirewallKind { kOurs, kDocker, kUfw, kFirewalld, kIptables, kOther };
 // (https://docs.docker.com/engine/network/packet-filtering-firewalls/).
 inline constexpr char kDockerUserChain[] = "DOCKER-USER";
 
-// The network of the guests.
+// A network of guests.
 struct GuestNetwork {
   GuestTraffic guests;
   std::string uplink;  // the link that guests get out by; empty: unknown
+  NetworkName name = {};
+  // The bridge that svnetd's tables are named after, the default network's.
+  LinkName tables = guests.bridge;
 };
 
 // Which program owns `base`, one of `chains`.

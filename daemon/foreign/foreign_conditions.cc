@@ -6,11 +6,12 @@
 namespace svnet {
 namespace {
 
-Condition Describe(const BlockingChain& blocking, const ForeignFirewallState& state) {
+Condition Describe(const BlockingChain& blocking, const GuestNetwork& network,
+                   const ForeignFirewallState& state) {
   Condition condition = {
       .type = "FOREIGN_FIREWALL",
       .message = blocking.Describe(),
-      .remedy = absl::StrCat("run: ", RemedyFor(state.chains, blocking, state.network.guests)),
+      .remedy = absl::StrCat("run: ", RemedyFor(state.chains, blocking, network.guests)),
       .cuts_guests_off = true};
   if (!IsManageable(blocking.kind)) return condition;
   if (!state.manage) {
@@ -40,8 +41,11 @@ std::vector<Condition> ForeignFirewallConditions(const ForeignFirewallState& sta
          .remedy = "add a firewall, or, if nothing else needs forwarding: sysctl "
                    "net.ipv4.ip_forward=0; svnetd then turns it on for its guests only"});
   }
-  for (const BlockingChain& blocking : FindBlockingChains(state.chains, state.network)) {
-    conditions.push_back(Describe(blocking, state));
+  for (const GuestNetwork& network : state.networks) {
+    for (const BlockingChain& blocking : FindBlockingChains(state.chains, network)) {
+      conditions.push_back(Describe(blocking, network, state));
+      conditions.back().network = network.name;
+    }
   }
   if (state.iptables_legacy_is_hidden) {
     conditions.push_back(

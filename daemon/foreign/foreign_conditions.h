@@ -12,7 +12,7 @@ namespace svnet {
 
 struct ForeignFirewallState {
   const std::vector<FilterChain>& chains;
-  GuestNetwork network;
+  std::vector<GuestNetwork> networks;
   // iptables-legacy has rules that svnetd cannot read.
   bool iptables_legacy_is_hidden = false;
   // svnetd has turned forwarding on, and does not drop what is forwarded between other links.
@@ -24,7 +24,7 @@ struct ForeignFirewallState {
   bool accepts_are_pending = false;
 };
 
-// FOREIGN_FIREWALL for each chain that drops guest traffic, and FORWARDING_FOR_ALL.
+// FOREIGN_FIREWALL for each chain that drops guest traffic of a network, and FORWARDING_FOR_ALL.
 std::vector<Condition> ForeignFirewallConditions(const ForeignFirewallState& state);
 
 }  // namespace svnet

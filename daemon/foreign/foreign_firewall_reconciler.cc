@@ -14,25 +14,42 @@ using Kind = ForeignFirewallReport::Entry::Kind;
 // After chains could not be read.
 constexpr absl::Duration kRetry = absl::Seconds(10);
 
+std::vector<GuestNetwork>::iterator FindNamed(const NetworkName& name,
+                                              std::vector<GuestNetwork>* networks) {
+  return std::find_if(networks->begin(), networks->end(),
+                      [&](const GuestNetwork& each) { return each.name == name; });
+}
+
+// Keeps the order by name, in which rules are placed. False if it is not in `from`.
+bool Move(const NetworkName& name, std::vector<GuestNetwork>* from, std::vector<GuestNetwork>* to) {
+  const auto network = FindNamed(name, from);
+  if (network == from->end()) return false;
+  const auto place = std::find_if(to->begin(), to->end(),
+                                  [&](const GuestNetwork& each) { return name < each.name; });
+  to->insert(place, std::move(*network));
+  from->erase(network);
+  return true;
+}
+
 }  // namespace
 
-ForeignFirewallReconciler::ForeignFirewallReconciler(const GuestTraffic& guests, bool manage,
-                                                     ForeignFirewalls* foreign, Clock clock)
+ForeignFirewallReconciler::ForeignFirewallReconciler(std::vector<GuestNetwork> networks,
+                                                     bool manage, ForeignFirewalls* foreign,
+                                                     Clock clock)
     : clock_(clock),
       installer_(foreign, std::move(clock)),
-      goal_{.manage = manage, .network_up = false, .network = {.guests = guests, .uplink = ""}} {}
+      goal_{.manage = manage, .up = {}, .down = std::move(networks)} {}
 
 void ForeignFirewallReconciler::SetManage(bool manage) {
   MutexLock lock(&mutex_);
   if (std::exchange(goal_.manage, manage) != manage) MarkDirtyNow();
 }
 
-void ForeignFirewallReconciler::NetworkUp(const std::string& uplink) {
+void ForeignFirewallReconciler::NetworkUp(const NetworkName& name, const std::string& uplink) {
   MutexLock lock(&mutex_);
-  const bool knows = goal_.network_up && goal_.network.uplink == uplink;
-  goal_.network_up = true;
-  goal_.network.uplink = uplink;
-  if (!knows) MarkDirtyNow();
+  const bool is_new = Move(name, &goal_.down, &goal_.up);
+  GuestNetwork& network = *FindNamed(name, &goal_.up);
+  if (std::exchange(network.uplink, uplink) != uplink || is_new) MarkDirtyNow();
 }
 
 void ForeignFirewallReconciler::SetForwardsForAll(bool for_all) {
@@ -43,7 +60,7 @@ void ForeignFirewallReconciler::SetForwardsForAll(bool for_all) {
 
 void ForeignFirewallReconciler::MarkDirty() {
   MutexLock lock(&mutex_);
-  if (goal_.network_up && schedule_.MarkDirty(clock_())) changed_.notify_all();
+  if (!goal_.up.empty() && schedule_.MarkDirty(clock_())) changed_.notify_all();
 }
 
 void ForeignFirewallReconciler::MarkDirtyNow() {
@@ -54,7 +71,7 @@ void ForeignFirewallReconciler::MarkDirtyNow() {
 bool ForeignFirewallReconciler::WaitForWork() {
   MutexLock lock(&mutex_);
   while (!stopped_) {
-    const absl::Duration left = schedule_.NextDue(goal_.network_up) - clock_();
+    const absl::Duration left = schedule_.NextDue(!goal_.up.empty()) - clock_();
     if (left <= absl::ZeroDuration()) return true;
     if (left == absl::InfiniteDuration()) {
       changed_.wait(mutex_);
@@ -97,8 +114,8 @@ ForeignFirewallReport ForeignFirewallReconciler::Reconcile(const ForeignFirewall
   ForeignFirewallReport report;
   absl::StatusOr<std::vector<FilterChain>> chains = installer_.Read();
   if (chains.ok()) {
-    if (goal.network_up) {
-      report.forward_filter = DescribeForwardFilter(*chains, goal.network.guests.bridge.text());
+    if (!goal.up.empty()) {
+      report.forward_filter = DescribeForwardFilter(*chains, goal.up.front().tables.text());
     }
     const AcceptPlan plan = installer_.Plan(*chains, goal);
     installer_.ClearFailure();
@@ -132,17 +149,20 @@ std::string ForeignFirewallReconciler::TakeConditions(
   return absl::StrCat("cannot change other programs' firewalls: ", installer_.failure().message());
 }
 
-ForeignFirewallGoal ForeignFirewallReconciler::EndGoal() {
+ForeignFirewallGoal ForeignFirewallReconciler::EndGoal(const NetworkName& name) {
   MutexLock lock(&mutex_);
-  goal_.network_up = false;
-  conditions_.clear();
-  schedule_.Clear();
+  Move(name, &goal_.up, &goal_.down);
+  std::erase_if(conditions_, [&](const Condition& each) { return each.network == name; });
+  if (goal_.up.empty()) {
+    conditions_.clear();
+    schedule_.Clear();
+  }
   return goal_;
 }
 
-absl::Status ForeignFirewallReconciler::Withdraw() {
+absl::Status ForeignFirewallReconciler::Withdraw(const NetworkName& name) {
   MutexLock io(&io_mutex_);
-  const absl::Status status = installer_.Withdraw(EndGoal());
+  const absl::Status status = installer_.Withdraw(EndGoal(name));
   if (const auto retry_at = installer_.retry_at(); !status.ok() && retry_at.has_value()) {
     MutexLock lock(&mutex_);
     schedule_.RetryAt(*retry_at);
@@ -170,13 +190,16 @@ void ForeignFirewallReconciler::RefreshConditions() {
   MutexLock lock(&mutex_);
   if (chains.ok()) conditions_ = installer_.Describe(*chains, *goal);
   // The next run repairs.
-  if (goal_.network_up) MarkDirtyNow();
+  if (!goal_.up.empty()) MarkDirtyNow();
 }
 
-bool ForeignFirewallReconciler::BlocksGuests() {
+std::set<NetworkName> ForeignFirewallReconciler::BlockedNetworks() {
   MutexLock lock(&mutex_);
-  return std::any_of(conditions_.begin(), conditions_.end(),
-                     [](const Condition& each) { return each.cuts_guests_off; });
+  std::set<NetworkName> blocked;
+  for (const Condition& each : conditions_) {
+    if (each.cuts_guests_off) blocked.insert(each.network);
+  }
+  return blocked;
 }
 
 std::vector<Condition> ForeignFirewallReconciler::KnownConditions() {

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,10 @@
 #include "absl/time/time.h"
 #include "daemon/base/condition.h"
 #include "daemon/base/mutex.h"
+#include "daemon/base/network_name.h"
 #include "daemon/foreign/accept_installer.h"
+#include "daemon/foreign/blocking_chains.h"
 #include "daemon/foreign/foreign_firewalls.h"
-#include "daemon/foreign/guest_traffic.h"
 #include "daemon/foreign/run_schedule.h"
 
 namespace svnet {
@@ -47,21 +49,22 @@ class ForeignFirewallReconciler {
  public:
   using Clock = AcceptInstaller::Clock;
 
-  // `foreign` must outlive it. `manage`: it may add its rules.
-  ForeignFirewallReconciler(const GuestTraffic& guests, bool manage, ForeignFirewalls* foreign,
-                            Clock clock);
+  // `networks`: those that may come to exist. `foreign` must outlive it. `manage`: it may add its
+  // rules.
+  ForeignFirewallReconciler(std::vector<GuestNetwork> networks, bool manage,
+                            ForeignFirewalls* foreign, Clock clock);
 
   void SetManage(bool manage) ABSL_LOCKS_EXCLUDED(mutex_);
-  // There is a network, whose guests get out through this link (empty: unknown).
-  void NetworkUp(const std::string& uplink) ABSL_LOCKS_EXCLUDED(mutex_);
+  // That network exists, and its guests get out through this link (empty: unknown).
+  void NetworkUp(const NetworkName& name, const std::string& uplink) ABSL_LOCKS_EXCLUDED(mutex_);
   // svnetd has turned forwarding on. `for_all`: its rules do not drop what is forwarded between
   // other links. Marks the rules as changed.
   void SetForwardsForAll(bool for_all) ABSL_LOCKS_EXCLUDED(mutex_);
   // Another program has changed rules, or may have.
   void MarkDirty() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The network goes away: removes svnetd's rules from other firewalls now.
-  absl::Status Withdraw() ABSL_LOCKS_EXCLUDED(io_mutex_, mutex_);
+  // That network goes away: removes svnetd's rules for it from other firewalls now.
+  absl::Status Withdraw(const NetworkName& name) ABSL_LOCKS_EXCLUDED(io_mutex_, mutex_);
 
   // Which firewalls drop guest traffic now; none without a network. While another thread reads or
   // writes rules, returns the result of the last look instead of waiting.
@@ -70,8 +73,8 @@ class ForeignFirewallReconciler {
   // The result of the last look.
   std::vector<Condition> KnownConditions() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Whether, by the last look, a chain drops what guests send or get.
-  bool BlocksGuests() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The networks of which, by the last look, a chain drops what guests send or get.
+  std::set<NetworkName> BlockedNetworks() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Waits until RunOnce has something to do: true; false after StopWaiting.
   bool WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -82,8 +85,8 @@ class ForeignFirewallReconciler {
  private:
   // The goal; what was pending is now this run's. Sets `dirty` if the rules may have changed.
   ForeignFirewallGoal BeginRun(bool* dirty) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The goal once there is no network any more.
-  ForeignFirewallGoal EndGoal() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The goal once that network is gone.
+  ForeignFirewallGoal EndGoal(const NetworkName& name) ABSL_LOCKS_EXCLUDED(mutex_);
   ForeignFirewallReport Reconcile(const ForeignFirewallGoal& goal)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_mutex_);
   // Keeps the conditions of `chains` and returns what failed, for people; empty: nothing.

@@ -1,21 +1,22 @@
 #include "daemon/network/host_relations.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/network/event_sink.h"
 
 namespace svnet {
 
-void HostRelations::ReportUp(const std::string& uplink) {
-  if (is_up_ && uplink_ == uplink) return;
-  is_up_ = true;
-  uplink_ = uplink;
-  foreign_.NetworkUp(uplink);
+void HostRelations::ReportUp(const NetworkName& network, const std::string& uplink) {
+  const auto [known, is_new] = uplinks_.try_emplace(network, uplink);
+  if (!is_new && std::exchange(known->second, uplink) == uplink) return;
+  foreign_.NetworkUp(network, uplink);
 }
 
-absl::Status HostRelations::ReportDown() {
-  is_up_ = false;
-  return foreign_.Withdraw();
+absl::Status HostRelations::ReportDown(const NetworkName& network) {
+  uplinks_.erase(network);
+  return foreign_.Withdraw(network);
 }
 
 void HostRelations::NoteForeignChange() { foreign_.MarkDirty(); }

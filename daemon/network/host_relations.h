@@ -1,17 +1,19 @@
-// What a network tells those who look after the whole host: other programs' packet filters, and
+// What networks tell those who look after the whole host: other programs' packet filters, and
 // the log.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "absl/status/status.h"
+#include "daemon/base/network_name.h"
 
 namespace svnet {
 
 class ForeignFirewallReconciler;
 class EventSink;
 
-// The only place of a network that calls ForeignFirewallReconciler. Not thread-safe.
+// The only place of networks that calls ForeignFirewallReconciler. Not thread-safe.
 class HostRelations {
  public:
   // Both must outlive it.
@@ -19,13 +21,13 @@ class HostRelations {
       : foreign_(*foreign), events_(*events) {}
 
   // Whether the network is known to exist.
-  bool is_up() const { return is_up_; }
-  // The network exists, and guests get out by that link (empty: by none). Costs nothing if that
-  // is known.
-  void ReportUp(const std::string& uplink);
-  // The network is gone. An error: svnetd's accepts are still in other packet filters, and it is
+  bool IsUp(const NetworkName& network) const { return uplinks_.contains(network); }
+  // It exists, and its guests get out by that link (empty: by none). Costs nothing if that is
+  // known.
+  void ReportUp(const NetworkName& network, const std::string& uplink);
+  // It is gone. An error: svnetd's accepts for it are still in other packet filters, and it is
   // tried again.
-  absl::Status ReportDown();
+  absl::Status ReportDown(const NetworkName& network);
 
   // Another program has changed rules of its own.
   void NoteForeignChange();
@@ -42,8 +44,7 @@ class HostRelations {
 
   ForeignFirewallReconciler& foreign_;
   EventSink& events_;
-  bool is_up_ = false;
-  std::string uplink_;
+  std::map<NetworkName, std::string> uplinks_;  // of those that exist
 };
 
 }  // namespace svnet

@@ -25,14 +25,14 @@ absl::Status Network::Begin() { return parts_->reconciler.Begin(); }
 
 absl::Status Network::CatchUp(const HostEvents& events) {
   const absl::StatusOr<bool> turned_forwarding_on = parts_->reconciler.CatchUp(events);
-  if (parts_->infrastructure.WasEnsured() || given_.host->is_up()) ReportUp();
+  if (parts_->infrastructure.WasEnsured() || given_.host->IsUp(settings_.name)) ReportUp();
   if (turned_forwarding_on.ok() && *turned_forwarding_on) given_.host->NoteForwardingOn(true);
   return turned_forwarding_on.status();
 }
 
 void Network::ReportUp() {
   const std::optional<Uplink>& uplink = parts_->routes.uplink();
-  given_.host->ReportUp(uplink.has_value() ? uplink->name : "");
+  given_.host->ReportUp(settings_.name, uplink.has_value() ? uplink->name : "");
 }
 
 absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& key,
@@ -109,13 +109,13 @@ absl::StatusOr<CleanupResult> Network::TakeAway(uint32_t taps_removed) {
 
 absl::StatusOr<NetworkStatus> Network::Observe(bool* looked) {
   absl::StatusOr<NetworkStatus> status = parts_->observer.Observe(looked);
-  if (given_.host->is_up()) ReportUp();
+  if (given_.host->IsUp(settings_.name)) ReportUp();
   return status;
 }
 
 absl::StatusOr<NetworkMeasures> Network::Measure() {
   absl::StatusOr<NetworkMeasures> measures = parts_->observer.Measure();
-  if (given_.host->is_up()) ReportUp();
+  if (given_.host->IsUp(settings_.name)) ReportUp();
   return measures;
 }
 

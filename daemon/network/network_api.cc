@@ -155,9 +155,9 @@ absl::StatusOr<NetworkStatus> NetworkApi::GetNetwork(const Caller& caller,
   bool looked = false;
   SVNET_ASSIGN_OR_RETURN(NetworkStatus status, Observe(caller, name, &looked));
   // In nobody's turn: to read other programs' rules takes milliseconds.
-  const std::vector<Condition> others =
-      looked ? foreign_->Conditions() : foreign_->KnownConditions();
-  status.conditions.insert(status.conditions.end(), others.begin(), others.end());
+  for (Condition& each : looked ? foreign_->Conditions() : foreign_->KnownConditions()) {
+    if (each.network == name) status.conditions.push_back(std::move(each));
+  }
   return status;
 }
 

@@ -69,7 +69,8 @@ absl::StatusOr<uint32_t> NetworkCleaner::Retire(const std::vector<Ifindex>& taps
 absl::StatusOr<CleanupResult> NetworkCleaner::TakeAway(uint32_t taps_removed) {
   SVNET_ASSIGN_OR_RETURN(const Infrastructure::Released released, parts_.infrastructure->Release());
   if (released.forwarding_off) parts_.host->NoteForwardingOff();
-  if (const absl::Status withdrawn = parts_.host->ReportDown(); !withdrawn.ok()) {
+  const absl::Status withdrawn = parts_.host->ReportDown(parts_.segment->plan().network);
+  if (!withdrawn.ok()) {
     return WithReason(Reason::kBridgeSetupFailed,
                       "all is removed except svnetd's accepts in other packet filters (it is tried "
                       "again)",

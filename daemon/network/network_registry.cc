@@ -91,7 +91,7 @@ void NetworkRegistry::EndTurn() {
 
 void NetworkRegistry::ReportHealth() {
   HealthOfNetworks health = networks_->Health();
-  for (auto& [name, each] : health) each.firewall &= !others_block_guests_;
+  for (auto& [name, each] : health) each.firewall &= !blocked_by_others_.contains(name);
   if (reported_ == health) return;
   reported_ = health;
   parts_.on_health(health);
@@ -109,11 +109,11 @@ void NetworkRegistry::NoteForeignFirewalls(const ForeignFirewallReport& report) 
 }
 
 void NetworkRegistry::NoteForeignConditions() {
-  const bool block_guests = parts_.foreign->BlocksGuests();
+  std::set<NetworkName> blocked = parts_.foreign->BlockedNetworks();
   MutexLock lock(&mutex_);
   NoteConditionsSoon();
-  if (others_block_guests_ == block_guests) return;
-  others_block_guests_ = block_guests;
+  if (blocked_by_others_ == blocked) return;
+  blocked_by_others_ = std::move(blocked);
   CatchUp().IgnoreError();
 }
 

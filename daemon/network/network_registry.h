@@ -133,7 +133,8 @@ class NetworkRegistry {
   const std::unique_ptr<Networks> networks_ ABSL_PT_GUARDED_BY(mutex_);
   std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // by a ReapWorker
   std::optional<HealthOfNetworks> reported_ ABSL_GUARDED_BY(mutex_);
-  bool others_block_guests_ ABSL_GUARDED_BY(mutex_) = false;  // other programs' firewalls
+  // Those of which other programs' firewalls drop what guests send or get.
+  std::set<NetworkName> blocked_by_others_ ABSL_GUARDED_BY(mutex_);
   ConditionLog condition_log_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Time> due_ ABSL_GUARDED_BY(mutex_);  // of the networks
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -9,7 +9,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/firewall/nft_firewall.h"
-#include "daemon/foreign/guest_traffic.h"
+#include "daemon/foreign/blocking_chains.h"
 #include "daemon/foreign/nft_foreign_firewalls.h"
 #include "daemon/kernel/machine_id.h"
 #include "daemon/kernel/netlink_kernel.h"
@@ -51,8 +51,15 @@ RulesetSpec RulesOf(const Config& config) {
   return spec;
 }
 
-GuestTraffic GuestTrafficOf(const NetworkConfig& network) {
-  return {.kind = network.kind, .bridge = network.bridge, .prefix = network.subnet};
+std::vector<GuestNetwork> GuestNetworksOf(const Config& config) {
+  std::vector<GuestNetwork> networks;
+  for (const NetworkConfig& each : config.networks) {
+    networks.push_back({.guests = {.kind = each.kind, .bridge = each.bridge, .prefix = each.subnet},
+                        .uplink = "",
+                        .name = each.name,
+                        .tables = config.default_network().bridge});
+  }
+  return networks;
 }
 
 }  // namespace
@@ -97,8 +104,8 @@ absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
   std::unique_ptr<NetworkStack> stack(new NetworkStack());
   SVNET_RETURN_IF_ERROR(stack->OpenHost(config));
   stack->foreign_reconciler_ = std::make_unique<ForeignFirewallReconciler>(
-      GuestTrafficOf(config.default_network()), config.manage_foreign_firewalls,
-      stack->foreign_.get(), MonotonicNow);
+      GuestNetworksOf(config), config.manage_foreign_firewalls, stack->foreign_.get(),
+      MonotonicNow);
   std::vector<NetworkSettings> networks;
   for (const NetworkConfig& each : config.networks) networks.push_back(SettingsOf(each));
   SVNET_ASSIGN_OR_RETURN(

@@ -42,9 +42,10 @@ struct FakeParts {
   FakeSpecStore store{&faults};
   FakeForeignFirewalls foreign{&faults};
   ForeignFirewallReconciler foreign_reconciler{
-      {.kind = NetworkKind::kBridge,
-       .bridge = LinkName::Parse("svbr0").value(),
-       .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value()},
+      {{.guests = {.kind = NetworkKind::kBridge,
+                   .bridge = LinkName::Parse("svbr0").value(),
+                   .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value()},
+        .uplink = ""}},
       false,
       &foreign,
       clock};

@@ -99,12 +99,14 @@ class ReapTest : public testing::KernelTest {
   testing::FakeFirewall firewall_{&faults_};
   testing::FakeSpecStore store_{&faults_};
   testing::FakeForeignFirewalls foreign_{&faults_};
-  ForeignFirewallReconciler foreign_reconciler_{{.kind = NetworkKind::kBridge,
-                                                 .bridge = testing::Name("svbr0"),
-                                                 .prefix = testing::Prefix("10.9.0.0/16")},
-                                                false,
-                                                &foreign_,
-                                                MonotonicNow};
+  ForeignFirewallReconciler foreign_reconciler_{
+      {{.guests = {.kind = NetworkKind::kBridge,
+                   .bridge = testing::Name("svbr0"),
+                   .prefix = testing::Prefix("10.9.0.0/16")},
+        .uplink = ""}},
+      false,
+      &foreign_,
+      MonotonicNow};
   EventSink events_{{}};
   std::unique_ptr<NetworkRegistry> registry_;
   std::optional<NetworkApi> api_;

@@ -113,7 +113,10 @@ class Core {
   testing::Faults faults_;
   testing::FakeForeignFirewalls foreign_{&faults_};
   ForeignFirewallReconciler foreign_reconciler_{
-      {.kind = NetworkKind::kBridge, .bridge = bridge_, .prefix = testing::Prefix("10.9.0.0/24")},
+      {{.guests = {.kind = NetworkKind::kBridge,
+                   .bridge = bridge_,
+                   .prefix = testing::Prefix("10.9.0.0/24")},
+        .uplink = ""}},
       false,
       &foreign_,
       MonotonicNow};

@@ -61,11 +61,12 @@ class Coexistence {
  public:
   Coexistence(NetworkKind kind, bool manage)
       : foreign_(NftForeignFirewalls::Open(LinkName::Parse("svbr0").value()).value()),
-        reconciler_({.kind = kind,
-                     .bridge = LinkName::Parse("svbr0").value(),
-                     .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value()},
+        reconciler_({{.guests = {.kind = kind,
+                                 .bridge = LinkName::Parse("svbr0").value(),
+                                 .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value()},
+                      .uplink = ""}},
                     manage, foreign_.get(), MonotonicNow) {
-    reconciler_.NetworkUp("up0");
+    reconciler_.NetworkUp(NetworkName(), "up0");
     reconciler_.RunOnce();
   }
 
@@ -74,7 +75,7 @@ class Coexistence {
     reconciler_.MarkDirty();
     if (reconciler_.WaitForWork()) reconciler_.RunOnce();
   }
-  void Withdraw() { EXPECT_TRUE(reconciler_.Withdraw().ok()); }
+  void Withdraw() { EXPECT_TRUE(reconciler_.Withdraw(NetworkName()).ok()); }
   std::string Conditions() {
     return absl::StrJoin(reconciler_.KnownConditions(), "\n",
                          [](std::string* out, const Condition& each) {

@@ -10,9 +10,11 @@
 namespace svnet {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using Verdict = FilterRule::Verdict;
 
 constexpr char kOurs[] =
@@ -71,8 +73,17 @@ std::vector<FilterChain> Firewalld() {
        .rules = {{.established = true, .verdict = Verdict::kAccept}, {.verdict = Verdict::kDrop}}}};
 }
 
-GuestTraffic Guests(NetworkKind kind = NetworkKind::kBridge) {
-  return {.kind = kind, .bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24")};
+const NetworkName kDefault;
+const NetworkName kRed = NetworkName::Parse("red").value();
+
+// The default network, and one beside it, which most tests never bring up.
+std::vector<GuestNetwork> Guests(NetworkKind kind = NetworkKind::kBridge) {
+  return {{.guests = {.kind = kind, .bridge = Name("svbr0"), .prefix = Prefix("172.30.0.0/24")},
+           .uplink = ""},
+          {.guests = {.kind = kind, .bridge = Name("svred0"), .prefix = Prefix("172.31.0.0/24")},
+           .uplink = "",
+           .name = kRed,
+           .tables = Name("svbr0")}};
 }
 
 class ForeignFirewallReconcilerTest : public ::testing::Test {
@@ -130,18 +141,18 @@ TEST_F(ForeignFirewallReconcilerTest, LetsGuestsThroughWhileThereIsANetwork) {
   foreign_.chains = Docker();
   RunLater();
   EXPECT_THAT(said_, IsEmpty());
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
   EXPECT_THAT(said_, ElementsAre(HasSubstr("to Docker (chain DOCKER-USER of table ip")));
   EXPECT_EQ(ConditionsText(), "");
-  EXPECT_TRUE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_TRUE(foreign_firewalls_.Withdraw(kDefault).ok());
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
 }
 
 TEST_F(ForeignFirewallReconcilerTest, ChangesNothingTheSecondTime) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   faults_.TakeCalls();
   foreign_firewalls_.MarkDirty();
@@ -151,7 +162,7 @@ TEST_F(ForeignFirewallReconcilerTest, ChangesNothingTheSecondTime) {
 
 TEST_F(ForeignFirewallReconcilerTest, KeepsItsRulesAfterLaterOnes) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   auto& rules = foreign_.Chain("DOCKER-USER").rules;
   rules.insert(rules.end() - 1, {.to = "eth7", .verdict = Verdict::kDrop, .comment = "theirs"});
@@ -164,7 +175,7 @@ TEST_F(ForeignFirewallReconcilerTest, KeepsItsRulesAfterLaterOnes) {
 // Docker creates its rules with many commands, and svnetd may run between any two of them.
 TEST_F(ForeignFirewallReconcilerTest, OpensNoContainerToGuestsInAnyStepOfADockerRestart) {
   RestartDocker([](const std::string&) {});
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   ExpectContainersClosed("at first");
   const std::string managed = foreign_.Dump("DOCKER-USER");
@@ -180,7 +191,7 @@ TEST_F(ForeignFirewallReconcilerTest, OpensNoContainerToGuestsInAnyStepOfADocker
 
 TEST_F(ForeignFirewallReconcilerTest, OpensNoNewDockerNetworkToGuests) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   for (const char* bridge : {"docker1", "docker_gwbridge", "br-fedcba987654"}) {
     const FilterPacket packet = {.from = "svbr0", .to = bridge, .established = false};
@@ -188,20 +199,64 @@ TEST_F(ForeignFirewallReconcilerTest, OpensNoNewDockerNetworkToGuests) {
   }
 }
 
+TEST_F(ForeignFirewallReconcilerTest, LetsTheGuestsOfEachNetworkThroughAsLongAsThatExists) {
+  foreign_.chains = Docker();
+  for (const FilterChain& chain : Firewalld()) foreign_.chains.push_back(chain);
+  const std::string before = foreign_.Dump("DOCKER-USER");
+  foreign_firewalls_.NetworkUp(kRed, "eth0");
+  RunLater();
+  const std::string reds = foreign_.Dump("DOCKER-USER");
+  EXPECT_THAT(reds, AllOf(HasSubstr("-i svred0"), Not(HasSubstr("-i svbr0"))));
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
+  RunLater();
+  const std::string both = foreign_.Dump("DOCKER-USER");
+  EXPECT_THAT(both, AllOf(HasSubstr("-i svred0"), HasSubstr("-i svbr0")));
+  EXPECT_THAT(foreign_.Dump("filter_FORWARD"),
+              AllOf(HasSubstr("-i svred0"), HasSubstr("-i svbr0")));
+  EXPECT_EQ(ConditionsText(), "");
+  // A later svnetd finds what it would make.
+  said_.clear();
+  ForeignFirewallReconciler next(Guests(), true, &foreign_, [this] { return now_; });
+  next.NetworkUp(kDefault, "eth0");
+  next.NetworkUp(kRed, "eth0");
+  EXPECT_THAT(next.RunOnce().entries, IsEmpty());
+  EXPECT_TRUE(foreign_firewalls_.Withdraw(kDefault).ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), reds);
+  EXPECT_THAT(foreign_.Dump("filter_FORWARD"),
+              AllOf(HasSubstr("-i svred0"), Not(HasSubstr("-i svbr0"))));
+  EXPECT_TRUE(foreign_firewalls_.Withdraw(kRed).ok());
+  EXPECT_EQ(foreign_.Dump("DOCKER-USER"), before);
+}
+
+TEST_F(ForeignFirewallReconcilerTest, SaysWhoseGuestsAreCutOff) {
+  foreign_.chains = {{.family = "inet",
+                      .table = "t",
+                      .name = "c",
+                      .hook = "forward",
+                      .rules = {{.from = "svred0", .verdict = Verdict::kDrop}}}};
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
+  foreign_firewalls_.NetworkUp(kRed, "eth0");
+  RunLater();
+  EXPECT_THAT(foreign_firewalls_.BlockedNetworks(), ElementsAre(kRed));
+  EXPECT_TRUE(foreign_firewalls_.Withdraw(kRed).ok());
+  EXPECT_THAT(foreign_firewalls_.BlockedNetworks(), IsEmpty());
+  EXPECT_EQ(ConditionsText(), "");
+}
+
 TEST_F(ForeignFirewallReconcilerTest, KeepsTheReturnsAtAStartDuringADockerRestart) {
   RestartDocker([](const std::string&) {});
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   foreign_.Chain("FORWARD").rules = {Jump("DOCKER-USER")};
   ForeignFirewallReconciler next(Guests(), true, &foreign_, [this] { return now_; });
-  next.NetworkUp("eth0");
+  next.NetworkUp(kDefault, "eth0");
   next.RunOnce();
   ExpectContainersClosed("after svnetd's start");
 }
 
 TEST_F(ForeignFirewallReconcilerTest, LetsGuestsOutByAnUplinkWithADockerName) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("br-lan");
+  foreign_firewalls_.NetworkUp(kDefault, "br-lan");
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"),
             absl::StrCat("-i svbr0 -o br-lan ACCEPT /* svnet-svbr0 */\n", kOurs, "RETURN\n"));
@@ -210,7 +265,7 @@ TEST_F(ForeignFirewallReconcilerTest, LetsGuestsOutByAnUplinkWithADockerName) {
 
 TEST_F(ForeignFirewallReconcilerTest, ForgetsDockerBridgesWhenThereAreMany) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   for (int i = 0; i < 300; ++i) {
     foreign_.Chain("FORWARD").rules = {Jump("DOCKER-USER"), Jump("DOCKER", absl::StrCat("net", i))};
     foreign_firewalls_.MarkDirty();
@@ -222,11 +277,11 @@ TEST_F(ForeignFirewallReconcilerTest, ForgetsDockerBridgesWhenThereAreMany) {
 
 TEST_F(ForeignFirewallReconcilerTest, ForgetsDockerBridgesWithTheNetwork) {
   RestartDocker([](const std::string&) {});
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
-  ASSERT_TRUE(foreign_firewalls_.Withdraw().ok());
+  ASSERT_TRUE(foreign_firewalls_.Withdraw(kDefault).ok());
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
 }
@@ -234,7 +289,7 @@ TEST_F(ForeignFirewallReconcilerTest, ForgetsDockerBridgesWithTheNetwork) {
 TEST_F(ForeignFirewallReconcilerTest, AddsNothingThatDoesNotHelp) {
   foreign_.chains = Docker();
   foreign_.Chain("DOCKER-USER").rules = {{.verdict = Verdict::kDrop}};
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "DROP\n");
   EXPECT_THAT(ConditionsText(),
@@ -244,7 +299,7 @@ TEST_F(ForeignFirewallReconcilerTest, AddsNothingThatDoesNotHelp) {
 TEST_F(ForeignFirewallReconcilerTest, AddsNothingWhereNothingIsDropped) {
   foreign_.chains = Docker();
   foreign_.chains[0].drops_by_default = false;
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
 }
@@ -252,18 +307,18 @@ TEST_F(ForeignFirewallReconcilerTest, AddsNothingWhereNothingIsDropped) {
 TEST_F(ForeignFirewallReconcilerTest, ManagesSeveralFirewalls) {
   foreign_.chains = Docker(kIptablesLegacyFamily);
   for (const FilterChain& chain : Firewalld()) foreign_.chains.push_back(chain);
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   EXPECT_EQ(ConditionsText(), "");
   EXPECT_THAT(said_, ElementsAre(HasSubstr("iptables-legacy's table filter), firewalld (zone")));
-  EXPECT_TRUE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_TRUE(foreign_firewalls_.Withdraw(kDefault).ok());
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
   EXPECT_EQ(foreign_.Dump("filter_FORWARD"), "ACCEPT\nDROP\n");
 }
 
 TEST_F(ForeignFirewallReconcilerTest, ReportsAFailureOnceAndRetries) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   for (int i = 0; i < 3; ++i) {
     faults_.FailNext("Replace", absl::InternalError("nftables: no"));
     foreign_firewalls_.MarkDirty();
@@ -283,7 +338,7 @@ TEST_F(ForeignFirewallReconcilerTest, ReportsAFailureOnceAndRetries) {
 // count as a repair.
 TEST_F(ForeignFirewallReconcilerTest, RetriesSoonIfTheFirewallIsBusy) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   for (int i = 0; i < 100; ++i) {
     faults_.FailNext("Replace", absl::UnavailableError("iptables-legacy: busy"));
     RunOnce();
@@ -294,7 +349,7 @@ TEST_F(ForeignFirewallReconcilerTest, RetriesSoonIfTheFirewallIsBusy) {
   RunOnce();
   EXPECT_EQ(ConditionsText(), "");
   faults_.FailNext("Replace", absl::UnavailableError("iptables-legacy: busy"));
-  EXPECT_FALSE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_FALSE(foreign_firewalls_.Withdraw(kDefault).ok());
   now_ += absl::Milliseconds(100);
   ASSERT_TRUE(foreign_firewalls_.WaitForWork());
   RunOnce();
@@ -304,7 +359,7 @@ TEST_F(ForeignFirewallReconcilerTest, RetriesSoonIfTheFirewallIsBusy) {
 TEST_F(ForeignFirewallReconcilerTest, KeepsKnownConditionsIfRulesCannotBeRead) {
   foreign_.chains = Docker();
   foreign_firewalls_.SetManage(false);
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   const std::string before = ConditionsText();
   EXPECT_THAT(before, HasSubstr("manage_foreign_firewalls = true"));
@@ -318,10 +373,10 @@ TEST_F(ForeignFirewallReconcilerTest, KeepsKnownConditionsIfRulesCannotBeRead) {
 
 TEST_F(ForeignFirewallReconcilerTest, RetriesAFailedWithdrawal) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   faults_.FailNext("Replace", absl::InternalError("nftables: no"));
-  EXPECT_FALSE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_FALSE(foreign_firewalls_.Withdraw(kDefault).ok());
   now_ += absl::Seconds(10);
   EXPECT_TRUE(foreign_firewalls_.WaitForWork());
   RunLater();
@@ -330,7 +385,7 @@ TEST_F(ForeignFirewallReconcilerTest, RetriesAFailedWithdrawal) {
 
 TEST_F(ForeignFirewallReconcilerTest, PausesIfTheAcceptsKeepBeingRemoved) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   int repairs = 0;
   for (; repairs < 200; ++repairs) {
     foreign_.chains = Docker();
@@ -347,7 +402,7 @@ TEST_F(ForeignFirewallReconcilerTest, PausesIfTheAcceptsKeepBeingRemoved) {
 }
 
 TEST_F(ForeignFirewallReconcilerTest, ReadsIptablesLegacyRegularly) {
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   foreign_.chains = Docker(kIptablesLegacyFamily);
   foreign_.legacy_changed = true;
@@ -365,7 +420,7 @@ TEST_F(ForeignFirewallReconcilerTest, NoticesChangesDuringARun) {
     std::erase_if(foreign_.Chain("DOCKER-USER").rules,
                   [](const FilterRule& rule) { return !rule.comment.empty(); });
   };
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
   RunLater();
@@ -374,14 +429,14 @@ TEST_F(ForeignFirewallReconcilerTest, NoticesChangesDuringARun) {
 
 TEST_F(ForeignFirewallReconcilerTest, ReportsIptablesLegacyRulesThatItCannotRead) {
   foreign_.legacy_is_hidden = true;
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   EXPECT_THAT(ConditionsText(), HasSubstr("FOREIGN_FIREWALL: iptables-legacy has rules"));
   EXPECT_THAT(ConditionsText(), HasSubstr("RestrictAddressFamilies=AF_INET"));
 }
 
 TEST_F(ForeignFirewallReconcilerTest, ReportsChangesThatNoRunHasSeen) {
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   foreign_.chains = Docker();
   foreign_firewalls_.MarkDirty();
@@ -403,7 +458,7 @@ class RoutedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
   // Another svnetd with the same chains, for which the network is of that kind.
   void RunAs(NetworkKind kind) {
     ForeignFirewallReconciler next(Guests(kind), true, &foreign_, [this] { return now_; });
-    next.NetworkUp("eth0");
+    next.NetworkUp(kDefault, "eth0");
     next.RunOnce();
     EXPECT_THAT(next.KnownConditions(), IsEmpty());
   }
@@ -411,18 +466,18 @@ class RoutedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
 
 TEST_F(RoutedForeignFirewallsTest, LetsGuestsThroughByAddressWhileThereIsANetwork) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOursByAddress, "RETURN\n"));
   EXPECT_EQ(ConditionsText(), "");
-  EXPECT_FALSE(foreign_firewalls_.BlocksGuests());
-  ASSERT_TRUE(foreign_firewalls_.Withdraw().ok());
+  EXPECT_THAT(foreign_firewalls_.BlockedNetworks(), IsEmpty());
+  ASSERT_TRUE(foreign_firewalls_.Withdraw(kDefault).ok());
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
 }
 
 TEST_F(RoutedForeignFirewallsTest, AcceptsNothingThatSomebodyElseSendsWithAGuestsAddress) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   const FilterPacket spoofed = {.from = "eth0", .to = "eth1", .source = Prefix("172.30.0.7/32")};
   EXPECT_TRUE(Drops(foreign_.chains, foreign_.Chain("FORWARD"), spoofed));
@@ -430,7 +485,7 @@ TEST_F(RoutedForeignFirewallsTest, AcceptsNothingThatSomebodyElseSendsWithAGuest
 
 TEST_F(RoutedForeignFirewallsTest, OpensNoContainerToGuests) {
   RestartDocker([](const std::string&) {});
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   for (const char* bridge : kContainers) {
     const FilterPacket packet = {.from = "sv+", .to = bridge, .source = Prefix("172.30.0.0/24")};
@@ -440,7 +495,7 @@ TEST_F(RoutedForeignFirewallsTest, OpensNoContainerToGuests) {
 
 TEST_F(RoutedForeignFirewallsTest, LetsGuestsOutByAnUplinkWithADockerName) {
   foreign_.chains = Docker();
-  foreign_firewalls_.NetworkUp("br-lan");
+  foreign_firewalls_.NetworkUp(kDefault, "br-lan");
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"),
             absl::StrCat("-s 172.30.0.0/24 -i sv+ -o br-lan ACCEPT /* svnet-svbr0 */\n",
@@ -450,12 +505,12 @@ TEST_F(RoutedForeignFirewallsTest, LetsGuestsOutByAnUplinkWithADockerName) {
 
 TEST_F(RoutedForeignFirewallsTest, HasThePrefixInFirewalldsZone) {
   foreign_.chains = Firewalld();
-  foreign_firewalls_.NetworkUp("eth0");
+  foreign_firewalls_.NetworkUp(kDefault, "eth0");
   RunLater();
   EXPECT_EQ(foreign_.Dump("filter_FORWARD"),
             "-s 172.30.0.0/24 jump filter_FWD_svnet\nACCEPT\nDROP\n");
   EXPECT_EQ(ConditionsText(), "");
-  ASSERT_TRUE(foreign_firewalls_.Withdraw().ok());
+  ASSERT_TRUE(foreign_firewalls_.Withdraw(kDefault).ok());
   EXPECT_EQ(foreign_.Dump("filter_FORWARD"), "ACCEPT\nDROP\n");
 }
 
@@ -479,7 +534,7 @@ TEST_F(RoutedForeignFirewallsTest, WithdrawsTheRulesOfTheOtherKind) {
   foreign_.chains = Docker();
   for (const FilterChain& chain : Firewalld()) foreign_.chains.push_back(chain);
   RunAs(NetworkKind::kBridge);
-  ASSERT_TRUE(foreign_firewalls_.Withdraw().ok());
+  ASSERT_TRUE(foreign_firewalls_.Withdraw(kDefault).ok());
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
   EXPECT_EQ(foreign_.Dump("filter_FORWARD"), "ACCEPT\nDROP\n");
 }

@@ -71,6 +71,7 @@ bool JournalSink::TryToWrite(const spdlog::details::log_msg& message) {
   Add(&entry, "MESSAGE", text);
   Add(&entry, "PRIORITY", absl::StrCat(PriorityOf(message.level)));
   Add(&entry, "SYSLOG_IDENTIFIER", "svnetd");
+  Add(&entry, "NETWORK", fields.network);
   Add(&entry, "VM_ID", fields.vm);
   Add(&entry, "IFACE_ID", fields.iface);
   Add(&entry, "TAP", fields.tap);

@@ -80,8 +80,9 @@ TEST_F(JournalTest, HasFieldsForEachCall) {
   Client alice(svnetd.socket(), Member(kAlice));
   alice.MustCreate("vm1");
   const std::string created = WaitFor("CreateTap uid=1000 vm=vm1 iface=eth0 tap=svvm1eth0");
-  for (const char* field : {"PRIORITY=6", "SYSLOG_IDENTIFIER=svnetd", "VM_ID=vm1", "IFACE_ID=eth0",
-                            "TAP=svvm1eth0", "OWNER_UID=1000", "CALLER_UID=1000"}) {
+  for (const char* field :
+       {"PRIORITY=6", "SYSLOG_IDENTIFIER=svnetd", "NETWORK=default", "VM_ID=vm1", "IFACE_ID=eth0",
+        "TAP=svvm1eth0", "OWNER_UID=1000", "CALLER_UID=1000"}) {
     EXPECT_THAT(created, HasSubstr(absl::StrCat("\n", field, "\n")));
   }
   EXPECT_THAT(created, Not(HasSubstr("REASON=")));

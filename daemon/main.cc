@@ -240,16 +240,21 @@ absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const ReloadT
   }
 }
 
-// Keeps every other svnetd off the bridge as long as the result lives.
-absl::StatusOr<std::optional<NftSocket>> LockBridge(const LinkName& bridge) {
-  SVNET_ASSIGN_OR_RETURN(std::optional<NftSocket> instance, LockInstance(bridge));
-  if (!instance.has_value()) {
-    spdlog::warn(
-        "this kernel has no nftables tables with an owner (Linux 5.12 has them): svnetd cannot "
-        "tell whether another svnetd uses bridge {}",
-        bridge.text());
+// Keeps every other svnetd off the bridges of all networks as long as the result lives.
+absl::StatusOr<std::vector<NftSocket>> LockBridges(const Config& config) {
+  std::vector<NftSocket> locks;
+  for (const NetworkConfig& network : config.networks) {
+    SVNET_ASSIGN_OR_RETURN(std::optional<NftSocket> lock, LockInstance(network.bridge));
+    if (!lock.has_value()) {
+      spdlog::warn(
+          "this kernel has no nftables tables with an owner (Linux 5.12 has them): svnetd cannot "
+          "tell whether another svnetd uses bridge {}",
+          network.bridge.text());
+      break;
+    }
+    locks.push_back(*std::move(lock));
   }
-  return instance;
+  return locks;
 }
 
 void WarnOfOldKernel() {
@@ -287,8 +292,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   StatusBoard board;
   EventSink events({[&](const TapEvent& event) { LogEvent(event, &log); },
                     [&](const TapEvent& event) { metrics.events().Note(event); }});
-  SVNET_ASSIGN_OR_RETURN(const std::optional<NftSocket> instance,
-                         LockBridge(config.default_network().bridge));
+  SVNET_ASSIGN_OR_RETURN(const std::vector<NftSocket> locks, LockBridges(config));
   Config running = config;
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
@@ -296,9 +300,9 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   NoteSocketGroup(listening.group_status(), &board);
   running.socket = listening.path();
   board.SetSettings(EffectiveSettings(running));
-  CallRunner runner({.metrics = &metrics, .health = &health, .board = &board, .log = &log},
-                    {.settings = SettingsOf(config.default_network()),
-                     .why = absl::UnavailableError("svnetd is starting")});
+  CallRunner runner(
+      {.metrics = &metrics, .health = &health, .board = &board, .log = &log},
+      {.networks = SettingsOf(config), .why = absl::UnavailableError("svnetd is starting")});
   LateNetwork network({.running = &running,
                        .events = &events,
                        .health = &health,

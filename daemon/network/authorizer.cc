@@ -18,6 +18,12 @@ absl::Status OverQuota(uid_t owner, uint32_t has, absl::string_view things, uint
 
 }  // namespace
 
+absl::Status NetworkNotFound(const NetworkName& name) {
+  return Error(Reason::kNetworkNotFound,
+               absl::StrCat("there is no network \"", name.text(),
+                            "\" that you may use: ListNetworks lists those that there are"));
+}
+
 bool Authorizer::MayUse(const NetworkSettings& network) const {
   if (caller_.administrator || (network.users.empty() && network.groups.empty())) return true;
   return network.users.contains(caller_.uid) ||

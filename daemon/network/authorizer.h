@@ -17,6 +17,9 @@
 
 namespace svnet {
 
+// NETWORK_NOT_FOUND: the same for a network that is not there and for one that may not be used.
+absl::Status NetworkNotFound(const NetworkName& name);
+
 // The only place of these rules. Refusals have a reason of the contract.
 class Authorizer {
  public:

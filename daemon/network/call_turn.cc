@@ -1,18 +1,10 @@
 #include "daemon/network/call_turn.h"
 
-#include "absl/strings/str_cat.h"
-#include "daemon/base/error.h"
 #include "daemon/network/authorizer.h"
 #include "daemon/network/networks.h"
 
 namespace svnet {
 namespace {
-
-absl::Status NotFound(const NetworkName& name) {
-  return Error(Reason::kNetworkNotFound,
-               absl::StrCat("there is no network \"", name.text(),
-                            "\" that you may use: ListNetworks lists those that there are"));
-}
 
 bool MayUse(const Caller& caller, const Networks& networks, const NetworkName& name) {
   return networks.Has(name) && Authorizer(caller).MayUse(networks.Get(name).settings());
@@ -25,7 +17,7 @@ CallTurn::CallTurn(NetworkRegistry* registry, const Caller& caller,
     : registry_(registry) {
   registry_->mutex_.lock();
   if (name.has_value() && !MayUse(caller, *registry_->networks_, *name)) {
-    status_ = NotFound(*name);
+    status_ = NetworkNotFound(*name);
     return;
   }
   // From here on, and not for a call that takes nothing in, events are left to calls for a moment.

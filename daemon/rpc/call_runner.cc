@@ -1,7 +1,5 @@
 #include "daemon/rpc/call_runner.h"
 
-#include <google/protobuf/empty.pb.h>
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +9,7 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/log/call_log.h"
 #include "daemon/rpc/network_calls.h"
+#include "daemon/rpc/parse_request.h"
 #include "daemon/rpc/tap_events.h"
 #include "grpc/health/v1/health.pb.h"
 
@@ -23,21 +22,11 @@ using grpc::health::v1::HealthCheckResponse;
 // How often a call waits for what is dying to be gone, before it is refused after all.
 constexpr int kMaxTimesParked = 16;
 
-// Bytes that are a message, but not this one, can only hold text that is not UTF-8.
-absl::Status ExplainUnparsable(const std::string& bytes) {
-  google::protobuf::Empty any_message;
-  if (any_message.ParseFromString(bytes)) {
-    return Error(Reason::kInvalidId, "the request holds text that is not UTF-8");
-  }
-  return Error(Reason::kInvalidRequest, "the request is not a protobuf message");
-}
-
 template <typename Request, typename Response>
 absl::StatusOr<std::string> Answer(NetworkCalls& calls, const std::string& bytes, LogLine* line,
                                    absl::StatusOr<Response> (NetworkCalls::*method)(const Request&,
                                                                                     LogLine*)) {
-  Request request;
-  if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
+  SVNET_ASSIGN_OR_RETURN(const auto request, ParseRequest<Request>(bytes));
   SVNET_ASSIGN_OR_RETURN(const Response response, (calls.*method)(request, line));
   return response.SerializeAsString();
 }
@@ -91,7 +80,7 @@ std::optional<absl::StatusOr<std::string>> CallRunner::Run(Call& call, bool must
 }
 
 absl::StatusOr<std::string> CallRunner::RunNow(const Call& call, LogLine* line) {
-  if (api_ == nullptr) return CallsBeforeStart(call.caller).Answer(call.method);
+  if (api_ == nullptr) return CallsBeforeStart(call.caller).Answer(call.method, call.request);
   NetworkCalls calls(call.caller, api_, parts_.metrics, parts_.board);
   return Dispatch(calls, call, line);
 }
@@ -106,8 +95,7 @@ absl::StatusOr<MeasuresOfNetworks> CallRunner::Measure() const {
 }
 
 absl::StatusOr<std::string> CallRunner::CheckHealth(const std::string& bytes) {
-  HealthCheckRequest request;
-  if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
+  SVNET_ASSIGN_OR_RETURN(const auto request, ParseRequest<HealthCheckRequest>(bytes));
   const std::optional<bool> serving = parts_.health->IsServing(request.service());
   if (!serving.has_value()) {
     return absl::NotFoundError(absl::StrCat("there is no such component: there are \"",
@@ -124,8 +112,7 @@ absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::Watch(const Caller& c
                                                                  const std::string& bytes,
                                                                  std::function<void()> wake) {
   if (method == Method::kHealthWatch) {
-    HealthCheckRequest request;
-    if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
+    SVNET_ASSIGN_OR_RETURN(const auto request, ParseRequest<HealthCheckRequest>(bytes));
     return parts_.health->Watch(caller, request.service(), std::move(wake));
   }
   const auto watch = WatchTaps(caller, bytes, std::move(wake));
@@ -137,8 +124,7 @@ absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::Watch(const Caller& c
 absl::StatusOr<std::shared_ptr<MessageSource>> CallRunner::WatchTaps(const Caller& caller,
                                                                      const std::string& bytes,
                                                                      std::function<void()> wake) {
-  v1::WatchTapsRequest request;
-  if (!request.ParseFromString(bytes)) return ExplainUnparsable(bytes);
+  SVNET_ASSIGN_OR_RETURN(const auto request, ParseRequest<v1::WatchTapsRequest>(bytes));
   if (api_ == nullptr) return CallsBeforeStart(caller).Refuse();
   NetworkCalls calls(caller, api_, parts_.metrics, parts_.board);
   SVNET_ASSIGN_OR_RETURN(std::shared_ptr<svnet::Watch> watch,

@@ -1,7 +1,8 @@
-// The rpcs of one caller while the network has not started.
+// The rpcs of one caller while the networks have not started.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,32 +15,33 @@
 
 namespace svnet {
 
-// What a network has that could not be started yet.
+// Networks that could not be started yet.
 struct Unstarted {
-  NetworkSettings settings;
+  std::vector<NetworkSettings> networks;
   absl::Status why;  // of the last attempt
 };
 
 // GetNetwork, ListNetworks and GetMetrics say how things are. All other calls fail with the reason
-// why the network has not started. Thread-safe.
+// why the networks have not started. Thread-safe.
 class UnstartedCalls {
  public:
   // All must outlive it.
-  UnstartedCalls(const Caller& caller, const Unstarted* network, const StatusBoard* board,
+  UnstartedCalls(const Caller& caller, const Unstarted* unstarted, const StatusBoard* board,
                  Metrics* metrics)
-      : caller_(caller), network_(network), board_(board), metrics_(metrics) {}
+      : caller_(caller), unstarted_(unstarted), board_(board), metrics_(metrics) {}
 
-  // The response's bytes.
-  absl::StatusOr<std::string> Answer(Method method) const;
+  // Takes the request's bytes, and returns the response's.
+  absl::StatusOr<std::string> Answer(Method method, const std::string& request) const;
   // UNAVAILABLE, unless the attempt to start has failed for a reason of the contract.
   absl::Status Refuse() const;
 
  private:
-  v1::GetNetworkResponse Describe() const;
+  absl::StatusOr<std::string> GetNetwork(const std::string& bytes) const;
+  v1::GetNetworkResponse Describe(const NetworkSettings& network) const;
   absl::StatusOr<std::string> GetMetrics() const;
 
   const Caller caller_;
-  const Unstarted* const network_;
+  const Unstarted* const unstarted_;
   const StatusBoard* const board_;
   Metrics* const metrics_;
 };

@@ -64,16 +64,20 @@ std::vector<GuestNetwork> GuestNetworksOf(const Config& config) {
 
 }  // namespace
 
-NetworkSettings SettingsOf(const NetworkConfig& network) {
-  return {.name = network.name,
-          .kind = network.kind,
-          .bridge = network.bridge,
-          .prefix = network.subnet,
-          .mtu = network.mtu,
-          .bridge_mac = DeriveBridgeMac(ReadMachineId(), network.bridge),
-          .isolation = network.isolation,
-          .users = network.users,
-          .groups = network.groups};
+std::vector<NetworkSettings> SettingsOf(const Config& config) {
+  std::vector<NetworkSettings> settings;
+  for (const NetworkConfig& network : config.networks) {
+    settings.push_back({.name = network.name,
+                        .kind = network.kind,
+                        .bridge = network.bridge,
+                        .prefix = network.subnet,
+                        .mtu = network.mtu,
+                        .bridge_mac = DeriveBridgeMac(ReadMachineId(), network.bridge),
+                        .isolation = network.isolation,
+                        .users = network.users,
+                        .groups = network.groups});
+  }
+  return settings;
 }
 
 absl::Status NetworkStack::OpenHost(const Config& config) {
@@ -106,18 +110,16 @@ absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
   stack->foreign_reconciler_ = std::make_unique<ForeignFirewallReconciler>(
       GuestNetworksOf(config), config.manage_foreign_firewalls, stack->foreign_.get(),
       MonotonicNow);
-  std::vector<NetworkSettings> networks;
-  for (const NetworkConfig& each : config.networks) networks.push_back(SettingsOf(each));
   SVNET_ASSIGN_OR_RETURN(
       stack->registry_,
-      NetworkRegistry::Start(networks, {.kernel = stack->kernel_.get(),
-                                        .firewall = stack->firewall_.get(),
-                                        .store = stack->store_.get(),
-                                        .foreign = stack->foreign_reconciler_.get(),
-                                        .events = events,
-                                        .clock = MonotonicNow,
-                                        .on_health = std::move(on_health),
-                                        .on_reaped = std::move(on_reaped)}));
+      NetworkRegistry::Start(SettingsOf(config), {.kernel = stack->kernel_.get(),
+                                                  .firewall = stack->firewall_.get(),
+                                                  .store = stack->store_.get(),
+                                                  .foreign = stack->foreign_reconciler_.get(),
+                                                  .events = events,
+                                                  .clock = MonotonicNow,
+                                                  .on_health = std::move(on_health),
+                                                  .on_reaped = std::move(on_reaped)}));
   stack->api_ = std::make_unique<NetworkApi>(stack->registry_.get(), stack->reaper_.get(),
                                              stack->foreign_reconciler_.get(), events);
   return stack;

@@ -20,7 +20,8 @@
 
 namespace svnet {
 
-NetworkSettings SettingsOf(const NetworkConfig& network);
+// Of all networks, the default one first.
+std::vector<NetworkSettings> SettingsOf(const Config& config);
 
 // SpecStore, Kernel, Reapers, Firewall, ForeignFirewalls -> ForeignFirewallReconciler ->
 // NetworkRegistry -> NetworkApi. Created in this order and destroyed in reverse.

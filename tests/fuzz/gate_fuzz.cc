@@ -59,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   NetworkApi api = parts.ApiOf(registry->get());
   const StatusBoard board;
   CallRunner runner({.metrics = &metrics, .health = &health, .board = &board, .log = &log},
-                    {.settings = api.settings(), .why = absl::OkStatus()});
+                    {.networks = {}, .why = absl::OkStatus()});
   runner.SetNetwork(&api);
   const auto poller = *Poller::Open();
   const GateLink::Services services = {

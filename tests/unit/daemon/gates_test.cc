@@ -40,7 +40,7 @@ class GatesTest : public NetworkRegistryTest {
     EXPECT_TRUE(Start().ok());
     runner_.emplace(
         CallRunner::Parts{.metrics = &metrics_, .health = &health_, .board = &board_, .log = &log_},
-        Unstarted{.settings = api().SettingsOf(NetworkName()), .why = absl::OkStatus()});
+        Unstarted{.networks = {}, .why = absl::OkStatus()});
     runner_->SetNetwork(&api());
     poller_ = *Poller::Open();
     wakes_ = *WakeList::Open();

@@ -272,16 +272,23 @@ TEST_F(NetworkCallsTest, TheStatusHasTheSettingsThatTheCallerMaySee) {
 
 class UnstartedCallsTest : public ::testing::Test {
  protected:
-  absl::StatusOr<std::string> Answer(Method method, bool administrator = false) const {
-    return UnstartedCalls({.uid = 1000, .gid = 1000, .administrator = administrator}, &network_,
+  absl::StatusOr<std::string> Answer(Method method, bool administrator = false,
+                                     const std::string& request = "") const {
+    return UnstartedCalls({.uid = 1000, .gid = 1000, .administrator = administrator}, &unstarted_,
                           &board_, &metrics_)
-        .Answer(method);
+        .Answer(method, request);
   }
 
-  const Unstarted network_ = {.settings = {.bridge = Name("svbr0"),
-                                           .prefix = Prefix("172.30.0.0/24"),
-                                           .bridge_mac = Mac("c2:00:00:00:00:01")},
-                              .why = Error(Reason::kSubnetConflict, "172.30.0.0/24 overlaps eth0")};
+  const Unstarted unstarted_ = {
+      .networks = {{.bridge = Name("svbr0"),
+                    .prefix = Prefix("172.30.0.0/24"),
+                    .bridge_mac = Mac("c2:00:00:00:00:01")},
+                   {.name = NetworkName::Parse("red").value(),
+                    .bridge = Name("svred0"),
+                    .prefix = Prefix("172.31.0.0/24"),
+                    .bridge_mac = Mac("c2:00:00:00:00:02"),
+                    .users = {1001}}},
+      .why = Error(Reason::kSubnetConflict, "172.30.0.0/24 overlaps eth0")};
   StatusBoard board_;
   mutable Metrics metrics_;
 };
@@ -297,6 +304,19 @@ TEST_F(UnstartedCallsTest, TheStatusSaysWhy) {
   v1::ListNetworksResponse networks;
   ASSERT_TRUE(networks.ParseFromString(Answer(Method::kListNetworks).value()));
   EXPECT_EQ(networks.networks_size(), 1);
+}
+
+TEST_F(UnstartedCallsTest, ANetworkIsShownToThoseWhoMayUseIt) {
+  v1::GetNetworkRequest request;
+  request.set_network("red");
+  const std::string red = request.SerializeAsString();
+  v1::GetNetworkResponse network;
+  ASSERT_TRUE(network.ParseFromString(Answer(Method::kGetNetwork, true, red).value()));
+  EXPECT_EQ(network.prefix(), "172.31.0.0/24");
+  EXPECT_EQ(ReasonOf(Answer(Method::kGetNetwork, false, red).status()), Reason::kNetworkNotFound);
+  v1::ListNetworksResponse networks;
+  ASSERT_TRUE(networks.ParseFromString(Answer(Method::kListNetworks, true).value()));
+  EXPECT_EQ(networks.networks_size(), 2);
 }
 
 TEST_F(UnstartedCallsTest, OtherCallsFailWithTheReason) {

@@ -14,6 +14,12 @@ std::vector<NetworkGuests> HostRules::AllGuests() const {
   return all;
 }
 
+// A network's rules have counters of its own.
+absl::StatusOr<bool> HostRules::ExistFor(const NetworkName& network) {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<DropCount> drops, firewall_.ReadDrops(network));
+  return !drops.empty();
+}
+
 absl::StatusOr<bool> HostRules::PlanForwarding(bool needed) {
   if (!others_.has_value()) {
     SVNET_ASSIGN_OR_RETURN(others_, firewall_.ReadOtherForwarding());

@@ -55,8 +55,8 @@ class HostRules {
   // Another program filters what is forwarded: from now on its rules decide what is forwarded
   // between other links. False if they already do.
   bool OpenOtherForwarding();
-  // Whether there are rules, perhaps of an earlier svnetd.
-  absl::StatusOr<bool> Exist() { return firewall_.Stand(); }
+  // Whether there are rules for that network, perhaps of an earlier svnetd.
+  absl::StatusOr<bool> ExistFor(const NetworkName& network);
 
   // Takes in whether another program has changed the rules. An error: not known, so they are dirty.
   absl::Status NoteChanges();

@@ -57,7 +57,7 @@ class NetworkRules final : public HostRules::Member {
   }
 
   // Whether there are rules, perhaps of an earlier svnetd.
-  absl::StatusOr<bool> Exist() { return host_.Exist(); }
+  absl::StatusOr<bool> Exist() { return host_.ExistFor(name_); }
 
   // By cause, since the rules were last applied.
   absl::StatusOr<std::vector<DropCount>> ReadDrops() { return host_.ReadDrops(name_); }

@@ -144,7 +144,7 @@ class FakeFirewall final : public Firewall {
   bool disowned_ = false;
   OtherForwarding others_ = OtherForwarding::kAsItIs;
   bool others_changed_ = false;
-  std::vector<DropCount> drops_;
+  std::vector<DropCount> drops_ = {{.cause = "spoofed"}};
   ConnectionTable connections_;
   std::map<Ifindex, Ipv4Address> preferred_sources_;
   bool changed_ = false;  // by another program, and WereChanged has not said so

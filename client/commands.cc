@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "client/batch.h"
 #include "client/json.h"
+#include "client/network_output.h"
 #include "client/output.h"
 #include "client/text.h"
 

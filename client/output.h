@@ -39,6 +39,4 @@ std::string RenderEvent(const v1::TapEvent& event);
 // As svnetd has it.
 std::string RenderMetrics(const v1::GetMetricsResponse& response);
 
-std::string RenderNetwork(const v1::GetNetworkResponse& response);
-
 }  // namespace svnet::client

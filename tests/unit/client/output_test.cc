@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "client/json.h"
 #include "client/natural_order.h"
+#include "client/network_output.h"
 #include "client/table.h"
 #include "client/text.h"
 #include "client/yaml.h"

@@ -151,6 +151,7 @@ std::string AgreeOnFormat(Command& command, Format& format) {
   if (auto* create = std::get_if<CreateLeases>(request)) return Agree(create->format, format);
   if (auto* show = std::get_if<ShowLeases>(request)) return Agree(show->format, format);
   if (auto* list = std::get_if<ListLeases>(request)) return Agree(list->format, format);
+  if (auto* list = std::get_if<ListNetworks>(request)) return Agree(list->format, format);
   return "";
 }
 

@@ -233,6 +233,7 @@ Report RunCommand(Connection& svnetd, const Request& request, Format format) {
     Report operator()(const RemoveLeases& r) { return Remove(svnetd, r, format); }
     Report operator()(const BootArgsOfLeases& b) { return BootArgs(svnetd, b, format); }
     Report operator()(const ListLeases& l) { return MakeReport(List(svnetd, l), format); }
+    Report operator()(const ListNetworks& l) { return MakeReport(Networks(svnetd, l), format); }
     Report operator()(const CleanupLeases& c) {
       return MakeReport(Cleanup(svnetd, c, format), format);
     }

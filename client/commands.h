@@ -11,6 +11,7 @@
 #include "client/failure.h"
 #include "client/lease_format.h"
 #include "client/list.h"
+#include "client/networks.h"
 #include "client/selection.h"
 #include "client/wait.h"
 #include "svnet/v1/network.pb.h"
@@ -47,7 +48,7 @@ struct BootArgsOfLeases {
 
 using Request =
     std::variant<CreateLeases, ShowLeases, UpdateLease, RemoveLeases, ListLeases, BootArgsOfLeases,
-                 CleanupLeases, v1::GetNetworkRequest, v1::GetMetricsRequest>;
+                 CleanupLeases, ListNetworks, v1::GetNetworkRequest, v1::GetMetricsRequest>;
 
 // `svnetctl run`: see run.h.
 struct ProgramRun {

@@ -55,13 +55,10 @@ std::string RenderVms(const std::vector<v1::Tap>& taps) {
   return text;
 }
 
-Outcome RenderObject(const std::vector<v1::Tap>& taps, ListFormat format) {
-  v1::ListTapsResponse list;
-  for (const v1::Tap& tap : taps) *list.add_taps() = tap;
-  Outcome json = ShowJson(list);
-  const auto* text = std::get_if<std::string>(&json);
-  if (text == nullptr || format == ListFormat::kJson) return json;
-  return JsonToYaml(*text);
+v1::ListTapsResponse AsResponse(const std::vector<v1::Tap>& taps) {
+  v1::ListTapsResponse response;
+  for (const v1::Tap& tap : taps) *response.add_taps() = tap;
+  return response;
 }
 
 }  // namespace
@@ -76,6 +73,13 @@ absl::StatusOr<ListFormat> ParseListFormat(const std::string& name) {
   }
   return absl::InvalidArgumentError(
       absl::StrCat("there is no format '", name, "'; choose one of ", ListFormatNames()));
+}
+
+Outcome RenderObject(const google::protobuf::Message& message, ListFormat format) {
+  Outcome json = ShowJson(message);
+  const auto* text = std::get_if<std::string>(&json);
+  if (text == nullptr || format == ListFormat::kJson) return json;
+  return JsonToYaml(*text);
 }
 
 std::vector<v1::Tap> Selected(std::vector<v1::Tap> taps, const ListLeases& list) {
@@ -98,7 +102,7 @@ Outcome RenderList(const std::vector<v1::Tap>& taps, const ListLeases& list) {
     case ListFormat::kYaml:
       break;
   }
-  return RenderObject(taps, list.format);
+  return RenderObject(AsResponse(taps), list.format);
 }
 
 Outcome List(Connection& svnetd, const ListLeases& list) {

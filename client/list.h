@@ -1,6 +1,8 @@
 // `svnetctl list`.
 #pragma once
 
+#include <google/protobuf/message.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +30,9 @@ struct ListLeases {
   std::optional<bool> attached;
   ListFormat format = ListFormat::kTable;
 };
+
+// `message` in kJson or kYaml.
+Outcome RenderObject(const google::protobuf::Message& message, ListFormat format);
 
 // Those that `list` asks for, by VM in natural order.
 std::vector<v1::Tap> Selected(std::vector<v1::Tap> taps, const ListLeases& list);

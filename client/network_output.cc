@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/table.h"
 #include "client/text.h"
 
@@ -77,7 +78,70 @@ std::vector<Row> QuotaFacts(const v1::GetNetworkResponse::Quota& quota) {
           {"your queues", Quota(quota.queues(), quota.has_queues_limit(), quota.queues_limit())}};
 }
 
+// "bridge"; "-": an earlier svnetd does not say, or this svnetctl does not know it.
+std::string KindName(v1::NetworkKind kind) {
+  if (kind == v1::NETWORK_KIND_BRIDGE) return "bridge";
+  return kind == v1::NETWORK_KIND_ROUTED ? "routed" : "-";
+}
+
+std::string IsolationWord(v1::Isolation isolation) {
+  const std::string text = IsolationName(isolation);
+  return text.empty() ? "-" : text.substr(0, text.find(':'));
+}
+
+Row NetworkRow(const v1::GetNetworkResponse& network) {
+  const auto& addresses = network.addresses();
+  return {network.name(),
+          KindName(network.kind()),
+          network.bridge(),
+          network.prefix(),
+          network.gateway(),
+          absl::StrCat(addresses.used(), " of ", addresses.total()),
+          absl::StrCat(network.conditions_size())};
+}
+
+Row WideNetworkRow(const v1::GetNetworkResponse& network) {
+  Row row = NetworkRow(network);
+  row.pop_back();
+  row.push_back(absl::StrCat(network.mtu()));
+  row.push_back(IsolationWord(network.isolation()));
+  row.push_back(network.bridge_up() ? "yes" : "no");
+  row.push_back(
+      network.conditions().empty()
+          ? "-"
+          : absl::StrJoin(network.conditions(), ",", [](std::string* out, const auto& condition) {
+              *out += condition.type();
+            }));
+  return row;
+}
+
+std::string RenderNetworkRows(Row heading, const v1::ListNetworksResponse& response,
+                              Row (*row)(const v1::GetNetworkResponse&)) {
+  std::vector<Row> rows = {std::move(heading)};
+  for (const auto& network : response.networks()) rows.push_back(row(network));
+  return RenderTable(rows);
+}
+
 }  // namespace
+
+std::string RenderNetworks(const v1::ListNetworksResponse& response) {
+  return RenderNetworkRows({"NAME", "KIND", "BRIDGE", "SUBNET", "GATEWAY", "ADDRESSES", "PROBLEMS"},
+                           response, NetworkRow);
+}
+
+std::string RenderNetworksWide(const v1::ListNetworksResponse& response) {
+  return RenderNetworkRows({"NAME", "KIND", "BRIDGE", "SUBNET", "GATEWAY", "ADDRESSES", "MTU",
+                            "ISOLATION", "UP", "PROBLEMS"},
+                           response, WideNetworkRow);
+}
+
+std::string RenderNetworkNames(const v1::ListNetworksResponse& response) {
+  std::string names;
+  for (const auto& network : response.networks()) {
+    absl::StrAppend(&names, Printable(network.name()), "\n");
+  }
+  return names;
+}
 
 std::string RenderNetwork(const v1::GetNetworkResponse& response) {
   std::vector<Row> facts = {{"bridge", Bridge(response)},

@@ -7,6 +7,15 @@
 
 namespace svnet::client {
 
+// A heading and a line for each network.
+std::string RenderNetworks(const v1::ListNetworksResponse& response);
+
+// All columns, and the problems by their types.
+std::string RenderNetworksWide(const v1::ListNetworksResponse& response);
+
+// The names, a line each.
+std::string RenderNetworkNames(const v1::ListNetworksResponse& response);
+
 // All facts about a network, its settings and its problems.
 std::string RenderNetwork(const v1::GetNetworkResponse& response);
 

@@ -37,6 +37,17 @@ void AddFilters(CLI::App* list, const std::shared_ptr<ListLeases>& command) {
       ->excludes(attached);
 }
 
+// `command` has a `format`.
+template <typename C>
+void AddOutput(CLI::App* list, const std::shared_ptr<C>& command, const std::string& description) {
+  list->add_option_function<std::string>(
+          "-o,--output",
+          [command](const std::string& name) { command->format = *ParseListFormat(name); },
+          description)
+      ->type_name(ListFormatNames())
+      ->check(ParsedBy(ParseListFormat));
+}
+
 void AddList(CLI::App& app, std::optional<Command>& chosen) {
   auto command = std::make_shared<ListLeases>();
   auto watch = std::make_shared<bool>(false);
@@ -47,12 +58,7 @@ void AddList(CLI::App& app, std::optional<Command>& chosen) {
                                  "  svnetctl list --watch\n"
                                  "  svnetctl list --json | jq -r '.taps[].tapName'");
   AddFilters(list, command);
-  list->add_option_function<std::string>(
-          "-o,--output",
-          [command](const std::string& name) { command->format = *ParseListFormat(name); },
-          "Output format; name: only the VMs")
-      ->type_name(ListFormatNames())
-      ->check(ParsedBy(ParseListFormat));
+  AddOutput(list, command, "Output format; name: only the VMs");
   list->add_flag("--watch", *watch, "Show the list again after each change, until interrupted");
   list->callback([&chosen, command, watch] {
     chosen = *watch ? Command(WatchRun{.reconnect = true, .list = *command})
@@ -151,6 +157,17 @@ void AddWait(CLI::App& app, std::optional<Command>& chosen) {
   });
 }
 
+void AddNetworks(CLI::App& app, std::optional<Command>& chosen) {
+  auto command = std::make_shared<ListNetworks>();
+  CLI::App* networks =
+      AddSubcommand(app, "networks", "List the networks that you may use",
+                    "svnetctl networks\n"
+                    "  svnetctl networks -o wide\n"
+                    "  svnetctl networks --json | jq -e 'all(.networks[]; .conditions == [])'");
+  AddOutput(networks, command, "Output format; name: only the names");
+  ChooseWhenParsed(networks, chosen, command);
+}
+
 void AddStatus(CLI::App& app, std::optional<Command>& chosen) {
   CLI::App* status = AddSubcommand(app, "status", "Show the network's settings, usage and problems",
                                    "svnetctl status\n"
@@ -207,6 +224,7 @@ void AddSubcommands(CLI::App& app, std::optional<Command>& chosen) {
   AddList(app, chosen);
   AddBootArgs(app, chosen);
   AddCleanup(app, chosen);
+  AddNetworks(app, chosen);
   AddStatus(app, chosen);
   AddWatch(app, chosen);
   AddWait(app, chosen);

@@ -7,7 +7,7 @@ _svnetctl() {
     case $each in
       # What follows is another program's.
       --) return ;;
-      create | show | update | run | remove | list | boot-args | cleanup | status | watch | wait | metrics | doctor | help) command=$each ;;
+      create | show | update | run | remove | list | boot-args | cleanup | networks | status | watch | wait | metrics | doctor | help) command=$each ;;
     esac
   done
   case ${COMP_WORDS[COMP_CWORD - 1]} in
@@ -29,14 +29,15 @@ _svnetctl() {
       ;;
   esac
   case $command in
-    '') each="create show update run remove list boot-args cleanup status watch wait metrics doctor help $global" ;;
+    '') each="create show update run remove list boot-args cleanup networks status watch wait metrics doctor help $global" ;;
     create) each="--iface --ip --mac --owner --group --queues --lifetime --format $global" ;;
     run) each="--iface --ip --mac --owner --group --queues --lifetime $global" ;;
     update) each="--iface --tap --owner --lifetime --if-generation $global" ;;
     list) each="--vm --owner --attached --detached --output --watch $global" ;;
+    networks) each="--output $global" ;;
     show) each="--iface --tap --owner --format $global" ;;
     doctor) each="$(svnetctl doctor --list 2>/dev/null | awk '{ print $1 }') --list --all --packet-test --target $global" ;;
-    help) each='create show update run remove list boot-args cleanup status watch wait metrics doctor' ;;
+    help) each='create show update run remove list boot-args cleanup networks status watch wait metrics doctor' ;;
     remove) each="--iface --tap --owner $global" ;;
     boot-args) each="--iface --tap --owner --guest-interface --hostname --dns $global" ;;
     cleanup) each="--network --owner --dry-run $global" ;;

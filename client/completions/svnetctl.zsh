@@ -28,6 +28,7 @@ _svnetctl() {
     'list:list your TAPs'
     'boot-args:print the ip= text for the kernel command line'
     'cleanup:remove all your TAPs'
+    'networks:list the networks that you may use'
     'status:show the network'
     'watch:print events of your TAPs'
     'wait:wait until a TAP is opened, closed or removed'
@@ -41,6 +42,9 @@ _svnetctl() {
     '--owner[who may open the TAP]:user:_users' '--group[demand this group]:group:_groups'
     '--queues[queue pairs]:number:' "$lifetime")
   local format='--format[what to print]:format:(table json env firecracker cloud-hypervisor qemu cloud-init)'
+  local -a output=(
+    '--output[what to print]:format:(table wide name json yaml)'
+    '-o[what to print]:format:(table wide name json yaml)')
   local -a lease=(
     $iface '--tap[the name of the TAP]:tap:_svnetctl_taps' '--owner[whose VM it is]:user:_users')
   local state line
@@ -59,9 +63,8 @@ _svnetctl() {
       _arguments $global '--vm[only the TAPs of this VM]:VM:_svnetctl_vms' \
         '--owner[only the TAPs of this user]:user:_users' \
         '--attached[a VMM has the TAP open]' '--detached[no VMM has the TAP open]' \
-        '--output[what to print]:format:(table wide name json yaml)' \
-        '-o[what to print]:format:(table wide name json yaml)' \
-        '--watch[show the list after each change]' ;;
+        $output '--watch[show the list after each change]' ;;
+    networks) _arguments $global $output ;;
     show) _arguments $global $lease $format '*:VM:_svnetctl_vms' ;;
     doctor)
       _arguments $global '--list[list the checks]' '--all[print also what is in order]' \

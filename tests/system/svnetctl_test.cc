@@ -176,6 +176,16 @@ TEST_F(SvnetctlTest, ListsInEachFormat) {
   EXPECT_EQ(Svnetctl(svnetd, kRoot, {"list", "-o", "name", "--attached"}).out, "");
 }
 
+TEST_F(SvnetctlTest, ListsNetworks) {
+  Daemon svnetd = Start();
+  const RunAs alice = Member(kAlice);
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"networks"}).out,
+              AllOf(StartsWith("NAME "), HasSubstr("\ndefault  bridge  svbr0   172.30.0.0/24  ")));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"networks", "-o", "name"}).out, "default\n");
+  EXPECT_THAT(Svnetctl(svnetd, kRoot, {"networks", "--json"}).out,
+              AllOf(StartsWith("{\n \"networks\": ["), HasSubstr("\"name\": \"default\"")));
+}
+
 TEST_F(SvnetctlTest, PrintsErrorsAsJsonToo) {
   Daemon svnetd = Start();
   const RunAs alice = Member(kAlice);

@@ -166,6 +166,13 @@ TEST_F(CommandLineTest, AcceptsFiltersAndFormatsOfList) {
   EXPECT_EQ(watch.list->request.vm_id(), "vm1");
 }
 
+TEST_F(CommandLineTest, AcceptsFormatsOfNetworks) {
+  EXPECT_EQ(CommandOf<ListNetworks>({"networks"}).format, ListFormat::kTable);
+  EXPECT_EQ(CommandOf<ListNetworks>({"networks", "-o", "name"}).format, ListFormat::kName);
+  EXPECT_EQ(CommandOf<ListNetworks>({"networks", "--json"}).format, ListFormat::kJson);
+  EXPECT_THAT(UsageErrorOf({"networks", "red"}), HasSubstr("one argument too many"));
+}
+
 TEST_F(CommandLineTest, TakesOneFormatOnly) {
   EXPECT_EQ(CommandOf<ListLeases>({"list", "--json"}).format, ListFormat::kJson);
   EXPECT_EQ(MustParse({"list", "-o", "json"}).format, Format::kJson);
@@ -174,6 +181,7 @@ TEST_F(CommandLineTest, TakesOneFormatOnly) {
   for (const auto& argv :
        std::vector<std::vector<const char*>>{{"list", "--json", "-o", "wide"},
                                              {"list", "--watch", "--json", "-o", "yaml"},
+                                             {"networks", "--json", "-o", "name"},
                                              {"create", "vm1", "--json", "--format", "qemu"},
                                              {"show", "vm1", "--json", "--format", "env"}}) {
     const Report report = std::get<Report>(Parse(argv));

@@ -16,6 +16,7 @@
 namespace svnet::client {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -57,6 +58,13 @@ class Svnetd final : public v1::NetworkService::Service {
     *response->mutable_tap() = request->tap();
     response->mutable_tap()->set_tap_name(request->tap_name());
     response->mutable_tap()->set_generation(8);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListNetworks(grpc::ServerContext*, const v1::ListNetworksRequest*,
+                            v1::ListNetworksResponse* response) override {
+    response->add_networks()->set_name("default");
+    response->add_networks()->set_name("red");
     return grpc::Status::OK;
   }
 
@@ -161,6 +169,15 @@ TEST_F(CommandsTest, ShowsALeaseOfAnEarlierSvnetdOrSaysThatThereIsNone) {
               HasSubstr("SVNET_TAP=tap4\n"));
   EXPECT_THAT(Run(ShowLeases{.which = Tap("none"), .format = {}}).standard_error,
               HasSubstr("TAP_NOT_FOUND"));
+}
+
+TEST_F(CommandsTest, ListsNetworksInEachFormat) {
+  EXPECT_THAT(Run(ListNetworks()).standard_output, StartsWith("NAME "));
+  EXPECT_THAT(Run(ListNetworks{ListFormat::kWide}).standard_output, HasSubstr("  ISOLATION  "));
+  EXPECT_EQ(Run(ListNetworks{ListFormat::kName}).standard_output, "default\nred\n");
+  EXPECT_THAT(Run(ListNetworks{ListFormat::kYaml}).standard_output, StartsWith("networks:\n  - "));
+  EXPECT_THAT(Run(ListNetworks{ListFormat::kJson}, Format::kJson).standard_output,
+              AllOf(StartsWith("{\n \"networks\": ["), HasSubstr("\"name\": \"red\"")));
 }
 
 TEST_F(CommandsTest, PrintsEachWatchedEventAndTheReasonOfTheEnd) {

@@ -248,6 +248,24 @@ TEST(OutputTest, Network) {
   EXPECT_THAT(RenderNetwork({}), Not(HasSubstr("gates")));
 }
 
+TEST(OutputTest, Networks) {
+  const auto networks = FromJson<v1::ListNetworksResponse>(
+      R"({"networks":[
+          {"name":"default","kind":"NETWORK_KIND_BRIDGE","bridge":"svbr0","prefix":"172.30.0.0/24",
+           "gateway":"172.30.0.1","mtu":1500,"addresses":{"total":253,"used":2},"bridgeUp":true,
+           "isolation":"ISOLATION_ALL"},
+          {"name":"red","kind":"NETWORK_KIND_ROUTED","bridge":"svred0","prefix":"10.0.0.0/8",
+           "gateway":"10.0.0.1","conditions":[{"type":"NAT_MISSING"},{"type":"BAD\u001b"}]}]})");
+  EXPECT_EQ(RenderNetworks(networks),
+            "NAME     KIND    BRIDGE  SUBNET         GATEWAY     ADDRESSES  PROBLEMS\n"
+            "default  bridge  svbr0   172.30.0.0/24  172.30.0.1  2 of 253   0\n"
+            "red      routed  svred0  10.0.0.0/8     10.0.0.1    0 of 0     2\n");
+  EXPECT_THAT(RenderNetworksWide(networks),
+              AllOf(HasSubstr("  1500  all        yes  -\n"),
+                    HasSubstr("  0     -          no   NAT_MISSING,BAD\\x1b\n")));
+  EXPECT_EQ(RenderNetworkNames(networks), "default\nred\n");
+}
+
 TEST(OutputTest, NetworkWithSettingsThatAreNotTheDefault) {
   const auto network = FromJson<v1::GetNetworkResponse>(
       R"({"settings":[{"name":"mtu","value":"\"auto\"","isDefault":true},

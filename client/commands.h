@@ -59,6 +59,7 @@ struct ProgramRun {
 
 // `svnetctl watch`, and `svnetctl list --watch`: see watch.h.
 struct WatchRun {
+  v1::WatchTapsRequest request;
   // Whether to connect again when svnetd has gone.
   bool reconnect = true;
   // Set: the list, anew after each event.

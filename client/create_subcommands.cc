@@ -52,6 +52,9 @@ void AddAddresses(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapReque
 void AddLeaseToCreate(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapRequest>& request) {
   request->set_iface_id(kDefaultIface);
   AddIface(subcommand, [request](const std::string& iface) { request->set_iface_id(iface); });
+  AddNetwork(
+      subcommand, [request](const std::string& network) { request->set_network(network); },
+      "The network (default: default); svnetctl networks lists them");
   AddAddresses(subcommand, request);
   AddOwner(
       subcommand, [request](uint32_t uid) { request->set_owner_uid(uid); },

@@ -30,7 +30,7 @@ struct Ended {
   std::optional<Failure> failure;
 };
 
-Ended WatchOnce(absl::FunctionRef<Result<Connection>()> open, absl::Time deadline,
+Ended WatchOnce(absl::FunctionRef<Result<Connection>()> open, const FollowOptions& options,
                 absl::FunctionRef<bool(const v1::TapEvent&)> visit) {
   Ended ended;
   Result<Connection> svnetd = open();
@@ -38,13 +38,13 @@ Ended WatchOnce(absl::FunctionRef<Result<Connection>()> open, absl::Time deadlin
   if (ended.failure.has_value()) return ended;
   bool wanted = true;
   ended.failure = std::get<Connection>(svnetd).Watch(
-      v1::WatchTapsRequest(),
+      options.request,
       [&](const v1::TapEvent& event) {
         ended.served = true;
         wanted = visit(event);
         return wanted;
       },
-      deadline);
+      options.deadline);
   if (wanted && !ended.failure.has_value()) ended.failure = StreamEnded();
   return ended;
 }
@@ -62,7 +62,7 @@ std::optional<Failure> Follow(absl::FunctionRef<Result<Connection>()> open,
     return visit(event);
   };
   for (absl::Duration pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
-    const Ended ended = WatchOnce(open, options.deadline, visit_and_say);
+    const Ended ended = WatchOnce(open, options, visit_and_say);
     if (!ended.failure.has_value() || ended.failure->exit_code != ExitCode::kNoDaemon) {
       return ended.failure;
     }

@@ -8,10 +8,12 @@
 #include "absl/time/time.h"
 #include "client/connection.h"
 #include "client/failure.h"
+#include "svnet/v1/network.pb.h"
 
 namespace svnet::client {
 
 struct FollowOptions {
+  v1::WatchTapsRequest request;
   // For so long svnetd may be away before that is a failure. Zero: the end of the first stream is.
   absl::Duration patience;
   // When to end with DEADLINE_EXCEEDED.

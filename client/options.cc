@@ -99,6 +99,11 @@ CLI::Option* AddIface(CLI::App* subcommand, const std::function<void(const std::
       absl::StrCat("The id of the VM's network interface (default: ", kDefaultIface, ")"), set);
 }
 
+CLI::Option* AddNetwork(CLI::App* subcommand, const std::function<void(const std::string&)>& set,
+                        const std::string& description) {
+  return AddText(subcommand, "--network", "NAME", description, set);
+}
+
 CLI::Option* AddOwner(CLI::App* subcommand, const std::function<void(uint32_t)>& set,
                       const std::string& description) {
   return subcommand->add_option_function<uint32_t>("--owner", set, description)

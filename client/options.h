@@ -77,6 +77,9 @@ CLI::Option* AddVms(CLI::App* subcommand,
 
 CLI::Option* AddIface(CLI::App* subcommand, const std::function<void(const std::string&)>& set);
 
+CLI::Option* AddNetwork(CLI::App* subcommand, const std::function<void(const std::string&)>& set,
+                        const std::string& description);
+
 CLI::Option* AddOwner(CLI::App* subcommand, const std::function<void(uint32_t)>& set,
                       const std::string& description);
 

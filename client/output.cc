@@ -72,7 +72,8 @@ Row WideTapRow(const v1::Tap& tap, OwnerNames& owners) {
           absl::StrCat(tap.queues()),
           tap.has_group_gid() ? GroupName(tap.group_gid()) : "-",
           FormatLifetime(tap.lifetime()),
-          Created(tap)};
+          Created(tap),
+          tap.network()};
 }
 
 std::string RenderRows(Row heading, const std::vector<v1::Tap>& taps,
@@ -150,6 +151,8 @@ std::string RenderTap(const v1::Tap& tap) {
   std::vector<Row> facts = FactsOfUse(tap);
   facts.push_back({"vm", tap.vm_id()});
   facts.push_back({"iface", tap.iface_id()});
+  // An earlier svnetd has only one.
+  if (!tap.network().empty()) facts.push_back({"network", tap.network()});
   facts.push_back({"owner", UserName(tap.owner_uid())});
   facts.push_back({"lifetime", FormatLifetime(tap.lifetime())});
   facts.push_back({"attached", YesOrNo(tap.attached())});
@@ -172,7 +175,7 @@ std::string RenderTaps(const std::vector<v1::Tap>& taps) {
 
 std::string RenderTapsWide(const std::vector<v1::Tap>& taps) {
   return RenderRows({"VM", "IFACE", "ADDRESS", "TAP", "OWNER", "ATTACHED", "MAC", "QUEUES", "GROUP",
-                     "LIFETIME", "CREATED"},
+                     "LIFETIME", "CREATED", "NETWORK"},
                     taps, WideTapRow);
 }
 

@@ -25,11 +25,18 @@ std::string CodeName(grpc::StatusCode code) {
   return absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
 }
 
+// svnetd's messages name calls, this the command.
+std::string HintFor(const std::string& reason) {
+  return reason == "NETWORK_NOT_FOUND" ? "svnetctl networks lists the networks that you may use"
+                                       : "";
+}
+
 Failure Refused(const grpc::Status& status, const google::rpc::ErrorInfo& info) {
   return {.exit_code = ExitCode::kRefused,
           .code = CodeName(status.error_code()),
           .reason = info.reason(),
           .message = status.error_message(),
+          .hint = HintFor(info.reason()),
           .metadata = {info.metadata().begin(), info.metadata().end()}};
 }
 

@@ -26,6 +26,9 @@ void AddRemove(CLI::App& app, std::optional<Command>& chosen) {
 }
 
 void AddFilters(CLI::App* list, const std::shared_ptr<ListLeases>& command) {
+  AddNetwork(
+      list, [command](const std::string& network) { command->request.set_network(network); },
+      "Only the TAPs on this network");
   AddText(list, "--vm", "VM", "Only the TAPs of this VM",
           [command](const std::string& vm) { command->request.set_vm_id(vm); });
   AddOwner(
@@ -61,8 +64,13 @@ void AddList(CLI::App& app, std::optional<Command>& chosen) {
   AddOutput(list, command, "Output format; name: only the VMs");
   list->add_flag("--watch", *watch, "Show the list again after each change, until interrupted");
   list->callback([&chosen, command, watch] {
-    chosen = *watch ? Command(WatchRun{.reconnect = true, .list = *command})
-                    : Command(Request(*command));
+    if (!*watch) {
+      chosen = Command(Request(*command));
+      return;
+    }
+    WatchRun run = {.request = {}, .reconnect = true, .list = *command};
+    run.request.set_network(command->request.network());
+    chosen = Command(run);
   });
 }
 
@@ -121,6 +129,9 @@ void AddWatch(CLI::App& app, std::optional<Command>& chosen) {
       "\n"
       "If svnetd restarts, it connects again and says so on standard error; then the TAPs that\n"
       "exist are printed as ADDED again. It gives up if that takes longer than --timeout.");
+  AddNetwork(
+      watch, [command](const std::string& network) { command->request.set_network(network); },
+      "Only events on this network");
   watch->add_flag_callback(
       "--no-reconnect", [command] { command->reconnect = false; },
       "Exit with 3 when svnetd stops or restarts");
@@ -171,8 +182,13 @@ void AddNetworks(CLI::App& app, std::optional<Command>& chosen) {
 void AddStatus(CLI::App& app, std::optional<Command>& chosen) {
   CLI::App* status = AddSubcommand(app, "status", "Show the network's settings, usage and problems",
                                    "svnetctl status\n"
+                                   "  svnetctl status --network red\n"
                                    "  svnetctl status --json | jq -e '.conditions == []'");
-  ChooseWhenParsed(status, chosen, std::make_shared<v1::GetNetworkRequest>());
+  auto request = std::make_shared<v1::GetNetworkRequest>();
+  AddNetwork(
+      status, [request](const std::string& network) { request->set_network(network); },
+      "The network (default: default)");
+  ChooseWhenParsed(status, chosen, request);
 }
 
 void AddMetrics(CLI::App& app, std::optional<Command>& chosen) {

@@ -106,7 +106,8 @@ Outcome Wait(absl::FunctionRef<Result<Connection>()> open, const WaitRun& wait,
              absl::FunctionRef<void(const std::string&)> say) {
   Candidates candidates(wait.which);
   Result<std::optional<v1::Tap>> chosen;
-  const FollowOptions options = {.patience = timeout, .deadline = absl::Now() + timeout};
+  const FollowOptions options = {
+      .request = {}, .patience = timeout, .deadline = absl::Now() + timeout};
   const std::optional<Failure> failure = Follow(
       open, options,
       [&](const v1::TapEvent& event) {

@@ -118,7 +118,8 @@ Outcome Watch(const WatchRun& watch, Format format, absl::Duration patience,
               const WatchStreams& streams) {
   Printout printout(watch, format, streams.erase);
   absl::Status printed;
-  const FollowOptions options = {.patience = watch.reconnect ? patience : absl::ZeroDuration()};
+  const FollowOptions options = {.request = watch.request,
+                                 .patience = watch.reconnect ? patience : absl::ZeroDuration()};
   const std::optional<Failure> failure = Follow(
       streams.open, options,
       [&](const v1::TapEvent& event) {

@@ -1,5 +1,6 @@
 # Completion of svnetctl(1) for bash.
 _svnetctl_vms() { svnetctl list -o name 2>/dev/null; }
+_svnetctl_networks() { svnetctl networks -o name 2>/dev/null; }
 _svnetctl() {
   local word=${COMP_WORDS[COMP_CWORD]} command='' each
   local global='--socket --timeout --json --help --version'
@@ -11,6 +12,13 @@ _svnetctl() {
     esac
   done
   case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --network)
+      # That of cleanup takes no value.
+      if [[ $command != cleanup ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_svnetctl_networks)" -- "$word")
+        return
+      fi
+      ;;
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
     --owner) mapfile -t COMPREPLY < <(compgen -u -- "$word") && return ;;
     --group) mapfile -t COMPREPLY < <(compgen -g -- "$word") && return ;;
@@ -30,10 +38,10 @@ _svnetctl() {
   esac
   case $command in
     '') each="create show update run remove list boot-args cleanup networks status watch wait metrics doctor help $global" ;;
-    create) each="--iface --ip --mac --owner --group --queues --lifetime --format $global" ;;
-    run) each="--iface --ip --mac --owner --group --queues --lifetime $global" ;;
+    create) each="--iface --network --ip --mac --owner --group --queues --lifetime --format $global" ;;
+    run) each="--iface --network --ip --mac --owner --group --queues --lifetime $global" ;;
     update) each="--iface --tap --owner --lifetime --if-generation $global" ;;
-    list) each="--vm --owner --attached --detached --output --watch $global" ;;
+    list) each="--vm --network --owner --attached --detached --output --watch $global" ;;
     networks) each="--output $global" ;;
     show) each="--iface --tap --owner --format $global" ;;
     doctor) each="$(svnetctl doctor --list 2>/dev/null | awk '{ print $1 }') --list --all --packet-test --target $global" ;;
@@ -41,7 +49,8 @@ _svnetctl() {
     remove) each="--iface --tap --owner $global" ;;
     boot-args) each="--iface --tap --owner --guest-interface --hostname --dns $global" ;;
     cleanup) each="--network --owner --dry-run $global" ;;
-    watch) each="--no-reconnect $global" ;;
+    status) each="--network $global" ;;
+    watch) each="--network --no-reconnect $global" ;;
     wait) each="--iface --tap --owner --attached --detached --removed $global" ;;
     *) each=$global ;;
   esac

@@ -5,6 +5,9 @@ end
 function __svnetctl_vms
     svnetctl list -o name 2>/dev/null
 end
+function __svnetctl_networks
+    svnetctl networks -o name 2>/dev/null
+end
 function __svnetctl_checks
     svnetctl doctor --list 2>/dev/null | string replace -r '^(\S+)\s+' '$1\t'
 end
@@ -31,6 +34,7 @@ complete -c svnetctl -n __fish_use_subcommand -a doctor -d 'Find out why guests 
 complete -c svnetctl -n __fish_use_subcommand -a help -d 'Explain a command'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l ip -x -d 'This guest address'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l mac -x -d 'This guest MAC'
+complete -c svnetctl -n '__fish_seen_subcommand_from create run list status watch' -l network -x -a '(__svnetctl_networks)' -d 'The network'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l group -x -a '(__fish_complete_groups)' -d 'Require this group'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l queues -x -d 'Queue pairs'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run show update remove boot-args list cleanup wait' -l owner -x -a '(__fish_complete_users)' -d 'Whose VM it is'

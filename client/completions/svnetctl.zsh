@@ -8,6 +8,10 @@ _svnetctl_vms() {
   local -a vms=(${(f)"$(svnetctl list -o name 2>/dev/null)"})
   compadd -a vms
 }
+_svnetctl_networks() {
+  local -a networks=(${(f)"$(svnetctl networks -o name 2>/dev/null)"})
+  compadd -a networks
+}
 _svnetctl_checks() {
   local -a checks=(${(f)"$(svnetctl doctor --list 2>/dev/null | sed 's/  */:/')"})
   _describe check checks
@@ -37,8 +41,9 @@ _svnetctl() {
     'help:say more about a command')
   local lifetime='--lifetime[when the lease ends by itself]:lifetime:(persistent process\: until-detached)'
   local iface='--iface[interface of the VM]:interface:'
+  local network='--network[the network]:network:_svnetctl_networks'
   local -a wish=(
-    $iface '--ip[this guest address]:address:' '--mac[this guest MAC]:MAC:'
+    $iface $network '--ip[this guest address]:address:' '--mac[this guest MAC]:MAC:'
     '--owner[who may open the TAP]:user:_users' '--group[demand this group]:group:_groups'
     '--queues[queue pairs]:number:' "$lifetime")
   local format='--format[what to print]:format:(table json env firecracker cloud-hypervisor qemu cloud-init)'
@@ -60,7 +65,7 @@ _svnetctl() {
       _arguments $global $lease $lifetime '--if-generation[only if the lease has this one]:number:' \
         '1:VM:_svnetctl_vms' ;;
     list)
-      _arguments $global '--vm[only the TAPs of this VM]:VM:_svnetctl_vms' \
+      _arguments $global $network '--vm[only the TAPs of this VM]:VM:_svnetctl_vms' \
         '--owner[only the TAPs of this user]:user:_users' \
         '--attached[a VMM has the TAP open]' '--detached[no VMM has the TAP open]' \
         $output '--watch[show the list after each change]' ;;
@@ -75,7 +80,8 @@ _svnetctl() {
       _arguments $global $lease '--guest-interface[the name in the guest]:name:' \
         '--hostname[the host name of the guest]:name:' '*--dns[a DNS server]:address:' \
         '*:VM:_svnetctl_vms' ;;
-    watch) _arguments $global '--no-reconnect[exit when svnetd stops]' ;;
+    status) _arguments $global $network ;;
+    watch) _arguments $global $network '--no-reconnect[exit when svnetd stops]' ;;
     wait)
       _arguments $global $lease '--attached[until a VMM has the TAP open]' \
         '--detached[until no VMM has the TAP open]' '--removed[until the lease has ended]' \

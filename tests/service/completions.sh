@@ -88,11 +88,12 @@ offers 'svnetctl create vm1 --lifetime p' persistent process not until-detached
 offers 'svnetctl create vm1 --owner roo' root
 offers 'svnetctl doctor fo' forwarding forwarding-kept not mtu
 
-# With these VMs.
+# With these VMs and networks.
 mkdir "$scratch/bin"
 cat >"$scratch/bin/svnetctl" <<'SVNETCTL'
 #!/bin/sh
 [ "$*" != "list -o name" ] || printf 'web1\nweb2\ndb\n'
+[ "$*" != "networks -o name" ] || printf 'default\nred\n'
 SVNETCTL
 chmod +x "$scratch/bin/svnetctl"
 PATH=$scratch/bin:$PATH
@@ -103,6 +104,11 @@ done
 offers 'svnetctl remove web1 ' web2 db
 offers 'svnetctl list --vm we' web1 web2 not db
 offers 'svnetctl create ' not web1
+for command in 'create vm1' 'run vm1' list status watch; do
+  offers "svnetctl $command --network " default red
+  offers "svnetctl $command --network r" red not default
+done
+offers 'svnetctl cleanup --network ' not red
 
 [[ $checked -gt 150 ]] || { echo "only $checked offers were looked for" && failures=1; }
 [[ $failures -eq 0 ]] && echo "completions: $checked offers in bash, zsh and fish"

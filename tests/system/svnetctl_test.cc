@@ -186,6 +186,24 @@ TEST_F(SvnetctlTest, ListsNetworks) {
               AllOf(StartsWith("{\n \"networks\": ["), HasSubstr("\"name\": \"default\"")));
 }
 
+TEST_F(SvnetctlTest, AsksForANetworkByItsName) {
+  Daemon svnetd = Start();
+  const RunAs alice = Member(kAlice);
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"create", "vm1", "--network", "default"}).code, 0);
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"show", "vm1"}).out,
+              HasSubstr("\nnetwork        default\n"));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"list", "-o", "name", "--network", "default"}).out, "vm1\n");
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"create", "vm2"}, {"list"}, {"list", "--watch"}, {"watch"}, {"status"}}) {
+    std::vector<std::string> elsewhere = arguments;
+    elsewhere.insert(elsewhere.end(), {"--network", "red"});
+    const Exited exited = Svnetctl(svnetd, alice, elsewhere);
+    EXPECT_EQ(exited.code, 1) << arguments[0];
+    EXPECT_THAT(exited.err, AllOf(HasSubstr("[NETWORK_NOT_FOUND]"), HasSubstr("svnetctl networks")))
+        << arguments[0];
+  }
+}
+
 TEST_F(SvnetctlTest, PrintsErrorsAsJsonToo) {
   Daemon svnetd = Start();
   const RunAs alice = Member(kAlice);

@@ -140,6 +140,7 @@ TEST_F(CommandLineTest, RefusesEmptyValues) {
                                              {"boot-args", "vm1", "--dns", ""},
                                              {"boot-args", "vm1", "--hostname", ""},
                                              {"list", "--vm", ""},
+                                             {"status", "--network", ""},
                                              {"run", "", "--", "vmm"}}) {
     EXPECT_THAT(UsageErrorOf(argv), HasSubstr("the value is empty")) << argv[0];
   }
@@ -171,6 +172,21 @@ TEST_F(CommandLineTest, AcceptsFormatsOfNetworks) {
   EXPECT_EQ(CommandOf<ListNetworks>({"networks", "-o", "name"}).format, ListFormat::kName);
   EXPECT_EQ(CommandOf<ListNetworks>({"networks", "--json"}).format, ListFormat::kJson);
   EXPECT_THAT(UsageErrorOf({"networks", "red"}), HasSubstr("one argument too many"));
+}
+
+TEST_F(CommandLineTest, TakesTheNetworkOfEachCommandThatHasOne) {
+  EXPECT_EQ(CreateOf({"create", "vm1", "--network", "red"}),
+            R"(vm1: iface_id: "eth0" network: "red")");
+  const auto run =
+      std::get<ProgramRun>(MustParse({"run", "vm1", "--network=red", "--", "vmm"}).command);
+  EXPECT_EQ(run.request.network(), "red");
+  EXPECT_EQ(CommandOf<ListLeases>({"list", "--network", "red"}).request.ShortDebugString(),
+            R"(network: "red")");
+  for (const auto& argv : std::vector<std::vector<const char*>>{
+           {"watch", "--network", "red"}, {"list", "--watch", "--network", "red"}}) {
+    EXPECT_EQ(std::get<WatchRun>(MustParse(argv).command).request.network(), "red") << argv[0];
+  }
+  EXPECT_EQ(RequestOf<v1::GetNetworkRequest>({"status", "--network", "red"}), R"(network: "red")");
 }
 
 TEST_F(CommandLineTest, TakesOneFormatOnly) {

@@ -114,8 +114,9 @@ class CommandsTest : public ::testing::Test {
       return absl::OkStatus();
     };
     const auto say = [](const std::string&) {};
-    watched.end = Watch({.reconnect = false, .list = {}}, format, absl::ZeroDuration(),
-                        {.open = open, .print = print, .say = say, .erase = ""});
+    watched.end =
+        Watch({.request = {}, .reconnect = false, .list = {}}, format, absl::ZeroDuration(),
+              {.open = open, .print = print, .say = say, .erase = ""});
     return watched;
   }
 

@@ -22,10 +22,10 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
 
-grpc::Status Refusal(const std::string& domain) {
+grpc::Status Refusal(const std::string& domain, const std::string& reason = "NOT_A_BRIDGE") {
   google::rpc::ErrorInfo info;
   info.set_domain(domain);
-  info.set_reason("NOT_A_BRIDGE");
+  info.set_reason(reason);
   (*info.mutable_metadata())["ancestor_code"] = "BRIDGE_SETUP_FAILED";
   google::rpc::Status details;
   details.add_details()->PackFrom(google::rpc::Status());
@@ -43,6 +43,12 @@ TEST(RpcFailureTest, ExplainsAnAnswerOfTheDaemon) {
   EXPECT_EQ(failure.reason, "NOT_A_BRIDGE");
   EXPECT_EQ(failure.message, "svbr0 is not a bridge");
   EXPECT_THAT(failure.metadata, ElementsAre(Pair("ancestor_code", "BRIDGE_SETUP_FAILED")));
+}
+
+TEST(RpcFailureTest, NamesTheCommandThatListsNetworks) {
+  EXPECT_EQ(ExplainRpcFailure(Refusal("svnet"), kContext).hint, "");
+  EXPECT_THAT(ExplainRpcFailure(Refusal("svnet", "NETWORK_NOT_FOUND"), kContext).hint,
+              HasSubstr("svnetctl networks"));
 }
 
 TEST(RpcFailureTest, IgnoresDetailsOfOtherDomains) {

@@ -67,6 +67,10 @@ class Svnetd final : public v1::NetworkService::Service {
     taps_.push_back(MakeTap(vm, owner));
     taps_.back().set_attached(attached);
   }
+  void AddTo(const std::string& network, const std::string& vm, uint32_t owner) {
+    Add(vm, owner);
+    taps_.back().set_network(network);
+  }
   // Leases of that VM are refused.
   void Refuse(const std::string& vm) { refused_ = vm; }
   // What the next streams send after the snapshot, before they end.
@@ -125,10 +129,11 @@ class Svnetd final : public v1::NetworkService::Service {
     for (const v1::Tap& tap : taps_) *response->add_taps() = tap;
     return grpc::Status::OK;
   }
-  grpc::Status WatchTaps(grpc::ServerContext*, const v1::WatchTapsRequest*,
+  grpc::Status WatchTaps(grpc::ServerContext*, const v1::WatchTapsRequest* request,
                          grpc::ServerWriter<v1::TapEvent>* events) override {
     uint64_t sequence = 0;
     for (const v1::Tap& tap : taps_) {
+      if (!request->network().empty() && tap.network() != request->network()) continue;
       events->Write(Event(v1::TAP_EVENT_TYPE_ADDED, tap, ++sequence));
     }
     events->Write(Event(v1::TAP_EVENT_TYPE_SNAPSHOT_END, {}, ++sequence));
@@ -361,7 +366,7 @@ TEST_F(LeasesTest, AWatchConnectsAgainAndSaysSo) {
 }
 
 TEST_F(LeasesTest, AWatchWithoutReconnectEndsWithSvnetd) {
-  const Outcome end = WatchLines({.reconnect = false, .list = {}}, 100);
+  const Outcome end = WatchLines({.request = {}, .reconnect = false, .list = {}}, 100);
   EXPECT_EQ(std::get<Failure>(end).exit_code, ExitCode::kNoDaemon);
   EXPECT_EQ(said_, "");
 }
@@ -373,8 +378,18 @@ TEST_F(LeasesTest, AWatchedListIsPrintedAfterEachChange) {
                 Event(v1::TAP_EVENT_TYPE_REPAIRED, {}, 0)});
   const ListLeases names = {
       .request = {}, .owner = {}, .attached = {}, .format = ListFormat::kName};
-  WatchLines({.reconnect = true, .list = names}, 4);
+  WatchLines({.request = {}, .reconnect = true, .list = names}, 4);
   EXPECT_EQ(printed_, "vm2\nvm10\n\nvm2\n");
+}
+
+TEST_F(LeasesTest, WatchesOneNetworkAlsoAfterARestart) {
+  svnetd_.AddTo("default", "vm1", kAlice);
+  svnetd_.AddTo("red", "vm2", kAlice);
+  WatchRun watch;
+  watch.request.set_network("red");
+  WatchLines(watch, 2);
+  EXPECT_THAT(said_, HasSubstr("connected again"));
+  EXPECT_THAT(printed_, AllOf(HasSubstr("  vm2 eth0  "), Not(HasSubstr("vm1"))));
 }
 
 TEST_F(LeasesTest, WaitsForAStateOverARestart) {

@@ -179,6 +179,13 @@ TEST(OutputTest, OneTap) {
             "attached       yes\n");
 }
 
+TEST(OutputTest, TapsOfANetwork) {
+  auto tap = FromJson<v1::Tap>(kTap);
+  tap.set_network("red");
+  EXPECT_THAT(RenderTap(tap), HasSubstr("\niface          eth0\nnetwork        red\nowner "));
+  EXPECT_THAT(RenderTapsWide({tap}), AllOf(HasSubstr("  NETWORK\n"), EndsWith("  red\n")));
+}
+
 TEST(OutputTest, EscapesEvents) {
   v1::TapEvent event;
   event.set_type(v1::TAP_EVENT_TYPE_DETACHED);

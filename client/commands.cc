@@ -10,7 +10,6 @@
 #include "absl/strings/str_join.h"
 #include "client/batch.h"
 #include "client/json.h"
-#include "client/network_output.h"
 #include "client/output.h"
 #include "client/text.h"
 
@@ -28,14 +27,6 @@ Failure BadAnswer(std::string message) {
           .code = "INTERNAL",
           .reason = "",
           .message = std::move(message)};
-}
-
-template <typename Response>
-Outcome ShowAnswer(const Result<Response>& answer, Format format,
-                   std::string (*for_people)(const Response&)) {
-  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
-  const auto& response = std::get<Response>(answer);
-  return format == Format::kJson ? ShowJson(response) : for_people(response);
 }
 
 // The lease in a format for a program.
@@ -215,12 +206,11 @@ Report BootArgs(Connection& svnetd, const BootArgsOfLeases& boot_args, Format fo
   return batch.Finish(text);
 }
 
-Outcome Status(Connection& svnetd, const v1::GetNetworkRequest& request, Format format) {
-  return ShowAnswer(svnetd.Call(&Stub::GetNetwork, request), format, RenderNetwork);
-}
-
 Outcome Metrics(Connection& svnetd, const v1::GetMetricsRequest& request, Format format) {
-  return ShowAnswer(svnetd.Call(&Stub::GetMetrics, request), format, RenderMetrics);
+  const auto answer = svnetd.Call(&Stub::GetMetrics, request);
+  if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
+  const auto& metrics = std::get<v1::GetMetricsResponse>(answer);
+  return format == Format::kJson ? ShowJson(metrics) : RenderMetrics(metrics);
 }
 
 Report RunCommand(Connection& svnetd, const Request& request, Format format) {

@@ -88,7 +88,6 @@ Report Show(Connection& svnetd, const ShowLeases& show, Format format);
 Report Update(Connection& svnetd, const UpdateLease& update, Format format);
 Report Remove(Connection& svnetd, const RemoveLeases& remove, Format format);
 Report BootArgs(Connection& svnetd, const BootArgsOfLeases& boot_args, Format format);
-Outcome Status(Connection& svnetd, const v1::GetNetworkRequest& request, Format format);
 Outcome Metrics(Connection& svnetd, const v1::GetMetricsRequest& request, Format format);
 
 // All of the caller's leases, as svnetd orders them.

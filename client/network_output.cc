@@ -1,5 +1,6 @@
 #include "client/network_output.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -41,6 +42,44 @@ std::string RenderConditions(const v1::GetNetworkResponse& network) {
   if (network.conditions().empty()) return "no problems known\n";
   std::string text = "problems:\n";
   for (const auto& condition : network.conditions()) text += RenderCondition(condition);
+  return text;
+}
+
+bool Has(const v1::GetNetworkResponse& network,
+         const v1::GetNetworkResponse::Condition& condition) {
+  return std::any_of(network.conditions().begin(), network.conditions().end(),
+                     [&](const v1::GetNetworkResponse::Condition& each) {
+                       return each.type() == condition.type() &&
+                              each.message() == condition.message();
+                     });
+}
+
+using Networks = std::vector<const v1::GetNetworkResponse*>;
+
+Networks OthersThan(const v1::GetNetworkResponse& network, const v1::ListNetworksResponse& all) {
+  Networks others;
+  for (const auto& each : all.networks()) {
+    if (each.name() != network.name()) others.push_back(&each);
+  }
+  return others;
+}
+
+// Problems of svnetd itself are those of each network: `shown` has them already.
+std::string RenderOthers(const Networks& others, const v1::GetNetworkResponse& shown) {
+  if (others.empty()) return "";
+  const auto append_name = [](std::string* out, const v1::GetNetworkResponse* other) {
+    *out += Printable(other->name());
+  };
+  std::string text = absl::StrCat("\nother networks: ", absl::StrJoin(others, ", ", append_name),
+                                  " (svnetctl status --network NAME)\n");
+  for (const v1::GetNetworkResponse* other : others) {
+    std::string problems;
+    for (const auto& condition : other->conditions()) {
+      if (!Has(shown, condition)) problems += RenderCondition(condition);
+    }
+    if (problems.empty()) continue;
+    absl::StrAppend(&text, "problems of ", Printable(other->name()), ":\n", problems);
+  }
   return text;
 }
 
@@ -143,12 +182,16 @@ std::string RenderNetworkNames(const v1::ListNetworksResponse& response) {
   return names;
 }
 
-std::string RenderNetwork(const v1::GetNetworkResponse& response) {
-  std::vector<Row> facts = {{"bridge", Bridge(response)},
-                            {"prefix", response.prefix()},
-                            {"gateway", response.gateway()},
-                            {"mtu", absl::StrCat(response.mtu())},
-                            {"addresses", Addresses(response.addresses())}};
+std::string RenderNetwork(const v1::GetNetworkResponse& response,
+                          const v1::ListNetworksResponse& all) {
+  const Networks others = OthersThan(response, all);
+  std::vector<Row> facts;
+  if (!others.empty()) facts.push_back({"network", response.name()});
+  facts.push_back({"bridge", Bridge(response)});
+  facts.push_back({"prefix", response.prefix()});
+  facts.push_back({"gateway", response.gateway()});
+  facts.push_back({"mtu", absl::StrCat(response.mtu())});
+  facts.push_back({"addresses", Addresses(response.addresses())});
   if (response.has_ports()) facts.push_back({"ports", Ports(response.ports())});
   if (response.kind() == v1::NETWORK_KIND_ROUTED) facts.push_back({"kind", "routed"});
   if (const std::string isolation = IsolationName(response.isolation()); !isolation.empty()) {
@@ -161,7 +204,7 @@ std::string RenderNetwork(const v1::GetNetworkResponse& response) {
   if (response.gates() > 0) facts.push_back({"gates", absl::StrCat(response.gates())});
   facts.push_back({"svnetd", response.daemon_version()});
   return absl::StrCat(RenderTable(facts), "\n", RenderChangedSettings(response),
-                      RenderConditions(response));
+                      RenderConditions(response), RenderOthers(others, response));
 }
 
 }  // namespace svnet::client

@@ -16,7 +16,9 @@ std::string RenderNetworksWide(const v1::ListNetworksResponse& response);
 // The names, a line each.
 std::string RenderNetworkNames(const v1::ListNetworksResponse& response);
 
-// All facts about a network, its settings and its problems.
-std::string RenderNetwork(const v1::GetNetworkResponse& response);
+// All facts about a network, its settings and its problems. If there are others among `all`: also
+// which, and their problems, except those that this one has too.
+std::string RenderNetwork(const v1::GetNetworkResponse& response,
+                          const v1::ListNetworksResponse& all = {});
 
 }  // namespace svnet::client

@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // Has two pages of TAPs, and refuses everything else.
@@ -58,6 +59,13 @@ class Svnetd final : public v1::NetworkService::Service {
     *response->mutable_tap() = request->tap();
     response->mutable_tap()->set_tap_name(request->tap_name());
     response->mutable_tap()->set_generation(8);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetNetwork(grpc::ServerContext*, const v1::GetNetworkRequest* request,
+                          v1::GetNetworkResponse* response) override {
+    if (request->network().empty()) return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "");
+    response->set_name(request->network());
     return grpc::Status::OK;
   }
 
@@ -179,6 +187,16 @@ TEST_F(CommandsTest, ListsNetworksInEachFormat) {
   EXPECT_THAT(Run(ListNetworks{ListFormat::kYaml}).standard_output, StartsWith("networks:\n  - "));
   EXPECT_THAT(Run(ListNetworks{ListFormat::kJson}, Format::kJson).standard_output,
               AllOf(StartsWith("{\n \"networks\": ["), HasSubstr("\"name\": \"red\"")));
+}
+
+TEST_F(CommandsTest, TheStatusOfANetworkNamesTheOthers) {
+  v1::GetNetworkRequest red;
+  red.set_network("red");
+  EXPECT_THAT(Run(red).standard_output,
+              AllOf(StartsWith("network    red\n"), HasSubstr("\nother networks: default (")));
+  const std::string json = Run(red, Format::kJson).standard_output;
+  EXPECT_THAT(json, HasSubstr("\"name\": \"red\""));
+  EXPECT_THAT(json, Not(HasSubstr("\"name\": \"default\"")));
 }
 
 TEST_F(CommandsTest, PrintsEachWatchedEventAndTheReasonOfTheEnd) {

@@ -328,6 +328,12 @@ TEST_F(LeasesTest, ListsVmsInNaturalOrderAndByFilters) {
   EXPECT_THAT(Run(list, Format::kJson).standard_output, HasSubstr("\"tapName\": \"svvm21\""));
 }
 
+TEST_F(LeasesTest, TheStatusOfAnEarlierSvnetdIsThatOfItsOnlyNetwork) {
+  const Report report = Run(v1::GetNetworkRequest());
+  EXPECT_EQ(report.exit_code, ExitCode::kDone);
+  EXPECT_THAT(report.standard_output, Not(HasSubstr("network  ")));
+}
+
 TEST_F(LeasesTest, CleanupTellsAnAdministratorWhoseLeasesRemain) {
   svnetd_.Add("vm1", kAlice);
   svnetd_.Add("vm2", kAlice);

@@ -255,6 +255,28 @@ TEST(OutputTest, Network) {
   EXPECT_THAT(RenderNetwork({}), Not(HasSubstr("gates")));
 }
 
+TEST(OutputTest, NetworkAmongOthers) {
+  const auto all = FromJson<v1::ListNetworksResponse>(
+      R"({"networks":[
+          {"name":"default","bridge":"svbr0","conditions":[{"type":"SHARED","message":"m"}]},
+          {"name":"red","conditions":[{"type":"SHARED","message":"m"},
+                                      {"type":"NAT_MISSING","message":"gone","remedy":"restart"}]},
+          {"name":"gpu","conditions":[{"type":"SHARED","message":"m"}]}]})");
+  EXPECT_THAT(RenderNetwork(all.networks(0), all),
+              AllOf(StartsWith("network    default\nbridge     svbr0, "),
+                    EndsWith("\n"
+                             "problems:\n"
+                             "  SHARED: m\n"
+                             "\n"
+                             "other networks: red, gpu (svnetctl status --network NAME)\n"
+                             "problems of red:\n"
+                             "  NAT_MISSING: gone\n"
+                             "    remedy: restart\n")));
+  v1::ListNetworksResponse one;
+  *one.add_networks() = all.networks(0);
+  EXPECT_EQ(RenderNetwork(all.networks(0), one), RenderNetwork(all.networks(0)));
+}
+
 TEST(OutputTest, Networks) {
   const auto networks = FromJson<v1::ListNetworksResponse>(
       R"({"networks":[

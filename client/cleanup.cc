@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -21,12 +22,25 @@ namespace {
 
 using Stub = Connection::Stub;
 
+constexpr char kAllNetworks[] = "*";
+constexpr char kDefaultNetwork[] = "default";
+
 bool IsOfNetwork(const CleanupLeases& cleanup) {
   return cleanup.request.scope() == v1::CLEANUP_SCOPE_NETWORK;
 }
 
-Result<std::vector<v1::Tap>> ListOf(Connection& svnetd, const std::optional<uint32_t>& owner) {
-  const Result<v1::ListTapsResponse> answer = ListAllPages(svnetd, v1::ListTapsRequest());
+// The only network that it is about; empty: all.
+std::string NetworkOf(const CleanupLeases& cleanup) {
+  const std::string& name = cleanup.request.network();
+  if (name == kAllNetworks) return "";
+  return name.empty() && IsOfNetwork(cleanup) ? kDefaultNetwork : name;
+}
+
+Result<std::vector<v1::Tap>> ListOf(Connection& svnetd, const CleanupLeases& cleanup,
+                                    const std::optional<uint32_t>& owner) {
+  v1::ListTapsRequest request;
+  request.set_network(NetworkOf(cleanup));
+  const Result<v1::ListTapsResponse> answer = ListAllPages(svnetd, request);
   if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
   const auto& taps = std::get<v1::ListTapsResponse>(answer).taps();
   return Selected({taps.begin(), taps.end()},
@@ -60,20 +74,23 @@ Result<std::optional<uint32_t>> OwnerOf(Connection& svnetd, const CleanupLeases&
   return OwnerOfOwn(svnetd);
 }
 
-std::string RenderPlan(const std::vector<v1::Tap>& taps, bool network) {
+std::string RenderPlan(const std::vector<v1::Tap>& taps, const CleanupLeases& cleanup) {
+  const bool network = IsOfNetwork(cleanup);
   if (taps.empty() && !network) return "nothing to remove\n";
   std::string text = taps.empty() ? "no TAPs to remove\n" : "would remove:\n" + RenderTaps(taps);
-  if (network) text += "and the NAT rules, and the bridge if svnetd made it\n";
-  return text;
+  if (!network) return text;
+  const std::string name = NetworkOf(cleanup);
+  return absl::StrCat(text, "and the NAT rules, and the bridge if svnetd made it, of ",
+                      name.empty() ? "all networks" : absl::StrCat("the network ", name), "\n");
 }
 
 Outcome ShowPlan(Connection& svnetd, const CleanupLeases& cleanup, Format format) {
   const auto owner = OwnerOf(svnetd, cleanup);
   if (const auto* failure = std::get_if<Failure>(&owner)) return *failure;
-  const auto listed = ListOf(svnetd, std::get<std::optional<uint32_t>>(owner));
+  const auto listed = ListOf(svnetd, cleanup, std::get<std::optional<uint32_t>>(owner));
   if (const auto* failure = std::get_if<Failure>(&listed)) return *failure;
   const auto& taps = std::get<std::vector<v1::Tap>>(listed);
-  if (format == Format::kPeople) return RenderPlan(taps, IsOfNetwork(cleanup));
+  if (format == Format::kPeople) return RenderPlan(taps, cleanup);
   return RenderList(taps,
                     {.request = {}, .owner = {}, .attached = {}, .format = ListFormat::kJson});
 }
@@ -92,8 +109,9 @@ std::optional<Failure> RefuseOthers(Connection& svnetd, const CleanupLeases& cle
 }
 
 // One by one: svnetd's own Cleanup knows only the caller's leases and those of all.
-Outcome CleanUpOwner(Connection& svnetd, uint32_t owner, Format format) {
-  const auto listed = ListOf(svnetd, owner);
+Outcome CleanUpOwner(Connection& svnetd, const CleanupLeases& cleanup, Format format) {
+  const uint32_t owner = *cleanup.owner;
+  const auto listed = ListOf(svnetd, cleanup, owner);
   if (const auto* failure = std::get_if<Failure>(&listed)) return *failure;
   v1::CleanupResponse response;
   for (const v1::Tap& tap : std::get<std::vector<v1::Tap>>(listed)) {
@@ -107,20 +125,34 @@ Outcome CleanUpOwner(Connection& svnetd, uint32_t owner, Format format) {
   return ShowCleanup(response, format);
 }
 
+// What --network needs besides to remove all of `taps`: " --of red", for a shell.
+std::string SuggestOf(const CleanupLeases& cleanup, const std::vector<v1::Tap>& taps) {
+  const std::string& name = cleanup.request.network();
+  if (!name.empty()) return name == kAllNetworks ? " --of '*'" : absl::StrCat(" --of ", name);
+  const bool elsewhere = std::any_of(taps.begin(), taps.end(), [](const v1::Tap& tap) {
+    // An earlier svnetd has only one.
+    return !tap.network().empty() && tap.network() != kDefaultNetwork;
+  });
+  return elsewhere ? " --of '*'" : "";
+}
+
 // Empty: the caller sees none of others.
-Outcome RenderOthers(Connection& svnetd) {
-  const auto listed = ListOf(svnetd, std::nullopt);
+Outcome RenderOthers(Connection& svnetd, const CleanupLeases& cleanup) {
+  const auto listed = ListOf(svnetd, cleanup, std::nullopt);
   if (const auto* failure = std::get_if<Failure>(&listed)) return *failure;
   std::map<uint32_t, int> counts;
-  for (const v1::Tap& tap : std::get<std::vector<v1::Tap>>(listed)) ++counts[tap.owner_uid()];
+  const auto& taps = std::get<std::vector<v1::Tap>>(listed);
+  for (const v1::Tap& tap : taps) ++counts[tap.owner_uid()];
   counts.erase(geteuid());
   if (counts.empty()) return "";
   const std::string others =
       absl::StrJoin(counts, ", ", [](std::string* out, const std::pair<uint32_t, int>& count) {
         absl::StrAppend(out, UserName(count.first), " (", count.second, ")");
       });
+  const std::string of = SuggestOf(cleanup, taps);
   return absl::StrCat("others have TAPs: ", others, "\nto remove them: svnetctl cleanup --owner ",
-                      UserName(counts.begin()->first), ", or --network for all\n");
+                      UserName(counts.begin()->first), cleanup.request.network().empty() ? "" : of,
+                      ", or --network", of, " for all\n");
 }
 
 }  // namespace
@@ -128,14 +160,14 @@ Outcome RenderOthers(Connection& svnetd) {
 Outcome Cleanup(Connection& svnetd, const CleanupLeases& cleanup, Format format) {
   if (const auto refused = RefuseOthers(svnetd, cleanup)) return *refused;
   if (cleanup.dry_run) return ShowPlan(svnetd, cleanup, format);
-  if (cleanup.owner.has_value()) return CleanUpOwner(svnetd, *cleanup.owner, format);
+  if (cleanup.owner.has_value()) return CleanUpOwner(svnetd, cleanup, format);
   const auto answer = svnetd.Call(&Stub::Cleanup, cleanup.request);
   if (const auto* failure = std::get_if<Failure>(&answer)) return *failure;
   const auto& response = std::get<v1::CleanupResponse>(answer);
   Outcome shown = ShowCleanup(response, format);
   const bool none = response.taps_removed() == 0 && !IsOfNetwork(cleanup);
   if (!none || format == Format::kJson || std::holds_alternative<Failure>(shown)) return shown;
-  const Outcome others = RenderOthers(svnetd);
+  const Outcome others = RenderOthers(svnetd, cleanup);
   if (const auto* failure = std::get_if<Failure>(&others)) return *failure;
   return std::get<std::string>(shown) + std::get<std::string>(others);
 }

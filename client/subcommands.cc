@@ -108,10 +108,19 @@ void AddCleanup(CLI::App& app, std::optional<Command>& chosen) {
                                     "svnetctl cleanup\n"
                                     "  svnetctl cleanup --dry-run\n"
                                     "  sudo svnetctl cleanup --owner alice\n"
-                                    "  sudo svnetctl cleanup --network");
+                                    "  sudo svnetctl cleanup --network\n"
+                                    "  sudo svnetctl cleanup --network --of red\n"
+                                    "  sudo svnetctl cleanup --network --of '*'\n"
+                                    "\n"
+                                    "--network removes a whole network, --of names it. Without "
+                                    "--network, --of says on\n"
+                                    "which network your TAPs are removed.");
   CLI::Option* network = cleanup->add_flag_callback(
       "--network", [command] { command->request.set_scope(v1::CLEANUP_SCOPE_NETWORK); },
       "Remove all users' TAPs, the NAT rules, and the bridge if svnetd made it (administrators)");
+  AddText(cleanup, "--of", "NAME",
+          "Only on this network; '*': on all (default: on all, with --network on default)",
+          [command](const std::string& name) { command->request.set_network(name); });
   AddOwner(
       cleanup, [command](uint32_t uid) { command->owner = uid; },
       "Remove this user's TAPs instead of yours (administrators)")

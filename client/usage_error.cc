@@ -92,6 +92,9 @@ std::string OneTooMany(const CLI::App& command, const std::string& argument) {
   if (command.get_option_no_throw("--iface") != nullptr) {
     message += ": give the interface by --iface";
   }
+  if (command.get_name() == "cleanup") {
+    absl::StrAppend(&message, ": give the network by --of ", argument);
+  }
   if (command.get_name() == "run") {
     absl::StrAppend(&message, ", and a program, after --: ", kRunSynopsis);
   }

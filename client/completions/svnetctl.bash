@@ -19,6 +19,7 @@ _svnetctl() {
         return
       fi
       ;;
+    --of) mapfile -t COMPREPLY < <(compgen -W "$(_svnetctl_networks)" -- "$word") && return ;;
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
     --owner) mapfile -t COMPREPLY < <(compgen -u -- "$word") && return ;;
     --group) mapfile -t COMPREPLY < <(compgen -g -- "$word") && return ;;
@@ -48,7 +49,7 @@ _svnetctl() {
     help) each='create show update run remove list boot-args cleanup networks status watch wait metrics doctor' ;;
     remove) each="--iface --tap --owner $global" ;;
     boot-args) each="--iface --tap --owner --guest-interface --hostname --dns $global" ;;
-    cleanup) each="--network --owner --dry-run $global" ;;
+    cleanup) each="--network --of --owner --dry-run $global" ;;
     status) each="--network $global" ;;
     watch) each="--network --no-reconnect $global" ;;
     wait) each="--iface --tap --owner --attached --detached --removed $global" ;;

@@ -45,6 +45,7 @@ complete -c svnetctl -n '__fish_seen_subcommand_from boot-args' -l guest-interfa
 complete -c svnetctl -n '__fish_seen_subcommand_from boot-args' -l hostname -x -d 'The host name of the guest'
 complete -c svnetctl -n '__fish_seen_subcommand_from boot-args' -l dns -x -d 'A DNS server'
 complete -c svnetctl -n '__fish_seen_subcommand_from cleanup' -l network -d "Everybody's, and the network"
+complete -c svnetctl -n '__fish_seen_subcommand_from cleanup' -l of -x -a '(__svnetctl_networks)' -d 'Only on this network'
 complete -c svnetctl -n '__fish_seen_subcommand_from cleanup' -l dry-run -d 'Only show what would be removed'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run update' -l lifetime -x -a 'persistent process: until-detached' -d 'When the lease ends by itself'
 complete -c svnetctl -n '__fish_seen_subcommand_from create show' -l format -x -a 'table json env firecracker cloud-hypervisor qemu cloud-init' -d 'What to print'

@@ -88,6 +88,7 @@ _svnetctl() {
         '1:VM:_svnetctl_vms' ;;
     cleanup)
       _arguments $global '--network[all users'\'' TAPs and the network]' \
+        '--of[only on this network]:network:_svnetctl_networks' \
         '--owner[whose TAPs]:user:_users' '--dry-run[only show what would be removed]' ;;
     help) _describe command commands ;;
     *) _arguments $global ;;

@@ -109,6 +109,7 @@ for command in 'create vm1' 'run vm1' list status watch; do
   offers "svnetctl $command --network r" red not default
 done
 offers 'svnetctl cleanup --network ' not red
+offers 'svnetctl cleanup --of r' red not default
 
 [[ $checked -gt 150 ]] || { echo "only $checked offers were looked for" && failures=1; }
 [[ $failures -eq 0 ]] && echo "completions: $checked offers in bash, zsh and fish"

@@ -215,6 +215,15 @@ TEST_F(CommandLineTest, ParsesCleanupWatchAndWait) {
             std::make_optional<uint32_t>(7));
   EXPECT_THAT(UsageErrorOf({"cleanup", "--network", "--owner", "7"}),
               HasSubstr("exclude each other"));
+  EXPECT_EQ(CommandOf<CleanupLeases>({"cleanup", "--of", "red"}).request.ShortDebugString(),
+            R"(scope: CLEANUP_SCOPE_CALLER network: "red")");
+  EXPECT_EQ(
+      CommandOf<CleanupLeases>({"cleanup", "--network", "--of", "*"}).request.ShortDebugString(),
+      R"(scope: CLEANUP_SCOPE_NETWORK network: "*")");
+  // The name of one network must not be lost, and another be removed.
+  EXPECT_THAT(UsageErrorOf({"cleanup", "--network", "red"}),
+              HasSubstr("give the network by --of red"));
+  EXPECT_NE(UsageErrorOf({"cleanup", "--network=red"}), "no error");
   EXPECT_TRUE(std::get<WatchRun>(MustParse({"watch"}).command).reconnect);
   EXPECT_FALSE(std::get<WatchRun>(MustParse({"watch", "--no-reconnect"}).command).reconnect);
   const auto wait = std::get<WaitRun>(MustParse({"wait", "vm1", "--removed"}).command);

@@ -124,9 +124,13 @@ class Svnetd final : public v1::NetworkService::Service {
                           v1::GetNetworkResponse*) override {
     return grpc::Status::OK;
   }
-  grpc::Status ListTaps(grpc::ServerContext*, const v1::ListTapsRequest*,
+  grpc::Status ListTaps(grpc::ServerContext*, const v1::ListTapsRequest* request,
                         v1::ListTapsResponse* response) override {
-    for (const v1::Tap& tap : taps_) *response->add_taps() = tap;
+    for (const v1::Tap& tap : taps_) {
+      const bool is_elsewhere = !tap.network().empty() && !request->network().empty() &&
+                                tap.network() != request->network();
+      if (!is_elsewhere) *response->add_taps() = tap;
+    }
     return grpc::Status::OK;
   }
   grpc::Status WatchTaps(grpc::ServerContext*, const v1::WatchTapsRequest* request,
@@ -361,6 +365,23 @@ TEST_F(LeasesTest, ADryRunOfCleanupRemovesNothing) {
               AllOf(HasSubstr("\nvm1 "), HasSubstr("\nvm2 "), HasSubstr("NAT rules")));
   EXPECT_THAT(Run(cleanup, Format::kJson).standard_output, HasSubstr("\"taps\": ["));
   EXPECT_EQ(svnetd_.vms().size(), 2u);
+}
+
+TEST_F(LeasesTest, CleansUpOneNetwork) {
+  svnetd_.AddTo("default", "vm1", kAlice);
+  svnetd_.AddTo("red", "vm2", kAlice);
+  EXPECT_THAT(Run(CleanupLeases()).standard_output, HasSubstr("or --network --of '*' for all\n"));
+  CleanupLeases cleanup = {.request = {}, .owner = {}, .dry_run = true};
+  cleanup.request.set_scope(v1::CLEANUP_SCOPE_NETWORK);
+  EXPECT_THAT(Run(cleanup).standard_output, AllOf(HasSubstr("\nvm1 "), Not(HasSubstr("\nvm2 ")),
+                                                  HasSubstr("of the network default\n")));
+  cleanup.request.set_network("*");
+  EXPECT_THAT(Run(cleanup).standard_output,
+              AllOf(HasSubstr("\nvm1 "), HasSubstr("\nvm2 "), HasSubstr("of all networks\n")));
+  CleanupLeases alices = {.request = {}, .owner = kAlice, .dry_run = false};
+  alices.request.set_network("red");
+  EXPECT_EQ(Run(alices).standard_output, "removed 1 TAP\n");
+  EXPECT_EQ(svnetd_.vms(), std::vector<std::string>{"vm1"});
 }
 
 TEST_F(LeasesTest, AWatchConnectsAgainAndSaysSo) {

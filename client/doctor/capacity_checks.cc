@@ -81,6 +81,7 @@ Findings CheckAddresses(const Observed& observed) {
 
 Findings CheckPorts(const Observed& observed) {
   if (observed.svnetd.failure.has_value()) return NotChecked("svnetd does not answer");
+  if (observed.IsRouted()) return Ok("TAPs of a routed network take no port of its bridge");
   const auto& ports = observed.svnetd.network.ports();
   return Judge(observed, ports.used(), ports.limit(), "ports of the bridge are used");
 }

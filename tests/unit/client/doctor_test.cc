@@ -444,6 +444,13 @@ TEST(DoctorTest, SaysWhatHelpsRoutedGuestsByAddress) {
   }
 }
 
+TEST(DoctorTest, ARoutedNetworkNeedsNoPorts) {
+  Case c = Healthy();
+  c.svnetd.network.set_kind(v1::NETWORK_KIND_ROUTED);
+  c.svnetd.network.clear_ports();
+  EXPECT_EQ(Examined(c, "ports")[0].level, Level::kOk);
+}
+
 TEST(DoctorTest, SkipsChecksThatNeedRoot) {
   Case c = Healthy();
   c.host.nft = absl::PermissionDeniedError("no");

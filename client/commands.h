@@ -74,6 +74,8 @@ struct DoctorRun {
   // Print also what is in order.
   bool all = false;
   bool packet_test = false;
+  // The one to examine; empty: all.
+  std::string network;
   // An address; empty: the default route's router.
   std::string target;
 };

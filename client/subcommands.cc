@@ -219,6 +219,7 @@ void AddDoctor(CLI::App& app, std::optional<Command>& chosen) {
       AddSubcommand(app, "doctor", "Find out why guests have no network, and how to fix it",
                     "svnetctl doctor\n"
                     "  svnetctl doctor mtu docker\n"
+                    "  svnetctl doctor --network gpu\n"
                     "  sudo svnetctl doctor --packet-test --target 1.1.1.1\n"
                     "  svnetctl doctor --json | jq '.findings[] | select(.level == \"problem\")'\n"
                     "\n"
@@ -227,6 +228,8 @@ void AddDoctor(CLI::App& app, std::optional<Command>& chosen) {
       ->type_name("");
   doctor->add_flag("--list", run->list, "List the checks without running them");
   doctor->add_flag("--all", run->all, "Print also what is in order and what was not checked");
+  AddText(doctor, "--network", "NETWORK", "Examine only this network (default: all you may use)",
+          [run](const std::string& name) { run->network = name; });
   CLI::Option* packets = doctor->add_flag("--packet-test", run->packet_test,
                                           "Act as a guest for a moment and send real packets");
   doctor

@@ -45,7 +45,7 @@ _svnetctl() {
     list) each="--vm --network --owner --attached --detached --output --watch $global" ;;
     networks) each="--output $global" ;;
     show) each="--iface --tap --owner --format $global" ;;
-    doctor) each="$(svnetctl doctor --list 2>/dev/null | awk '{ print $1 }') --list --all --packet-test --target $global" ;;
+    doctor) each="$(svnetctl doctor --list 2>/dev/null | awk '{ print $1 }') --list --all --network --packet-test --target $global" ;;
     help) each='create show update run remove list boot-args cleanup networks status watch wait metrics doctor' ;;
     remove) each="--iface --tap --owner $global" ;;
     boot-args) each="--iface --tap --owner --guest-interface --hostname --dns $global" ;;

@@ -60,5 +60,6 @@ complete -c svnetctl -n '__fish_seen_subcommand_from wait' -l removed -d 'Until 
 complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -a '(__svnetctl_checks)'
 complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -l list -d 'List the checks'
 complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -l all -d 'Print also what is in order'
+complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -l network -x -d 'Examine only this network'
 complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -l packet-test -d 'Send real packets'
 complete -c svnetctl -n '__fish_seen_subcommand_from doctor' -l target -x -d 'Address to ping'

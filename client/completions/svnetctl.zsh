@@ -73,7 +73,7 @@ _svnetctl() {
     show) _arguments $global $lease $format '*:VM:_svnetctl_vms' ;;
     doctor)
       _arguments $global '--list[list the checks]' '--all[print also what is in order]' \
-        '--packet-test[send real packets]' \
+        '--network[examine only this one]:network:' '--packet-test[send real packets]' \
         '--target[address to ping]:address:' '*:check:_svnetctl_checks' ;;
     remove) _arguments $global $lease '*:VM:_svnetctl_vms' ;;
     boot-args)

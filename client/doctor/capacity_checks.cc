@@ -36,6 +36,7 @@ std::string Used(int64_t used, int64_t total, const std::string& what) {
 // The command that removes a lease that no VMM uses now and that does not end by itself.
 std::string RemoveOneUnattached(const Observed& observed) {
   for (const v1::Tap& tap : observed.svnetd.taps) {
+    if (!IsOnSubject(observed, tap)) continue;
     if (!tap.attached() && !tap.lifetime().has_process())
       return absl::StrCat("svnetctl remove --tap ", tap.tap_name());
   }
@@ -75,14 +76,14 @@ int64_t CountLimitedNeighbours(const std::string& arp) {
 
 Findings CheckAddresses(const Observed& observed) {
   if (observed.svnetd.failure.has_value()) return NotChecked("svnetd does not answer");
-  const auto& addresses = observed.svnetd.network.addresses();
+  const auto& addresses = observed.subject.addresses();
   return Judge(observed, addresses.used(), addresses.total(), "addresses are leased");
 }
 
 Findings CheckPorts(const Observed& observed) {
   if (observed.svnetd.failure.has_value()) return NotChecked("svnetd does not answer");
   if (observed.IsRouted()) return Ok("TAPs of a routed network take no port of its bridge");
-  const auto& ports = observed.svnetd.network.ports();
+  const auto& ports = observed.subject.ports();
   return Judge(observed, ports.used(), ports.limit(), "ports of the bridge are used");
 }
 

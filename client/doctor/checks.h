@@ -16,6 +16,8 @@ struct Check {
   const char* title;
   // At least one finding.
   Findings (*examine)(const Observed& observed);
+  // It is about one network, and made for each.
+  bool per_network = false;
 };
 
 // Causes come before their consequences.

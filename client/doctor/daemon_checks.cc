@@ -130,7 +130,8 @@ Findings CheckAnswer(const Observed& observed) {
 
 Findings CheckVersion(const Observed& observed) {
   if (observed.svnetd.failure.has_value()) return NotChecked("svnetd does not answer");
-  const std::string& version = observed.svnetd.network.daemon_version();
+  if (observed.svnetd.networks.empty()) return NotChecked("this user may use no network");
+  const std::string& version = observed.svnetd.networks.front().daemon_version();
   if (version == SVNET_VERSION) return Ok(absl::StrCat("both are ", version));
   return Warning(absl::StrCat("svnetd is ", version, ", svnetctl " SVNET_VERSION),
                  "systemctl restart svnetd");
@@ -143,11 +144,16 @@ Findings CheckNetworkNamespace(const Observed& observed) {
         "this one",
         kEnterItsNamespace);
   }
-  if (!observed.svnetd.network.bridge_up()) return NotChecked("svnetd has no bridge yet");
-  if (FindLink(observed, observed.bridge) != nullptr) {
-    return Ok(absl::StrCat(observed.bridge, " is in this network namespace"));
+  const std::string* missing = nullptr;
+  for (const auto& network : observed.svnetd.networks) {
+    if (!network.bridge_up()) continue;
+    if (FindLink(observed, network.bridge()) != nullptr) {
+      return Ok(absl::StrCat(network.bridge(), " is in this network namespace"));
+    }
+    if (missing == nullptr) missing = &network.bridge();
   }
-  return Warning(absl::StrCat("svnetd's bridge ", observed.bridge,
+  if (missing == nullptr) return NotChecked("svnetd has no bridge yet");
+  return Warning(absl::StrCat("svnetd's bridge ", *missing,
                               " is in another network namespace: the checks of links, routes and "
                               "rules are about this one"),
                  kEnterItsNamespace);
@@ -156,7 +162,7 @@ Findings CheckNetworkNamespace(const Observed& observed) {
 Findings CheckConditions(const Observed& observed) {
   if (observed.svnetd.failure.has_value()) return NotChecked("svnetd does not answer");
   Findings findings;
-  for (const auto& condition : observed.svnetd.network.conditions()) {
+  for (const auto& condition : observed.subject.conditions()) {
     const std::string command = CommandIn(condition.remedy());
     std::string message = absl::StrCat(condition.type(), ": ", condition.message());
     if (command.empty() && !condition.remedy().empty()) {

@@ -10,6 +10,7 @@
 #include "client/json.h"
 #include "client/table.h"
 #include "daemon/base/nearest.h"
+#include "daemon/base/network_name.h"
 
 namespace svnet::client {
 namespace {
@@ -28,11 +29,26 @@ const char* JsonWord(Level level) {
   return "";
 }
 
+bool NamesNetworks(const NamedFinding& named) {
+  return std::any_of(named.networks.begin(), named.networks.end(),
+                     [](const std::string& name) { return name != NetworkName::kDefault; });
+}
+
+std::string NetworksJson(const NamedFinding& named) {
+  if (!NamesNetworks(named)) return "";
+  return absl::StrCat(", \"networks\": [",
+                      absl::StrJoin(named.networks, ", ",
+                                    [](std::string* out, const std::string& name) {
+                                      absl::StrAppend(out, JsonString(name));
+                                    }),
+                      "]");
+}
+
 std::string RenderFindingJson(const NamedFinding& named) {
   return absl::StrCat("  {\"check\": ", JsonString(named.check),
                       ", \"level\": ", JsonString(JsonWord(named.finding.level)),
-                      ", \"message\": ", JsonString(named.finding.message),
-                      ", \"fix\": ", JsonString(named.finding.fix), "}");
+                      ", \"message\": ", JsonString(MessageOf(named)),
+                      ", \"fix\": ", JsonString(named.finding.fix), NetworksJson(named), "}");
 }
 
 absl::StatusOr<Check> FindCheck(const std::string& id) {
@@ -48,7 +64,32 @@ absl::StatusOr<Check> FindCheck(const std::string& id) {
                    nearest.has_value() ? absl::StrCat(": did you mean ", *nearest, "?") : ""));
 }
 
+void Add(const Check& check, Findings findings, const std::vector<std::string>& networks,
+         Diagnosis& diagnosis) {
+  for (Finding& finding : findings) {
+    diagnosis.findings.push_back({check.id, std::move(finding), networks});
+  }
+}
+
+void ExamineNetworks(const Check& check, Observed& observed, Diagnosis& diagnosis) {
+  if (observed.examined.empty()) {
+    const bool answers = !observed.svnetd.failure.has_value();
+    Add(check, NotChecked(answers ? "this user may use no network" : "svnetd does not answer"), {},
+        diagnosis);
+  }
+  for (const v1::GetNetworkResponse& network : observed.examined) {
+    LookAt(network, observed);
+    Add(check, check.examine(observed), {NameOf(network)}, diagnosis);
+  }
+}
+
 }  // namespace
+
+std::string MessageOf(const NamedFinding& named) {
+  if (!NamesNetworks(named)) return named.finding.message;
+  return absl::StrCat(named.networks.size() == 1 ? "network " : "networks ",
+                      NameSome(named.networks), ": ", named.finding.message);
+}
 
 int Diagnosis::Count(Level level) const {
   return static_cast<int>(
@@ -76,10 +117,13 @@ absl::StatusOr<std::vector<Check>> SelectChecks(const std::vector<std::string>& 
 Diagnosis Examine(const std::vector<Check>& checks, const Observed& observed,
                   absl::FunctionRef<void(const char*)> progress) {
   Diagnosis diagnosis;
+  Observed view = observed;
   for (const Check& check : checks) {
     progress(check.id);
-    for (Finding& finding : check.examine(observed)) {
-      diagnosis.findings.push_back({check.id, std::move(finding)});
+    if (check.per_network) {
+      ExamineNetworks(check, view, diagnosis);
+    } else {
+      Add(check, check.examine(observed), {}, diagnosis);
     }
   }
   return diagnosis;

@@ -15,7 +15,12 @@ namespace svnet::client {
 struct NamedFinding {
   std::string check;
   Finding finding;
+  // What it is about; none: the host.
+  std::vector<std::string> networks = {};
 };
+
+// Names the networks, unless it is about "default" alone.
+std::string MessageOf(const NamedFinding& named);
 
 struct Diagnosis {
   std::vector<NamedFinding> findings;
@@ -32,12 +37,14 @@ bool IsPacketCheck(absl::string_view id);
 // unknown name.
 absl::StatusOr<std::vector<Check>> SelectChecks(const std::vector<std::string>& ids);
 
+// Makes each check that is about one network for each that is to be examined.
+//
 // Calls `progress` with a check's name before it is made.
 Diagnosis Examine(const std::vector<Check>& checks, const Observed& observed,
                   absl::FunctionRef<void(const char*)> progress);
 
 // {"findings": [{"check": ..., "level": "ok|notChecked|warning|problem", "message": ...,
-// "fix": ...}], "problems": N, "warnings": N}.
+// "fix": ..., "networks": [...]}], "problems": N, "warnings": N}.
 std::string RenderDiagnosisJson(const Diagnosis& diagnosis);
 
 // Names and titles of all checks.

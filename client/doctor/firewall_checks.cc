@@ -55,7 +55,8 @@ Findings CheckMadeBy(const Observed& observed, FirewallKind kind) {
   if (!findings.empty()) return findings;
   const bool is_there =
       std::any_of(observed.nft->begin(), observed.nft->end(), [&](const FilterChain& chain) {
-        return SeesForwarded(chain) && KindOf(*observed.nft, chain, observed.bridge) == kind;
+        return SeesForwarded(chain) && !IsSvnetTable(chain.table) &&
+               KindOf(*observed.nft, chain, observed.bridge) == kind;
       });
   return Ok(is_there ? absl::StrCat(NameOf(kind), " lets guests out")
                      : absl::StrCat("there are no forward rules of ", NameOf(kind)));

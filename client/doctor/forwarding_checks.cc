@@ -78,7 +78,7 @@ Findings CheckForwarding(const Observed& observed) {
   const absl::StatusOr<int64_t> forwarding = ReadNumber(observed.host, kIpForward);
   if (!forwarding.ok()) return NotChecked("net.ipv4.ip_forward cannot be read");
   if (*forwarding == 1) return Ok("net.ipv4.ip_forward is 1");
-  if (FindLink(observed, observed.bridge) == nullptr) {
+  if (!AnyBridgeExists(observed)) {
     return Ok("net.ipv4.ip_forward is 0: svnetd sets it with the first TAP");
   }
   return Problem("net.ipv4.ip_forward is 0: guests cannot get out",

@@ -1,5 +1,7 @@
 // The kernel's version and modules.
+#include <algorithm>
 #include <cstdio>
+#include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -49,8 +51,10 @@ Findings CheckModule(const Observed& observed, const std::string& name, bool in_
 
 bool RulesExist(const Observed& observed) {
   if (!observed.nft.ok()) return false;
-  for (const FilterChain& chain : *observed.nft) {
-    if (IsTableOf(chain.table, observed.bridge)) return true;
+  for (const std::string& bridge : Bridges(observed)) {
+    for (const FilterChain& chain : *observed.nft) {
+      if (IsTableOf(chain.table, bridge)) return true;
+    }
   }
   return false;
 }
@@ -72,8 +76,10 @@ Findings CheckKernelVersion(const Observed& observed) {
 }
 
 Findings CheckBridgeModule(const Observed& observed) {
-  const HostLink* bridge = FindLink(observed, observed.bridge);
-  return CheckModule(observed, "bridge", bridge != nullptr && bridge->kind == "bridge");
+  const bool in_use = std::any_of(
+      observed.links.begin(), observed.links.end(),
+      [&](const HostLink& link) { return IsBridge(observed, link) && link.kind == "bridge"; });
+  return CheckModule(observed, "bridge", in_use);
 }
 
 Findings CheckNftModule(const Observed& observed) {

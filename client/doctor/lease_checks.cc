@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/doctor/checks.h"
 #include "daemon/base/link_name.h"
 #include "daemon/lease/names.h"
@@ -14,11 +15,14 @@ namespace {
 
 // svnetd destroys it soon.
 bool IsRetired(const Observed& observed, const HostLink& link) {
-  const absl::StatusOr<LinkName> bridge = LinkName::Parse(observed.bridge);
-  if (!bridge.ok()) return false;
-  const uint32_t group =
-      observed.IsRouted() ? DeriveRoutedGroup(*bridge) : DeriveLinkGroup(*bridge);
-  return RetiredGroupNumber(group, link.group).has_value();
+  const auto& networks = observed.svnetd.networks;
+  return std::any_of(networks.begin(), networks.end(), [&](const auto& network) {
+    const absl::StatusOr<LinkName> bridge = LinkName::Parse(network.bridge());
+    if (!bridge.ok()) return false;
+    const bool routed = network.kind() == v1::NETWORK_KIND_ROUTED;
+    const uint32_t group = routed ? DeriveRoutedGroup(*bridge) : DeriveLinkGroup(*bridge);
+    return RetiredGroupNumber(group, link.group).has_value();
+  });
 }
 
 bool IsLease(const Observed& observed, const std::string& tap) {
@@ -45,6 +49,7 @@ Findings CheckUnattached(const Observed& observed) {
   if (observed.svnetd.failure.has_value()) return NotChecked("svnetd does not answer");
   std::vector<std::string> names;
   for (const v1::Tap& tap : observed.svnetd.taps) {
+    if (!IsOnSubject(observed, tap)) continue;
     if (!tap.attached() && !tap.lifetime().has_process()) names.push_back(tap.tap_name());
   }
   if (names.empty()) return Ok("every persistent TAP is in use");
@@ -61,7 +66,7 @@ Findings CheckNotAdopted(const Observed& observed) {
   if (observed.host.Caller().uid != 0) return NotChecked("needs root, who sees all leases");
   Findings findings;
   for (const HostLink& link : observed.links) {
-    if (link.name == observed.bridge || !IsOurs(observed, link)) continue;
+    if (IsBridge(observed, link) || !IsOurs(observed, link)) continue;
     if (IsLease(observed, link.name) || IsRetired(observed, link)) continue;
     findings.push_back({Level::kWarning,
                         absl::StrCat("link ", link.name, " has an alias of svnet (\"", link.alias,
@@ -76,7 +81,8 @@ Findings CheckNetworkd(const Observed& observed) {
   if (managed.empty()) return Ok("systemd-networkd leaves svnet's links alone");
   return Warning(absl::StrCat("systemd-networkd manages ", NameSome(managed),
                               ": it may remove their addresses and settings"),
-                 absl::StrCat("printf '[Match]\\nKind=bridge tun\\nName=", observed.bridge,
+                 absl::StrCat("printf '[Match]\\nKind=bridge tun\\nName=",
+                              absl::StrJoin(Bridges(observed), " "),
                               " sv*\\n[Link]\\nUnmanaged=yes\\n' > "
                               "/etc/systemd/network/05-svnet.network && networkctl reload"));
 }
@@ -87,7 +93,8 @@ Findings CheckNetworkManager(const Observed& observed) {
   return Warning(
       absl::StrCat("NetworkManager manages ", NameSome(managed),
                    ": it may remove their addresses and settings"),
-      absl::StrCat("printf '[keyfile]\\nunmanaged-devices=interface-name:", observed.bridge,
+      absl::StrCat("printf '[keyfile]\\nunmanaged-devices=interface-name:",
+                   absl::StrJoin(Bridges(observed), ";interface-name:"),
                    ";interface-name:sv*;"
                    "except:type:ethernet;except:type:wifi;except:type:veth;except:type:vlan\\n' > "
                    "/etc/NetworkManager/conf.d/90-svnet.conf && nmcli general reload"));

@@ -1,6 +1,7 @@
 #include "client/doctor/observed.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -8,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/link_name.h"
+#include "daemon/base/network_name.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config/config.h"
 #include "daemon/config/load_config.h"
@@ -16,6 +18,10 @@
 
 namespace svnet::client {
 namespace {
+
+std::string BridgeOf(const v1::GetNetworkResponse& network) {
+  return network.bridge().empty() ? NetworkConfig().bridge.text() : network.bridge();
+}
 
 Ipv4Prefix PrefixOf(const v1::GetNetworkResponse& network) {
   return Ipv4Prefix::Parse(network.prefix()).value_or(NetworkConfig().subnet);
@@ -58,15 +64,28 @@ void Take(absl::StatusOr<T> read, T& list, absl::Status& status) {
 
 // Whether its alias says that a svnetd made it, of this version or of an earlier one.
 bool HasAlias(const Observed& observed, const HostLink& link) {
-  const absl::StatusOr<LinkName> bridge = LinkName::Parse(observed.bridge);
-  return IsAlias(link.alias) || (bridge.ok() && IsAliasV1(link.alias, *bridge));
+  if (IsAlias(link.alias)) return true;
+  const std::vector<std::string> bridges = Bridges(observed);
+  return std::any_of(bridges.begin(), bridges.end(), [&](const std::string& name) {
+    const absl::StatusOr<LinkName> bridge = LinkName::Parse(name);
+    return bridge.ok() && IsAliasV1(link.alias, *bridge);
+  });
+}
+
+std::vector<v1::GetNetworkResponse> ToExamine(const Answers& svnetd, const std::string& only) {
+  if (svnetd.failure.has_value()) {
+    if (only.empty()) return {v1::GetNetworkResponse()};
+    return {};
+  }
+  std::vector<v1::GetNetworkResponse> networks;
+  std::copy_if(svnetd.networks.begin(), svnetd.networks.end(), std::back_inserter(networks),
+               [&](const auto& network) { return only.empty() || NameOf(network) == only; });
+  return networks;
 }
 
 }  // namespace
 
-Observed Observe(const Host& host, Answers svnetd) {
-  const std::string bridge = svnetd.network.bridge();
-  const Ipv4Prefix prefix = PrefixOf(svnetd.network);
+Observed Observe(const Host& host, Answers svnetd, const std::string& only) {
   Observed observed = {.host = host,
                        .svnetd = std::move(svnetd),
                        .links = {},
@@ -77,13 +96,50 @@ Observed Observe(const Host& host, Answers svnetd) {
                        .nft = host.NftChains(),
                        .legacy = host.LegacyChains(),
                        .configuration = CheckFile(host),
-                       .bridge = bridge.empty() ? NetworkConfig().bridge.text() : bridge,
-                       .prefix = prefix};
+                       .examined = {},
+                       .subject = {},
+                       .bridge = "",
+                       .prefix = NetworkConfig().subnet};
   Take(host.Links(), observed.links, observed.netlink);
   Take(host.Addresses(), observed.addresses, observed.netlink);
   Take(host.Routes(), observed.routes, observed.netlink);
   observed.network = AsHostNetwork(observed);
+  observed.examined = ToExamine(observed.svnetd, only);
+  LookAt(observed.examined.empty() ? v1::GetNetworkResponse() : observed.examined.front(),
+         observed);
   return observed;
+}
+
+void LookAt(const v1::GetNetworkResponse& network, Observed& observed) {
+  observed.subject = network;
+  observed.bridge = BridgeOf(network);
+  observed.prefix = PrefixOf(network);
+}
+
+std::string NameOf(const v1::GetNetworkResponse& network) {
+  return network.name().empty() ? std::string(NetworkName::kDefault) : network.name();
+}
+
+bool IsOnSubject(const Observed& observed, const v1::Tap& tap) {
+  const absl::string_view name = tap.network();
+  return (name.empty() ? NetworkName::kDefault : name) == NameOf(observed.subject);
+}
+
+std::vector<std::string> Bridges(const Observed& observed) {
+  std::vector<std::string> bridges;
+  for (const auto& network : observed.svnetd.networks) bridges.push_back(BridgeOf(network));
+  if (bridges.empty()) bridges.push_back(observed.bridge);
+  return bridges;
+}
+
+bool IsBridge(const Observed& observed, const HostLink& link) {
+  const std::vector<std::string> bridges = Bridges(observed);
+  return std::find(bridges.begin(), bridges.end(), link.name) != bridges.end();
+}
+
+bool AnyBridgeExists(const Observed& observed) {
+  return std::any_of(observed.links.begin(), observed.links.end(),
+                     [&](const HostLink& link) { return IsBridge(observed, link); });
 }
 
 const HostLink* FindLink(const Observed& observed, const std::string& name) {
@@ -101,11 +157,11 @@ const HostLink* FindLink(const Observed& observed, int ifindex) {
 }
 
 bool IsOurs(const Observed& observed, const HostLink& link) {
-  if (link.name == observed.bridge) return true;
+  if (IsBridge(observed, link)) return true;
   if (!HasAlias(observed, link)) return false;
   return link.master == 0 ||
          std::any_of(observed.links.begin(), observed.links.end(), [&](const HostLink& each) {
-           return each.ifindex == link.master && each.name == observed.bridge;
+           return each.ifindex == link.master && IsBridge(observed, each);
          });
 }
 

@@ -20,8 +20,9 @@ struct Answers {
   std::string socket;
   // Why svnetd did not answer.
   std::optional<Failure> failure;
-  v1::GetNetworkResponse network;
-  // The caller's leases; all leases for administrators.
+  // Those that the caller may use.
+  std::vector<v1::GetNetworkResponse> networks;
+  // The caller's leases on all of them; all leases for administrators.
   std::vector<v1::Tap> taps;
 };
 
@@ -39,22 +40,40 @@ struct Observed {
   absl::StatusOr<std::vector<FilterChain>> legacy;
   // What is wrong with svnetd's file. NotFound: there is none.
   absl::Status configuration;
-  // As svnetd says, or its defaults if it does not answer.
+  // The networks to examine. If svnetd does not answer: what it takes without a file, unless a
+  // network was asked for.
+  std::vector<v1::GetNetworkResponse> examined;
+
+  // The network that is looked at: what is checked for each network is about this one.
+  v1::GetNetworkResponse subject;
   std::string bridge;
   Ipv4Prefix prefix;
 
-  // As svnetd says.
-  bool IsRouted() const { return svnetd.network.kind() == v1::NETWORK_KIND_ROUTED; }
+  bool IsRouted() const { return subject.kind() == v1::NETWORK_KIND_ROUTED; }
 };
 
-Observed Observe(const Host& host, Answers svnetd);
+// `only`: the name of the network to examine; empty: all of them. Looks at the first.
+Observed Observe(const Host& host, Answers svnetd, const std::string& only = "");
+
+void LookAt(const v1::GetNetworkResponse& network, Observed& observed);
+
+// "default" also from an svnetd that knows no other.
+std::string NameOf(const v1::GetNetworkResponse& network);
+
+// Whether the lease is on the network that is looked at.
+bool IsOnSubject(const Observed& observed, const v1::Tap& tap);
+
+// The names of the bridges of all networks.
+std::vector<std::string> Bridges(const Observed& observed);
+bool IsBridge(const Observed& observed, const HostLink& link);
+bool AnyBridgeExists(const Observed& observed);
 
 // nullptr: none.
 const HostLink* FindLink(const Observed& observed, const std::string& name);
 const HostLink* FindLink(const Observed& observed, int ifindex);
 
-// Whether it is the bridge, or has an alias of svnetd's and is no port of another bridge, which
-// belongs to another svnetd.
+// Whether it is a network's bridge, or has an alias of svnetd's and is no port of another bridge,
+// which belongs to another svnetd.
 bool IsOurs(const Observed& observed, const HostLink& link);
 
 // The links of FindUplinks.

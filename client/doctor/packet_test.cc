@@ -17,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "client/connection.h"
 #include "client/doctor/frames.h"
+#include "daemon/base/network_name.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/base/table_name.h"
 #include "daemon/base/unique_fd.h"
@@ -200,13 +201,15 @@ std::vector<NamedFinding> Speak(const Guest& guest, const std::string& target,
 }
 
 // Bound to this process; persistent if svnetd cannot do that.
-Result<v1::CreateTapResponse> CreateLeaseOfOurOwn(const std::string& socket,
-                                                  absl::Duration timeout) {
+Result<v1::CreateTapResponse> CreateLeaseOfOurOwn(const std::string& socket, absl::Duration timeout,
+                                                  const std::string& network) {
   Result<Connection> svnetd = Connection::Open(socket, timeout);
   if (const auto* failure = std::get_if<Failure>(&svnetd)) return *failure;
   v1::CreateTapRequest request;
   request.set_vm_id(absl::StrCat("svnetctl-doctor-", getpid()));
   request.set_iface_id("test");
+  // An earlier svnetd knows no networks; without a name it is "default".
+  if (network != NetworkName::kDefault) request.set_network(network);
   request.mutable_lifetime()->mutable_process()->set_pid(getpid());
   auto created = std::get<Connection>(svnetd).Call(&Stub::CreateTap, request);
   const auto* failure = std::get_if<Failure>(&created);
@@ -235,7 +238,8 @@ Findings RemoveTap(const std::string& socket, absl::Duration timeout, const std:
 
 std::vector<NamedFinding> RunPacketTest(const std::string& socket, absl::Duration timeout,
                                         const std::string& target, const Observed& observed) {
-  const Result<v1::CreateTapResponse> created = CreateLeaseOfOurOwn(socket, timeout);
+  const Result<v1::CreateTapResponse> created =
+      CreateLeaseOfOurOwn(socket, timeout, NameOf(observed.subject));
   if (const auto* failure = std::get_if<Failure>(&created)) {
     return Named("packet-lease", Problem(failure->message, ""));
   }

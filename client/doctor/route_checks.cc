@@ -88,7 +88,7 @@ std::string FreeBridgeName(const Observed& observed) {
 // The bridge still has the old prefix's address, so it is removed first.
 std::string ChangeSubnet(const Observed& observed) {
   const std::string quoted = absl::StrCat("\"", SuggestPrefix(observed), "\"");
-  const bool in_use = observed.svnetd.network.bridge_up();
+  const bool in_use = observed.subject.bridge_up();
   return absl::StrCat(SetKey(observed, "subnet", quoted),
                       in_use ? " && svnetctl cleanup --network" : "",
                       " && systemctl restart svnetd");

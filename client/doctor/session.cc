@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/connection.h"
 #include "client/doctor/consequences.h"
 #include "client/doctor/doctor.h"
@@ -31,22 +32,51 @@ void ShowProgress(bool terminal, const std::string& what) {
   WriteFully(STDERR_FILENO, absl::StrCat("\r\x1b[K", what)).IgnoreError();
 }
 
+// An svnetd that does not list them has one.
+Result<v1::ListNetworksResponse> ListNetworks(Connection& svnetd) {
+  auto list = svnetd.Call(&Connection::Stub::ListNetworks, v1::ListNetworksRequest());
+  const auto* failure = std::get_if<Failure>(&list);
+  if (failure == nullptr || failure->code != "UNIMPLEMENTED") return list;
+  const auto network = svnetd.Call(&Connection::Stub::GetNetwork, v1::GetNetworkRequest());
+  if (const auto* no_network = std::get_if<Failure>(&network)) return *no_network;
+  v1::ListNetworksResponse only;
+  *only.add_networks() = std::get<v1::GetNetworkResponse>(network);
+  return only;
+}
+
 Answers AskSvnetd(const std::string& socket, absl::Duration timeout) {
-  Answers answers = {.socket = socket, .failure = std::nullopt, .network = {}, .taps = {}};
+  Answers answers = {.socket = socket, .failure = std::nullopt, .networks = {}, .taps = {}};
   Result<Connection> svnetd = Connection::Open(socket, timeout);
   answers.failure = FailureOf(svnetd);
   if (answers.failure.has_value()) return answers;
   auto& connection = std::get<Connection>(svnetd);
-  const auto network = connection.Call(&Connection::Stub::GetNetwork, v1::GetNetworkRequest());
-  answers.failure = FailureOf(network);
+  const auto networks = ListNetworks(connection);
+  answers.failure = FailureOf(networks);
   if (answers.failure.has_value()) return answers;
-  answers.network = std::get<v1::GetNetworkResponse>(network);
+  const auto& all = std::get<v1::ListNetworksResponse>(networks).networks();
+  answers.networks.assign(all.begin(), all.end());
   const auto taps = ListAllPages(connection, v1::ListTapsRequest());
   answers.failure = FailureOf(taps);
   if (answers.failure.has_value()) return answers;
   const auto& list = std::get<v1::ListTapsResponse>(taps).taps();
   answers.taps.assign(list.begin(), list.end());
   return answers;
+}
+
+bool IsMissing(const std::string& network, const Answers& answers) {
+  if (network.empty() || answers.failure.has_value()) return false;
+  return std::none_of(answers.networks.begin(), answers.networks.end(),
+                      [&](const auto& each) { return NameOf(each) == network; });
+}
+
+Failure NoSuchNetwork(const std::string& name, const Answers& answers) {
+  std::vector<std::string> names;
+  for (const auto& network : answers.networks) names.push_back(NameOf(network));
+  return {.exit_code = ExitCode::kRefused,
+          .code = "NOT_FOUND",
+          .reason = "NETWORK_NOT_FOUND",
+          .message = absl::StrCat("there is no network '", name, "' that this user may use"),
+          .hint = names.empty() ? "" : absl::StrCat("there is ", absl::StrJoin(names, ", "))};
 }
 
 // Whether the packet test's finding is wanted. What keeps the rest from being tested always is.
@@ -58,18 +88,27 @@ bool IsWanted(const NamedFinding& named, const DoctorRun& run) {
   return !names_some || std::find(checks.begin(), checks.end(), named.check) != checks.end();
 }
 
+// On each network that is examined.
 void TestPackets(const std::string& socket, absl::Duration timeout, const DoctorRun& run,
-                 const Observed& observed, Diagnosis* diagnosis) {
-  for (NamedFinding& named : RunPacketTest(socket, timeout, run.target, observed)) {
-    if (IsWanted(named, run)) diagnosis->findings.push_back(std::move(named));
+                 Observed observed, Diagnosis* diagnosis) {
+  if (observed.examined.empty() && observed.svnetd.failure.has_value()) {
+    diagnosis->findings.push_back(
+        {"packet-lease", Problem(observed.svnetd.failure->message, "").front()});
+  }
+  for (const v1::GetNetworkResponse& network : observed.examined) {
+    LookAt(network, observed);
+    for (NamedFinding& named : RunPacketTest(socket, timeout, run.target, observed)) {
+      named.networks = {NameOf(network)};
+      if (IsWanted(named, run)) diagnosis->findings.push_back(std::move(named));
+    }
   }
 }
 
-Diagnosis Diagnose(const std::string& socket, absl::Duration timeout, const DoctorRun& run,
+Diagnosis Diagnose(Answers answers, absl::Duration timeout, const DoctorRun& run,
                    const std::vector<Check>& checks, bool terminal) {
   const LiveHost host;
-  ShowProgress(terminal, "asking svnetd ...");
-  const Observed observed = Observe(host, AskSvnetd(socket, timeout));
+  const std::string socket = answers.socket;
+  const Observed observed = Observe(host, std::move(answers), run.network);
   Diagnosis diagnosis = Examine(checks, observed, [&](const char* check) {
     ShowProgress(terminal, absl::StrCat("checking ", check, " ..."));
   });
@@ -119,7 +158,13 @@ Report RunDoctor(const std::string& socket, absl::Duration timeout, const Doctor
                               .hint = "svnetctl doctor --list shows all checks"},
                       format);
   }
-  const Diagnosis diagnosis = Diagnose(socket, timeout, run, *checks, terminal);
+  ShowProgress(terminal, "asking svnetd ...");
+  Answers answers = AskSvnetd(socket, timeout);
+  if (IsMissing(run.network, answers)) {
+    ShowProgress(terminal, "");
+    return MakeReport(NoSuchNetwork(run.network, answers), format);
+  }
+  const Diagnosis diagnosis = Diagnose(std::move(answers), timeout, run, *checks, terminal);
   return {diagnosis.Count(Level::kProblem) > 0 ? ExitCode::kRefused : ExitCode::kDone,
           Render(diagnosis, run, format, terminal), ""};
 }

@@ -44,7 +44,7 @@ UdevView ReadUdevView(const Observed& observed) {
   constexpr absl::string_view kLinkFile = "E:ID_NET_LINK_FILE=";
   UdevView view;
   for (const HostLink& link : observed.links) {
-    if (link.name == observed.bridge || !IsOurs(observed, link)) continue;
+    if (IsBridge(observed, link) || !IsOurs(observed, link)) continue;
     const std::string data = UdevDataOf(observed, link);
     for (absl::string_view line : absl::StrSplit(data, '\n')) {
       if (line == "Q:systemd") view.with_units.push_back(link.name);
@@ -97,8 +97,9 @@ Findings CheckUdev(const Observed& observed) {
   for (const auto& [file, taps] : view.by_file) {
     if (SetsMacs(observed.host, file)) return MacsAreInDanger(file, taps);
   }
-  const int64_t number = std::max<int64_t>(static_cast<int64_t>(view.with_units.size()),
-                                           observed.svnetd.network.addresses().total());
+  int64_t addresses = 0;
+  for (const auto& network : observed.svnetd.networks) addresses += network.addresses().total();
+  const int64_t number = std::max(static_cast<int64_t>(view.with_units.size()), addresses);
   if (!view.with_units.empty() && number >= kManyTaps && !HasUdevRules(observed.host)) {
     return TapsCostTooMuch(number, view.with_units);
   }

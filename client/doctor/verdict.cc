@@ -61,7 +61,7 @@ std::string RenderFinding(const NamedFinding& named, const Layout& layout) {
   const std::string level = ColouredLevel(finding.level, layout.colour);
   std::string text = is_narrow ? absl::StrCat(level, "  ", named.check, "\n", indent)
                                : absl::StrFormat("%s  %-17s  ", level, named.check);
-  absl::StrAppend(&text, Wrap(Printable(finding.message), columns, indent), "\n");
+  absl::StrAppend(&text, Wrap(Printable(MessageOf(named)), columns, indent), "\n");
   if (finding.fix.empty()) return text;
   absl::StrAppend(&text, indent,
                   "fix: ", Coloured(Printable(finding.fix), Colour::kBold, layout.colour), "\n");

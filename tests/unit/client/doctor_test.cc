@@ -87,7 +87,7 @@ Case Healthy() {
                    {*Ipv4Prefix::Parse("172.30.0.0/24"), 2, RT_TABLE_MAIN, 0, std::nullopt}};
   c.host.nft = std::vector<FilterChain>{OurNat()};
   c.svnetd.socket = kSocket;
-  auto& network = c.svnetd.network;
+  auto& network = c.svnetd.networks.emplace_back();
   network.set_bridge("svbr0");
   network.set_prefix("172.30.0.0/24");
   network.set_bridge_up(true);
@@ -152,7 +152,7 @@ void UdevSetsMacs(Case& c) {
 
 // Of more guests than there are in a /24.
 void UdevMakesUnits(Case& c) {
-  c.svnetd.network.mutable_addresses()->set_total(4093);
+  c.svnetd.networks[0].mutable_addresses()->set_total(4093);
   UdevHasSeen(c, "/usr/lib/systemd/network/10-svnet.link", "systemd");
 }
 
@@ -228,7 +228,7 @@ const std::vector<Trouble>& Troubles() {
          c.svnetd.failure = Failure{.reason = "PERMISSION_DENIED", .message = "uid 1000 may not"};
        },
        Level::kProblem, "may not", "usermod -aG svnet alice"},
-      {"version", [](Case& c) { c.svnetd.network.set_daemon_version("9.9"); }, Level::kWarning,
+      {"version", [](Case& c) { c.svnetd.networks[0].set_daemon_version("9.9"); }, Level::kWarning,
        "svnetd is 9.9", "systemctl restart svnetd"},
       {"network-namespace", [](Case& c) { c.host.links.erase(c.host.links.begin() + 1); },
        Level::kWarning, "another network namespace", "nsenter"},
@@ -236,13 +236,14 @@ const std::vector<Trouble>& Troubles() {
       {"answer", RefuseRoot, Level::kProblem, "another network namespace", "nsenter"},
       {"conditions",
        [](Case& c) {
-         auto* condition = c.svnetd.network.add_conditions();
+         auto* condition = c.svnetd.networks[0].add_conditions();
          condition->set_type("DEGRADED");
          condition->set_message("half of it");
          condition->set_remedy("`systemctl restart svnetd` helps");
        },
        Level::kProblem, "DEGRADED: half of it", "systemctl restart svnetd"},
-      {"conditions", [](Case& c) { c.svnetd.network.add_conditions()->set_type("RESTART_NEEDED"); },
+      {"conditions",
+       [](Case& c) { c.svnetd.networks[0].add_conditions()->set_type("RESTART_NEEDED"); },
        Level::kWarning, "RESTART_NEEDED", ""},
       {"kernel-version", File("/proc/sys/kernel/osrelease", "6.1.0-9-amd64\n"), Level::kWarning,
        "older than 6.2", ""},
@@ -349,16 +350,16 @@ const std::vector<Trouble>& Troubles() {
        "manages svbr0", "Unmanaged=yes"},
       {"network-manager", File("/run/NetworkManager/devices/3", "[device]\nmanaged=true\n"),
        Level::kWarning, "manages svvm1eth0", "unmanaged-devices"},
-      {"addresses", [](Case& c) { c.svnetd.network.mutable_addresses()->set_used(253); },
+      {"addresses", [](Case& c) { c.svnetd.networks[0].mutable_addresses()->set_used(253); },
        Level::kProblem, "253 of 253", ""},
       {"addresses",
        [](Case& c) {
-         c.svnetd.network.mutable_addresses()->set_used(250);
+         c.svnetd.networks[0].mutable_addresses()->set_used(250);
          c.svnetd.taps[0].set_attached(false);
        },
        Level::kWarning, "250 of 253", "svnetctl remove --tap svvm1eth0"},
-      {"ports", [](Case& c) { c.svnetd.network.mutable_ports()->set_used(1000); }, Level::kWarning,
-       "1000 of 1023", ""},
+      {"ports", [](Case& c) { c.svnetd.networks[0].mutable_ports()->set_used(1000); },
+       Level::kWarning, "1000 of 1023", ""},
       {"udev", UdevSetsMacs, Level::kWarning,
        "udev takes /usr/lib/systemd/network/99-default.link for svvm1eth0: it may change the MAC",
        "MACAddressPolicy=none\\n' > /etc/systemd/network/05-svnet.link && udevadm control"},
@@ -437,7 +438,7 @@ TEST(DoctorTest, SaysWhatHelpsRoutedGuestsByAddress) {
     if (fix == fixes.end()) continue;
     Case c = Healthy();
     trouble.make(c);
-    c.svnetd.network.set_kind(v1::NETWORK_KIND_ROUTED);
+    c.svnetd.networks[0].set_kind(v1::NETWORK_KIND_ROUTED);
     const Findings findings = Examined(c, trouble.check);
     ASSERT_EQ(findings.size(), 1u) << trouble.check;
     EXPECT_THAT(findings[0].fix, ::testing::StartsWith(fix->second));
@@ -446,8 +447,8 @@ TEST(DoctorTest, SaysWhatHelpsRoutedGuestsByAddress) {
 
 TEST(DoctorTest, ARoutedNetworkNeedsNoPorts) {
   Case c = Healthy();
-  c.svnetd.network.set_kind(v1::NETWORK_KIND_ROUTED);
-  c.svnetd.network.clear_ports();
+  c.svnetd.networks[0].set_kind(v1::NETWORK_KIND_ROUTED);
+  c.svnetd.networks[0].clear_ports();
   EXPECT_EQ(Examined(c, "ports")[0].level, Level::kOk);
 }
 
@@ -501,7 +502,7 @@ TEST(DoctorTest, ALongBacklogIsInOrder) {
 TEST(DoctorTest, UdevsWorkForFewTapsIsInOrder) {
   Case c = Healthy();
   UdevMakesUnits(c);
-  c.svnetd.network.mutable_addresses()->set_total(253);
+  c.svnetd.networks[0].mutable_addresses()->set_total(253);
   EXPECT_EQ(Examined(c, "udev")[0].level, Level::kOk);
 }
 
@@ -542,7 +543,7 @@ TEST(DoctorTest, NeverNamesATapThatSvnetdIsAboutToDestroy) {
 
 TEST(DoctorTest, AddressesThatRunOutNameNoLeaseThatEndsByItself) {
   Case c = Healthy();
-  c.svnetd.network.mutable_addresses()->set_used(253);
+  c.svnetd.networks[0].mutable_addresses()->set_used(253);
   c.svnetd.taps[0].set_attached(false);
   c.svnetd.taps[0].mutable_lifetime()->mutable_process()->set_pid(7);
   EXPECT_EQ(Examined(c, "addresses")[0].fix, "");
@@ -589,12 +590,131 @@ TEST(DoctorTest, AUserOutsideTheGroupIsOneFinding) {
 TEST(DoctorTest, WhatSvnetdReportsAndTheDoctorFindsIsOneFinding) {
   Case c = Healthy();
   NftHas({Forward("ip", "filter", "FORWARD")})(c);
-  auto* condition = c.svnetd.network.add_conditions();
+  auto* condition = c.svnetd.networks[0].add_conditions();
   condition->set_type("FOREIGN_FIREWALL");
   condition->set_message("iptables drops traffic from guests");
   EXPECT_THAT(Failures(c), ElementsAre("iptables"));
   c.host.nft = absl::PermissionDeniedError("not root");
   EXPECT_THAT(Failures(c), ElementsAre("conditions"));
+}
+
+// The network `red` beside `default`, in order as well, with a guest.
+void AddRed(Case& c) {
+  c.host.links.push_back(
+      {.ifindex = 4, .name = "svred0", .kind = "bridge", .mtu = 1500, .up = true});
+  c.host.links.push_back({.ifindex = 5,
+                          .name = "svvm2eth0",
+                          .kind = "tun",
+                          .alias = "svnet2 n=red v=vm2",
+                          .mtu = 1500,
+                          .master = 4});
+  c.host.addresses.push_back({4, *Ipv4Address::Parse("172.31.0.1"), 24});
+  c.host.routes.push_back({*Ipv4Prefix::Parse("172.31.0.0/24"), 4, RT_TABLE_MAIN, 0, std::nullopt});
+  FilterChain nat = OurNat();
+  nat.table = "svnet-svred0";
+  c.host.nft->push_back(nat);
+  v1::GetNetworkResponse red = c.svnetd.networks[0];
+  red.set_name("red");
+  red.set_bridge("svred0");
+  red.set_prefix("172.31.0.0/24");
+  c.svnetd.networks.push_back(red);
+  v1::Tap tap;
+  tap.set_tap_name("svvm2eth0");
+  tap.set_network("red");
+  tap.set_attached(true);
+  c.svnetd.taps.push_back(tap);
+}
+
+// What is not in order, each as "CHECK: MESSAGE".
+std::vector<std::string> Found(const Case& c, const std::string& only = "") {
+  const Diagnosis all = WithoutConsequences(
+      Examine(AllChecks(), Observe(c.host, c.svnetd, only), [](const char*) {}));
+  std::vector<std::string> found;
+  for (const NamedFinding& named : all.findings) {
+    if (named.finding.level < Level::kWarning) continue;
+    found.push_back(absl::StrCat(named.check, ": ", MessageOf(named)));
+  }
+  return found;
+}
+
+TEST(DoctorTest, FindsNothingOnAHealthyHostOfTwoNetworks) {
+  Case c = Healthy();
+  AddRed(c);
+  c.host.caller.uid = 0;
+  EXPECT_THAT(Found(c), ElementsAre());
+}
+
+TEST(DoctorTest, NamesTheNetworkUnlessItIsTheDefault) {
+  Case c = Healthy();
+  AddRed(c);
+  c.host.links[3].up = false;
+  EXPECT_THAT(Found(c), ElementsAre("bridge-up: network red: svred0 is down"));
+  EXPECT_THAT(Found(c, "default"), ElementsAre());
+  c.host.links[3].up = true;
+  c.host.links[1].up = false;
+  EXPECT_THAT(Found(c), ElementsAre("bridge-up: svbr0 is down"));
+  EXPECT_THAT(Found(c, "red"), ElementsAre());
+}
+
+TEST(DoctorTest, LooksForUnusedTapsOnEachNetwork) {
+  Case c = Healthy();
+  AddRed(c);
+  for (v1::Tap& tap : c.svnetd.taps) tap.set_attached(false);
+  EXPECT_THAT(Found(c),
+              ElementsAre(HasSubstr("unattached: no VMM has svvm1eth0 open"),
+                          HasSubstr("unattached: network red: no VMM has svvm2eth0 open")));
+}
+
+TEST(DoctorTest, WhatIsTheSameOfTwoNetworksIsOneFinding) {
+  Case c = Healthy();
+  AddRed(c);
+  NftHas({Forward("ip", "filter", "FORWARD"), Named("DOCKER-USER")})(c);
+  const Diagnosis all = WithoutConsequences(
+      Examine(*SelectChecks({"docker"}), Observe(c.host, c.svnetd), [](const char*) {}));
+  ASSERT_EQ(all.findings.size(), 1u);
+  EXPECT_THAT(MessageOf(all.findings[0]), HasSubstr("networks default, red: Docker drops"));
+  const std::string& fix = all.findings[0].finding.fix;
+  EXPECT_THAT(fix, HasSubstr("-I DOCKER-USER -i svbr0 -j ACCEPT"));
+  EXPECT_THAT(fix, HasSubstr(" && iptables -I DOCKER-USER -i svred0 -j ACCEPT"));
+  EXPECT_THAT(fix,
+              ::testing::EndsWith("ACCEPT  # or manage_foreign_firewalls = true in svnetd.toml"));
+  EXPECT_THAT(RenderDiagnosisJson(all), HasSubstr(R"("networks": ["default", "red"]})"));
+}
+
+TEST(DoctorTest, ACauseOnOneNetworkExplainsNothingOnAnother) {
+  Case c = Healthy();
+  AddRed(c);
+  c.host.routes.push_back({*Ipv4Prefix::Parse("172.31.0.0/16"), 1, RT_TABLE_MAIN, 0, std::nullopt});
+  for (auto& network : c.svnetd.networks) {
+    network.add_conditions()->set_type("SUBNET_CONFLICT");
+  }
+  EXPECT_THAT(Found(c), ElementsAre("conditions: SUBNET_CONFLICT: ",
+                                    HasSubstr("prefix: network red: 172.31.0.0/24 overlaps")));
+}
+
+TEST(DoctorTest, ACauseOfTheHostExplainsWhatEachNetworkReports) {
+  Case c = Healthy();
+  AddRed(c);
+  c.host.files["/proc/sys/net/ipv4/ip_forward"] = "0\n";
+  for (auto& network : c.svnetd.networks) network.add_conditions()->set_type("FORWARDING_OFF");
+  EXPECT_THAT(Found(c), ElementsAre(HasSubstr("forwarding: net.ipv4.ip_forward is 0")));
+}
+
+TEST(DoctorTest, AnSvnetdThatDoesNotAnswerShowsNoNetworkOfAnotherName) {
+  Case c = Healthy();
+  SilenceSvnetd(c);
+  const Diagnosis all =
+      Examine(*SelectChecks({"bridge-up"}), Observe(c.host, c.svnetd, "red"), [](const char*) {});
+  ASSERT_EQ(all.findings.size(), 1u);
+  EXPECT_EQ(all.findings[0].finding.level, Level::kNotChecked);
+}
+
+TEST(DoctorTest, AUserOfNoNetworkIsToldSo) {
+  Case c = Healthy();
+  c.svnetd.networks.clear();
+  c.svnetd.taps.clear();
+  EXPECT_EQ(Examined(c, "bridge-up")[0].message, "this user may use no network");
+  EXPECT_EQ(Examined(c, "version")[0].message, "this user may use no network");
 }
 
 TEST(DoctorTest, AnUnknownCheckIsAnErrorInTheFormatThatWasAskedFor) {

@@ -9,9 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/doctor/checks.h"
+#include "client/doctor/config_edit.h"
 #include "daemon/address/address_pool.h"
 #include "daemon/address/host_network.h"
-#include "daemon/config/config.h"
+#include "daemon/base/network_name.h"
 
 namespace svnet::client {
 namespace {
@@ -29,12 +30,33 @@ std::optional<std::string> FindOverlap(const Observed& observed, const Ipv4Prefi
   return FindConflict(observed.network, prefix, bridge == nullptr ? 0 : bridge->ifindex);
 }
 
-// A /24 between 172.30.0.0 and 172.31.255.0, or of 10.213.0.0/16, that nothing on the host has.
+// Which of the networks is looked at.
+int IndexOf(const Observed& observed) {
+  const auto& networks = observed.svnetd.networks;
+  const auto found = std::find_if(networks.begin(), networks.end(), [&](const auto& network) {
+    return NameOf(network) == NameOf(observed.subject);
+  });
+  return found == networks.end() ? 0 : static_cast<int>(found - networks.begin());
+}
+
+bool IsOfANetwork(const Observed& observed, const Ipv4Prefix& prefix) {
+  const auto& networks = observed.svnetd.networks;
+  return std::any_of(networks.begin(), networks.end(), [&](const auto& network) {
+    const absl::StatusOr<Ipv4Prefix> its = Ipv4Prefix::Parse(network.prefix());
+    return its.ok() && its->Overlaps(prefix);
+  });
+}
+
+// A /24 between 172.30.0.0 and 172.31.255.0, or of 10.213.0.0/16, that nothing on the host has, and
+// that is suggested for no other network.
 std::string SuggestPrefix(const Observed& observed) {
+  int others = IndexOf(observed);
   for (const uint32_t base : {0xac1e0000u, 0xac1f0000u, 0x0ad50000u}) {
     for (uint32_t third = 0; third < 256; ++third) {
       const auto prefix = Ipv4Prefix::Containing(Ipv4Address(base + (third << 8)), 24);
-      if (!FindOverlap(observed, prefix).has_value()) return prefix.ToString();
+      const bool is_taken =
+          FindOverlap(observed, prefix).has_value() || IsOfANetwork(observed, prefix);
+      if (!is_taken && others-- == 0) return prefix.ToString();
     }
   }
   return "10.214.0.0/24";
@@ -65,33 +87,29 @@ std::optional<std::vector<Ipv4Prefix>> ConfiguredPools(const std::string& json) 
   return ParseAll(bases);
 }
 
-// Sets a top-level key in svnetd.toml. The file may be absent, or set the key already: TOML does
-// not allow a key twice.
-std::string SetKey(const Observed& observed, const std::string& key, const std::string& value) {
-  const std::string line = absl::StrCat(key, " = ", value);
-  const absl::StatusOr<std::string> config = observed.host.ReadFile(kConfigFile);
-  if (config.value_or("").empty()) {
-    return absl::StrCat("mkdir -p /etc/svnet && echo '", line, "' > ", kConfigFile);
+std::string FreeBridgeName(const Observed& observed) {
+  const std::vector<std::string> bridges = Bridges(observed);
+  int others = IndexOf(observed);
+  for (int number = 1;; ++number) {
+    const std::string name = absl::StrCat("svbr", number);
+    const bool is_taken = FindLink(observed, name) != nullptr ||
+                          std::find(bridges.begin(), bridges.end(), name) != bridges.end();
+    if (!is_taken && others-- == 0) return name;
   }
-  if (absl::StrContains("\n" + *config, absl::StrCat("\n", key, " "))) {
-    return absl::StrCat("sed -i 's|^", key, " .*|", line, "|' ", kConfigFile);
-  }
-  return absl::StrCat("sed -i '1i ", line, "' ", kConfigFile);
 }
 
-std::string FreeBridgeName(const Observed& observed) {
-  int number = 1;
-  while (FindLink(observed, absl::StrCat("svbr", number)) != nullptr) ++number;
-  return absl::StrCat("svbr", number);
+// Without another network's name, it is about "default".
+std::string CleanUp(const Observed& observed) {
+  const std::string name = NameOf(observed.subject);
+  return absl::StrCat("svnetctl cleanup --network",
+                      name == NetworkName::kDefault ? "" : absl::StrCat("=", name));
 }
 
 // The bridge still has the old prefix's address, so it is removed first.
 std::string ChangeSubnet(const Observed& observed) {
   const std::string quoted = absl::StrCat("\"", SuggestPrefix(observed), "\"");
-  const bool in_use = observed.subject.bridge_up();
-  return absl::StrCat(SetKey(observed, "subnet", quoted),
-                      in_use ? " && svnetctl cleanup --network" : "",
-                      " && systemctl restart svnetd");
+  return SetKeyAndRestart(observed, "subnet", quoted,
+                          observed.subject.bridge_up() ? CleanUp(observed) : "");
 }
 
 bool HasDocker(const Observed& observed) {
@@ -134,11 +152,11 @@ Findings CheckBridgeUp(const Observed& observed) {
         absl::StrCat("there is no ", observed.bridge, ": svnetd creates it with the first TAP"));
   }
   if (bridge->kind != "bridge") {
-    return Problem(absl::StrCat("link ", observed.bridge,
-                                " belongs to another program and is not a bridge: svnetd needs "
-                                "another name for its bridge"),
-                   SetKey(observed, "bridge", absl::StrCat("\"", FreeBridgeName(observed), "\"")) +
-                       " && systemctl restart svnetd");
+    return Problem(
+        absl::StrCat("link ", observed.bridge,
+                     " belongs to another program and is not a bridge: svnetd needs "
+                     "another name for its bridge"),
+        SetKeyAndRestart(observed, "bridge", absl::StrCat("\"", FreeBridgeName(observed), "\"")));
   }
   if (bridge->up) return Ok(absl::StrCat(observed.bridge, " is up"));
   return Problem(absl::StrCat(observed.bridge, " is down"),
@@ -173,7 +191,7 @@ Findings CheckMtu(const Observed& observed) {
       absl::StrCat(bridge->name, " has an MTU of ", bridge->mtu, " bytes and ", uplink.name,
                    " only ", uplink.mtu,
                    ": large packets are fragmented or lost; guests need the new value, too"),
-      SetKey(observed, "mtu", absl::StrCat(uplink.mtu)) + " && systemctl restart svnetd");
+      SetKeyAndRestart(observed, "mtu", absl::StrCat(uplink.mtu)));
 }
 
 Findings CheckPrefix(const Observed& observed) {

@@ -700,6 +700,56 @@ TEST(DoctorTest, ACauseOfTheHostExplainsWhatEachNetworkReports) {
   EXPECT_THAT(Found(c), ElementsAre(HasSubstr("forwarding: net.ipv4.ip_forward is 0")));
 }
 
+// The fix for an uplink with a smaller MTU, if svnetd's file has that text.
+std::string FixOfMtu(const std::string& only, const std::string& file) {
+  Case c = Healthy();
+  AddRed(c);
+  c.host.links[0].mtu = 1400;
+  c.host.files["/etc/svnet/svnetd.toml"] = file;
+  const Diagnosis all =
+      Examine(*SelectChecks({"mtu"}), Observe(c.host, c.svnetd, only), [](const char*) {});
+  return all.findings[0].finding.fix;
+}
+
+TEST(DoctorTest, EditsTheSectionOfTheNetwork) {
+  constexpr char kRest[] = "' /etc/svnet/svnetd.toml && systemctl restart svnetd";
+  const std::string red = "[networks.red]\nbridge = \"svred0\"\n";
+  EXPECT_EQ(FixOfMtu("default", red + "mtu = 1500\n"),
+            absl::StrCat("sed -i '1i mtu = 1400", kRest));
+  EXPECT_EQ(FixOfMtu("default", "mtu = 1500\n" + red),
+            absl::StrCat("sed -i '0,/^ *\\[/s|^mtu .*|mtu = 1400|", kRest));
+  EXPECT_EQ(FixOfMtu("default", "mtu = 1500\n[limits]\n"),
+            absl::StrCat("sed -i 's|^mtu .*|mtu = 1400|", kRest));
+  EXPECT_EQ(FixOfMtu("red", "mtu = 1500\n" + red + "[networks.blue]\nmtu = 1500\n"),
+            absl::StrCat("sed -i '/^\\[networks\\.red\\]/a mtu = 1400", kRest));
+  EXPECT_EQ(FixOfMtu("red", red + "mtu = 1500\n[networks.blue]\nmtu = 1500\n"),
+            absl::StrCat("sed -i '/^\\[networks\\.red\\]/,/^ *\\[/s|^mtu .*|mtu = 1400|", kRest));
+}
+
+TEST(DoctorTest, AFileOfAnotherStyleIsForAnEditor) {
+  constexpr char kEdit[] = "editor /etc/svnet/svnetd.toml && systemctl restart svnetd  # ";
+  EXPECT_EQ(FixOfMtu("default", "mtu=1500\n"), absl::StrCat(kEdit, "at the top: mtu = 1400"));
+  EXPECT_EQ(FixOfMtu("red", "[networks]\nred = {bridge = \"svred0\"}\n"),
+            absl::StrCat(kEdit, "in [networks.red]: mtu = 1400"));
+  EXPECT_EQ(FixOfMtu("red", "[networks.red]\n  mtu = 1500\n"),
+            absl::StrCat(kEdit, "in [networks.red]: mtu = 1400"));
+}
+
+TEST(DoctorTest, SuggestsAnotherPrefixForEachNetwork) {
+  Case c = Healthy();
+  AddRed(c);
+  c.host.files["/etc/svnet/svnetd.toml"] = "[networks.red]\nsubnet = \"172.31.0.0/24\"\n";
+  for (const char* address : {"172.30.0.9", "172.31.0.9"}) {
+    c.host.addresses.push_back({1, *Ipv4Address::Parse(address), 32});
+  }
+  const Findings findings = Examined(c, "prefix");
+  ASSERT_EQ(findings.size(), 2u);
+  EXPECT_THAT(findings[0].fix, HasSubstr("1i subnet = \"172.30.1.0/24\""));
+  EXPECT_THAT(findings[0].fix, HasSubstr(" && svnetctl cleanup --network && "));
+  EXPECT_THAT(findings[1].fix, HasSubstr("s|^subnet .*|subnet = \"172.30.2.0/24\"|"));
+  EXPECT_THAT(findings[1].fix, HasSubstr(" && svnetctl cleanup --network=red && "));
+}
+
 TEST(DoctorTest, AnSvnetdThatDoesNotAnswerShowsNoNetworkOfAnotherName) {
   Case c = Healthy();
   SilenceSvnetd(c);

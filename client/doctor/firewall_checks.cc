@@ -67,17 +67,18 @@ Findings CheckMadeBy(const Observed& observed, FirewallKind kind) {
 Findings CheckOwnRules(const Observed& observed) {
   if (!observed.nft.ok()) return NotChecked(kNeedsRoot);
   if (FindLink(observed, observed.bridge) == nullptr) return NotChecked("there is no bridge yet");
+  const std::string first = Bridges(observed).front();
   // The table of the family `bridge` also has such a chain, which masquerades nothing.
   const auto masquerade =
       std::find_if(observed.nft->begin(), observed.nft->end(), [&](const FilterChain& chain) {
-        return KindOf(*observed.nft, chain, observed.bridge) == FirewallKind::kOurs &&
-               chain.family == "inet" && chain.hook == "postrouting" && !chain.rules.empty();
+        return IsTableOf(chain.table, first) && chain.family == "inet" &&
+               chain.hook == "postrouting" && !chain.rules.empty();
       });
   if (masquerade != observed.nft->end()) {
     return Ok(absl::StrCat("table ", masquerade->table, " exists"));
   }
   return Problem(
-      absl::StrCat("table inet ", TableName(observed.bridge), " is missing: guests cannot get out"),
+      absl::StrCat("table inet ", TableName(first), " is missing: guests cannot get out"),
       "systemctl restart svnetd");
 }
 

@@ -63,7 +63,8 @@ std::string NameOf(const v1::GetNetworkResponse& network);
 // Whether the lease is on the network that is looked at.
 bool IsOnSubject(const Observed& observed, const v1::Tap& tap);
 
-// The names of the bridges of all networks.
+// The names of the bridges of all networks, the default one's first: svnetd's tables, which all
+// networks share, are named after it.
 std::vector<std::string> Bridges(const Observed& observed);
 bool IsBridge(const Observed& observed, const HostLink& link);
 bool AnyBridgeExists(const Observed& observed);

@@ -136,7 +136,7 @@ absl::StatusOr<int64_t> Counter(const Observed& observed, const std::string& nam
   // Where a guest's frames are first looked at.
   const std::string family = observed.IsRouted() ? "inet" : "bridge";
   for (const FilterChain& chain : *observed.nft) {
-    if (chain.family == family && IsTableOf(chain.table, observed.bridge)) {
+    if (chain.family == family && IsTableOf(chain.table, Bridges(observed).front())) {
       return observed.host.NftCounter(chain.family, chain.table, name);
     }
   }

@@ -610,9 +610,6 @@ void AddRed(Case& c) {
                           .master = 4});
   c.host.addresses.push_back({4, *Ipv4Address::Parse("172.31.0.1"), 24});
   c.host.routes.push_back({*Ipv4Prefix::Parse("172.31.0.0/24"), 4, RT_TABLE_MAIN, 0, std::nullopt});
-  FilterChain nat = OurNat();
-  nat.table = "svnet-svred0";
-  c.host.nft->push_back(nat);
   v1::GetNetworkResponse red = c.svnetd.networks[0];
   red.set_name("red");
   red.set_bridge("svred0");

@@ -131,13 +131,16 @@ Findings Ping(const Guest& guest, const MacAddress& gateway, const std::string& 
                  "");
 }
 
+// One of the network's own.
 absl::StatusOr<int64_t> Counter(const Observed& observed, const std::string& name) {
+  const std::string network = NameOf(observed.subject);
+  const std::string prefix = network == NetworkName::kDefault ? "" : absl::StrCat(network, "/");
   if (!observed.nft.ok()) return observed.nft.status();
   // Where a guest's frames are first looked at.
   const std::string family = observed.IsRouted() ? "inet" : "bridge";
   for (const FilterChain& chain : *observed.nft) {
     if (chain.family == family && IsTableOf(chain.table, Bridges(observed).front())) {
-      return observed.host.NftCounter(chain.family, chain.table, name);
+      return observed.host.NftCounter(chain.family, chain.table, absl::StrCat(prefix, name));
     }
   }
   return absl::NotFoundError(absl::StrCat("svnetd's table of the family ", family, " is missing"));

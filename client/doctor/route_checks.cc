@@ -102,7 +102,7 @@ std::string FreeBridgeName(const Observed& observed) {
 std::string CleanUp(const Observed& observed) {
   const std::string name = NameOf(observed.subject);
   return absl::StrCat("svnetctl cleanup --network",
-                      name == NetworkName::kDefault ? "" : absl::StrCat("=", name));
+                      name == NetworkName::kDefault ? "" : absl::StrCat(" --of ", name));
 }
 
 // The bridge still has the old prefix's address, so it is removed first.

@@ -744,7 +744,7 @@ TEST(DoctorTest, SuggestsAnotherPrefixForEachNetwork) {
   EXPECT_THAT(findings[0].fix, HasSubstr("1i subnet = \"172.30.1.0/24\""));
   EXPECT_THAT(findings[0].fix, HasSubstr(" && svnetctl cleanup --network && "));
   EXPECT_THAT(findings[1].fix, HasSubstr("s|^subnet .*|subnet = \"172.30.2.0/24\"|"));
-  EXPECT_THAT(findings[1].fix, HasSubstr(" && svnetctl cleanup --network=red && "));
+  EXPECT_THAT(findings[1].fix, HasSubstr(" && svnetctl cleanup --network --of red && "));
 }
 
 TEST(DoctorTest, AnSvnetdThatDoesNotAnswerShowsNoNetworkOfAnotherName) {

@@ -39,8 +39,8 @@ absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
 }
 
-// TEMPORARY: whoever makes svnetd serve several networks deletes this, its call in LoadFrom, and
-// the test RefusesWhatSvnetdDoesNotServeYet.
+// What has been read and checked, and is not in force all the way down: networks come and go with
+// their leases only once a reload, a changed bridge and a network that has gone are taken care of.
 absl::Status RefuseWhatIsNotServedYet(const Config& config) {
   if (config.default_network().gateway_mac.has_value()) {
     return absl::UnimplementedError("gateway_mac: svnetd does not set it yet");

@@ -319,7 +319,7 @@ std::string CheckFile(const TemporaryFile& file) {
   return exit.text;
 }
 
-// TEMPORARY, with RefuseWhatIsNotServedYet.
+// What else the configuration has is checked first.
 TEST(NetworksConfigTest, RefusesWhatSvnetdDoesNotServeYet) {
   const TemporaryFile networks(kGpu);
   EXPECT_EQ(CheckFile(networks),

@@ -32,7 +32,7 @@ absl::StatusOr<std::string> CreateTap(NetworkApi& api, const std::string& bytes)
   SVNET_ASSIGN_OR_RETURN(const Lease lease,
                          api.CreateTap({.uid = 1000, .gid = 1000, .tap_limit = 10'000}, request));
   v1::CreateTapResponse response;
-  *response.mutable_tap() = ToProto(lease, api.settings().prefix);
+  *response.mutable_tap() = ToProto(lease, api.SettingsOf(NetworkName()).prefix);
   return response.SerializeAsString();
 }
 

@@ -101,10 +101,10 @@ BENCHMARK(GuestMac);
 // ------------------------------------------------------------------------- the rules
 
 void Ruleset(benchmark::State& state) {
-  const RulesetSpec spec = SpecOf({.bridge = Name("svbr0"),
-                                   .prefix = Prefix("10.0.0.0/8"),
-                                   .link_group = 100,
-                                   .blocked_destinations = {Prefix("169.254.0.0/16")}});
+  const RulesetSpec spec = svnet::SpecOf({.bridge = Name("svbr0"),
+                                          .prefix = Prefix("10.0.0.0/8"),
+                                          .link_group = 100,
+                                          .blocked_destinations = {Prefix("169.254.0.0/16")}});
   NetworkGuests guests = {.bridge = {.ifindex = 3, .mac = Mac("c2:00:00:00:00:01")}};
   for (int i = 0; i < state.range(0); ++i) {
     const Lease lease = LeaseOf(i);

@@ -208,8 +208,7 @@ run_fuzzers() {
 
 count_instructions() {
   step "instructions of a CreateTap"
-  # All of them, lest those that only tests/bench/run.sh runs stop building.
-  configure_and_build bench
+  configure_and_build bench bench_instructions bench_micro
   tests/bench/instructions.sh build/bench
 }
 

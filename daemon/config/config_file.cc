@@ -20,6 +20,7 @@
 #include "daemon/base/nearest.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config/config_keys.h"
+#include "daemon/config/key_values.h"
 
 namespace svnet {
 namespace {

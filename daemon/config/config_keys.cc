@@ -13,14 +13,14 @@
 #include "absl/strings/str_split.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config/admission_rules.h"
+#include "daemon/config/key_values.h"
+#include "daemon/config/network_keys.h"
 
 namespace svnet {
 namespace {
 
 constexpr size_t kMaxSocketPath = 107;  // bytes: sockaddr_un less the NUL
 constexpr size_t kMaxStateDir = 1024;   // bytes
-constexpr uint32_t kMinMtu = 576;       // RFC 791: every host must accept that
-constexpr uint32_t kMaxMtu = 65521;     // a TAP's own maximum
 
 absl::Status SetSocket(Config* config, absl::string_view text, const Accounts&) {
   if (text.empty() || text[0] != '/' || text.size() > kMaxSocketPath) {
@@ -47,80 +47,9 @@ absl::Status SetSocketGroup(Config* config, absl::string_view text, const Accoun
   return absl::OkStatus();
 }
 
-absl::Status SetBridge(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  SVNET_ASSIGN_OR_RETURN(network->bridge, LinkName::Parse(text));
-  return absl::OkStatus();
-}
-
-// Addresses that no link of a host can have: "this network", loopback, multicast and reserved ones
-// (RFC 6890).
-bool IsUnusable(const Ipv4Prefix& prefix) {
-  const auto overlaps = [&](uint32_t network, int length) {
-    return prefix.Overlaps(Ipv4Prefix::Containing(Ipv4Address(network), length));
-  };
-  return overlaps(0x00000000, 8) || overlaps(0x7f000000, 8) || overlaps(0xe0000000, 3);
-}
-
-absl::Status SetSubnet(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  SVNET_ASSIGN_OR_RETURN(const Ipv4Prefix prefix, Ipv4Prefix::Parse(text));
-  if (prefix.length() < 8 || prefix.length() > 30) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(Quote(text), " is not a /8 to /30: it needs room for a gateway and a guest"));
-  }
-  if (IsUnusable(prefix)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(Quote(text),
-                     " contains addresses that no host can have: use a private prefix, in "
-                     "10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"));
-  }
-  network->subnet = prefix;
-  return absl::OkStatus();
-}
-
-absl::Status SetMtu(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  uint32_t mtu = 0;
-  if (text == "auto") {
-    network->mtu = std::nullopt;
-  } else if (absl::SimpleAtoi(text, &mtu) && mtu >= kMinMtu && mtu <= kMaxMtu) {
-    network->mtu = mtu;
-  } else {
-    return absl::InvalidArgumentError(absl::StrCat(Quote(text), " is neither \"auto\" nor ",
-                                                   kMinMtu, " to ", kMaxMtu, " (bytes)"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SetGatewayMac(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  network->gateway_mac.reset();
-  if (text == "auto") return absl::OkStatus();
-  SVNET_ASSIGN_OR_RETURN(const MacAddress mac, MacAddress::Parse(text));
-  if (!mac.IsUnicast()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(Quote(text),
-                     " is not the MAC of one station: its first octet must be even, "
-                     "like 02, and not all octets 00"));
-  }
-  network->gateway_mac = mac;
-  return absl::OkStatus();
-}
-
 // In the order of the values that they mean.
 constexpr std::array<absl::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
-constexpr std::array<absl::string_view, 2> kKinds = {"bridge", "routed"};
-constexpr std::array<absl::string_view, 3> kIsolations = {"none", "owner", "all"};
-constexpr std::array<absl::string_view, 2> kHostAccesses = {"deny", "allow"};
-constexpr std::array<absl::string_view, 2> kLocalAccesses = {"all", "owner"};
 constexpr std::array<absl::string_view, 2> kBooleans = {"false", "true"};
-
-// The index of `text` in `words`.
-template <size_t kCount>
-absl::StatusOr<size_t> ParseWord(absl::string_view text,
-                                 const std::array<absl::string_view, kCount>& words) {
-  const auto found = std::find(words.begin(), words.end(), text);
-  if (found != words.end()) return found - words.begin();
-  return absl::InvalidArgumentError(
-      absl::StrCat(Quote(text), " is not one of: ", absl::StrJoin(words, ", ")));
-}
 
 absl::Status SetLogLevel(Config* config, absl::string_view text, const Accounts&) {
   SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kLogLevels));
@@ -135,77 +64,6 @@ absl::Status SetMetricsListen(Config* config, absl::string_view text, const Acco
   return absl::OkStatus();
 }
 
-absl::Status SetKind(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kKinds));
-  network->kind = static_cast<NetworkKind>(word);
-  return absl::OkStatus();
-}
-
-absl::Status SetIsolation(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kIsolations));
-  network->isolation = static_cast<Isolation>(word);
-  return absl::OkStatus();
-}
-
-absl::Status SetHostAccess(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kHostAccesses));
-  network->host_access = word == 1;
-  return absl::OkStatus();
-}
-
-absl::Status SetLocalAccess(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kLocalAccesses));
-  network->local_access = static_cast<LocalAccess>(word);
-  return absl::OkStatus();
-}
-
-// The items of a list; they cannot contain commas.
-std::vector<absl::string_view> Items(absl::string_view text) {
-  return absl::StrSplit(text, ',', absl::SkipEmpty());
-}
-
-absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
-  const std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(text, absl::MaxSplits('/', 1));
-  uint32_t port = 0;
-  const bool tcp = parts.first == "tcp";
-  if ((tcp || parts.first == "udp") && absl::SimpleAtoi(parts.second, &port) && port >= 1 &&
-      port <= 65535) {
-    return HostPort{.protocol = tcp ? HostPort::Protocol::kTcp : HostPort::Protocol::kUdp,
-                    .port = static_cast<uint16_t>(port)};
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat(Quote(text), " is not a port like \"udp/53\" or \"tcp/443\""));
-}
-
-absl::Status SetHostPorts(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  network->host_ports.clear();
-  for (absl::string_view item : Items(text)) {
-    SVNET_ASSIGN_OR_RETURN(const HostPort port, ParseHostPort(item));
-    network->host_ports.push_back(port);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SetBlockedDestinations(NetworkConfig* network, absl::string_view text,
-                                    const Accounts&) {
-  network->blocked_destinations.clear();
-  for (absl::string_view item : Items(text)) {
-    SVNET_ASSIGN_OR_RETURN(const Ipv4Prefix prefix, Ipv4Prefix::Parse(item));
-    network->blocked_destinations.push_back(prefix);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SetPeers(NetworkConfig* network, absl::string_view text, const Accounts&) {
-  network->peers.clear();
-  for (absl::string_view item : Items(text)) {
-    SVNET_ASSIGN_OR_RETURN(NetworkName name, ParseNetworkName(item));
-    network->peers.insert(std::move(name));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SetManageForeignFirewalls(Config* config, absl::string_view text, const Accounts&) {
   SVNET_ASSIGN_OR_RETURN(const size_t word, ParseWord(text, kBooleans));
   config->manage_foreign_firewalls = word == 1;
@@ -213,42 +71,12 @@ absl::Status SetManageForeignFirewalls(Config* config, absl::string_view text, c
 }
 
 absl::Status SetAllowUsers(Config* config, absl::string_view text, const Accounts& accounts) {
-  config->callers.users.clear();
   config->callers.all_users = text == "*";
-  if (config->callers.all_users) return absl::OkStatus();
-  for (absl::string_view item : Items(text)) {
-    SVNET_ASSIGN_OR_RETURN(const uid_t uid, ParseId("user", item, accounts.find_user));
-    config->callers.users.insert(uid);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SetGroups(std::set<gid_t>* groups, absl::string_view text, const Accounts& accounts) {
-  groups->clear();
-  for (absl::string_view item : Items(text)) {
-    SVNET_ASSIGN_OR_RETURN(const gid_t gid, ParseId("group", item, accounts.find_group));
-    groups->insert(gid);
-  }
-  return absl::OkStatus();
+  return SetUsers(&config->callers.users, config->callers.all_users ? "" : text, accounts);
 }
 
 absl::Status SetAllowGroups(Config* config, absl::string_view text, const Accounts& accounts) {
   return SetGroups(&config->callers.groups, text, accounts);
-}
-
-absl::Status SetNetworkUsers(NetworkConfig* network, absl::string_view text,
-                             const Accounts& accounts) {
-  network->users.clear();
-  for (absl::string_view item : Items(text)) {
-    SVNET_ASSIGN_OR_RETURN(const uid_t uid, ParseId("user", item, accounts.find_user));
-    network->users.insert(uid);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SetNetworkGroups(NetworkConfig* network, absl::string_view text,
-                              const Accounts& accounts) {
-  return SetGroups(&network->groups, text, accounts);
 }
 
 absl::Status SetAdminGroups(Config* config, absl::string_view text, const Accounts& accounts) {
@@ -293,37 +121,6 @@ std::string ShowMetricsListen(const Config& config) {
   return config.metrics_listen.has_value() ? config.metrics_listen->text() : "";
 }
 
-template <typename Member>
-struct OwnerOf;
-template <typename Part, typename Value>
-struct OwnerOf<Value Part::*> {
-  using type = Part;
-};
-// Config or NetworkConfig, whichever has that member.
-template <auto kMember>
-using PartWith = typename OwnerOf<decltype(kMember)>::type;
-
-template <auto kMember>
-std::string ShowText(const Config& config) {
-  return config.*kMember;
-}
-
-template <auto kMember>
-std::string ShowCount(const Config& config) {
-  return absl::StrCat(config.*kMember);
-}
-
-template <auto kMember>
-std::string ShowCountOrAuto(const PartWith<kMember>& part) {
-  const std::optional<uint32_t>& count = part.*kMember;
-  return count.has_value() ? absl::StrCat(*count) : "auto";
-}
-
-template <auto kMember, const auto& kWords>
-std::string ShowWord(const PartWith<kMember>& part) {
-  return std::string(kWords[static_cast<size_t>(part.*kMember)]);
-}
-
 template <auto kMember>
 std::string ShowLimit(const Config& config) {
   return absl::StrCat(config.callers.limits.*kMember);
@@ -334,48 +131,12 @@ std::string ShowIds(const Config& config) {
   return absl::StrJoin(config.callers.*kMember, ",");
 }
 
-std::string ShowBridge(const NetworkConfig& network) { return network.bridge.text(); }
-
-std::string ShowSubnet(const NetworkConfig& network) { return network.subnet.ToString(); }
-
-std::string ShowHostPorts(const NetworkConfig& network) {
-  return absl::StrJoin(network.host_ports, ",", [](std::string* out, const HostPort& port) {
-    const bool tcp = port.protocol == HostPort::Protocol::kTcp;
-    absl::StrAppend(out, tcp ? "tcp/" : "udp/", port.port);
-  });
-}
-
-std::string ShowBlockedDestinations(const NetworkConfig& network) {
-  return absl::StrJoin(
-      network.blocked_destinations, ",",
-      [](std::string* out, const Ipv4Prefix& prefix) { *out += prefix.ToString(); });
-}
-
-std::string ShowGatewayMac(const NetworkConfig& network) {
-  return network.gateway_mac.has_value() ? network.gateway_mac->ToString() : "auto";
-}
-
-std::string ShowPeers(const NetworkConfig& network) {
-  return absl::StrJoin(network.peers, ",",
-                       [](std::string* out, const NetworkName& name) { *out += name.text(); });
-}
-
-template <auto kMember>
-std::string ShowIdsOf(const NetworkConfig& network) {
-  return absl::StrJoin(network.*kMember, ",");
-}
-
 std::string ShowAllowUsers(const Config& config) {
   return config.callers.all_users ? "*" : ShowIds<&AdmissionRules::users>(config);
 }
 
 std::string ShowForeignRoot(const Config& config) {
   return std::string(kBooleans[static_cast<size_t>(config.callers.foreign_root)]);
-}
-
-template <auto kMember>
-bool Differs(const PartWith<kMember>& one, const PartWith<kMember>& other) {
-  return one.*kMember != other.*kMember;
 }
 
 template <auto kMember>
@@ -410,23 +171,28 @@ constexpr std::array kKeys = {
         Global{SetSocketGroup, ShowText<&Config::socket_group>, Differs<&Config::socket_group>},
         kRestart, kAdministrators, "GROUP",
         "The group whose members may connect; empty: only root (svnet)"},
-    ConfigKey{
-        "", "kind", ConfigValueType::kText,
-        OfNetwork{SetKind, ShowWord<&NetworkConfig::kind, kKinds>, Differs<&NetworkConfig::kind>},
-        kRestart, kAllCallers, "bridge|routed",
-        "How guests are connected: by a bridge, or each by a route to its TAP (bridge)"},
+    ConfigKey{"", "kind", ConfigValueType::kText,
+              OfNetwork{network_keys::SetKind, ShowWord<&NetworkConfig::kind, network_keys::kKinds>,
+                        Differs<&NetworkConfig::kind>},
+              kRestart, kAllCallers, "bridge|routed",
+              "How guests are connected: by a bridge, or each by a route to its TAP (bridge)"},
     ConfigKey{"", "bridge", ConfigValueType::kText,
-              OfNetwork{SetBridge, ShowBridge, Differs<&NetworkConfig::bridge>}, kRestart,
-              kAllCallers, "NAME", "The bridge (svbr0)", true},
+              OfNetwork{network_keys::SetBridge, network_keys::ShowBridge,
+                        Differs<&NetworkConfig::bridge>},
+              kRestart, kAllCallers, "NAME", "The bridge (svbr0)", true},
     ConfigKey{"", "subnet", ConfigValueType::kText,
-              OfNetwork{SetSubnet, ShowSubnet, Differs<&NetworkConfig::subnet>}, kRestart,
-              kAllCallers, "PREFIX", "The network's prefix, /8 to /30 (172.30.0.0/24)", true},
+              OfNetwork{network_keys::SetSubnet, network_keys::ShowSubnet,
+                        Differs<&NetworkConfig::subnet>},
+              kRestart, kAllCallers, "PREFIX", "The network's prefix, /8 to /30 (172.30.0.0/24)",
+              true},
     ConfigKey{"", "mtu", ConfigValueType::kTextOrInteger,
-              OfNetwork{SetMtu, ShowCountOrAuto<&NetworkConfig::mtu>, Differs<&NetworkConfig::mtu>},
+              OfNetwork{network_keys::SetMtu, ShowCountOrAuto<&NetworkConfig::mtu>,
+                        Differs<&NetworkConfig::mtu>},
               kRestart, kAllCallers, "BYTES|auto",
               "The MTU of guests; auto: that of the default route's link (auto)"},
     ConfigKey{"", "gateway_mac", ConfigValueType::kText,
-              OfNetwork{SetGatewayMac, ShowGatewayMac, Differs<&NetworkConfig::gateway_mac>},
+              OfNetwork{network_keys::SetGatewayMac, network_keys::ShowGatewayMac,
+                        Differs<&NetworkConfig::gateway_mac>},
               kRestart, kAllCallers, "MAC|auto",
               "The gateway's MAC; auto: 02:fc:00:00:00:01 if routed, else the bridge's own (auto)"},
     ConfigKey{"", "state_dir", ConfigValueType::kText,
@@ -442,41 +208,46 @@ constexpr std::array kKeys = {
               kRestart, kAdministrators, "ADDRESS:PORT",
               "Loopback address for Prometheus on this host, like 127.0.0.1:9464 (none)"},
     ConfigKey{"", "isolation", ConfigValueType::kText,
-              OfNetwork{SetIsolation, ShowWord<&NetworkConfig::isolation, kIsolations>,
+              OfNetwork{network_keys::SetIsolation,
+                        ShowWord<&NetworkConfig::isolation, network_keys::kIsolations>,
                         Differs<&NetworkConfig::isolation>},
               kRestart, kAllCallers, "none|owner|all",
               "Which guests are isolated from each other: none, those of different owners, or all "
               "(owner)"},
     ConfigKey{"", "host_access", ConfigValueType::kText,
-              OfNetwork{SetHostAccess, ShowWord<&NetworkConfig::host_access, kHostAccesses>,
+              OfNetwork{network_keys::SetHostAccess,
+                        ShowWord<&NetworkConfig::host_access, network_keys::kHostAccesses>,
                         Differs<&NetworkConfig::host_access>},
               kRestart, kAllCallers, "allow|deny",
               "Whether guests may open connections to the host (allow)"},
     ConfigKey{"", "host_ports", ConfigValueType::kTexts,
-              OfNetwork{SetHostPorts, ShowHostPorts, Differs<&NetworkConfig::host_ports>}, kRestart,
-              kAllCallers, "udp/53,...",
+              OfNetwork{network_keys::SetHostPorts, network_keys::ShowHostPorts,
+                        Differs<&NetworkConfig::host_ports>},
+              kRestart, kAllCallers, "udp/53,...",
               "Host ports guests may reach although host_access is deny (none)"},
     ConfigKey{"", "local_access", ConfigValueType::kText,
-              OfNetwork{SetLocalAccess, ShowWord<&NetworkConfig::local_access, kLocalAccesses>,
+              OfNetwork{network_keys::SetLocalAccess,
+                        ShowWord<&NetworkConfig::local_access, network_keys::kLocalAccesses>,
                         Differs<&NetworkConfig::local_access>},
               kRestart, kAllCallers, "all|owner",
               "Which local users reach guests: all, or root and the owner (all)"},
     ConfigKey{"", "blocked_destinations", ConfigValueType::kTexts,
-              OfNetwork{SetBlockedDestinations, ShowBlockedDestinations,
+              OfNetwork{network_keys::SetBlockedDestinations, network_keys::ShowBlockedDestinations,
                         Differs<&NetworkConfig::blocked_destinations>},
               kRestart, kAllCallers, "PREFIX,...",
               "Destinations that guests may not reach (169.254.0.0/16: cloud metadata)"},
     // For administrators, like users and groups: it names networks that not every caller may use.
-    ConfigKey{"", "peers", ConfigValueType::kTexts,
-              OfNetwork{SetPeers, ShowPeers, Differs<&NetworkConfig::peers>}, kRestart,
-              kAdministrators, "NETWORK,...",
-              "Networks that may reach this one, if both name each other (none)"},
+    ConfigKey{
+        "", "peers", ConfigValueType::kTexts,
+        OfNetwork{network_keys::SetPeers, network_keys::ShowPeers, Differs<&NetworkConfig::peers>},
+        kRestart, kAdministrators, "NETWORK,...",
+        "Networks that may reach this one, if both name each other (none)"},
     ConfigKey{kNetworksTable, "allow_users", ConfigValueType::kTexts,
-              OfNetwork{SetNetworkUsers, ShowIdsOf<&NetworkConfig::users>,
+              OfNetwork{network_keys::SetAllowUsers, ShowIdsOf<&NetworkConfig::users>,
                         Differs<&NetworkConfig::users>},
               kRestart, kAdministrators, "", ""},
     ConfigKey{kNetworksTable, "allow_groups", ConfigValueType::kTexts,
-              OfNetwork{SetNetworkGroups, ShowIdsOf<&NetworkConfig::groups>,
+              OfNetwork{network_keys::SetAllowGroups, ShowIdsOf<&NetworkConfig::groups>,
                         Differs<&NetworkConfig::groups>},
               kRestart, kAdministrators, "", ""},
     ConfigKey{
@@ -571,38 +342,6 @@ std::string PathOf(const NetworkName& network) {
 std::string PathOf(const NetworkName& network, absl::string_view key) {
   if (network == NetworkName()) return std::string(key);
   return absl::StrCat(PathOf(network), ".", key);
-}
-
-absl::StatusOr<NetworkName> ParseNetworkName(absl::string_view text) {
-  absl::StatusOr<NetworkName> name = NetworkName::Parse(text);
-  if (name.ok()) return name;
-  return absl::InvalidArgumentError(absl::StrCat(
-      Quote(text),
-      " is not a name for a network: a small letter, and up to 14 small letters, digits and -"));
-}
-
-std::string Quote(absl::string_view text) {
-  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, 80)), "\"");
-}
-
-absl::StatusOr<uint32_t> ParseId(
-    absl::string_view kind, absl::string_view text,
-    const std::function<std::optional<uint32_t>(const std::string&)>& find) {
-  uint32_t number = 0;
-  if (absl::SimpleAtoi(text, &number) && number != UINT32_MAX) return number;
-  if (const std::optional<uint32_t> id = find(std::string(text)); id.has_value()) return *id;
-  return absl::InvalidArgumentError(
-      absl::StrCat(Quote(text), " is not a ", kind, " of this host or a number"));
-}
-
-absl::Status SetCount(uint32_t* count, uint32_t min, absl::string_view text) {
-  constexpr uint32_t kMax = 1'000'000;
-  uint32_t value = 0;
-  if (!absl::SimpleAtoi(text, &value) || value < min || value > kMax) {
-    return absl::InvalidArgumentError(absl::StrCat(Quote(text), " is not ", min, " to ", kMax));
-  }
-  *count = value;
-  return absl::OkStatus();
 }
 
 }  // namespace svnet

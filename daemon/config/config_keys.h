@@ -1,9 +1,6 @@
 // The keys of the configuration.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <optional>
 #include <string>
 #include <variant>
 
@@ -13,6 +10,7 @@
 #include "absl/types/span.h"
 #include "daemon/config/accounts.h"
 #include "daemon/config/config.h"
+#include "daemon/config/key_access.h"
 
 namespace svnet {
 
@@ -26,14 +24,6 @@ enum class ConfigChange { kReload, kRestart };
 // calls are treated: they could find it out by trying. The rest says who else may call, and what
 // svnetd does on its host, which helps nobody but an attacker.
 enum class ConfigAudience { kAllCallers, kAdministrators };
-
-// How to set, show and compare the value of a key in the part of the configuration that has it.
-template <typename Part>
-struct KeyAccess {
-  absl::Status (*set)(Part*, absl::string_view, const Accounts&);
-  std::string (*show)(const Part&);  // what `set` takes to set it again
-  bool (*differs)(const Part&, const Part&);
-};
 
 // The table of the file whose tables are networks: [networks.NAME].
 inline constexpr absl::string_view kNetworksTable = "networks";
@@ -72,19 +62,5 @@ const ConfigKey* FindKey(absl::string_view name);
 std::string PathOf(const NetworkName& network);
 // Where the file has `key` of that network: "bridge", or "networks.NAME.bridge".
 std::string PathOf(const NetworkName& network, absl::string_view key);
-
-// [a-z][a-z0-9-]{0,14}.
-absl::StatusOr<NetworkName> ParseNetworkName(absl::string_view text);
-
-// `text` in quotes, escaped and shortened, for messages.
-std::string Quote(absl::string_view text);
-
-// Parses a name that `find` knows, or a number; `kind` is for messages.
-absl::StatusOr<uint32_t> ParseId(
-    absl::string_view kind, absl::string_view text,
-    const std::function<std::optional<uint32_t>(const std::string&)>& find);
-
-// `min` to 1,000,000.
-absl::Status SetCount(uint32_t* count, uint32_t min, absl::string_view text);
 
 }  // namespace svnet

@@ -7,7 +7,7 @@
 
 #include "daemon/base/error.h"
 #include "daemon/base/repair_limit.h"
-#include "tests/unit/daemon/registry_fixture.h"
+#include "tests/unit/daemon/repair_fixture.h"
 
 namespace svnet {
 namespace {
@@ -20,29 +20,7 @@ using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
-class RepairTest : public NetworkRegistryTest {
- protected:
-  RepairTest() {
-    MustCreate(kAlice, "vm1");
-    MustCreate(kBob, "vm2");
-    before_ = Picture();
-  }
-
-  // Attend puts it right, and says so in these words.
-  void ExpectRepaired(const std::string& words) {
-    EXPECT_NE(Picture(), before_) << words;
-    log_.clear();
-    registry().HandleEvents();
-    EXPECT_EQ(Picture(), before_) << words;
-    EXPECT_THAT(log_, ElementsAre(HasSubstr(words)));
-    log_.clear();
-    registry().HandleEvents();
-    EXPECT_THAT(log_, IsEmpty());
-  }
-  Link* Tap() { return kernel_.Find("svvm1eth0"); }
-
-  std::string before_;
-};
+class RepairTest : public RepairFixture {};
 
 TEST_F(RepairTest, RepairsWhateverIsDoneToATap) {
   Tap()->name = "renamed";

@@ -1,7 +1,7 @@
 // A routed network, over a kernel in memory: what is other than on a bridge.
 #include "daemon/base/error.h"
 #include "daemon/segment/owner_groups.h"
-#include "tests/unit/daemon/registry_fixture.h"
+#include "tests/unit/daemon/repair_fixture.h"
 
 namespace svnet {
 namespace {
@@ -157,26 +157,9 @@ TEST_F(RoutedNetworkTest, ARestartDeletesRoutesOfNoLease) {
   EXPECT_THAT(*kernel_.ListGuestRoutes(), SizeIs(2));
 }
 
-class RoutedRepairTest : public RoutedNetworkTest {
+class RoutedRepairTest : public RepairFixture {
  protected:
-  RoutedRepairTest() {
-    MustCreate(kAlice, "vm1");
-    MustCreate(kBob, "vm2");
-    before_ = Picture();
-  }
-
-  void ExpectRepaired(const std::string& words) {
-    EXPECT_NE(Picture(), before_) << words;
-    log_.clear();
-    registry().HandleEvents();
-    EXPECT_EQ(Picture(), before_) << words;
-    EXPECT_THAT(log_, ElementsAre(HasSubstr(words)));
-    log_.clear();
-    registry().HandleEvents();
-    EXPECT_THAT(log_, IsEmpty());
-  }
-
-  std::string before_;
+  RoutedRepairTest() : RepairFixture(NetworkKind::kRouted) {}
 };
 
 TEST_F(RoutedRepairTest, RepairsWhateverIsDoneToATap) {

@@ -55,7 +55,8 @@ class ForeignFirewallReconciler {
                             ForeignFirewalls* foreign, Clock clock);
 
   void SetManage(bool manage) ABSL_LOCKS_EXCLUDED(mutex_);
-  // That network exists, and its guests get out through this link (empty: unknown).
+  // That network, one of those that may exist, does, and its guests get out through this link
+  // (empty: unknown).
   void NetworkUp(const NetworkName& name, const std::string& uplink) ABSL_LOCKS_EXCLUDED(mutex_);
   // svnetd has turned forwarding on. `for_all`: its rules do not drop what is forwarded between
   // other links. Marks the rules as changed.

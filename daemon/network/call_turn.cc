@@ -1,33 +1,31 @@
 #include "daemon/network/call_turn.h"
 
-#include "daemon/network/authorizer.h"
 #include "daemon/network/networks.h"
 
 namespace svnet {
-namespace {
-
-bool MayUse(const Caller& caller, const Networks& networks, const NetworkName& name) {
-  return networks.Has(name) && Authorizer(caller).MayUse(networks.Get(name).settings());
-}
-
-}  // namespace
 
 CallTurn::CallTurn(NetworkRegistry* registry, const Caller& caller,
                    const std::optional<NetworkName>& name)
+    : CallTurn(registry, caller, name, AsksItself()) {
+  if (!status_.ok()) return;
+  status_ = name.has_value() ? networks().StatusOf(*name) : networks().StatusFor(caller);
+}
+
+CallTurn::CallTurn(NetworkRegistry* registry, const Caller& caller,
+                   const std::optional<NetworkName>& name, AsksItself /*unused*/)
     : registry_(registry) {
   registry_->mutex_.lock();
-  if (name.has_value() && !MayUse(caller, *registry_->networks_, *name)) {
-    status_ = NetworkNotFound(*name);
-    return;
-  }
+  if (name.has_value()) status_ = registry_->networks_->CheckMayUse(caller, *name);
+  if (!status_.ok()) return;
   // From here on, and not for a call that takes nothing in, events are left to calls for a moment.
   registry_->last_call_ = absl::ToUnixNanos(registry_->parts_.clock());
-  status_ = registry_->CatchUp();
+  registry_->CatchUp();
+  caught_up_ = true;
 }
 
 CallTurn::~CallTurn() {
   registry_->mutex_.AssertHeld();
-  if (status_.ok()) registry_->EndTurn();
+  if (caught_up_) registry_->EndTurn();
   registry_->mutex_.unlock();
 }
 

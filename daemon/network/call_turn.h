@@ -21,15 +21,19 @@ class Networks;
 // its end others are told what the call has changed. Nothing else may be used unless status is OK.
 class ABSL_SCOPED_LOCKABLE CallTurn {
  public:
-  // `name`: see the contract; nullopt: all networks.
+  // For a call about that network, or, nullopt, about all that the caller may use.
   CallTurn(NetworkRegistry* registry, const Caller& caller, const std::optional<NetworkName>& name)
       ABSL_EXCLUSIVE_LOCK_FUNCTION(registry->mutex_);
+  // For a call that asks Networks::StatusOf itself: one about that network, or, without a name,
+  // about a lease.
+  struct AsksItself {};
+  CallTurn(NetworkRegistry* registry, const Caller& caller, const std::optional<NetworkName>& name,
+           AsksItself /*unused*/) ABSL_EXCLUSIVE_LOCK_FUNCTION(registry->mutex_);
   ~CallTurn() ABSL_UNLOCK_FUNCTION();
   CallTurn(const CallTurn&) = delete;
   CallTurn& operator=(const CallTurn&) = delete;
 
-  // NETWORK_NOT_FOUND if there is none of that name, BRIDGE_SETUP_FAILED if the state of the host
-  // cannot be read.
+  // NETWORK_NOT_FOUND if there is none of that name, otherwise as Networks::StatusOf or StatusFor.
   const absl::Status& status() const { return status_; }
 
   Networks& networks() const;
@@ -37,6 +41,7 @@ class ABSL_SCOPED_LOCKABLE CallTurn {
  private:
   NetworkRegistry* const registry_;
   absl::Status status_;
+  bool caught_up_ = false;
 };
 
 }  // namespace svnet

@@ -22,8 +22,22 @@ constexpr int kCleanupRounds = 8;
 // Who measures.
 const Caller kSvnetd = {.uid = 0, .gid = 0, .groups = {}, .administrator = true};
 
-LeaseView ViewOfAll(const Caller& caller, const CallTurn& turn) {
-  return LeaseView(caller, turn.networks().Leases(std::nullopt));
+// nullptr: the caller has none.
+absl::StatusOr<const Lease*> Find(const Caller& caller, const Networks& networks,
+                                  const LeaseSelector& selector) {
+  const LeaseView all(caller, networks.Leases(std::nullopt));
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, all.Find(selector));
+  // It may be on a network that cannot tell now.
+  SVNET_RETURN_IF_ERROR(lease == nullptr ? networks.StatusFor(caller)
+                                         : networks.StatusOf(lease->spec.network));
+  return lease;
+}
+
+absl::StatusOr<const Lease*> Get(const Caller& caller, const Networks& networks,
+                                 const LeaseSelector& selector) {
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, Find(caller, networks, selector));
+  if (lease != nullptr) return lease;
+  return LeaseView(caller, networks.Leases(std::nullopt)).Get(selector);
 }
 
 absl::StatusOr<CleanupResult> TakeAway(const std::vector<Network*>& networks, CleanupResult all) {
@@ -43,12 +57,14 @@ absl::StatusOr<Lease> NetworkApi::CreateTap(const Caller& caller, const TapReque
       const LeaseKey key,
       authorizer.KeyFor({.owner = request.owner, .vm = request.vm, .iface = request.iface}));
   SVNET_RETURN_IF_ERROR(authorizer.CheckGroup(request.group));
-  const CallTurn turn(registry_, caller, request.network);
+  const NetworkName name = request.network.value_or(NetworkName());
+  const CallTurn turn(registry_, caller, name, CallTurn::AsksItself());
   SVNET_RETURN_IF_ERROR(turn.status());
   Networks& networks = turn.networks();
   // A lease that stands is answered by the network that it is on.
   Network* network = networks.FindWith(key);
-  if (network == nullptr) network = &networks.Get(request.network.value_or(NetworkName()));
+  if (network == nullptr) network = &networks.Get(name);
+  SVNET_RETURN_IF_ERROR(networks.StatusOf(network->settings().name));
   bool is_new = false;
   absl::StatusOr<Lease> lease =
       network->CreateTap(caller, key, request, networks.HoldingsOf(key.owner), &is_new);
@@ -58,9 +74,8 @@ absl::StatusOr<Lease> NetworkApi::CreateTap(const Caller& caller, const TapReque
 
 absl::StatusOr<std::optional<Lease>> NetworkApi::RemoveTap(const Caller& caller,
                                                            const LeaseSelector& selector) {
-  const CallTurn turn(registry_, caller, std::nullopt);
-  SVNET_RETURN_IF_ERROR(turn.status());
-  SVNET_ASSIGN_OR_RETURN(const Lease* found, ViewOfAll(caller, turn).Find(selector));
+  const CallTurn turn(registry_, caller, std::nullopt, CallTurn::AsksItself());
+  SVNET_ASSIGN_OR_RETURN(const Lease* found, Find(caller, turn.networks(), selector));
   if (found == nullptr) return std::nullopt;
   std::optional<Lease> lease = *found;
   SVNET_RETURN_IF_ERROR(turn.networks().Get(lease->spec.network).RemoveTap(*lease));
@@ -69,23 +84,20 @@ absl::StatusOr<std::optional<Lease>> NetworkApi::RemoveTap(const Caller& caller,
 
 absl::StatusOr<std::string> NetworkApi::GetBootArgs(const Caller& caller,
                                                     const BootArgsRequest& request) {
-  const CallTurn turn(registry_, caller, std::nullopt);
-  SVNET_RETURN_IF_ERROR(turn.status());
-  SVNET_ASSIGN_OR_RETURN(const Lease* lease, ViewOfAll(caller, turn).Get(request.lease));
+  const CallTurn turn(registry_, caller, std::nullopt, CallTurn::AsksItself());
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, Get(caller, turn.networks(), request.lease));
   return turn.networks().Get(lease->spec.network).BootArgsFor(*lease, request);
 }
 
 absl::StatusOr<Lease> NetworkApi::GetTap(const Caller& caller, const LeaseSelector& selector) {
-  const CallTurn turn(registry_, caller, std::nullopt);
-  SVNET_RETURN_IF_ERROR(turn.status());
-  SVNET_ASSIGN_OR_RETURN(const Lease* lease, ViewOfAll(caller, turn).Get(selector));
+  const CallTurn turn(registry_, caller, std::nullopt, CallTurn::AsksItself());
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, Get(caller, turn.networks(), selector));
   return *lease;
 }
 
 absl::StatusOr<Lease> NetworkApi::UpdateTap(const Caller& caller, const UpdateRequest& request) {
-  const CallTurn turn(registry_, caller, std::nullopt);
-  SVNET_RETURN_IF_ERROR(turn.status());
-  SVNET_ASSIGN_OR_RETURN(const Lease* lease, ViewOfAll(caller, turn).Get(request.lease));
+  const CallTurn turn(registry_, caller, std::nullopt, CallTurn::AsksItself());
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, Get(caller, turn.networks(), request.lease));
   return turn.networks().Get(lease->spec.network).UpdateTap(caller, *lease, request);
 }
 
@@ -163,10 +175,11 @@ absl::StatusOr<NetworkStatus> NetworkApi::GetNetwork(const Caller& caller,
 
 absl::StatusOr<NetworkStatus> NetworkApi::Observe(const Caller& caller, const NetworkName& name,
                                                   bool* looked) {
-  const CallTurn turn(registry_, caller, name);
+  const CallTurn turn(registry_, caller, name, CallTurn::AsksItself());
   SVNET_RETURN_IF_ERROR(turn.status());
-  absl::StatusOr<NetworkStatus> status = turn.networks().Get(name).Observe(looked);
-  if (status.ok()) status->held = turn.networks().HoldingsOf(caller.uid);
+  Networks& networks = turn.networks();
+  SVNET_ASSIGN_OR_RETURN(NetworkStatus status, networks.Observe(name, looked));
+  status.held = networks.HoldingsOf(caller.uid);
   return status;
 }
 

@@ -50,19 +50,19 @@ absl::StatusOr<std::unique_ptr<NetworkRegistry>> NetworkRegistry::Start(
 absl::Status NetworkRegistry::Begin() {
   MutexLock lock(&mutex_);
   absl::Status begun = networks_->Begin();
-  if (begun.ok()) begun = CatchUp();
+  if (begun.ok()) CatchUp();
   ReportHealth();
+  // A network that is alone has started if it has caught up, too.
+  if (begun.ok() && networks_->Names().size() == 1) begun = networks_->StatusOf(NetworkName());
   return begun;
 }
 
-absl::Status NetworkRegistry::CatchUp() {
+void NetworkRegistry::CatchUp() {
   std::vector<uint64_t> ended = poller_.PollNow();
   due_.reset();
-  const absl::Status caught_up =
-      networks_->CatchUp({.changes = kernel_->TakeChanges(), .ended = std::move(ended)}, &due_);
+  networks_->CatchUp({.changes = kernel_->TakeChanges(), .ended = std::move(ended)}, &due_);
   NoteConditionsSoon();
   EndTurn();
-  return caught_up;
 }
 
 void NetworkRegistry::NoteConditionsSoon() {
@@ -114,13 +114,13 @@ void NetworkRegistry::NoteForeignConditions() {
   NoteConditionsSoon();
   if (blocked_by_others_ == blocked) return;
   blocked_by_others_ = std::move(blocked);
-  CatchUp().IgnoreError();
+  CatchUp();
 }
 
 void NetworkRegistry::NoteForwardFilter(const std::string& whose) {
   MutexLock lock(&mutex_);
   // The rules may have to be made anew for it.
-  if (networks_->NoteForwardFilter(whose)) CatchUp().IgnoreError();
+  if (networks_->NoteForwardFilter(whose)) CatchUp();
 }
 
 absl::Status NetworkRegistry::DisownRules() {
@@ -157,7 +157,7 @@ absl::Duration NetworkRegistry::TimeUntilIdle() const {
 bool NetworkRegistry::HandleEvents() {
   MutexLock lock(&mutex_);
   // What it cannot do now it tries again by itself.
-  CatchUp().IgnoreError();
+  CatchUp();
   NoteConditions();
   return networks_->AreHeard();
 }

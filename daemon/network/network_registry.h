@@ -104,7 +104,7 @@ class NetworkRegistry {
 
   absl::Status Begin() ABSL_LOCKS_EXCLUDED(mutex_);
   // Has every network take in what has happened.
-  absl::Status CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells others what was changed, and deletes what it left.
   void EndTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

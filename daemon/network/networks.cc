@@ -5,13 +5,26 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/network/authorizer.h"
 #include "daemon/network/event_sink.h"
 
 namespace svnet {
+namespace {
+
+Condition NotStarted(const NetworkName& name, const absl::Status& why) {
+  return {.type = "NETWORK_NOT_STARTED",
+          .message = std::string(why.message()),
+          .remedy = "",
+          .network = name};
+}
+
+}  // namespace
 
 Networks::Networks(const std::vector<NetworkSettings>& settings, const Parts& parts)
     : events_(parts.events),
+      clock_(parts.clock),
       texts_(parts.store),
       host_(parts.foreign, parts.events),
       rules_(parts.kernel, parts.firewall) {
@@ -24,36 +37,101 @@ Networks::Networks(const std::vector<NetworkSettings>& settings, const Parts& pa
                                 .clock = parts.clock,
                                 .wall_clock = parts.wall_clock};
   for (const NetworkSettings& each : settings) {
-    networks_.emplace(each.name, std::make_unique<Network>(each, given));
+    networks_[each.name].network = std::make_unique<Network>(each, given);
   }
+}
+
+absl::Status Networks::Begin() {
+  std::vector<Member*> members;
+  for (auto& [name, member] : networks_) members.push_back(&member);
+  Start(members);
+  const bool one_started =
+      std::any_of(members.begin(), members.end(), [](const Member* each) { return each->started; });
+  return one_started ? absl::OkStatus() : members.front()->status;
 }
 
 // The rules of all are made at once: so all leases are known, and all links, before any are.
-absl::Status Networks::Begin() {
-  for (const auto& [name, network] : networks_) SVNET_RETURN_IF_ERROR(network->Adopt());
-  for (const auto& [name, network] : networks_) network->Prepare();
-  for (const auto& [name, network] : networks_) SVNET_RETURN_IF_ERROR(network->Begin());
+void Networks::Start(const std::vector<Member*>& members) {
+  for (Member* each : members) each->status = each->network->Adopt();
+  for (Member* each : members) {
+    if (each->status.ok()) each->network->Prepare();
+  }
+  for (Member* each : members) {
+    if (each->status.ok()) each->status = each->network->Begin();
+    each->started = each->status.ok();
+    if (!each->started) Postpone(each, absl::Status(each->status));
+  }
   // All aliases are known now.
-  ReportTextsLeft(texts_.DeleteUnnamed());
+  if (AllStarted()) ReportTextsLeft(texts_.DeleteUnnamed());
+}
+
+void Networks::Postpone(Member* member, const absl::Status& why) {
+  const NetworkName& name = member->network->settings().name;
+  const std::string text =
+      absl::StrCat("network ", name.text(), " has not started yet: ", why.message(),
+                   "; svnetd tries it again by itself");
+  const std::optional<Reason> reason = ReasonOf(why);
+  absl::Status status = reason.has_value() ? Error(*reason, text) : absl::UnavailableError(text);
+  if (status != member->last_said) {
+    events_->Publish(
+        {.type = TapEvent::Type::kFailed, .lease = std::nullopt, .message = text, .network = name});
+  }
+  member->last_said = status;
+  member->status = std::move(status);
+  member->retry = clock_() + member->pause;
+  member->pause = std::min(2 * member->pause, kLongestPause);
+}
+
+void Networks::CatchUp(HostEvents events, std::optional<absl::Time>* next) {
+  events.rules_heard = rules_.NoteChanges().ok();
+  for (auto& [name, member] : networks_) {
+    if (!member.started && member.retry <= clock_()) Start({&member});
+    if (member.started) member.status = member.network->CatchUp(events);
+    *next = Earlier(*next, member.started ? member.network->NextDue() : member.retry);
+  }
+  if (rules_.TakeForeignChange()) host_.NoteForeignChange();
+}
+
+const absl::Status& Networks::StatusOf(const NetworkName& name) const {
+  return networks_.at(name).status;
+}
+
+absl::Status Networks::StatusFor(const Caller& caller) const {
+  const Authorizer authorizer(caller);
+  for (const auto& [name, member] : networks_) {
+    if (!member.status.ok() && authorizer.MayUse(member.network->settings())) return member.status;
+  }
   return absl::OkStatus();
 }
 
-absl::Status Networks::CatchUp(HostEvents events, std::optional<absl::Time>* next) {
-  events.rules_heard = rules_.NoteChanges().ok();
-  absl::Status caught_up = absl::OkStatus();
-  for (const auto& [name, network] : networks_) {
-    caught_up.Update(network->CatchUp(events));
-    *next = Earlier(*next, network->NextDue());
+absl::Status Networks::CheckMayUse(const Caller& caller, const NetworkName& name) const {
+  const auto found = networks_.find(name);
+  const bool may_use =
+      found != networks_.end() && Authorizer(caller).MayUse(found->second.network->settings());
+  return may_use ? absl::OkStatus() : NetworkNotFound(name);
+}
+
+absl::StatusOr<NetworkStatus> Networks::Observe(const NetworkName& name, bool* looked) {
+  Member& member = networks_.at(name);
+  if (!member.started) {
+    NetworkStatus status;
+    status.conditions = {NotStarted(name, member.status)};
+    return status;
   }
-  if (rules_.TakeForeignChange()) host_.NoteForeignChange();
-  return caught_up;
+  SVNET_RETURN_IF_ERROR(member.status);
+  return member.network->Observe(looked);
+}
+
+bool Networks::AllStarted() const {
+  return std::all_of(networks_.begin(), networks_.end(),
+                     [](const auto& each) { return each.second.started; });
 }
 
 void Networks::DeleteOldTexts() {
-  if (texts_.size() == 0) return;
+  if (texts_.size() == 0 || !AllStarted()) return;
   std::set<std::string> named;
-  for (const auto& [name, network] : networks_) {
-    for (const auto& [digest, count] : network->leases().texts()) named.insert(digest);
+  for (const auto& [name, member] : networks_) {
+    for (const auto& [digest, count] : member.network->leases().texts()) named.insert(digest);
   }
   if (named.size() < texts_.size()) ReportTextsLeft(texts_.DeleteAllBut(named));
 }
@@ -76,70 +154,76 @@ bool Networks::NoteForwardFilter(const std::string& whose) {
 
 std::vector<NetworkName> Networks::Names() const {
   std::vector<NetworkName> names;
-  for (const auto& [name, network] : networks_) names.push_back(name);
+  for (const auto& [name, member] : networks_) names.push_back(name);
   return names;
 }
 
 Network* Networks::FindWith(const LeaseKey& key) const {
-  for (const auto& [name, network] : networks_) {
-    if (network->leases().Find(key) != nullptr) return network.get();
+  for (const auto& [name, member] : networks_) {
+    if (member.network->leases().Find(key) != nullptr) return member.network.get();
   }
   return nullptr;
 }
 
 std::vector<Network*> Networks::Select(const std::optional<NetworkName>& name) const {
   std::vector<Network*> selected;
-  for (const auto& [each, network] : networks_) {
-    if (name.value_or(each) == each) selected.push_back(network.get());
+  for (const auto& [each, member] : networks_) {
+    if (name.value_or(each) == each) selected.push_back(member.network.get());
   }
   return selected;
 }
 
 std::vector<const LeaseTable*> Networks::Leases(const std::optional<NetworkName>& name) const {
   std::vector<const LeaseTable*> leases;
-  for (const auto& [each, network] : networks_) {
-    if (name.value_or(each) == each) leases.push_back(&network->leases());
+  for (const auto& [each, member] : networks_) {
+    if (name.value_or(each) == each) leases.push_back(&member.network->leases());
   }
   return leases;
 }
 
 size_t Networks::lease_count() const {
   size_t count = 0;
-  for (const auto& [name, network] : networks_) count += network->leases().size();
+  for (const auto& [name, member] : networks_) count += member.network->leases().size();
   return count;
 }
 
 absl::StatusOr<std::vector<Condition>> Networks::FindConditions() {
   std::vector<Condition> all;
-  for (const auto& [name, network] : networks_) {
-    SVNET_ASSIGN_OR_RETURN(const std::vector<Condition> conditions, network->FindConditions());
+  for (const auto& [name, member] : networks_) {
+    if (!member.started) {
+      all.push_back(NotStarted(name, member.status));
+      continue;
+    }
+    SVNET_ASSIGN_OR_RETURN(const std::vector<Condition> conditions,
+                           member.network->FindConditions());
     all.insert(all.end(), conditions.begin(), conditions.end());
   }
   return all;
 }
 
 bool Networks::AreHeard() const {
-  return std::all_of(networks_.begin(), networks_.end(),
-                     [](const auto& each) { return each.second->monitor_ok(); });
+  return std::all_of(networks_.begin(), networks_.end(), [](const auto& each) {
+    return !each.second.started || each.second.network->monitor_ok();
+  });
 }
 
 std::optional<absl::Time> Networks::NextReap() const {
   std::optional<absl::Time> next;
-  for (const auto& [name, network] : networks_) next = Earlier(next, network->NextReap());
+  for (const auto& [name, member] : networks_) next = Earlier(next, member.network->NextReap());
   return next;
 }
 
 bool Networks::IsReaping() const {
   return std::any_of(networks_.begin(), networks_.end(),
-                     [](const auto& each) { return each.second->IsReaping(); });
+                     [](const auto& each) { return each.second.network->IsReaping(); });
 }
 
 ReapPiece Networks::TakeReapPiece() {
   Network* first = nullptr;
-  for (const auto& [name, network] : networks_) {
-    const std::optional<absl::Time> due = network->NextReap();
+  for (const auto& [name, member] : networks_) {
+    const std::optional<absl::Time> due = member.network->NextReap();
     if (!due.has_value()) continue;
-    if (first == nullptr || *due < *first->NextReap()) first = network.get();
+    if (first == nullptr || *due < *first->NextReap()) first = member.network.get();
   }
   ReapPiece piece = first->TakeReapPiece();
   piece.network = first->settings().name;
@@ -152,13 +236,16 @@ bool Networks::FinishReap(const ReapPiece& piece, const TapDestroyer::Result& re
 
 Holdings Networks::HoldingsOf(uid_t owner) const {
   Holdings holdings;
-  for (const auto& [name, network] : networks_) holdings += network->HoldingsOf(owner);
+  for (const auto& [name, member] : networks_) holdings += member.network->HoldingsOf(owner);
   return holdings;
 }
 
 HealthOfNetworks Networks::Health() const {
   HealthOfNetworks health;
-  for (const auto& [name, network] : networks_) health.emplace(name, network->Health());
+  for (const auto& [name, member] : networks_) {
+    const NetworkHealth none = {.network = false, .firewall = false};
+    health.emplace(name, member.started ? member.network->Health() : none);
+  }
   return health;
 }
 

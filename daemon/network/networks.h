@@ -15,6 +15,7 @@
 #include "daemon/base/network_name.h"
 #include "daemon/lease/ids.h"
 #include "daemon/lease/lease_table.h"
+#include "daemon/network/caller.h"
 #include "daemon/network/host_relations.h"
 #include "daemon/network/host_rules.h"
 #include "daemon/network/network.h"
@@ -41,11 +42,21 @@ class Networks {
   // `settings`: the default one first.
   Networks(const std::vector<NetworkSettings>& settings, const Parts& parts);
 
-  // Adopts what an earlier svnetd left: see Network. To be followed by CatchUp.
+  // Adopts what an earlier svnetd left: see Network. To be followed by CatchUp. One that cannot
+  // start is tried again by CatchUp, with growing pauses; an error: none can.
   absl::Status Begin();
   // Has each of them take in what has happened. Returns when it has something to do, though nothing
   // happens, in `next`.
-  absl::Status CatchUp(HostEvents events, std::optional<absl::Time>* next);
+  void CatchUp(HostEvents events, std::optional<absl::Time>* next);
+  // Why no call can go on there: the network has not started, or the state of the host cannot be
+  // read.
+  const absl::Status& StatusOf(const NetworkName& name) const;
+  // The first such reason of those that the caller may use.
+  absl::Status StatusFor(const Caller& caller) const;
+  // NETWORK_NOT_FOUND.
+  absl::Status CheckMayUse(const Caller& caller, const NetworkName& name) const;
+  // See Network::Observe; of one that has not started: why.
+  absl::StatusOr<NetworkStatus> Observe(const NetworkName& name, bool* looked);
   // Deletes the texts that a lease named and none names any more.
   void DeleteOldTexts();
   // For svnetd's end: other programs can then list and change the rules.
@@ -55,7 +66,7 @@ class Networks {
 
   bool Has(const NetworkName& name) const { return networks_.contains(name); }
   std::vector<NetworkName> Names() const;
-  Network& Get(const NetworkName& name) const { return *networks_.at(name); }
+  Network& Get(const NetworkName& name) const { return *networks_.at(name).network; }
   // The one that has the lease of that key; nullptr: none has.
   Network* FindWith(const LeaseKey& key) const;
   // That one, or all.
@@ -82,13 +93,32 @@ class Networks {
   HealthOfNetworks Health() const;
 
  private:
+  struct Member {
+    std::unique_ptr<Network> network;
+    bool started = false;
+    absl::Status status = absl::OkStatus();  // see StatusOf
+    // If it has not started:
+    absl::Status last_said;
+    absl::Duration pause = kFirstPause;
+    absl::Time retry = absl::InfiniteFuture();
+  };
+
+  static constexpr absl::Duration kFirstPause = absl::Seconds(1);
+  static constexpr absl::Duration kLongestPause = absl::Seconds(30);
+
+  // Adopts for all of them, then makes the rules of all at once.
+  void Start(const std::vector<Member*>& members);
+  // Tries again later.
+  void Postpone(Member* member, const absl::Status& why);
+  bool AllStarted() const;
   void ReportTextsLeft(const absl::Status& deleted);
 
   EventSink* const events_;
+  const Clock clock_;
   SpecTexts texts_;
   HostRelations host_;
   HostRules rules_;
-  std::map<NetworkName, std::unique_ptr<Network>> networks_;
+  std::map<NetworkName, Member> networks_;
 };
 
 }  // namespace svnet

@@ -45,11 +45,17 @@ class NetworkRegistryTest : public ::testing::Test {
     NetworkRegistry::Parts parts = parts_.All();
     parts.wall_clock = [] { return absl::FromUnixSeconds(1800000000); };
     parts.on_health = on_health_;
-    auto registry = NetworkRegistry::Start({settings_}, parts);
+    auto registry = NetworkRegistry::Start(AllSettings(), parts);
     if (!registry.ok()) return registry.status();
     registry_ = *std::move(registry);
     api_.emplace(parts_.ApiOf(registry_.get()));
     return absl::OkStatus();
+  }
+
+  std::vector<NetworkSettings> AllSettings() const {
+    std::vector<NetworkSettings> all = {settings_};
+    all.insert(all.end(), others_.begin(), others_.end());
+    return all;
   }
 
   NetworkRegistry& registry() {
@@ -109,7 +115,8 @@ class NetworkRegistryTest : public ::testing::Test {
   testing::FakeKernel& kernel_ = parts_.kernel;
   testing::FakeReaper& reaper_ = parts_.reaper;
   testing::FakeFirewall& firewall_ = parts_.firewall;
-  NetworkSettings settings_;
+  NetworkSettings settings_;             // of the default network
+  std::vector<NetworkSettings> others_;  // of more networks
   std::function<void(const HealthOfNetworks&)> on_health_ = [](const HealthOfNetworks&) {};
   std::unique_ptr<NetworkRegistry> registry_;
   std::optional<NetworkApi> api_;

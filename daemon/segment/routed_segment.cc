@@ -180,10 +180,12 @@ std::map<Ifindex, std::string> RoutedSegment::FindSpoilt(const KernelChanges& ch
     if (lease != nullptr && !exists) spoilt[lease->state.ifindex] = "it had lost its route";
   }
   // Perhaps it is up again: it lost its route all the same.
-  for (const Link& link : changes.earlier_taps) {
+  const auto note_down = [&](const Link& link) {
     const Lease* lease = leases.FindByIfindex(link.ifindex);
     if (lease != nullptr && !link.up && !link.alias.empty()) spoilt[link.ifindex] = "it was down";
-  }
+  };
+  for (const Link& link : changes.earlier_taps) note_down(link);
+  for (const auto& [ifindex, link] : changes.links) note_down(link);
   for (const Ifindex link : changes.settings) {
     if (leases.FindByIfindex(link) != nullptr) spoilt.emplace(link, "");
   }

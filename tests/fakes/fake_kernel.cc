@@ -523,6 +523,11 @@ void FakeKernel::SetDown(const std::string& tap) {
   });
 }
 
+void FakeKernel::SetDownAndSoonUp(const std::string& tap) {
+  SetDown(tap);
+  soon_up_.insert(Find(tap)->ifindex);
+}
+
 absl::StatusOr<KernelChanges> FakeKernel::TakeChanges() {
   SVNET_RETURN_IF_ERROR(faults_->Check("TakeChanges"));
   KernelChanges changes;
@@ -535,6 +540,10 @@ absl::StatusOr<KernelChanges> FakeKernel::TakeChanges() {
     }
   }
   touched_.clear();
+  for (const Ifindex ifindex : std::exchange(soon_up_, {})) {
+    links_.at(ifindex).up = true;
+    touched_.insert(ifindex);
+  }
   changes.gone = std::exchange(gone_, {});
   for (const Ifindex ifindex : changes.gone) told_links_.erase(ifindex);
   for (const LinkAddress& address : told_addresses_) {

@@ -87,6 +87,8 @@ class FakeKernel final : public Kernel {
   void SpoilRouting(const std::string& tap);
   // As the kernel does, with all that the link's addresses need.
   void SetDown(const std::string& tap);
+  // Up again as soon as svnetd has been told that it was down.
+  void SetDownAndSoonUp(const std::string& tap);
   // Opens a TAP as a VMM does, or lets go of it.
   void Attach(const std::string& tap);
   void Detach(const std::string& tap);
@@ -162,6 +164,7 @@ class FakeKernel final : public Kernel {
   std::set<Ipv4Address> touched_routes_;
   std::set<Ifindex> touched_settings_;
   std::vector<Link> earlier_taps_;
+  std::set<Ifindex> soon_up_;
   // Find has given a link out, which a test may have changed: all are compared. Benchmarks do not
   // call Find, because the comparison would cost more than all that they count.
   bool seen_ = false;

@@ -180,6 +180,8 @@ TEST_F(RoutedRepairTest, RepairsWhateverIsDoneToATap) {
 TEST_F(RoutedRepairTest, RepairsTheWayToAGuest) {
   kernel_.SpoilRouting("svvm1eth0");
   ExpectRepaired("it had other settings (rp_filter, proxy_arp)");
+  kernel_.SetDownAndSoonUp("svvm1eth0");
+  ExpectRepaired("it was down");
   kernel_.ForgetGuestRoute(Ip("172.30.0.2"));
   ExpectRepaired("it had lost its route");
   kernel_.ForgetNeighbour(Ip("172.30.0.2"));

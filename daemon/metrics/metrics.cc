@@ -38,8 +38,7 @@ Metrics::Metrics()
       .SetToCurrentTime();
 }
 
-std::vector<prometheus::MetricFamily> Metrics::Collect(
-    const absl::StatusOr<MeasuresOfNetworks>& measures) const {
+std::vector<prometheus::MetricFamily> Metrics::Collect(const MeasuresOfNetworks& measures) const {
   std::vector<prometheus::MetricFamily> families = NetworkFamilies(measures);
   std::vector<prometheus::MetricFamily> counted = registry_.Collect();
   std::move(counted.begin(), counted.end(), std::back_inserter(families));
@@ -47,7 +46,7 @@ std::vector<prometheus::MetricFamily> Metrics::Collect(
   return families;
 }
 
-std::string Metrics::Render(const absl::StatusOr<MeasuresOfNetworks>& measures) const {
+std::string Metrics::Render(const MeasuresOfNetworks& measures) const {
   return prometheus::TextSerializer().Serialize(Collect(measures));
 }
 

@@ -27,10 +27,9 @@ class Metrics {
   EventMetrics& events() { return events_; }
   GateMetrics& gates() { return gates_; }
 
-  std::vector<prometheus::MetricFamily> Collect(
-      const absl::StatusOr<MeasuresOfNetworks>& measures) const;
+  std::vector<prometheus::MetricFamily> Collect(const MeasuresOfNetworks& measures) const;
   // In the text format, version 0.0.4.
-  std::string Render(const absl::StatusOr<MeasuresOfNetworks>& measures) const;
+  std::string Render(const MeasuresOfNetworks& measures) const;
 
  private:
   prometheus::Registry registry_;

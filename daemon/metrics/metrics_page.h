@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/network_status.h"
 
@@ -17,7 +16,7 @@ namespace svnet {
 // Thread-safe.
 class MetricsPage final : public prometheus::Collectable {
  public:
-  using Measure = std::function<absl::StatusOr<MeasuresOfNetworks>()>;
+  using Measure = std::function<MeasuresOfNetworks()>;
 
   // `metrics` must outlive it.
   MetricsPage(const Metrics* metrics, Measure measure)

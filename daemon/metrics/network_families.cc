@@ -1,5 +1,6 @@
 #include "daemon/metrics/network_families.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -29,7 +30,8 @@ MetricFamily Family(const MeasuresOfNetworks& all, const std::string& name, cons
                     MetricType type, const std::string& label, const Read& read) {
   MetricFamily family = {.name = name, .help = help, .type = type, .metric = {}};
   for (const auto& [network, measures] : all) {
-    for (const auto& [value_of_label, value] : read(measures)) {
+    if (!measures.ok()) continue;
+    for (const auto& [value_of_label, value] : read(*measures)) {
       ClientMetric metric;
       metric.label.push_back({.name = "network", .value = network.text()});
       if (!label.empty()) metric.label.push_back({.name = label, .value = value_of_label});
@@ -84,20 +86,29 @@ MetricFamily PortsGauge(const MeasuresOfNetworks& all, const std::string& name,
   });
 }
 
-MetricFamily ReadSuccess(const absl::StatusOr<MeasuresOfNetworks>& measures) {
-  return Gauge(measures.ok() ? *measures : MeasuresOfNetworks{{NetworkName(), {}}},
-               "svnet_network_read_success",
-               "1: the state of the network could be read; 0: its other metrics are left out",
-               [&](const NetworkMeasures&) { return measures.ok() ? 1 : 0; });
+MetricFamily ReadSuccess(const MeasuresOfNetworks& all) {
+  MetricFamily family = {
+      .name = "svnet_network_read_success",
+      .help = "1: the state of the network could be read; 0: its other metrics are left out",
+      .type = MetricType::Gauge,
+      .metric = {}};
+  for (const auto& [network, measures] : all) {
+    ClientMetric metric;
+    metric.label.push_back({.name = "network", .value = network.text()});
+    metric.gauge.value = measures.ok() ? 1 : 0;
+    family.metric.push_back(std::move(metric));
+  }
+  return family;
 }
 
 }  // namespace
 
-std::vector<MetricFamily> NetworkFamilies(const absl::StatusOr<MeasuresOfNetworks>& measures) {
-  std::vector<MetricFamily> families = {ReadSuccess(measures)};
-  if (!measures.ok() || measures->empty()) return families;
-  const MeasuresOfNetworks& all = *measures;
-  const NetworkMeasures& any = all.begin()->second;
+std::vector<MetricFamily> NetworkFamilies(const MeasuresOfNetworks& all) {
+  std::vector<MetricFamily> families = {ReadSuccess(all)};
+  const auto one_read =
+      std::find_if(all.begin(), all.end(), [](const auto& each) { return each.second.ok(); });
+  if (one_read == all.end()) return families;
+  const NetworkMeasures& any = *one_read->second;  // they agree about the host
   families.insert(
       families.end(),
       {Gauge(all, "svnet_leases", "Leases",

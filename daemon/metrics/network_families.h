@@ -5,13 +5,11 @@
 
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "daemon/network/network_status.h"
 
 namespace svnet {
 
-// Of an error nothing but that it was one.
-std::vector<prometheus::MetricFamily> NetworkFamilies(
-    const absl::StatusOr<MeasuresOfNetworks>& measures);
+// Of a network that could not be read nothing but that.
+std::vector<prometheus::MetricFamily> NetworkFamilies(const MeasuresOfNetworks& all);
 
 }  // namespace svnet

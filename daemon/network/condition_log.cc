@@ -13,8 +13,11 @@ bool ConditionLog::TakeDue(absl::Time now) {
   return true;
 }
 
-void ConditionLog::Note(const std::vector<Condition>& now) {
+void ConditionLog::Note(const std::vector<Condition>& now, const std::set<NetworkName>& unread) {
   std::map<Kind, Messages> messages;
+  for (const auto& [kind, known] : known_) {
+    if (unread.contains(kind.network)) messages.emplace(kind, known);
+  }
   for (const Condition& each : now) messages[KindOf(each)].insert(each.message);
   const std::map<Kind, Messages> before = std::exchange(known_, std::move(messages));
   for (const auto& [kind, known] : before) {

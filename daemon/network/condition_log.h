@@ -28,8 +28,9 @@ class ConditionLog {
   // Whether that is now; then the next time is later.
   bool TakeDue(absl::Time now);
   // All conditions that hold now. Publishes those of a type that did not hold at the last call, and
-  // of others if more of that type hold; and each type that holds no longer.
-  void Note(const std::vector<Condition>& now);
+  // of others if more of that type hold; and each type that holds no longer. Of the networks in
+  // `unread` it is not known: there, what held still does.
+  void Note(const std::vector<Condition>& now, const std::set<NetworkName>& unread);
 
  private:
   // So long after something has happened, and without that so often: what only grows full says

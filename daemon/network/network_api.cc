@@ -183,17 +183,21 @@ absl::StatusOr<NetworkStatus> NetworkApi::Observe(const Caller& caller, const Ne
   return status;
 }
 
-absl::StatusOr<MeasuresOfNetworks> NetworkApi::Measure() {
+MeasuresOfNetworks NetworkApi::Measure() {
   MeasuresOfNetworks all;
   for (const NetworkSettings& each : registry_->settings()) {
     // A turn for each: others' calls come between.
-    const CallTurn turn(registry_, kSvnetd, each.name);
-    SVNET_RETURN_IF_ERROR(turn.status());
-    SVNET_ASSIGN_OR_RETURN(NetworkMeasures measures, turn.networks().Get(each.name).Measure());
-    measures.watchers = static_cast<uint32_t>(events_->watch_count());
-    all.emplace(each.name, std::move(measures));
+    all.emplace(each.name, MeasureOne(each.name));
   }
   return all;
+}
+
+absl::StatusOr<NetworkMeasures> NetworkApi::MeasureOne(const NetworkName& name) {
+  const CallTurn turn(registry_, kSvnetd, name);
+  SVNET_RETURN_IF_ERROR(turn.status());
+  SVNET_ASSIGN_OR_RETURN(NetworkMeasures measures, turn.networks().Get(name).Measure());
+  measures.watchers = static_cast<uint32_t>(events_->watch_count());
+  return measures;
 }
 
 absl::StatusOr<std::shared_ptr<Watch>> NetworkApi::WatchTaps(

@@ -52,7 +52,7 @@ class NetworkApi {
   // calls, and the looks of all callers together are limited (NetworkObserver::kLooks).
   absl::StatusOr<NetworkStatus> GetNetwork(const Caller& caller, const NetworkName& name);
   // Of all networks.
-  absl::StatusOr<MeasuresOfNetworks> Measure();
+  MeasuresOfNetworks Measure();
   // The leases that exist now, and then what happens. `wake`: see Watch.
   // `network_name` nullopt: of all networks.
   absl::StatusOr<std::shared_ptr<Watch>> WatchTaps(const Caller& caller,
@@ -66,6 +66,7 @@ class NetworkApi {
   Ipv4Prefix PrefixOf(const Lease& lease) const { return registry_->PrefixOf(lease.spec.network); }
 
  private:
+  absl::StatusOr<NetworkMeasures> MeasureOne(const NetworkName& name);
   absl::StatusOr<NetworkStatus> Observe(const Caller& caller, const NetworkName& name,
                                         bool* looked);
 

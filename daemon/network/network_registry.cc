@@ -73,10 +73,10 @@ void NetworkRegistry::NoteConditionsSoon() {
 void NetworkRegistry::NoteConditions() {
   if (!condition_log_.TakeDue(parts_.clock())) return;
   poller_.ArmTimer(Earlier(due_, condition_log_.due()));
-  absl::StatusOr<std::vector<Condition>> conditions = networks_->FindConditions();
-  if (!conditions.ok()) return;  // then it is not known
-  for (Condition& each : parts_.foreign->KnownConditions()) conditions->push_back(std::move(each));
-  condition_log_.Note(*conditions);
+  std::set<NetworkName> unread;
+  std::vector<Condition> conditions = networks_->FindConditions(&unread);
+  for (Condition& each : parts_.foreign->KnownConditions()) conditions.push_back(std::move(each));
+  condition_log_.Note(conditions, unread);
 }
 
 void NetworkRegistry::EndTurn() {

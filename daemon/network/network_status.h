@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "daemon/base/condition.h"
 #include "daemon/base/network_name.h"
 #include "daemon/firewall/firewall.h"
@@ -37,6 +38,7 @@ struct NetworkMeasures {
   std::vector<DropCount> drops;
 };
 
-using MeasuresOfNetworks = std::map<NetworkName, NetworkMeasures>;
+// An error: that network could not be read.
+using MeasuresOfNetworks = std::map<NetworkName, absl::StatusOr<NetworkMeasures>>;
 
 }  // namespace svnet

@@ -187,16 +187,16 @@ size_t Networks::lease_count() const {
   return count;
 }
 
-absl::StatusOr<std::vector<Condition>> Networks::FindConditions() {
+std::vector<Condition> Networks::FindConditions(std::set<NetworkName>* unread) {
   std::vector<Condition> all;
   for (const auto& [name, member] : networks_) {
     if (!member.started) {
       all.push_back(NotStarted(name, member.status));
       continue;
     }
-    SVNET_ASSIGN_OR_RETURN(const std::vector<Condition> conditions,
-                           member.network->FindConditions());
-    all.insert(all.end(), conditions.begin(), conditions.end());
+    const absl::StatusOr<std::vector<Condition>> conditions = member.network->FindConditions();
+    if (!conditions.ok()) unread->insert(name);
+    if (conditions.ok()) all.insert(all.end(), conditions->begin(), conditions->end());
   }
   return all;
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -86,8 +87,8 @@ class Networks {
   // True if all is done: see TapReaper.
   bool FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result);
 
-  // What is wrong now: see Network.
-  absl::StatusOr<std::vector<Condition>> FindConditions();
+  // What is wrong now: see Network. `unread`: of those networks it is not known.
+  std::vector<Condition> FindConditions(std::set<NetworkName>* unread);
   // What counts against the owner's quotas.
   Holdings HoldingsOf(uid_t owner) const;
   HealthOfNetworks Health() const;

@@ -89,8 +89,8 @@ UnstartedCalls CallRunner::CallsBeforeStart(const Caller& caller) const {
   return UnstartedCalls(caller, &unstarted_, parts_.board, parts_.metrics);
 }
 
-absl::StatusOr<MeasuresOfNetworks> CallRunner::Measure() const {
-  if (api_ == nullptr) return unstarted_.why;
+MeasuresOfNetworks CallRunner::Measure() const {
+  if (api_ == nullptr) return MeasuresOf(unstarted_);
   return NetworkCalls::Measure(*api_, *parts_.board);
 }
 

@@ -46,7 +46,7 @@ class CallRunner {
   void SetNetwork(NetworkApi* api) { api_ = api; }
 
   // What there is to count.
-  absl::StatusOr<MeasuresOfNetworks> Measure() const;
+  MeasuresOfNetworks Measure() const;
 
   struct Call {
     Caller caller;

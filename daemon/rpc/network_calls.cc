@@ -52,10 +52,10 @@ absl::Status CheckMayReadMetrics(const Caller& caller) {
 }
 
 // What is svnetd's own is shown once, with the default network.
-absl::StatusOr<MeasuresOfNetworks> NetworkCalls::Measure(NetworkApi& api,
-                                                         const StatusBoard& board) {
-  SVNET_ASSIGN_OR_RETURN(MeasuresOfNetworks measures, api.Measure());
-  board.AppendTo(&measures[NetworkName()].status.conditions);
+MeasuresOfNetworks NetworkCalls::Measure(NetworkApi& api, const StatusBoard& board) {
+  MeasuresOfNetworks measures = api.Measure();
+  absl::StatusOr<NetworkMeasures>& shown = measures.at(NetworkName());
+  if (shown.ok()) board.AppendTo(&shown->status.conditions);
   return measures;
 }
 
@@ -175,7 +175,7 @@ absl::StatusOr<v1::GetMetricsResponse> NetworkCalls::GetMetrics(
   SVNET_RETURN_IF_ERROR(CheckMayReadMetrics(caller_));
   v1::GetMetricsResponse response;
   // Measured first: what svnetd repairs on the way is counted.
-  const absl::StatusOr<MeasuresOfNetworks> measures = Measure(*api_, *board_);
+  const MeasuresOfNetworks measures = Measure(*api_, *board_);
   response.set_text(metrics_->Render(measures));
   return response;
 }

@@ -52,7 +52,7 @@ class NetworkCalls {
                                                    std::function<void()> wake);
 
   // As NetworkApi::Measure, with the conditions of svnetd itself.
-  static absl::StatusOr<MeasuresOfNetworks> Measure(NetworkApi& api, const StatusBoard& board);
+  static MeasuresOfNetworks Measure(NetworkApi& api, const StatusBoard& board);
 
   const Caller& caller() const { return caller_; }
 

@@ -4,12 +4,17 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/network/authorizer.h"
-#include "daemon/network/network_status.h"
 #include "daemon/rpc/conversions.h"
 #include "daemon/rpc/network_calls.h"
 #include "daemon/rpc/parse_request.h"
 
 namespace svnet {
+
+MeasuresOfNetworks MeasuresOf(const Unstarted& unstarted) {
+  MeasuresOfNetworks all;
+  for (const NetworkSettings& each : unstarted.networks) all.emplace(each.name, unstarted.why);
+  return all;
+}
 
 absl::StatusOr<std::string> UnstartedCalls::Answer(Method method,
                                                    const std::string& request) const {
@@ -62,7 +67,7 @@ v1::GetNetworkResponse UnstartedCalls::Describe(const NetworkSettings& network) 
 absl::StatusOr<std::string> UnstartedCalls::GetMetrics() const {
   SVNET_RETURN_IF_ERROR(CheckMayReadMetrics(caller_));
   v1::GetMetricsResponse response;
-  response.set_text(metrics_->Render(Refuse()));
+  response.set_text(metrics_->Render(MeasuresOf(*unstarted_)));
   return response.SerializeAsString();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/network/caller.h"
+#include "daemon/network/network_status.h"
 #include "daemon/rpc/status_board.h"
 #include "daemon/segment/network_settings.h"
 #include "daemon/wire/message.h"
@@ -20,6 +21,9 @@ struct Unstarted {
   std::vector<NetworkSettings> networks;
   absl::Status why;  // of the last attempt
 };
+
+// None of them can be read.
+MeasuresOfNetworks MeasuresOf(const Unstarted& unstarted);
 
 // GetNetwork, ListNetworks and GetMetrics say how things are. All other calls fail with the reason
 // why the networks have not started. Thread-safe.

@@ -17,8 +17,9 @@ using ::testing::StartsWith;
 
 class ConditionLogTest : public ::testing::Test {
  protected:
-  std::vector<std::string> Note(const std::vector<Condition>& now) {
-    log_.Note(now);
+  std::vector<std::string> Note(const std::vector<Condition>& now,
+                                const std::set<NetworkName>& unread = {}) {
+    log_.Note(now, unread);
     return std::exchange(said_, {});
   }
 
@@ -39,6 +40,15 @@ TEST_F(ConditionLogTest, SaysOnceThatOneHoldsAndOnceThatItIsOver) {
   EXPECT_THAT(Note({Of("B", "two"), Of("A", "one")}), IsEmpty());
   EXPECT_THAT(Note({Of("B", "two")}), ElementsAre("A is over"));
   EXPECT_THAT(Note({}), ElementsAre("B is over"));
+}
+
+TEST_F(ConditionLogTest, WhatCannotBeReadIsNotOver) {
+  Condition of_red = Of("A", "one");
+  of_red.network = NetworkName::Parse("red").value();
+  Note({Of("A", "one"), of_red});
+  EXPECT_THAT(Note({}, {of_red.network}), ElementsAre("A is over"));
+  EXPECT_THAT(Note({of_red}), IsEmpty());
+  EXPECT_THAT(Note({}), ElementsAre("A is over"));
 }
 
 // A count in its words would fill the log.

@@ -4,6 +4,7 @@
 #include <linux/rtnetlink.h>
 
 #include "daemon/base/error.h"
+#include "daemon/metrics/metrics.h"
 #include "tests/unit/daemon/registry_fixture.h"
 
 namespace svnet {
@@ -64,6 +65,17 @@ TEST_F(NetworksTest, ToThoseWhoMayNotUseItANetworkLooksLikeNone) {
   EXPECT_EQ(api().GetNetwork(kAlice, kRed).status(), refused);
   EXPECT_EQ(ReasonIn(CreateOn(NetworkName::Parse("blue").value(), kAlice, "vm1").status()),
             "NETWORK_NOT_FOUND");
+}
+
+TEST_F(NetworksTest, OneThatCannotBeReadCostsOnlyItsOwnMetrics) {
+  ASSERT_TRUE(CreateOn(kDefault, kBob, "vm1").ok());
+  ASSERT_TRUE(CreateOn(kRed, kBob, "vm2").ok());
+  faults_.FailNext("ReadDrops", absl::InternalError("injected"));
+  const std::string text = Metrics().Render(api().Measure());
+  EXPECT_THAT(text, HasSubstr("svnet_network_read_success{network=\"default\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("svnet_network_read_success{network=\"red\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("svnet_leases{network=\"red\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("svnet_watchers 0\n"));
 }
 
 TEST_F(NetworksTest, OneThatCannotStartCostsOnlyItself) {

@@ -237,7 +237,7 @@ TEST_F(NetworkCallsTest, TheStatusHasTheConditionsOfSvnetdItself) {
   LogLine log;
   board_.Set({.type = "METRICS_NOT_SERVED", .message = "no", .remedy = "yes"});
   EXPECT_EQ(calls_.GetNetwork({}, &log)->conditions(0).type(), "METRICS_NOT_SERVED");
-  EXPECT_EQ(NetworkCalls::Measure(api_, board_)->at(NetworkName()).status.conditions.size(), 1u);
+  EXPECT_EQ(NetworkCalls::Measure(api_, board_).at(NetworkName())->status.conditions.size(), 1u);
   board_.Clear("METRICS_NOT_SERVED");
   EXPECT_EQ(calls_.GetNetwork({}, &log)->conditions_size(), 0);
 }

@@ -42,9 +42,6 @@ absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
 // What has been read and checked, and is not in force all the way down: networks come and go with
 // their leases only once a reload, a changed bridge and a network that has gone are taken care of.
 absl::Status RefuseWhatIsNotServedYet(const Config& config) {
-  if (config.default_network().gateway_mac.has_value()) {
-    return absl::UnimplementedError("gateway_mac: svnetd does not set it yet");
-  }
   if (config.networks.size() == 1) return absl::OkStatus();
   return absl::UnimplementedError(absl::StrCat("networks.", config.networks[1].name.text(),
                                                ": svnetd does not serve several networks yet"));

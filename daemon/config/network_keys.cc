@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/config/key_values.h"
+#include "daemon/lease/names.h"
 
 namespace svnet::network_keys {
 namespace {
@@ -86,6 +87,10 @@ absl::Status SetGatewayMac(NetworkConfig* network, absl::string_view text, const
         absl::StrCat(Quote(text),
                      " is not the MAC of one station: its first octet must be even, "
                      "like 02, and not all octets 00"));
+  }
+  if (mac == kTapMac) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quote(text), " is the MAC of all TAPs on bridges themselves"));
   }
   network->gateway_mac = mac;
   return absl::OkStatus();

@@ -24,6 +24,8 @@ struct NetworkSettings {
   Ipv4Prefix prefix;            // at most a /30
   std::optional<uint32_t> mtu;  // bytes; nullopt: the uplink's
   MacAddress bridge_mac;        // of a bridge that svnetd makes
+  // Of the TAPs of a routed network: what guests take for the gateway's; nullopt: kGatewayMac.
+  std::optional<MacAddress> gateway_mac = std::nullopt;
   Isolation isolation = Isolation::kOwner;
   // Who of those that are admitted may use it; both empty: all of them. Administrators may.
   std::set<uid_t> users = {};

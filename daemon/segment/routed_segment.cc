@@ -198,7 +198,7 @@ PortPlan RoutedSegment::plan() const {
           .bridge_name = settings_.bridge,
           .bridge = gateway().ifindex,
           .group = group_,
-          .mac = kGatewayMac,
+          .mac = settings_.gateway_mac.value_or(kGatewayMac),
           .isolated = true};
 }
 

@@ -51,6 +51,25 @@ RulesetSpec RulesOf(const Config& config) {
   return spec;
 }
 
+// On a bridge guests see its MAC, on a routed network that of their TAP.
+NetworkSettings SettingsOf(const NetworkConfig& network) {
+  NetworkSettings settings = {.name = network.name,
+                              .kind = network.kind,
+                              .bridge = network.bridge,
+                              .prefix = network.subnet,
+                              .mtu = network.mtu,
+                              .bridge_mac = DeriveBridgeMac(ReadMachineId(), network.bridge),
+                              .isolation = network.isolation,
+                              .users = network.users,
+                              .groups = network.groups};
+  if (network.kind == NetworkKind::kRouted) {
+    settings.gateway_mac = network.gateway_mac;
+  } else if (network.gateway_mac.has_value()) {
+    settings.bridge_mac = *network.gateway_mac;
+  }
+  return settings;
+}
+
 std::vector<GuestNetwork> GuestNetworksOf(const Config& config) {
   std::vector<GuestNetwork> networks;
   for (const NetworkConfig& each : config.networks) {
@@ -66,17 +85,7 @@ std::vector<GuestNetwork> GuestNetworksOf(const Config& config) {
 
 std::vector<NetworkSettings> SettingsOf(const Config& config) {
   std::vector<NetworkSettings> settings;
-  for (const NetworkConfig& network : config.networks) {
-    settings.push_back({.name = network.name,
-                        .kind = network.kind,
-                        .bridge = network.bridge,
-                        .prefix = network.subnet,
-                        .mtu = network.mtu,
-                        .bridge_mac = DeriveBridgeMac(ReadMachineId(), network.bridge),
-                        .isolation = network.isolation,
-                        .users = network.users,
-                        .groups = network.groups});
-  }
+  for (const NetworkConfig& network : config.networks) settings.push_back(SettingsOf(network));
   return settings;
 }
 

@@ -369,5 +369,28 @@ TEST_F(NetworkTest, ATapThatSomebodyDeletedIsForgotten) {
   EXPECT_EQ(alice.MustList().size(), 1u);
 }
 
+class GatewayMacTest : public OnEachKind<SystemTest> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, GatewayMacTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
+
+// A guest that was restored from a snapshot on another host goes on with what it knows.
+TEST_P(GatewayMacTest, IsTheOneThatTheConfigurationNames) {
+  const Internet internet;
+  const char kMac[] = "02:fc:00:00:00:42";
+  Daemon svnetd = Start({absl::StrCat("--gateway-mac=", kMac)});
+  Client alice(svnetd.socket(), Member(kAlice));
+  const TapGuest guest(alice.MustCreate("vm1"));
+  EXPECT_TRUE(guest.Pings(Ipv4Address(0xcb007101)));
+  EXPECT_EQ(guest.gateway_mac().ToString(), kMac);
+  v1::CreateTapRequest same;
+  same.set_vm_id("vm2");
+  same.set_iface_id("eth0");
+  same.set_mac_address(kMac);
+  EXPECT_EQ(ReasonOf(alice.Create(same).status), "ADDRESS_IN_USE");
+  const bool routed = GetParam() == NetworkKind::kRouted;
+  Shell(routed ? "ip link set svvm1eth0 down" : "ip link set svbr0 address 02:00:00:00:00:01");
+  EXPECT_TRUE(Eventually([&] { return guest.Pings(Ipv4Address(0xcb007101)); }));
+  EXPECT_THAT(alice.MustGetNetwork().conditions(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace svnet::testing

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/config/load_config.h"
+#include "daemon/lease/names.h"
 #include "tests/unit/values.h"
 
 namespace svnet {
@@ -223,6 +224,8 @@ TEST(NetworksConfigTest, ReadsTheMacOfAGateway) {
                 .gateway_mac,
             testing::Mac("02:fc:00:00:00:02"));
   EXPECT_THAT(ErrorOf("gateway_mac = \"02:fc\""), HasSubstr("is not a MAC like"));
+  EXPECT_THAT(ErrorOf("", {{"gateway_mac", kTapMac.ToString()}}),
+              HasSubstr("is the MAC of all TAPs on bridges themselves"));
   for (const char* bad : {"01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00"}) {
     EXPECT_THAT(ErrorOf("", {{"gateway_mac", bad}}), HasSubstr("is not the MAC of one station"));
   }
@@ -324,8 +327,6 @@ TEST(NetworksConfigTest, RefusesWhatSvnetdDoesNotServeYet) {
   const TemporaryFile networks(kGpu);
   EXPECT_EQ(CheckFile(networks),
             "svnetd: networks.gpu: svnetd does not serve several networks yet\n");
-  const TemporaryFile mac("gateway_mac = \"02:fc:00:00:00:09\"");
-  EXPECT_EQ(CheckFile(mac), "svnetd: gateway_mac: svnetd does not set it yet\n");
 }
 
 }  // namespace

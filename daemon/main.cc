@@ -8,7 +8,6 @@
 #include <grp.h>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -22,14 +21,11 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "daemon/accept/caller_identity.h"
-#include "daemon/accept/connection_counts.h"
 #include "daemon/accept/gate_parent_link.h"
 #include "daemon/accept/listening_socket.h"
 #include "daemon/accept/server.h"
@@ -40,12 +36,10 @@
 #include "daemon/config/config.h"
 #include "daemon/config/effective_settings.h"
 #include "daemon/config/load_config.h"
-#include "daemon/firewall/instance_lock.h"
 #include "daemon/gate/gate_parent.h"
 #include "daemon/log/event_log.h"
 #include "daemon/log/journal_sink.h"
 #include "daemon/log/library_logs.h"
-#include "daemon/log/stderr_sink.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/metrics/metrics_listener.h"
 #include "daemon/metrics/metrics_page.h"
@@ -54,8 +48,12 @@
 #include "daemon/rpc/health_board.h"
 #include "daemon/rpc/status_board.h"
 #include "daemon/service/attempts.h"
+#include "daemon/service/bridge_locks.h"
+#include "daemon/service/descriptor_limit.h"
 #include "daemon/service/late_network.h"
+#include "daemon/service/logging.h"
 #include "daemon/service/network_stack.h"
+#include "daemon/service/reloader.h"
 #include "daemon/service/service_manager.h"
 
 namespace svnet {
@@ -71,43 +69,6 @@ constexpr absl::Duration kProbeTime = absl::Seconds(10);
 constexpr absl::Duration kPauseBeforeEnd = absl::Seconds(1);
 // An svnetd that fails sooner than that after its start waits before it ends.
 constexpr absl::Duration kPauseBetweenStarts = absl::Seconds(5);
-
-spdlog::level::level_enum ToSpdlogLevel(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kWarning:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
-    case LogLevel::kInfo:
-      break;
-  }
-  return spdlog::level::info;
-}
-
-void StartLog(LogLevel level) {
-  // The journal adds fields and the time itself.
-  const bool to_journal = IsStderrJournal();
-  auto logger =
-      to_journal ? spdlog::create<JournalSink>("svnetd") : spdlog::create<StderrSink>("svnetd");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l: %v");
-  logger->set_level(ToSpdlogLevel(level));
-  spdlog::set_default_logger(std::move(logger));
-}
-
-// Raises the limit of descriptors to its maximum, and returns it.
-size_t RaiseDescriptorLimit() {
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
-}
-
-ConnectionLimits LimitsOf(const Config& config) {
-  return ConnectionLimits::Plan(RaiseDescriptorLimit(), config.connections);
-}
 
 std::optional<gid_t> FindSocketGroup(const std::string& name) {
   if (name.empty()) return std::nullopt;
@@ -139,93 +100,19 @@ absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
   return *std::move(systemds);
 }
 
-using LoadedConfig = std::variant<Config, EarlyExit>;
-
-// The objects that a reload changes.
-struct ReloadTargets {
-  const Config& started_with;
-  Config* running;  // with what reloads have changed since
-  const ListeningSocket& listening;
-  std::optional<gid_t> socket_group;
-  Server* server;
-  LateNetwork* network;
-  StatusBoard* board;
-};
-
-void ApplyCallers(const Config& next, const ReloadTargets& targets) {
-  AdmissionRules callers = next.callers;
-  callers.socket_group = targets.socket_group;
-  const size_t ended = targets.server->ChangeRules(callers, LimitsOf(next));
-  if (ended > 0) {
-    spdlog::info(
-        "{} connections ended, because the permissions or limits of their callers have changed",
-        ended);
-  }
-  Warn(targets.listening.SetOpen(callers.ReachBeyondSocketGroup()));
-}
-
-void LogReload(const Config& next, const ReloadTargets& targets) {
-  const std::vector<std::string> applied = KeysThatReloadApplies(*targets.running, next);
-  spdlog::info("reloaded: {}", applied.empty() ? "nothing has changed that a reload applies"
-                                               : absl::StrJoin(applied, ", "));
-}
-
-// Until the file says again what is in force.
-void NoteKeysThatNeedRestart(const Config& next, const ReloadTargets& targets) {
-  const std::vector<std::string> keys = KeysThatNeedRestart(targets.started_with, next);
-  if (keys.empty()) return targets.board->Clear("RESTART_NEEDED");
-  const std::string what =
-      absl::StrCat("changed, but needs a restart to take effect: ", absl::StrJoin(keys, ", "));
-  spdlog::warn("{}", what);
-  targets.board->Set({.type = "RESTART_NEEDED",
-                      .message = what,
-                      .remedy = "`systemctl restart svnetd` applies it"});
-}
-
-void NoteFailedReload(const EarlyExit& exit, StatusBoard* board) {
-  const std::string what = absl::StrCat("reload failed, the old settings stay in force: ",
-                                        absl::StripAsciiWhitespace(exit.text));
-  spdlog::error("{}", what);
-  board->Set({.type = "RELOAD_FAILED",
-              .message = what,
-              .remedy = "correct the file and reload svnetd: with this file it would not start",
-              // The message quotes the file, which not everybody may read.
-              .for_all = "reload failed, the old settings stay in force"});
-}
-
-// Applies all settings that can change while svnetd runs, or none of them.
-void Reload(const LoadedConfig& loaded, const ReloadTargets& targets) {
-  if (const auto* exit = std::get_if<EarlyExit>(&loaded)) {
-    return NoteFailedReload(*exit, targets.board);
-  }
-  const Config& next = std::get<Config>(loaded);
-  ApplyCallers(next, targets);
-  spdlog::default_logger()->set_level(ToSpdlogLevel(next.log_level));
-  if (NetworkStack* network = targets.network->stack()) {
-    network->foreign().SetManage(next.manage_foreign_firewalls);
-  }
-  LogReload(next, targets);
-  NoteKeysThatNeedRestart(next, targets);
-  targets.board->Clear("RELOAD_FAILED");
-  targets.running->callers = next.callers;
-  targets.running->connections = next.connections;
-  targets.running->log_level = next.log_level;
-  targets.running->manage_foreign_firewalls = next.manage_foreign_firewalls;
-  targets.board->SetSettings(EffectiveSettings(*targets.running));
-}
-
 // Runs until svnetd is told to stop.
-absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const ReloadTargets& targets,
-                        Attempts* attempts, Watchdog* watchdog, ServiceManager* manager) {
+absl::Status ServeCalls(const std::function<LoadedConfig()>& load, Server* server,
+                        Reloader* reloader, Attempts* attempts, Watchdog* watchdog,
+                        ServiceManager* manager) {
   while (true) {
     manager->SetAlarm(attempts->NextDue());
-    SVNET_RETURN_IF_ERROR(targets.server->Run());
+    SVNET_RETURN_IF_ERROR(server->Run());
     switch (manager->Next()) {
       case ServiceManager::Request::kStop:
         return absl::OkStatus();
       case ServiceManager::Request::kReload:
         manager->Reloading();
-        Reload(load(), targets);
+        reloader->Reload(load());
         manager->Ready();
         break;
       case ServiceManager::Request::kPing:
@@ -238,23 +125,6 @@ absl::Status ServeCalls(const std::function<LoadedConfig()>& load, const ReloadT
         break;
     }
   }
-}
-
-// Keeps every other svnetd off the bridges of all networks as long as the result lives.
-absl::StatusOr<std::vector<NftSocket>> LockBridges(const Config& config) {
-  std::vector<NftSocket> locks;
-  for (const NetworkConfig& network : config.networks) {
-    SVNET_ASSIGN_OR_RETURN(std::optional<NftSocket> lock, LockInstance(network.bridge));
-    if (!lock.has_value()) {
-      spdlog::warn(
-          "this kernel has no nftables tables with an owner (Linux 5.12 has them): svnetd cannot "
-          "tell whether another svnetd uses bridge {}",
-          network.bridge.text());
-      break;
-    }
-    locks.push_back(*std::move(lock));
-  }
-  return locks;
 }
 
 void WarnOfOldKernel() {
@@ -292,7 +162,8 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   StatusBoard board;
   EventSink events({[&](const TapEvent& event) { LogEvent(event, &log); },
                     [&](const TapEvent& event) { metrics.events().Note(event); }});
-  SVNET_ASSIGN_OR_RETURN(const std::vector<NftSocket> locks, LockBridges(config));
+  BridgeLocks locks;
+  for (const NetworkConfig& each : config.networks) SVNET_RETURN_IF_ERROR(locks.Lock(each.bridge));
   Config running = config;
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
@@ -319,7 +190,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                                          .metrics = &metrics,
                                          .metrics_page = [&] { return metrics_listener->Page(); },
                                          .log = &log},
-                                        callers, LimitsOf(config)));
+                                        callers, RaiseDescriptorLimit(config)));
   const absl::Cleanup stop_threads = [&] { network.StopThreads(); };
   SVNET_ASSIGN_OR_RETURN(
       const std::unique_ptr<Watchdog> watchdog,
@@ -351,14 +222,14 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                     .run = listen_for_metrics});
   }
   service_manager.Ready();
-  const ReloadTargets targets = {.started_with = config,
-                                 .running = &running,
-                                 .listening = listening,
-                                 .socket_group = callers.socket_group,
-                                 .server = server.get(),
-                                 .network = &network,
-                                 .board = &board};
-  SVNET_RETURN_IF_ERROR(ServeCalls(load, targets, &attempts, watchdog.get(), &service_manager));
+  Reloader reloader(config, {.running = &running,
+                             .listening = &listening,
+                             .socket_group = callers.socket_group,
+                             .server = server.get(),
+                             .network = &network,
+                             .board = &board});
+  SVNET_RETURN_IF_ERROR(
+      ServeCalls(load, server.get(), &reloader, &attempts, watchdog.get(), &service_manager));
   health.StopServing();
   service_manager.Stopping();
   return Finish(listening, server.get());

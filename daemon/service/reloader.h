@@ -1,0 +1,50 @@
+// What `systemctl reload svnetd` does.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <variant>
+
+#include "daemon/accept/listening_socket.h"
+#include "daemon/accept/server.h"
+#include "daemon/config/config.h"
+#include "daemon/config/load_config.h"
+#include "daemon/rpc/status_board.h"
+#include "daemon/service/late_network.h"
+
+namespace svnet {
+
+using LoadedConfig = std::variant<Config, EarlyExit>;
+
+// Not thread-safe.
+class Reloader {
+ public:
+  // The objects that a reload changes; all must outlive it.
+  struct Parts {
+    Config* running;  // with what reloads have changed
+    const ListeningSocket* listening;
+    std::optional<gid_t> socket_group;
+    Server* server;
+    LateNetwork* network;
+    StatusBoard* board;
+  };
+  Reloader(const Config& started_with, const Parts& parts)
+      : started_with_(started_with), parts_(parts) {}
+
+  // Applies all settings that can change while svnetd runs, or none of them, and says so in the log
+  // and in the status.
+  void Reload(const LoadedConfig& loaded);
+
+ private:
+  void ApplyCallers(const Config& next);
+  void LogReload(const Config& next);
+  // Until the file says again what is in force.
+  void NoteKeysThatNeedRestart(const Config& next);
+  void NoteFailure(const EarlyExit& exit);
+
+  const Config started_with_;
+  const Parts parts_;
+};
+
+}  // namespace svnet

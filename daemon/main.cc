@@ -175,6 +175,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
       {.metrics = &metrics, .health = &health, .board = &board, .log = &log},
       {.networks = SettingsOf(config), .why = absl::UnavailableError("svnetd is starting")});
   LateNetwork network({.running = &running,
+                       .locks = &locks,
                        .events = &events,
                        .health = &health,
                        .runner = &runner,
@@ -222,12 +223,12 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                     .run = listen_for_metrics});
   }
   service_manager.Ready();
-  Reloader reloader(config, {.running = &running,
-                             .listening = &listening,
-                             .socket_group = callers.socket_group,
-                             .server = server.get(),
-                             .network = &network,
-                             .board = &board});
+  Reloader reloader(config.socket, {.running = &running,
+                                    .listening = &listening,
+                                    .socket_group = callers.socket_group,
+                                    .server = server.get(),
+                                    .network = &network,
+                                    .board = &board});
   SVNET_RETURN_IF_ERROR(
       ServeCalls(load, server.get(), &reloader, &attempts, watchdog.get(), &service_manager));
   health.StopServing();

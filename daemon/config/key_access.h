@@ -23,14 +23,14 @@ struct KeyAccess {
 };
 
 template <typename Member>
-struct OwnerOf;
+struct MemberOwner;
 template <typename Part, typename Value>
-struct OwnerOf<Value Part::*> {
+struct MemberOwner<Value Part::*> {
   using type = Part;
 };
 // The part that has that member.
 template <auto kMember>
-using PartWith = typename OwnerOf<decltype(kMember)>::type;
+using PartWith = typename MemberOwner<decltype(kMember)>::type;
 
 template <auto kMember>
 std::string ShowText(const PartWith<kMember>& part) {

@@ -117,19 +117,16 @@ std::string NoErrorsIn(const std::optional<std::string>& file) {
       "\n");
 }
 
-// nullptr: none.
-const NetworkConfig* FindNetwork(const Config& config, const NetworkName& name) {
-  for (const NetworkConfig& network : config.networks) {
-    if (network.name == name) return &network;
-  }
-  return nullptr;
+bool IsServed(const Config& config, const NetworkName& name) {
+  const NetworkConfig* network = FindNetwork(config.networks, name);
+  return network != nullptr && !network->closed;
 }
 
-// The paths of the other networks of `config` that `from` does not have.
-std::vector<std::string> NetworksMissing(const Config& from, const Config& config) {
+// The paths of those networks that only `config` serves, and `other` does not.
+std::vector<std::string> NetworksOnlyIn(const Config& config, const Config& other) {
   std::vector<std::string> paths;
   for (const NetworkConfig& network : config.other_networks()) {
-    if (FindNetwork(from, network.name) == nullptr) paths.push_back(PathOf(network.name));
+    if (!network.closed && !IsServed(other, network.name)) paths.push_back(PathOf(network.name));
   }
   return paths;
 }
@@ -151,7 +148,7 @@ std::vector<std::string> ChangedKeys(const Config& running, const Config& next,
     keys.emplace_back(key.name);
   }
   for (const NetworkConfig& network : running.other_networks()) {
-    const NetworkConfig* changed = FindNetwork(next, network.name);
+    const NetworkConfig* changed = FindNetwork(next.networks, network.name);
     if (changed != nullptr) AddChangedKeys(network, *changed, change, &keys);
   }
   return keys;
@@ -209,16 +206,15 @@ std::variant<Config, EarlyExit> LoadConfig(int argc, const char* const* argv) {
 }
 
 std::vector<std::string> KeysThatNeedRestart(const Config& running, const Config& next) {
-  std::vector<std::string> keys = ChangedKeys(running, next, ConfigChange::kRestart);
-  Append(NetworksMissing(next, running), &keys);
-  return keys;
+  return ChangedKeys(running, next, ConfigChange::kRestart);
 }
 
 std::vector<std::string> KeysThatReloadApplies(const Config& running, const Config& next) {
   std::vector<std::string> keys = ChangedKeys(running, next, ConfigChange::kReload);
   if (running.callers.user_limits != next.callers.user_limits) keys.push_back("[limits.users]");
   if (running.callers.group_limits != next.callers.group_limits) keys.push_back("[limits.groups]");
-  Append(NetworksMissing(running, next), &keys);
+  Append(NetworksOnlyIn(next, running), &keys);
+  Append(NetworksOnlyIn(running, next), &keys);
   return keys;
 }
 

@@ -35,11 +35,11 @@ struct EarlyExit {
 std::variant<Config, EarlyExit> LoadConfig(int argc, const char* const* argv);
 
 // The keys in which `next` differs from `running` and that need a restart: "bridge",
-// "networks.NAME.bridge", "networks.NAME" if that is gone. Pure.
+// "networks.NAME.bridge". Pure.
 std::vector<std::string> KeysThatNeedRestart(const Config& running, const Config& next);
 
 // Those that a reload applies: `log_level`, `manage_foreign_firewalls`, what is in [callers] and
-// [limits], and "networks.NAME" if that is new. Pure.
+// [limits], and "networks.NAME" if that is new, is gone or is there again. Pure.
 std::vector<std::string> KeysThatReloadApplies(const Config& running, const Config& next);
 
 }  // namespace svnet

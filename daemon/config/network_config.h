@@ -37,7 +37,19 @@ struct NetworkConfig {
   std::set<uid_t> users;
   std::set<gid_t> groups;
 
+  // It has gone from the configuration, and is kept for what it has left.
+  bool closed = false;
+
   bool IsForAll() const { return users.empty() && groups.empty(); }
 };
+
+// nullptr: none has that name.
+inline const NetworkConfig* FindNetwork(const std::vector<NetworkConfig>& networks,
+                                        const NetworkName& name) {
+  for (const NetworkConfig& network : networks) {
+    if (network.name == name) return &network;
+  }
+  return nullptr;
+}
 
 }  // namespace svnet

@@ -42,6 +42,12 @@ std::vector<std::string> NamesOf(const std::vector<NetworkConfig>& networks) {
   return names;
 }
 
+std::string NameOf(const NetworkConfig& network) {
+  return absl::StrCat(network.name.text(), network.closed ? ", which has gone from the "
+                                                            "configuration, and still has TAPs"
+                                                          : "");
+}
+
 // Compares networks, and says what is wrong with the one that comes later.
 class Conflicts {
  public:
@@ -50,16 +56,16 @@ class Conflicts {
   absl::Status Check(const NetworkConfig& earlier, const NetworkConfig& later) const {
     if (later.bridge == earlier.bridge) {
       return Error(later, "bridge", later.bridge.text(), " is the bridge of the network ",
-                   earlier.name.text(), ": each network needs its own");
+                   NameOf(earlier), ": each network needs its own");
     }
     if (later.subnet.Overlaps(earlier.subnet)) {
       return Error(later, "subnet", later.subnet.ToString(), " overlaps ",
-                   earlier.subnet.ToString(), " of the network ", earlier.name.text());
+                   earlier.subnet.ToString(), " of the network ", NameOf(earlier));
     }
     if (GroupsOverlap(earlier, later)) {
       return Error(later, "bridge", "the link groups that svnetd derives from ",
                    later.bridge.text(), " and from ", earlier.bridge.text(), " of the network ",
-                   earlier.name.text(), " overlap: set another `bridge`");
+                   NameOf(earlier), " overlap: set another `bridge`");
     }
     return absl::OkStatus();
   }
@@ -104,6 +110,17 @@ absl::Status CheckNetworks(const std::vector<NetworkConfig>& networks, const Key
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckNetworks(const std::vector<NetworkConfig>& networks) {
+  KeyPlaces places;
+  for (const NetworkConfig& network : networks) {
+    for (const char* key : {"bridge", "subnet", "peers"}) {
+      const std::string path = PathOf(network.name, key);
+      places.emplace(path, path);
+    }
+  }
+  return CheckNetworks(networks, places);
 }
 
 }  // namespace svnet

@@ -12,6 +12,7 @@
 #include "daemon/base/ipv4.h"
 #include "daemon/base/network_name.h"
 #include "daemon/ruleset/binding.h"
+#include "daemon/ruleset/ruleset_network.h"
 
 namespace svnet {
 
@@ -38,6 +39,9 @@ struct ConnectionTable {
 class Firewall {
  public:
   virtual ~Firewall() = default;
+
+  // Has the rules that Apply makes know of one more network.
+  virtual void AddNetwork(const RulesetNetwork& network) = 0;
 
   // Makes the rules stand, whole, with these networks and bindings and no others, whatever stood of
   // them before: one transaction, in which no packet sees anything but the old rules or

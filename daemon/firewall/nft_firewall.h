@@ -39,6 +39,9 @@ class NftFirewall final : public Firewall {
       const LinkName& bridge, const RulesetSpec& spec,
       Tables tables = Tables::kPersistentIfPossible);
 
+  void AddNetwork(const RulesetNetwork& network) override {
+    spec_.networks.emplace(network.name, network);
+  }
   absl::Status Apply(const std::vector<NetworkGuests>& networks, OtherForwarding others) override;
   absl::StatusOr<OtherForwarding> ReadOtherForwarding() override;
   absl::Status OpenOtherForwarding() override;

@@ -40,6 +40,11 @@ ForeignFirewallReconciler::ForeignFirewallReconciler(std::vector<GuestNetwork> n
       installer_(foreign, std::move(clock)),
       goal_{.manage = manage, .up = {}, .down = std::move(networks)} {}
 
+void ForeignFirewallReconciler::AddNetwork(const GuestNetwork& network) {
+  MutexLock lock(&mutex_);
+  goal_.down.push_back(network);
+}
+
 void ForeignFirewallReconciler::SetManage(bool manage) {
   MutexLock lock(&mutex_);
   if (std::exchange(goal_.manage, manage) != manage) MarkDirtyNow();

@@ -54,6 +54,8 @@ class ForeignFirewallReconciler {
   ForeignFirewallReconciler(std::vector<GuestNetwork> networks, bool manage,
                             ForeignFirewalls* foreign, Clock clock);
 
+  // One more that may come to exist.
+  void AddNetwork(const GuestNetwork& network) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetManage(bool manage) ABSL_LOCKS_EXCLUDED(mutex_);
   // That network, one of those that may exist, does, and its guests get out through this link
   // (empty: unknown).

@@ -341,6 +341,9 @@ class Kernel {
   // NotFound if there is none of that number, in svnetd's own pid namespace.
   virtual absl::StatusOr<Process> OpenProcess(pid_t pid) = 0;
 
+  // Of routes, those are heard of from now on that have to do with guests of these prefixes, or are
+  // general: see LinkMonitor.
+  virtual absl::Status WatchRoutesOf(const std::vector<Ipv4Prefix>& guests) = 0;
   // Readable when TakeChanges has something to say.
   virtual int changes_fd() const = 0;
   // All changes since the last call, or since this object was made; a change whose

@@ -166,6 +166,10 @@ absl::StatusOr<LinkMonitor> LinkMonitor::Open(const std::vector<Ipv4Prefix>& pre
   return LinkMonitor(std::move(listener));
 }
 
+absl::Status LinkMonitor::WatchRoutesOf(const std::vector<Ipv4Prefix>& prefixes) {
+  return listener_.SetFilter(MakeRouteFilter(prefixes));
+}
+
 absl::StatusOr<KernelChanges> LinkMonitor::Take() {
   KernelChanges changes;
   SVNET_ASSIGN_OR_RETURN(changes.lost, listener_.Take([&](const NetlinkReader& message) {

@@ -20,6 +20,9 @@ class LinkMonitor {
   static absl::StatusOr<LinkMonitor> Open(const std::vector<Ipv4Prefix>& prefixes,
                                           int receive_buffer = kReceiveBuffer);
 
+  // Of others from now on. An error: of the same as before.
+  absl::Status WatchRoutesOf(const std::vector<Ipv4Prefix>& prefixes);
+
   int fd() const { return listener_.fd(); }
   // See Kernel::TakeChanges.
   absl::StatusOr<KernelChanges> Take();

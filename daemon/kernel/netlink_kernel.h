@@ -16,8 +16,8 @@ namespace svnet {
 class NetlinkKernel final : public Kernel {
  public:
   // Of the network namespace that the calling thread is in; all later calls must
-  // come from threads that are in it too (/proc/sys and new TAPs follow the thread). `guests`: the
-  // prefixes of all networks.
+  // come from threads that are in it too (/proc/sys and new TAPs follow the thread). `guests`: see
+  // WatchRoutesOf.
   static absl::StatusOr<std::unique_ptr<NetlinkKernel>> Open(const std::vector<Ipv4Prefix>& guests);
 
   absl::StatusOr<std::vector<Link>> ListLinks() override;
@@ -53,6 +53,9 @@ class NetlinkKernel final : public Kernel {
   absl::Status RetireTap(Ifindex tap, uint32_t group) override;
   absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) override;
   absl::StatusOr<Process> OpenProcess(pid_t pid) override;
+  absl::Status WatchRoutesOf(const std::vector<Ipv4Prefix>& guests) override {
+    return monitor_.WatchRoutesOf(guests);
+  }
   int changes_fd() const override { return monitor_.fd(); }
   absl::StatusOr<KernelChanges> TakeChanges() override { return monitor_.Take(); }
 

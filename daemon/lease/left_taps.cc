@@ -44,6 +44,13 @@ absl::Status Refuse(absl::string_view why, absl::string_view key) {
 
 }  // namespace
 
+const Link* FindLease(const std::vector<Link>& links, const PortPlan& network) {
+  for (const Link& link : links) {
+    if (IsLease(link, network)) return &link;
+  }
+  return nullptr;
+}
+
 absl::Status CheckLeftTaps(const std::vector<Link>& links, const PortPlan& network,
                            const Ipv4Prefix& prefix) {
   const PortPlan other = OfOtherKind(network);

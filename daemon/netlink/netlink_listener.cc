@@ -49,6 +49,10 @@ absl::StatusOr<NetlinkListener> NetlinkListener::Open(int protocol, absl::Span<c
   return NetlinkListener(std::move(fd));
 }
 
+absl::Status NetlinkListener::SetFilter(absl::Span<const sock_filter> filter) {
+  return Attach(socket_.get(), filter);
+}
+
 absl::StatusOr<bool> NetlinkListener::Take(absl::FunctionRef<void(const NetlinkReader&)> visit) {
   bool lost = false;
   char buffer[kLargestDatagram];

@@ -24,6 +24,9 @@ class NetlinkListener {
                                               int receive_buffer,
                                               absl::Span<const sock_filter> filter = {});
 
+  // Replaces the filter in one step.
+  absl::Status SetFilter(absl::Span<const sock_filter> filter);
+
   int fd() const { return socket_.get(); }
 
   // Calls `visit` for each message since the last call, or since Open. Does not wait. True if

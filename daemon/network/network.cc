@@ -17,6 +17,10 @@ Network::Network(const NetworkSettings& settings, const Parts& given)
 
 Network::~Network() = default;
 
+absl::Status Network::CheckLeft(const std::vector<Link>& links) const {
+  return parts_->adopter.CheckLeft(links);
+}
+
 absl::Status Network::Adopt() { return parts_->reconciler.Adopt(); }
 
 void Network::Prepare() { parts_->reconciler.Prepare(); }
@@ -47,6 +51,7 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
     parts_->link_observer.RefreshAttachment(lease->state.ifindex);
     return *lease;
   }
+  SVNET_RETURN_IF_ERROR(CheckOpen());
   SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckQuota(key.owner, held, request.queues));
   absl::StatusOr<LeaseCreator::Created> made_now = parts_->creator.Create(key, exact);
   parts_->last_failure.Note(made_now.status());
@@ -59,6 +64,37 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
   given_.events->Publish({.type = TapEvent::Type::kAdded, .lease = created.lease, .message = {}});
   *made = true;
   return std::move(created.lease);
+}
+
+absl::Status Network::CheckOpen() const {
+  if (!settings_.closed) return absl::OkStatus();
+  return Error(Reason::kNetworkNotFound,
+               absl::StrCat("network ", settings_.name.text(),
+                            " has gone from svnetd's configuration: it takes no new leases"));
+}
+
+void Network::AddGone(std::vector<Condition>* conditions) const {
+  if (!settings_.closed) return;
+  const absl::string_view name = settings_.name.text();
+  const size_t count = leases().size();
+  conditions->push_back({.type = "NETWORK_GONE",
+                         .message = absl::StrCat("it has gone from the configuration: ", count,
+                                                 count == 1 ? " lease stays" : " leases stay",
+                                                 " as granted, and new ones are refused"),
+                         .remedy = absl::StrCat("put [networks.", name,
+                                                "] back and reload svnetd, or end its leases ",
+                                                "(`svnetctl cleanup --network --of ", name,
+                                                "`) and restart svnetd to forget it"),
+                         .network = settings_.name});
+}
+
+absl::Status Network::LeaveIfClosed() {
+  if (!settings_.closed) has_left_ = false;
+  if (!settings_.closed || has_left_ || HasTaps() || IsReaping()) return absl::OkStatus();
+  if (!parts_->adopter.not_adopted().empty()) return absl::OkStatus();
+  SVNET_RETURN_IF_ERROR(TakeAway(0).status());
+  has_left_ = true;
+  return absl::OkStatus();
 }
 
 absl::Status Network::CheckNotLost(const LeaseSpec& spec) const {
@@ -109,12 +145,14 @@ absl::StatusOr<CleanupResult> Network::TakeAway(uint32_t taps_removed) {
 
 absl::StatusOr<NetworkStatus> Network::Observe(bool* looked) {
   absl::StatusOr<NetworkStatus> status = parts_->observer.Observe(looked);
+  if (status.ok()) AddGone(&status->conditions);
   if (given_.host->IsUp(settings_.name)) ReportUp();
   return status;
 }
 
 absl::StatusOr<NetworkMeasures> Network::Measure() {
   absl::StatusOr<NetworkMeasures> measures = parts_->observer.Measure();
+  if (measures.ok()) AddGone(&measures->status.conditions);
   if (given_.host->IsUp(settings_.name)) ReportUp();
   return measures;
 }
@@ -122,6 +160,7 @@ absl::StatusOr<NetworkMeasures> Network::Measure() {
 absl::StatusOr<std::vector<Condition>> Network::FindConditions() {
   absl::StatusOr<std::vector<Condition>> conditions = parts_->observer.FindConditions();
   if (!conditions.ok()) return conditions;
+  AddGone(&*conditions);
   for (Condition& each : *conditions) each.network = settings_.name;
   return conditions;
 }

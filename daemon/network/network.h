@@ -53,6 +53,8 @@ class Network {
   Network(const NetworkSettings& settings, const Parts& given);
   ~Network();
 
+  // Before all others: see CheckLeftTaps.
+  absl::Status CheckLeft(const std::vector<Link>& links) const;
   // At start, one after the other: see Reconciler.
   absl::Status Adopt();
   void Prepare();
@@ -72,6 +74,12 @@ class Network {
   absl::StatusOr<uint32_t> RetireAll();
   bool HasTaps() const;
   absl::StatusOr<CleanupResult> TakeAway(uint32_t taps_removed);
+
+  // Whether it takes no new leases, because it has gone from the configuration.
+  void SetClosed(bool closed) { settings_.closed = closed; }
+  // One that is closed, and has no TAPs, goes away: it leaves nothing on the host. Costs nothing
+  // once it has gone.
+  absl::Status LeaveIfClosed();
 
   const LeaseTable& leases() const;
   Holdings HoldingsOf(uid_t owner) const;
@@ -102,12 +110,17 @@ class Network {
  private:
   // SPEC_LOST.
   absl::Status CheckNotLost(const LeaseSpec& spec) const;
+  // NETWORK_NOT_FOUND if it is closed.
+  absl::Status CheckOpen() const;
+  // Appends NETWORK_GONE if it is closed.
+  void AddGone(std::vector<Condition>* conditions) const;
   // Says that the network exists, and by which link guests get out.
   void ReportUp();
 
-  const NetworkSettings settings_;
+  NetworkSettings settings_;
   const Parts given_;
   const std::unique_ptr<NetworkParts> parts_;
+  bool has_left_ = false;
 };
 
 }  // namespace svnet

@@ -57,6 +57,33 @@ absl::Status NetworkRegistry::Begin() {
   return begun;
 }
 
+absl::Status NetworkRegistry::Add(const std::vector<AddedNetwork>& networks) {
+  MutexLock lock(&mutex_);
+  std::vector<Ipv4Prefix> prefixes;
+  for (const NetworkName& name : networks_->Names()) {
+    prefixes.push_back(networks_->Get(name).settings().prefix);
+  }
+  std::vector<NetworkSettings> settings;
+  for (const AddedNetwork& each : networks) {
+    prefixes.push_back(each.settings.prefix);
+    settings.push_back(each.settings);
+  }
+  SVNET_RETURN_IF_ERROR(kernel_->WatchRoutesOf(prefixes));
+  for (const AddedNetwork& each : networks) {
+    parts_.firewall->AddNetwork(each.rules);
+    parts_.foreign->AddNetwork(each.guests);
+  }
+  networks_->Add(settings);
+  CatchUp();
+  return absl::OkStatus();
+}
+
+void NetworkRegistry::SetClosed(const NetworkName& name, bool closed) {
+  MutexLock lock(&mutex_);
+  networks_->Get(name).SetClosed(closed);
+  CatchUp();
+}
+
 void NetworkRegistry::CatchUp() {
   std::vector<uint64_t> ended = poller_.PollNow();
   due_.reset();

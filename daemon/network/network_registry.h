@@ -22,11 +22,13 @@
 #include "daemon/base/mutex.h"
 #include "daemon/base/network_name.h"
 #include "daemon/firewall/firewall.h"
+#include "daemon/foreign/blocking_chains.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/ids.h"
 #include "daemon/network/condition_log.h"
 #include "daemon/network/event_poller.h"
 #include "daemon/network/network_health.h"
+#include "daemon/ruleset/ruleset_network.h"
 #include "daemon/segment/network_settings.h"
 #include "daemon/store/spec_store.h"
 
@@ -36,6 +38,13 @@ class ForeignFirewallReconciler;
 struct ForeignFirewallReport;
 class EventSink;
 class Networks;
+
+// A network, as each of those who look after it sees it.
+struct AddedNetwork {
+  NetworkSettings settings;
+  RulesetNetwork rules;
+  GuestNetwork guests;
+};
 
 // The kernel is the store: a lease is a TAP with an alias of ours, and what is known here only
 // spares a dump.
@@ -67,6 +76,11 @@ class NetworkRegistry {
   static absl::StatusOr<std::unique_ptr<NetworkRegistry>> Start(
       const std::vector<NetworkSettings>& settings, const Parts& parts);
   ~NetworkRegistry();
+
+  // Serves more networks: their names are new. An error: nothing has changed.
+  absl::Status Add(const std::vector<AddedNetwork>& networks) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether that network takes no new leases, because it has gone from the configuration.
+  void SetClosed(const NetworkName& name, bool closed) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Publishes what was done to other programs' rules, and takes in what was found there.
   void NoteForeignFirewalls(const ForeignFirewallReport& report) ABSL_LOCKS_EXCLUDED(mutex_);

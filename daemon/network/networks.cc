@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
@@ -23,31 +24,56 @@ Condition NotStarted(const NetworkName& name, const absl::Status& why) {
 }  // namespace
 
 Networks::Networks(const std::vector<NetworkSettings>& settings, const Parts& parts)
-    : events_(parts.events),
+    : parts_(parts),
+      events_(parts.events),
       clock_(parts.clock),
       texts_(parts.store),
       host_(parts.foreign, parts.events),
       rules_(parts.kernel, parts.firewall) {
-  const Network::Parts given = {.kernel = parts.kernel,
-                                .rules = &rules_,
-                                .host = &host_,
-                                .texts = &texts_,
-                                .poller = parts.poller,
-                                .events = parts.events,
-                                .clock = parts.clock,
-                                .wall_clock = parts.wall_clock};
-  for (const NetworkSettings& each : settings) {
-    networks_[each.name].network = std::make_unique<Network>(each, given);
-  }
+  for (const NetworkSettings& each : settings) Insert(each);
+}
+
+Networks::Member* Networks::Insert(const NetworkSettings& settings) {
+  Member* member = &networks_[settings.name];
+  member->network =
+      std::make_unique<Network>(settings, Network::Parts{.kernel = parts_.kernel,
+                                                         .rules = &rules_,
+                                                         .host = &host_,
+                                                         .texts = &texts_,
+                                                         .poller = parts_.poller,
+                                                         .events = parts_.events,
+                                                         .clock = parts_.clock,
+                                                         .wall_clock = parts_.wall_clock});
+  return member;
+}
+
+void Networks::Add(const std::vector<NetworkSettings>& settings) {
+  std::vector<Member*> members;
+  for (const NetworkSettings& each : settings) members.push_back(Insert(each));
+  Start(members);
 }
 
 absl::Status Networks::Begin() {
+  SVNET_RETURN_IF_ERROR(CheckLeft());
   std::vector<Member*> members;
   for (auto& [name, member] : networks_) members.push_back(&member);
   Start(members);
   const bool one_started =
       std::any_of(members.begin(), members.end(), [](const Member* each) { return each->started; });
   return one_started ? absl::OkStatus() : members.front()->status;
+}
+
+// One network that refused to start would lose its guests' rules as soon as those of the others are
+// made.
+absl::Status Networks::CheckLeft() const {
+  const absl::StatusOr<std::vector<Link>> links = parts_.kernel->ListLinks();
+  if (!links.ok()) {
+    return WithReason(Reason::kBridgeSetupFailed, "cannot read the host's links", links.status());
+  }
+  for (const auto& [name, member] : networks_) {
+    SVNET_RETURN_IF_ERROR(member.network->CheckLeft(*links));
+  }
+  return absl::OkStatus();
 }
 
 // The rules of all are made at once: so all leases are known, and all links, before any are.
@@ -87,9 +113,19 @@ void Networks::CatchUp(HostEvents events, std::optional<absl::Time>* next) {
   for (auto& [name, member] : networks_) {
     if (!member.started && member.retry <= clock_()) Start({&member});
     if (member.started) member.status = member.network->CatchUp(events);
+    if (member.started && member.status.ok()) LeaveIfClosed(&member);
     *next = Earlier(*next, member.started ? member.network->NextDue() : member.retry);
   }
   if (rules_.TakeForeignChange()) host_.NoteForeignChange();
+}
+
+void Networks::LeaveIfClosed(Member* member) {
+  const absl::Status left = member->network->LeaveIfClosed();
+  if (left == std::exchange(member->last_said, left) || left.ok()) return;
+  events_->Publish({.type = TapEvent::Type::kFailed,
+                    .lease = std::nullopt,
+                    .message = std::string(left.message()),
+                    .network = member->network->settings().name});
 }
 
 const absl::Status& Networks::StatusOf(const NetworkName& name) const {

@@ -44,8 +44,11 @@ class Networks {
   Networks(const std::vector<NetworkSettings>& settings, const Parts& parts);
 
   // Adopts what an earlier svnetd left: see Network. To be followed by CatchUp. One that cannot
-  // start is tried again by CatchUp, with growing pauses; an error: none can.
+  // start is tried again by CatchUp, with growing pauses; an error: none can, or one has leases
+  // that do not fit it (CheckLeftTaps), and nothing was changed.
   absl::Status Begin();
+  // More of them, of other names. To be followed by CatchUp.
+  void Add(const std::vector<NetworkSettings>& settings);
   // Has each of them take in what has happened. Returns when it has something to do, though nothing
   // happens, in `next`.
   void CatchUp(HostEvents events, std::optional<absl::Time>* next);
@@ -98,8 +101,8 @@ class Networks {
     std::unique_ptr<Network> network;
     bool started = false;
     absl::Status status = absl::OkStatus();  // see StatusOf
-    // If it has not started:
     absl::Status last_said;
+    // If it has not started:
     absl::Duration pause = kFirstPause;
     absl::Time retry = absl::InfiniteFuture();
   };
@@ -107,6 +110,9 @@ class Networks {
   static constexpr absl::Duration kFirstPause = absl::Seconds(1);
   static constexpr absl::Duration kLongestPause = absl::Seconds(30);
 
+  Member* Insert(const NetworkSettings& settings);
+  absl::Status CheckLeft() const;
+  void LeaveIfClosed(Member* member);
   // Adopts for all of them, then makes the rules of all at once.
   void Start(const std::vector<Member*>& members);
   // Tries again later.
@@ -114,6 +120,7 @@ class Networks {
   bool AllStarted() const;
   void ReportTextsLeft(const absl::Status& deleted);
 
+  const Parts parts_;
   EventSink* const events_;
   const Clock clock_;
   SpecTexts texts_;

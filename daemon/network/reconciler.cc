@@ -44,7 +44,6 @@ absl::Status Reconciler::Adopt() {
   if (parts_.book->leases().size() == 0) {
     SVNET_RETURN_IF_ERROR(parts_.infrastructure->CheckPrefix());
   }
-  SVNET_RETURN_IF_ERROR(parts_.adopter->CheckLeft(links_at_start_));
   for (const Link& link : links_at_start_) {
     if (!parts_.book->IsRetired(link.ifindex)) parts_.texts->NoteAlias(link.alias);
   }

@@ -42,6 +42,10 @@ class CallRunner {
 
   // Another attempt to start the network has failed.
   void SetWhyUnstarted(const absl::Status& why) { unstarted_.why = why; }
+  // Another configuration of them is to be started.
+  void SetUnstartedNetworks(const std::vector<NetworkSettings>& networks) {
+    unstarted_.networks = networks;
+  }
   // Must outlive it.
   void SetNetwork(NetworkApi* api) { api_ = api; }
 

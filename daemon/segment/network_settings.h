@@ -27,6 +27,8 @@ struct NetworkSettings {
   // Of the TAPs of a routed network: what guests take for the gateway's; nullopt: kGatewayMac.
   std::optional<MacAddress> gateway_mac = std::nullopt;
   Isolation isolation = Isolation::kOwner;
+  // It has gone from the configuration: it is kept for the leases that it has, and takes no others.
+  bool closed = false;
   // Who of those that are admitted may use it; both empty: all of them. Administrators may.
   std::set<uid_t> users = {};
   std::set<gid_t> groups = {};

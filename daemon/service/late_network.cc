@@ -22,13 +22,19 @@ absl::Status LateNetwork::Start(Server* server) {
   return started;
 }
 
+void LateNetwork::SetNetworks(const std::vector<NetworkConfig>& networks) {
+  parts_.running->networks = networks;
+  parts_.runner->SetUnstartedNetworks(SettingsOf(*parts_.running));
+}
+
 absl::Status LateNetwork::TryToStart(Server* server) {
   const auto on_health = [this](const HealthOfNetworks& now) { parts_.health->SetNetworks(now); };
   const auto on_reaped = [server] { server->Resume(); };
-  SVNET_ASSIGN_OR_RETURN(stack_,
-                         NetworkStack::Start(*parts_.running, parts_.events, on_health, on_reaped));
+  SVNET_ASSIGN_OR_RETURN(stack_, NetworkStack::Start(*parts_.running, parts_.locks, parts_.events,
+                                                     on_health, on_reaped));
   SVNET_ASSIGN_OR_RETURN(housekeeping_, Housekeeping::Start(&stack_->registry(), stack_->reapers(),
                                                             &stack_->foreign()));
+  parts_.running->networks = stack_->networks();
   parts_.runner->SetNetwork(&stack_->api());
   return absl::OkStatus();
 }

@@ -11,6 +11,7 @@
 #include "daemon/network/housekeeping.h"
 #include "daemon/rpc/call_runner.h"
 #include "daemon/rpc/health_board.h"
+#include "daemon/service/bridge_locks.h"
 #include "daemon/service/network_stack.h"
 #include "daemon/service/service_manager.h"
 
@@ -21,7 +22,8 @@ class LateNetwork {
  public:
   // All outlive it.
   struct Parts {
-    const Config* running;  // with what reloads have changed
+    Config* running;  // with what reloads have changed, and with the networks that are served
+    BridgeLocks* locks;
     EventSink* events;
     HealthBoard* health;
     CallRunner* runner;
@@ -29,6 +31,8 @@ class LateNetwork {
   };
   explicit LateNetwork(const Parts& parts) : parts_(parts) {}
 
+  // What the next attempt serves.
+  void SetNetworks(const std::vector<NetworkConfig>& networks);
   // After an error it may be tried again. `server` must outlive the threads.
   absl::Status Start(Server* server);
   // Call it while the server lives.

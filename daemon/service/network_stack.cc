@@ -15,7 +15,8 @@
 #include "daemon/kernel/netlink_kernel.h"
 #include "daemon/kernel/netlink_reaper.h"
 #include "daemon/lease/names.h"
-#include "daemon/store/folder_spec_store.h"
+#include "daemon/service/network_plan.h"
+#include "daemon/service/served_networks.h"
 
 namespace svnet {
 namespace {
@@ -62,6 +63,7 @@ NetworkSettings SettingsOf(const NetworkConfig& network) {
                               .isolation = network.isolation,
                               .users = network.users,
                               .groups = network.groups};
+  settings.closed = network.closed;
   if (network.kind == NetworkKind::kRouted) {
     settings.gateway_mac = network.gateway_mac;
   } else if (network.gateway_mac.has_value()) {
@@ -70,13 +72,17 @@ NetworkSettings SettingsOf(const NetworkConfig& network) {
   return settings;
 }
 
+GuestNetwork GuestNetworkOf(const NetworkConfig& network, const LinkName& tables) {
+  return {.guests = {.kind = network.kind, .bridge = network.bridge, .prefix = network.subnet},
+          .uplink = "",
+          .name = network.name,
+          .tables = tables};
+}
+
 std::vector<GuestNetwork> GuestNetworksOf(const Config& config) {
   std::vector<GuestNetwork> networks;
   for (const NetworkConfig& each : config.networks) {
-    networks.push_back({.guests = {.kind = each.kind, .bridge = each.bridge, .prefix = each.subnet},
-                        .uplink = "",
-                        .name = each.name,
-                        .tables = config.default_network().bridge});
+    networks.push_back(GuestNetworkOf(each, config.default_network().bridge));
   }
   return networks;
 }
@@ -89,20 +95,59 @@ std::vector<NetworkSettings> SettingsOf(const Config& config) {
   return settings;
 }
 
-absl::Status NetworkStack::OpenHost(const Config& config) {
-  SVNET_ASSIGN_OR_RETURN(store_, FolderSpecStore::Open(StateDirOf(config)));
-  std::vector<Ipv4Prefix> prefixes;
-  for (const NetworkConfig& each : config.networks) prefixes.push_back(each.subnet);
-  SVNET_ASSIGN_OR_RETURN(kernel_, NetlinkKernel::Open(prefixes));
+absl::Status NetworkStack::OpenHost() {
+  SVNET_ASSIGN_OR_RETURN(store_, FolderSpecStore::Open(StateDirOf(config_)));
+  SVNET_ASSIGN_OR_RETURN(kernel_, NetlinkKernel::Open({}));
+  SVNET_RETURN_IF_ERROR(PlanAll());
   SVNET_ASSIGN_OR_RETURN(reaper_, NetlinkReaper::Open());
   for (int i = 0; i < kReapingThreads; ++i) {
     SVNET_ASSIGN_OR_RETURN(std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());
     reapers_.push_back(std::move(reaper));
   }
-  const LinkName& bridge = config.default_network().bridge;
-  SVNET_ASSIGN_OR_RETURN(firewall_, NftFirewall::Open(bridge, RulesOf(config)));
+  const LinkName& bridge = config_.default_network().bridge;
+  SVNET_ASSIGN_OR_RETURN(firewall_, NftFirewall::Open(bridge, RulesOf(config_)));
   SVNET_ASSIGN_OR_RETURN(foreign_, NftForeignFirewalls::Open(bridge));
   return absl::OkStatus();
+}
+
+absl::Status NetworkStack::PlanAll() {
+  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, kernel_->ListLinks());
+  for (const Config& served : FindServedElsewhere(config_)) {
+    SVNET_RETURN_IF_ERROR(CheckTablesNotMoved(config_, served, links));
+  }
+  SVNET_ASSIGN_OR_RETURN(config_.networks, PlanNetworks(config_, ReadServed(*store_), links));
+  SVNET_RETURN_IF_ERROR(LockBridges(config_.networks));
+  std::vector<Ipv4Prefix> prefixes;
+  for (const NetworkConfig& each : config_.networks) prefixes.push_back(each.subnet);
+  return kernel_->WatchRoutesOf(prefixes);
+}
+
+absl::Status NetworkStack::LockBridges(const std::vector<NetworkConfig>& networks) {
+  for (const NetworkConfig& each : networks) SVNET_RETURN_IF_ERROR(locks_.Lock(each.bridge));
+  return absl::OkStatus();
+}
+
+absl::Status NetworkStack::Add(const std::vector<NetworkConfig>& networks) {
+  if (networks.empty()) return absl::OkStatus();
+  SVNET_ASSIGN_OR_RETURN(std::vector<NetworkConfig> all, JoinNetworks(config_.networks, networks));
+  SVNET_RETURN_IF_ERROR(LockBridges(networks));
+  std::vector<AddedNetwork> added;
+  for (const NetworkConfig& each : networks) {
+    added.push_back({.settings = SettingsOf(each),
+                     .rules = RulesetNetworkOf(each),
+                     .guests = GuestNetworkOf(each, config_.default_network().bridge)});
+  }
+  SVNET_RETURN_IF_ERROR(registry_->Add(added));
+  config_.networks = std::move(all);
+  WriteServed(config_, store_.get());
+  return absl::OkStatus();
+}
+
+void NetworkStack::SetClosed(const NetworkName& name, bool closed) {
+  for (NetworkConfig& network : config_.networks) {
+    if (network.name == name) network.closed = closed;
+  }
+  registry_->SetClosed(name, closed);
 }
 
 std::vector<Reaper*> NetworkStack::reapers() const {
@@ -112,25 +157,26 @@ std::vector<Reaper*> NetworkStack::reapers() const {
 }
 
 absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
-    const Config& config, EventSink* events, std::function<void(const HealthOfNetworks&)> on_health,
-    std::function<void()> on_reaped) {
-  std::unique_ptr<NetworkStack> stack(new NetworkStack());
-  SVNET_RETURN_IF_ERROR(stack->OpenHost(config));
+    const Config& config, BridgeLocks* locks, EventSink* events,
+    std::function<void(const HealthOfNetworks&)> on_health, std::function<void()> on_reaped) {
+  std::unique_ptr<NetworkStack> stack(new NetworkStack(config, locks));
+  SVNET_RETURN_IF_ERROR(stack->OpenHost());
   stack->foreign_reconciler_ = std::make_unique<ForeignFirewallReconciler>(
-      GuestNetworksOf(config), config.manage_foreign_firewalls, stack->foreign_.get(),
+      GuestNetworksOf(stack->config_), config.manage_foreign_firewalls, stack->foreign_.get(),
       MonotonicNow);
-  SVNET_ASSIGN_OR_RETURN(
-      stack->registry_,
-      NetworkRegistry::Start(SettingsOf(config), {.kernel = stack->kernel_.get(),
-                                                  .firewall = stack->firewall_.get(),
-                                                  .store = stack->store_.get(),
-                                                  .foreign = stack->foreign_reconciler_.get(),
-                                                  .events = events,
-                                                  .clock = MonotonicNow,
-                                                  .on_health = std::move(on_health),
-                                                  .on_reaped = std::move(on_reaped)}));
+  SVNET_ASSIGN_OR_RETURN(stack->registry_,
+                         NetworkRegistry::Start(SettingsOf(stack->config_),
+                                                {.kernel = stack->kernel_.get(),
+                                                 .firewall = stack->firewall_.get(),
+                                                 .store = stack->store_.get(),
+                                                 .foreign = stack->foreign_reconciler_.get(),
+                                                 .events = events,
+                                                 .clock = MonotonicNow,
+                                                 .on_health = std::move(on_health),
+                                                 .on_reaped = std::move(on_reaped)}));
   stack->api_ = std::make_unique<NetworkApi>(stack->registry_.get(), stack->reaper_.get(),
                                              stack->foreign_reconciler_.get(), events);
+  WriteServed(stack->config_, stack->store_.get());
   return stack;
 }
 

@@ -16,7 +16,8 @@
 #include "daemon/network/network_health.h"
 #include "daemon/network/network_registry.h"
 #include "daemon/segment/network_settings.h"
-#include "daemon/store/spec_store.h"
+#include "daemon/service/bridge_locks.h"
+#include "daemon/store/folder_spec_store.h"
 
 namespace svnet {
 
@@ -29,11 +30,21 @@ class NetworkStack {
  public:
   // Adopts what an earlier svnetd left. After an error nothing is left of it, and it may be tried
   // again. `events` must outlive it. `on_health`, `on_reaped`: see NetworkRegistry::Parts.
+  // `locks`: gets those of its bridges.
   static absl::StatusOr<std::unique_ptr<NetworkStack>> Start(
-      const Config& config, EventSink* events,
+      const Config& config, BridgeLocks* locks, EventSink* events,
       std::function<void(const HealthOfNetworks&)> on_health, std::function<void()> on_reaped);
   // The rules stay in force. No thread may use it any more.
   ~NetworkStack();
+
+  // Those that it serves: the default one first, the others by name.
+  const std::vector<NetworkConfig>& networks() const { return config_.networks; }
+  // Serves more. InvalidArgument if one is in the way of one that stands; AlreadyExists if another
+  // svnetd has its bridge. An error: none was added.
+  absl::Status Add(const std::vector<NetworkConfig>& networks);
+  // Whether that network, which has gone from the configuration or come back to it, takes no
+  // leases.
+  void SetClosed(const NetworkName& name, bool closed);
 
   NetworkApi& api() { return *api_; }
   NetworkRegistry& registry() { return *registry_; }
@@ -42,11 +53,16 @@ class NetworkStack {
   ForeignFirewallReconciler& foreign() { return *foreign_reconciler_; }
 
  private:
-  NetworkStack() = default;
+  NetworkStack(const Config& config, BridgeLocks* locks) : config_(config), locks_(*locks) {}
 
-  absl::Status OpenHost(const Config& config);
+  absl::Status OpenHost();
+  // Finds out which networks to serve.
+  absl::Status PlanAll();
+  absl::Status LockBridges(const std::vector<NetworkConfig>& networks);
 
-  std::unique_ptr<SpecStore> store_;
+  Config config_;  // as it was when it started, but for `networks`
+  BridgeLocks& locks_;
+  std::unique_ptr<FolderSpecStore> store_;
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<Reaper> reaper_;  // of calls
   std::vector<std::unique_ptr<Reaper>> reapers_;

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "daemon/base/status_macros.h"
 #include "daemon/config/effective_settings.h"
 #include "daemon/service/descriptor_limit.h"
 #include "daemon/service/logging.h"
@@ -16,14 +17,17 @@
 namespace svnet {
 
 void Reloader::Reload(const LoadedConfig& loaded) {
-  if (const auto* exit = std::get_if<EarlyExit>(&loaded)) return NoteFailure(*exit);
+  if (const auto* exit = std::get_if<EarlyExit>(&loaded)) return NoteFailure(exit->text);
   const Config& next = std::get<Config>(loaded);
+  const Config before = *parts_.running;
+  const absl::Status applied = ApplyNetworks(next);
+  if (!applied.ok()) return NoteFailure(applied.message());
   ApplyCallers(next);
   SetLogLevel(next.log_level);
   if (NetworkStack* network = parts_.network->stack()) {
     network->foreign().SetManage(next.manage_foreign_firewalls);
   }
-  LogReload(next);
+  LogReload(before, next);
   NoteKeysThatNeedRestart(next);
   parts_.board->Clear("RELOAD_FAILED");
   parts_.running->callers = next.callers;
@@ -31,6 +35,26 @@ void Reloader::Reload(const LoadedConfig& loaded) {
   parts_.running->log_level = next.log_level;
   parts_.running->manage_foreign_firewalls = next.manage_foreign_firewalls;
   parts_.board->SetSettings(EffectiveSettings(*parts_.running));
+}
+
+// Until the networks have started, nothing of them is in force.
+absl::Status Reloader::ApplyNetworks(const Config& next) {
+  NetworkStack* stack = parts_.network->stack();
+  if (stack == nullptr) {
+    parts_.network->SetNetworks(next.networks);
+    return absl::OkStatus();
+  }
+  std::vector<NetworkConfig> added;
+  for (const NetworkConfig& each : next.networks) {
+    if (FindNetwork(stack->networks(), each.name) == nullptr) added.push_back(each);
+  }
+  SVNET_RETURN_IF_ERROR(stack->Add(added));
+  for (const NetworkConfig& each : parts_.running->networks) {
+    const bool closed = FindNetwork(next.networks, each.name) == nullptr;
+    if (closed != each.closed) stack->SetClosed(each.name, closed);
+  }
+  parts_.running->networks = stack->networks();
+  return absl::OkStatus();
 }
 
 void Reloader::ApplyCallers(const Config& next) {
@@ -46,14 +70,16 @@ void Reloader::ApplyCallers(const Config& next) {
   if (!opened.ok()) spdlog::warn("{}", std::string(opened.message()));
 }
 
-void Reloader::LogReload(const Config& next) {
-  const std::vector<std::string> applied = KeysThatReloadApplies(*parts_.running, next);
+void Reloader::LogReload(const Config& before, const Config& next) {
+  const std::vector<std::string> applied = KeysThatReloadApplies(before, next);
   spdlog::info("reloaded: {}", applied.empty() ? "nothing has changed that a reload applies"
                                                : absl::StrJoin(applied, ", "));
 }
 
 void Reloader::NoteKeysThatNeedRestart(const Config& next) {
-  const std::vector<std::string> keys = KeysThatNeedRestart(started_with_, next);
+  Config running = *parts_.running;
+  running.socket = configured_socket_;  // systemd's may have another path
+  const std::vector<std::string> keys = KeysThatNeedRestart(running, next);
   if (keys.empty()) return parts_.board->Clear("RESTART_NEEDED");
   const std::string what =
       absl::StrCat("changed, but needs a restart to take effect: ", absl::StrJoin(keys, ", "));
@@ -63,9 +89,9 @@ void Reloader::NoteKeysThatNeedRestart(const Config& next) {
                      .remedy = "`systemctl restart svnetd` applies it"});
 }
 
-void Reloader::NoteFailure(const EarlyExit& exit) {
+void Reloader::NoteFailure(absl::string_view why) {
   const std::string what = absl::StrCat("reload failed, the old settings stay in force: ",
-                                        absl::StripAsciiWhitespace(exit.text));
+                                        absl::StripAsciiWhitespace(why));
   spdlog::error("{}", what);
   parts_.board->Set(
       {.type = "RELOAD_FAILED",

@@ -4,7 +4,12 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
+#include <utility>
 #include <variant>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 #include "daemon/accept/listening_socket.h"
 #include "daemon/accept/server.h"
@@ -29,21 +34,24 @@ class Reloader {
     LateNetwork* network;
     StatusBoard* board;
   };
-  Reloader(const Config& started_with, const Parts& parts)
-      : started_with_(started_with), parts_(parts) {}
+  // `configured_socket`: what `socket` was at start.
+  Reloader(std::string configured_socket, const Parts& parts)
+      : configured_socket_(std::move(configured_socket)), parts_(parts) {}
 
   // Applies all settings that can change while svnetd runs, or none of them, and says so in the log
   // and in the status.
   void Reload(const LoadedConfig& loaded);
 
  private:
+  // An error: nothing was changed.
+  absl::Status ApplyNetworks(const Config& next);
   void ApplyCallers(const Config& next);
-  void LogReload(const Config& next);
+  void LogReload(const Config& before, const Config& next);
   // Until the file says again what is in force.
   void NoteKeysThatNeedRestart(const Config& next);
-  void NoteFailure(const EarlyExit& exit);
+  void NoteFailure(absl::string_view why);
 
-  const Config started_with_;
+  const std::string configured_socket_;
   const Parts parts_;
 };
 

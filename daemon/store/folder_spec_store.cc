@@ -22,6 +22,7 @@ namespace svnet {
 namespace {
 
 constexpr absl::string_view kUnfinished = ".new";  // a text that is being written
+constexpr char kServed[] = "served.toml";
 
 struct CloseFolder {
   void operator()(DIR* folder) const { closedir(folder); }
@@ -70,6 +71,20 @@ absl::StatusOr<std::string> ReadAll(const UniqueFd& file, absl::string_view name
     got += static_cast<size_t>(count);
   }
   text.resize(got);
+  return text;
+}
+
+// NotFound if there is no such file, DataLoss if it cannot be read.
+absl::StatusOr<std::string> ReadIn(const UniqueFd& folder, const std::string& name) {
+  // O_NONBLOCK: a FIFO in its place is not waited for.
+  const UniqueFd file(
+      openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid() && errno == ENOENT) {
+    return absl::NotFoundError(absl::StrCat("the file ", name, " is gone"));
+  }
+  if (!file.valid()) return absl::DataLossError(Failed("open", name).message());
+  absl::StatusOr<std::string> text = ReadAll(file, name);
+  if (!text.ok()) return absl::DataLossError(text.status().message());
   return text;
 }
 
@@ -132,42 +147,56 @@ absl::StatusOr<std::string> FolderSpecStore::Write(absl::string_view text) {
   std::string digest = SpecDigest(text);
   // Equal texts are one file; one that was altered is written anew.
   if (Read(digest).ok()) return digest;
-  const std::string unfinished = absl::StrCat(digest, kUnfinished);
-  absl::Cleanup remove = [&] { unlinkat(folder_.get(), unfinished.c_str(), 0); };
-  SVNET_RETURN_IF_ERROR(WriteFile(unfinished, text));
-  SVNET_RETURN_IF_ERROR(FaultPoint("spec.rename"));
-  if (renameat(folder_.get(), unfinished.c_str(), folder_.get(), digest.c_str()) != 0) {
-    return Failed("rename", unfinished);
-  }
-  std::move(remove).Cancel();
+  SVNET_RETURN_IF_ERROR(Replace(digest, text, "spec"));
   return digest;
 }
 
-absl::Status FolderSpecStore::WriteFile(const std::string& name, absl::string_view text) {
+absl::Status FolderSpecStore::WriteServed(absl::string_view text) {
+  return Replace(kServed, text, "served");
+}
+
+absl::StatusOr<std::string> FolderSpecStore::ReadServed() const { return ReadIn(folder_, kServed); }
+
+absl::StatusOr<std::string> FolderSpecStore::ReadServedIn(const std::string& folder) {
+  const UniqueFd opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened.valid()) return Failed("open", folder);
+  SVNET_RETURN_IF_ERROR(CheckOwner(opened, folder));
+  if (flock(opened.get(), LOCK_SH | LOCK_NB) != 0) {
+    return absl::FailedPreconditionError(absl::StrCat("another svnetd uses ", folder));
+  }
+  return ReadIn(opened, kServed);
+}
+
+absl::Status FolderSpecStore::Replace(const std::string& name, absl::string_view text,
+                                      absl::string_view what) {
+  const std::string unfinished = absl::StrCat(name, kUnfinished);
+  absl::Cleanup remove = [&] { unlinkat(folder_.get(), unfinished.c_str(), 0); };
+  SVNET_RETURN_IF_ERROR(WriteFile(unfinished, text, what));
+  SVNET_RETURN_IF_ERROR(FaultPoint(absl::StrCat(what, ".rename")));
+  if (renameat(folder_.get(), unfinished.c_str(), folder_.get(), name.c_str()) != 0) {
+    return Failed("rename", unfinished);
+  }
+  std::move(remove).Cancel();
+  return absl::OkStatus();
+}
+
+absl::Status FolderSpecStore::WriteFile(const std::string& name, absl::string_view text,
+                                        absl::string_view what) {
   // What a svnetd that was killed has left.
   unlinkat(folder_.get(), name.c_str(), 0);
-  SVNET_RETURN_IF_ERROR(FaultPoint("spec.create"));
+  SVNET_RETURN_IF_ERROR(FaultPoint(absl::StrCat(what, ".create")));
   const UniqueFd file(openat(folder_.get(), name.c_str(),
                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                              S_IRUSR | S_IWUSR));
   if (!file.valid()) return Failed("make", name);
-  SVNET_RETURN_IF_ERROR(FaultPoint("spec.write"));
+  SVNET_RETURN_IF_ERROR(FaultPoint(absl::StrCat(what, ".write")));
   return WriteAll(file, text, name);
 }
 
 absl::StatusOr<std::string> FolderSpecStore::Read(absl::string_view digest) const {
   if (!IsSpecDigest(digest)) return absl::NotFoundError("that is not the digest of a spec");
-  const std::string name(digest);
-  // O_NONBLOCK: a FIFO in its place is not waited for.
-  const UniqueFd file(
-      openat(folder_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file.valid() && errno == ENOENT) {
-    return absl::NotFoundError(absl::StrCat("the spec ", digest, " is gone"));
-  }
-  if (!file.valid()) return absl::DataLossError(Failed("open", digest).message());
-  const absl::StatusOr<std::string> text = ReadAll(file, digest);
-  if (!text.ok()) return absl::DataLossError(text.status().message());
-  if (SpecDigest(*text) == digest) return text;
+  SVNET_ASSIGN_OR_RETURN(std::string text, ReadIn(folder_, std::string(digest)));
+  if (SpecDigest(text) == digest) return text;
   return absl::DataLossError(absl::StrCat("the spec ", digest, " was altered"));
 }
 

@@ -21,6 +21,8 @@ class FakeFirewall final : public Firewall {
   // `faults` must outlive it.
   explicit FakeFirewall(Faults* faults) : faults_(faults) {}
 
+  void AddNetwork(const RulesetNetwork& /*network*/) override {}
+
   absl::Status Apply(const std::vector<NetworkGuests>& networks, OtherForwarding others) override {
     SVNET_RETURN_IF_ERROR(faults_->Check("Apply"));
     others_ = others;

@@ -58,6 +58,9 @@ class FakeKernel final : public Kernel {
   absl::Status RetireTap(Ifindex tap, uint32_t group) override;
   absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) override;
   absl::StatusOr<Process> OpenProcess(pid_t pid) override;
+  absl::Status WatchRoutesOf(const std::vector<Ipv4Prefix>& /*guests*/) override {
+    return faults_->Check("WatchRoutesOf");
+  }
   int changes_fd() const override { return never_readable_.get(); }
   absl::StatusOr<KernelChanges> TakeChanges() override;
 

@@ -223,5 +223,22 @@ INSTANTIATE_TEST_SUITE_P(
                       Interruption{"FailsToRename", "spec.rename:1:fail", false}),
     [](const auto& test) { return test.param.name; });
 
+TEST_F(FolderSpecStoreTest, KeepsWhatIsServedBesideTheSpecs) {
+  auto store = FolderSpecStore::Open(folder_).value();
+  EXPECT_TRUE(absl::IsNotFound(store->ReadServed().status()));
+  ASSERT_TRUE(store->WriteServed("one").ok());
+  ASSERT_TRUE(store->WriteServed("another").ok());
+  EXPECT_TRUE(store->DeleteAllBut({}).ok());
+  EXPECT_EQ(*store->ReadServed(), "another");
+  EXPECT_THAT(Files(), UnorderedElementsAre("served.toml"));
+  // Not while somebody uses it.
+  EXPECT_FALSE(FolderSpecStore::ReadServedIn(folder_).ok());
+  store.reset();
+  EXPECT_EQ(*FolderSpecStore::ReadServedIn(folder_), "another");
+  EXPECT_FALSE(FolderSpecStore::ReadServedIn(folder_ + "/none").ok());
+  ASSERT_EQ(chmod(folder_.c_str(), 0777), 0);
+  EXPECT_FALSE(FolderSpecStore::ReadServedIn(folder_).ok());
+}
+
 }  // namespace
 }  // namespace svnet

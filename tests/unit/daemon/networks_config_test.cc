@@ -272,16 +272,23 @@ TEST(NetworksConfigTest, ReadsWhoMayUseANetwork) {
   EXPECT_TRUE(FromText("", {{"allow_users", "alice"}})->default_network().IsForAll());
 }
 
-TEST(NetworksConfigTest, AReloadAppliesANewNetwork) {
+TEST(NetworksConfigTest, AReloadAppliesThatANetworkIsNewOrGone) {
   const Config running = FromText("").value();
   const Config next = FromText(kGpu).value();
   EXPECT_THAT(KeysThatReloadApplies(running, next), ElementsAre("networks.gpu"));
   EXPECT_THAT(KeysThatNeedRestart(running, next), IsEmpty());
   EXPECT_THAT(KeysThatReloadApplies(next, next), IsEmpty());
   EXPECT_THAT(KeysThatNeedRestart(next, next), IsEmpty());
+  EXPECT_THAT(KeysThatNeedRestart(next, FromText("").value()), IsEmpty());
+  EXPECT_THAT(KeysThatReloadApplies(next, FromText("").value()), ElementsAre("networks.gpu"));
+  // One that is kept for its leases.
+  Config closed = next;
+  closed.networks[1].closed = true;
+  EXPECT_THAT(KeysThatReloadApplies(closed, FromText("").value()), IsEmpty());
+  EXPECT_THAT(KeysThatReloadApplies(closed, next), ElementsAre("networks.gpu"));
 }
 
-TEST(NetworksConfigTest, AChangedOrRemovedNetworkNeedsARestart) {
+TEST(NetworksConfigTest, AChangedNetworkNeedsARestart) {
   const Config running = FromText(kGpu).value();
   const Config changed = FromText(absl::StrCat("mtu = 1400\n", kGpu,
                                                "mtu = 9000\n"
@@ -290,8 +297,6 @@ TEST(NetworksConfigTest, AChangedOrRemovedNetworkNeedsARestart) {
   EXPECT_THAT(KeysThatNeedRestart(running, changed),
               ElementsAre("mtu", "networks.gpu.mtu", "networks.gpu.host_ports"));
   EXPECT_THAT(KeysThatReloadApplies(running, changed), IsEmpty());
-  EXPECT_THAT(KeysThatNeedRestart(running, FromText("").value()), ElementsAre("networks.gpu"));
-  EXPECT_THAT(KeysThatReloadApplies(running, FromText("").value()), IsEmpty());
 }
 
 // A file in a folder of its own; its destructor removes both.

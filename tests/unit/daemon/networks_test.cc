@@ -126,5 +126,88 @@ TEST_F(NetworksTest, IfNoneCanStartThatIsAnError) {
   EXPECT_EQ(ReasonIn(Start()), "SUBNET_CONFLICT");
 }
 
+TEST_F(NetworksTest, MoreAreAddedWhileOthersServe) {
+  ASSERT_TRUE(CreateOn(kDefault, kBob, "vm1").ok());
+  const NetworkName blue = NetworkName::Parse("blue").value();
+  const NetworkSettings settings = {.name = blue,
+                                    .kind = NetworkKind::kRouted,
+                                    .bridge = Name("svblue0"),
+                                    .prefix = Prefix("172.29.0.0/24"),
+                                    .bridge_mac = Mac("c2:00:00:00:00:03")};
+  const AddedNetwork added = {
+      .settings = settings,
+      .rules = {.name = blue, .bridge = settings.bridge, .prefix = settings.prefix},
+      .guests = {.guests = {.bridge = settings.bridge, .prefix = settings.prefix}, .name = blue}};
+  faults_.FailNext("WatchRoutesOf", absl::InternalError("injected"));
+  EXPECT_FALSE(registry().Add({added}).ok());
+  EXPECT_EQ(ReasonIn(CreateOn(blue, kBob, "vm2").status()), "NETWORK_NOT_FOUND");
+  ASSERT_TRUE(registry().Add({added}).ok());
+  EXPECT_EQ(CreateOn(blue, kBob, "vm2")->spec.ip, Ip("172.29.0.2"));
+  EXPECT_EQ(api().GetTap(kBob, ByIds("vm1"))->spec.network, kDefault);
+}
+
+// One that is gone from the configuration.
+class ClosedNetworkTest : public NetworksTest {
+ protected:
+  ClosedNetworkTest() {
+    CreateOn(kRed, kBob, "vm1").value();
+    others_[0].closed = true;
+    Start().IgnoreError();
+  }
+};
+
+TEST_F(ClosedNetworkTest, KeepsItsLeasesAndTakesNoOthers) {
+  EXPECT_EQ(api().GetTap(kBob, ByIds("vm1"))->spec.network, kRed);
+  EXPECT_TRUE(CreateOn(kRed, kBob, "vm1").ok());  // it is there
+  const absl::Status refused = CreateOn(kRed, kBob, "vm2").status();
+  EXPECT_EQ(ReasonIn(refused), "NETWORK_NOT_FOUND");
+  EXPECT_EQ(refused.message(),
+            "network red has gone from svnetd's configuration: it takes no new leases");
+  EXPECT_THAT(ConditionsOf(kRed), ElementsAre("NETWORK_GONE"));
+  EXPECT_THAT(ConditionsOf(kDefault), IsEmpty());
+  EXPECT_THAT(Metrics().Render(api().Measure()),
+              HasSubstr("svnet_conditions{network=\"red\",type=\"NETWORK_GONE\"} 1\n"));
+  registry().SetClosed(kRed, false);
+  EXPECT_TRUE(CreateOn(kRed, kBob, "vm2").ok());
+  EXPECT_THAT(ConditionsOf(kRed), IsEmpty());
+}
+
+TEST_F(ClosedNetworkTest, GoesAwayWithItsLastLease) {
+  EXPECT_NE(kernel_.Find("svred0"), nullptr);
+  EXPECT_TRUE(MustRemove(kBob, ByIds("vm1")));
+  Reap();
+  registry().HandleEvents();
+  EXPECT_EQ(kernel_.Find("svred0"), nullptr);
+  EXPECT_FALSE(*firewall_.Stand());
+  EXPECT_THAT(ConditionsOf(kRed), ElementsAre("NETWORK_GONE"));
+  // It may come back.
+  registry().SetClosed(kRed, false);
+  EXPECT_TRUE(CreateOn(kRed, kBob, "vm2").ok());
+  EXPECT_NE(kernel_.Find("svred0"), nullptr);
+}
+
+TEST_F(ClosedNetworkTest, ThatCannotGoAwaySaysSoOnce) {
+  EXPECT_TRUE(MustRemove(kBob, ByIds("vm1")));
+  Reap();
+  log_.clear();
+  for (int i = 0; i < 2; ++i) {
+    faults_.FailNext("ReleaseBridge", absl::InternalError("injected"));
+    registry().HandleEvents();
+  }
+  EXPECT_THAT(log_, ElementsAre(HasSubstr("injected")));
+  registry().HandleEvents();
+  EXPECT_EQ(kernel_.Find("svred0"), nullptr);
+}
+
+// Its guests would lose their rules as soon as those of the others are made.
+TEST_F(NetworksTest, NoneStartsIfTheLeasesOfOneDoNotFitIt) {
+  CreateOn(kDefault, kBob, "vm1").value();
+  CreateOn(kRed, kBob, "vm2").value();
+  others_[0].prefix = Prefix("172.29.0.0/24");
+  const absl::Status refused = Start();
+  EXPECT_EQ(ReasonIn(refused), "BRIDGE_SETUP_FAILED");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("TAP svvm2eth0 is a lease of 172.31.0.2"));
+}
+
 }  // namespace
 }  // namespace svnet

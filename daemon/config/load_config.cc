@@ -39,24 +39,13 @@ absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
 }
 
-// What has been read and checked, and is not in force all the way down: networks come and go with
-// their leases only once a reload, a changed bridge and a network that has gone are taken care of.
-absl::Status RefuseWhatIsNotServedYet(const Config& config) {
-  if (config.networks.size() == 1) return absl::OkStatus();
-  return absl::UnimplementedError(absl::StrCat("networks.", config.networks[1].name.text(),
-                                               ": svnetd does not serve several networks yet"));
-}
-
 absl::StatusOr<Config> LoadFrom(const std::optional<std::string>& path, const Flags& flags) {
   SVNET_ASSIGN_OR_RETURN(const std::optional<std::string> text,
                          ReadFile(path.value_or(kConfigFile)));
   if (path.has_value() && !text.has_value()) {
     return absl::NotFoundError(absl::StrCat("there is no file ", *path));
   }
-  SVNET_ASSIGN_OR_RETURN(const Config config, MakeConfig(path.value_or(kConfigFile),
-                                                         text.value_or(""), flags, HostAccounts()));
-  SVNET_RETURN_IF_ERROR(RefuseWhatIsNotServedYet(config));
-  return config;
+  return MakeConfig(path.value_or(kConfigFile), text.value_or(""), flags, HostAccounts());
 }
 
 // What the command line says.

@@ -1,6 +1,7 @@
 #include "daemon/config/network_conflicts.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,9 @@
 
 namespace svnet {
 namespace {
+
+// The filter of route notifications has 14 instructions for each prefix, of at most 4,096.
+constexpr size_t kMostNetworks = 64;
 
 struct LinkGroups {
   uint32_t first;
@@ -99,6 +103,10 @@ class Conflicts {
 }  // namespace
 
 absl::Status CheckNetworks(const std::vector<NetworkConfig>& networks, const KeyPlaces& places) {
+  if (networks.size() > kMostNetworks) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "there are ", networks.size(), " networks, and svnetd serves at most ", kMostNetworks));
+  }
   const Conflicts conflicts(places);
   const std::vector<std::string> names = NamesOf(networks);
   for (const NetworkConfig& network : networks) {

@@ -9,9 +9,9 @@
 
 namespace svnet {
 
-// InvalidArgument if two networks have the same bridge, overlapping prefixes or overlapping link
-// groups (names both, and the place of the one that comes later), or if a peer is not another
-// network. Pure.
+// InvalidArgument if there are more than 64, if two have the same bridge, overlapping prefixes or
+// overlapping link groups (names both, and the place of the one that comes later), or if a peer is
+// not another network. Pure.
 absl::Status CheckNetworks(const std::vector<NetworkConfig>& networks, const KeyPlaces& places);
 // The same of networks that are not all of one file: names the keys without a place.
 absl::Status CheckNetworks(const std::vector<NetworkConfig>& networks);

@@ -71,7 +71,9 @@ void Reloader::ApplyCallers(const Config& next) {
 }
 
 void Reloader::LogReload(const Config& before, const Config& next) {
-  const std::vector<std::string> applied = KeysThatReloadApplies(before, next);
+  std::vector<std::string> applied = KeysThatReloadApplies(before, next);
+  if (parts_.network->stack() == nullptr)
+    applied.push_back("the networks' keys, before they start");
   spdlog::info("reloaded: {}", applied.empty() ? "nothing has changed that a reload applies"
                                                : absl::StrJoin(applied, ", "));
 }

@@ -64,10 +64,10 @@ const std::vector<Change> kChanges = {
      "its port had other settings", true, kBridgeOnly},
     {"Place", "bridge fdb delete 02:29:a3:2f:41:c8 dev svvm1eth0 master",
      "its MAC had lost its place", true, kBridgeOnly},
-    // The kernel says that the MAC is gone, then that the link is down: svnetd says the first of them
-    // that it hears of.
-    {"TapDownAndUp", "printf 'link set svvm1eth0 down\\nlink set svvm1eth0 up\\n' | ip -batch -", "",
-     true, kRoutedOnly},
+    // The kernel says that the MAC is gone, then that the link is down: svnetd says the first of
+    // them that it hears of.
+    {"TapDownAndUp", "printf 'link set svvm1eth0 down\\nlink set svvm1eth0 up\\n' | ip -batch -",
+     "", true, kRoutedOnly},
     {"OnABridge", "ip link set svvm1eth0 master svbr0", "it was on a bridge", true, kRoutedOnly},
     {"Route", "ip route delete 172.30.0.2", "it had lost its route", true, kRoutedOnly},
     {"RouteReplaced", "ip route replace 172.30.0.2 dev up0", "it had lost its route", true,

@@ -2,12 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <optional>
 #include <string>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/config/load_config.h"
@@ -299,39 +295,15 @@ TEST(NetworksConfigTest, AChangedNetworkNeedsARestart) {
   EXPECT_THAT(KeysThatReloadApplies(running, changed), IsEmpty());
 }
 
-// A file in a folder of its own; its destructor removes both.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(absl::string_view text) {
-    folder_ = mkdtemp(pattern_.data());
-    path_ = folder_ + "/svnetd.toml";
-    std::ofstream(path_) << text;
+TEST(NetworksConfigTest, ThereIsALimit) {
+  std::string text;
+  for (int i = 1; i < 64; ++i) {
+    absl::StrAppend(&text, "[networks.n", i, "]\nbridge = \"svn", i, "\"\nsubnet = \"10.", i,
+                    ".0.0/24\"\n");
   }
-  ~TemporaryFile() {
-    std::remove(path_.c_str());
-    std::remove(folder_.c_str());
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string pattern_ = "/tmp/svnet-config-XXXXXX";
-  std::string folder_;
-  std::string path_;
-};
-
-// What svnetd --check says is wrong.
-std::string CheckFile(const TemporaryFile& file) {
-  const char* const argv[] = {"svnetd", "--check", "--config", file.path().c_str()};
-  const EarlyExit exit = std::get<EarlyExit>(LoadConfig(4, argv));
-  EXPECT_EQ(exit.code, 2);
-  return exit.text;
-}
-
-// What else the configuration has is checked first.
-TEST(NetworksConfigTest, RefusesWhatSvnetdDoesNotServeYet) {
-  const TemporaryFile networks(kGpu);
-  EXPECT_EQ(CheckFile(networks),
-            "svnetd: networks.gpu: svnetd does not serve several networks yet\n");
+  EXPECT_TRUE(FromText(text).ok()) << FromText(text).status();
+  absl::StrAppend(&text, "[networks.more]\nbridge = \"more\"\nsubnet = \"10.99.0.0/24\"\n");
+  EXPECT_EQ(ErrorOf(text), "there are 65 networks, and svnetd serves at most 64");
 }
 
 }  // namespace

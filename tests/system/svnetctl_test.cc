@@ -204,6 +204,23 @@ TEST_F(SvnetctlTest, AsksForANetworkByItsName) {
   }
 }
 
+TEST_F(SvnetctlTest, ActsOnOneOfSeveralNetworks) {
+  Daemon svnetd = Start({}, "[networks.red]\nbridge = \"svred0\"\nsubnet = \"172.31.0.0/24\"\n");
+  const RunAs alice = Member(kAlice);
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"networks", "-o", "name"}).out, "default\nred\n");
+  ASSERT_EQ(Svnetctl(svnetd, alice, {"create", "vm1"}).code, 0);
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"create", "vm2", "--network", "red"}).out,
+              HasSubstr("172.31.0.2/24"));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"list", "-o", "name"}).out, "vm1\nvm2\n");
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"list", "-o", "name", "--network", "red"}).out, "vm2\n");
+  EXPECT_THAT(Svnetctl(svnetd, alice, {"status", "--network", "red"}).out,
+              AllOf(StartsWith("network      red\n"), HasSubstr("\nother networks: default (")));
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"cleanup", "--of", "red"}).out, "removed 1 TAP\n");
+  EXPECT_EQ(Svnetctl(svnetd, alice, {"list", "-o", "name"}).out, "vm1\n");
+  EXPECT_THAT(Svnetctl(svnetd, kRoot, {"cleanup", "--network", "--of", "*"}).out,
+              StartsWith("removed 1 TAP, "));
+}
+
 TEST_F(SvnetctlTest, PrintsErrorsAsJsonToo) {
   Daemon svnetd = Start();
   const RunAs alice = Member(kAlice);

@@ -120,6 +120,11 @@ std::string NameOf(const v1::GetNetworkResponse& network) {
   return network.name().empty() ? std::string(NetworkName::kDefault) : network.name();
 }
 
+std::string OwnPrefix(const Observed& observed) {
+  const std::string network = NameOf(observed.subject);
+  return network == NetworkName::kDefault ? "" : absl::StrCat(network, "/");
+}
+
 bool IsOnSubject(const Observed& observed, const v1::Tap& tap) {
   const absl::string_view name = tap.network();
   return (name.empty() ? NetworkName::kDefault : name) == NameOf(observed.subject);

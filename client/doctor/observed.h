@@ -60,6 +60,10 @@ void LookAt(const v1::GetNetworkResponse& network, Observed& observed);
 // "default" also from an svnetd that knows no other.
 std::string NameOf(const v1::GetNetworkResponse& network);
 
+// What the names of the chains and counters begin with that svnetd's tables have for the network
+// that is looked at alone.
+std::string OwnPrefix(const Observed& observed);
+
 // Whether the lease is on the network that is looked at.
 bool IsOnSubject(const Observed& observed, const v1::Tap& tap);
 

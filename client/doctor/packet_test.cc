@@ -133,14 +133,13 @@ Findings Ping(const Guest& guest, const MacAddress& gateway, const std::string& 
 
 // One of the network's own.
 absl::StatusOr<int64_t> Counter(const Observed& observed, const std::string& name) {
-  const std::string network = NameOf(observed.subject);
-  const std::string prefix = network == NetworkName::kDefault ? "" : absl::StrCat(network, "/");
   if (!observed.nft.ok()) return observed.nft.status();
   // Where a guest's frames are first looked at.
   const std::string family = observed.IsRouted() ? "inet" : "bridge";
   for (const FilterChain& chain : *observed.nft) {
     if (chain.family == family && IsTableOf(chain.table, Bridges(observed).front())) {
-      return observed.host.NftCounter(chain.family, chain.table, absl::StrCat(prefix, name));
+      return observed.host.NftCounter(chain.family, chain.table,
+                                      absl::StrCat(OwnPrefix(observed), name));
     }
   }
   return absl::NotFoundError(absl::StrCat("svnetd's table of the family ", family, " is missing"));
@@ -240,13 +239,16 @@ Findings RemoveTap(const std::string& socket, absl::Duration timeout, const std:
 }  // namespace
 
 std::vector<NamedFinding> RunPacketTest(const std::string& socket, absl::Duration timeout,
-                                        const std::string& target, const Observed& observed) {
+                                        const std::string& target, const Observed& before) {
   const Result<v1::CreateTapResponse> created =
-      CreateLeaseOfOurOwn(socket, timeout, NameOf(observed.subject));
+      CreateLeaseOfOurOwn(socket, timeout, NameOf(before.subject));
   if (const auto* failure = std::get_if<Failure>(&created)) {
     return Named("packet-lease", Problem(failure->message, ""));
   }
   const v1::Tap& tap = std::get<v1::CreateTapResponse>(created).tap();
+  Observed observed = before;
+  // svnetd replaces its tables for the first guest of a network.
+  observed.nft = observed.host.NftChains();
   std::vector<NamedFinding> findings;
   if (const absl::StatusOr<Guest> guest = PlugIn(tap); guest.ok()) {
     findings = Speak(*guest, target, observed);

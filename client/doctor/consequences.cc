@@ -39,6 +39,8 @@ constexpr Consequence kConsequences[] = {{"systemd-unit", "configuration"},
 struct Report {
   const char* condition;  // its type
   const char* check;
+  // Whether each network reports what the check finds of one.
+  bool of_all = false;
 };
 
 // What svnetd reports as a condition, and the check that finds the same.
@@ -55,7 +57,7 @@ constexpr Report kReports[] = {{"FOREIGN_FIREWALL", "docker"},
                                {"NOT_A_BRIDGE", "bridge-up"},
                                {"FORWARDING_OFF", "forwarding"},
                                {"FORWARDING_OFF", "link-forwarding"},
-                               {"NAT_MISSING", "own-rules"},
+                               {"NAT_MISSING", "own-rules", true},
                                {"CONNECTION_TABLE_NEARLY_FULL", "conntrack"}};
 
 bool Fails(const Finding& finding) { return finding.level >= Level::kWarning; }
@@ -83,6 +85,11 @@ bool FailsFor(const NamedFinding& named, const char* check, const Failed& failed
   return failed.count({check, ""}) > 0 || failed.count({check, NetworkOf(named)}) > 0;
 }
 
+bool FailsForAny(absl::string_view check, const Failed& failed) {
+  return std::any_of(failed.begin(), failed.end(),
+                     [&](const auto& each) { return each.first == check; });
+}
+
 // nullptr: none.
 const char* CauseOf(const NamedFinding& named, const Failed& failed) {
   const auto* found = std::find_if(
@@ -96,7 +103,7 @@ bool IsReportOf(const NamedFinding& named, const Failed& failed) {
   if (named.check != "conditions" || !Fails(named.finding)) return false;
   return std::any_of(std::begin(kReports), std::end(kReports), [&](const Report& each) {
     return absl::StartsWith(named.finding.message, absl::StrCat(each.condition, ":")) &&
-           FailsFor(named, each.check, failed);
+           (each.of_all ? FailsForAny(each.check, failed) : FailsFor(named, each.check, failed));
   });
 }
 

@@ -2,8 +2,14 @@
 // of its hook, also those of other programs.
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "client/doctor/checks.h"
 #include "daemon/base/table_name.h"
 #include "daemon/config/config.h"
@@ -15,6 +21,7 @@ namespace svnet::client {
 namespace {
 
 constexpr char kNeedsRoot[] = "needs root";
+constexpr char kRestart[] = "systemctl restart svnetd";
 
 // svnetd answers with names that it has checked.
 GuestTraffic GuestsOf(const Observed& observed) {
@@ -62,24 +69,53 @@ Findings CheckMadeBy(const Observed& observed, FirewallKind kind) {
                      : absl::StrCat("there are no forward rules of ", NameOf(kind)));
 }
 
+// The chains of svnetd's tables that a packet of the network that is looked at may meet: those of
+// the hooks, which all networks share, and the network's own.
+std::vector<FilterChain> OwnChains(const Observed& observed) {
+  const std::string first = Bridges(observed).front();
+  const std::string prefix = OwnPrefix(observed);
+  std::vector<FilterChain> chains;
+  std::copy_if(observed.nft->begin(), observed.nft->end(), std::back_inserter(chains),
+               [&](const FilterChain& chain) {
+                 absl::string_view name = chain.name;
+                 const bool is_own =
+                     absl::ConsumePrefix(&name, prefix) && !absl::StrContains(name, '/');
+                 return IsTableOf(chain.table, first) && (is_own || !chain.hook.empty());
+               });
+  return chains;
+}
+
+// Not those of the family `bridge`, which have chains of the same names.
+bool IsOfOneNetwork(const FilterChain& chain) {
+  return chain.family == "inet" && chain.hook.empty();
+}
+
+bool Masquerades(const FilterChain& chain) {
+  return std::any_of(chain.rules.begin(), chain.rules.end(),
+                     [](const FilterRule& rule) { return rule.masquerades; });
+}
+
 }  // namespace
 
+// What a rule of svnetd's is for is not known here, unless it masquerades.
 Findings CheckOwnRules(const Observed& observed) {
   if (!observed.nft.ok()) return NotChecked(kNeedsRoot);
   if (FindLink(observed, observed.bridge) == nullptr) return NotChecked("there is no bridge yet");
-  const std::string first = Bridges(observed).front();
-  // The table of the family `bridge` also has such a chain, which masquerades nothing.
-  const auto masquerade =
-      std::find_if(observed.nft->begin(), observed.nft->end(), [&](const FilterChain& chain) {
-        return IsTableOf(chain.table, first) && chain.family == "inet" &&
-               chain.hook == "postrouting" && !chain.rules.empty();
-      });
-  if (masquerade != observed.nft->end()) {
-    return Ok(absl::StrCat("table ", masquerade->table, " exists"));
+  const std::vector<FilterChain> chains = OwnChains(observed);
+  const auto lost = std::find_if(chains.begin(), chains.end(),
+                                 [](const FilterChain& chain) { return chain.rules.empty(); });
+  if (lost != chains.end()) {
+    return Problem(absl::StrCat("chain ", lost->name, " of table ", lost->family, " ", lost->table,
+                                " has lost its rules"),
+                   kRestart);
   }
-  return Problem(
-      absl::StrCat("table inet ", TableName(first), " is missing: guests cannot get out"),
-      "systemctl restart svnetd");
+  if (std::any_of(chains.begin(), chains.end(), IsOfOneNetwork) &&
+      std::any_of(chains.begin(), chains.end(), Masquerades)) {
+    return Ok(absl::StrCat("table inet ", chains.front().table, " has them"));
+  }
+  return Problem(absl::StrCat("rules are missing in table inet ",
+                              TableName(Bridges(observed).front()), ": guests cannot get out"),
+                 kRestart);
 }
 
 Findings CheckDocker(const Observed& observed) {

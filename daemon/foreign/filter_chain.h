@@ -26,6 +26,7 @@ struct FilterRule {
   bool established = false;
   // The rule has conditions that are not understood.
   bool opaque = false;
+  bool masquerades = false;
   enum class Verdict { kNone, kAccept, kDrop, kReturn, kJump };
   Verdict verdict = Verdict::kNone;
   // The target of kJump; a goto counts as a jump.

@@ -130,6 +130,7 @@ void AddStatement(absl::string_view kind, const json_t* value, FilterRule& rule)
   } else if (kind == "xt" && Text(value, "name") == "REJECT") {
     rule.verdict = Verdict::kDrop;
   } else if (!IsRemark(kind, value)) {
+    rule.masquerades |= kind == "masquerade";
     rule.opaque = true;
   }
 }

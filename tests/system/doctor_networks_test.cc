@@ -60,5 +60,28 @@ TEST_F(DoctorNetworksTest, RefusesANetworkThatThereIsNot) {
   EXPECT_THAT(blue.err, HasSubstr("there is no network 'blue'"));
 }
 
+// A program that takes the rules away again and again, until svnetd leaves them so.
+TEST_F(DoctorNetworksTest, NamesTheNetworkWhoseRulesAreMissing) {
+  const OlderKernel kernel;
+  RestartSvnetd();
+  EXPECT_EQ(Type("svnetctl create vm2 --network red"), 0);
+  EXPECT_EQ(Find("own-rules").level, "ok") << Find("own-rules").message;
+  EXPECT_EQ(Type("end=$(($(date +%s) + 60)); "
+                 "until svnetctl doctor own-rules | grep -q ^PROBLEM; do"
+                 "  [ $(date +%s) -lt $end ] || exit 1;"
+                 "  for i in 1 2 3 4 5 6 7 8; do"
+                 "    nft flush chain inet svnet-svbr0 red/postrouting_source;"
+                 "  done;"
+                 "done"),
+            0);
+  const Finding found = Find("own-rules");
+  EXPECT_EQ(
+      found.message,
+      "network red: chain red/postrouting_source of table inet svnet-svbr0 has lost its rules");
+  EXPECT_EQ(Doctor(kRoot, {"own-rules", "--network", "default"}).code, 0);
+  EXPECT_EQ(Type(found.fix), 0) << found.fix;
+  EXPECT_EQ(Find("own-rules").level, "ok") << Find("own-rules").message;
+}
+
 }  // namespace
 }  // namespace svnet::testing

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -38,7 +39,12 @@ FilterChain OurNat() {
           .table = "svnet-svbr0",
           .name = "postrouting",
           .hook = "postrouting",
-          .rules = {FilterRule{}}};
+          .rules = {FilterRule{.masquerades = true}}};
+}
+
+// A chain of svnetd's for guests of one network.
+FilterChain OurOwn(const std::string& name) {
+  return {.family = "inet", .table = "svnet-svbr0", .name = name, .rules = {FilterRule{}}};
 }
 
 FilterChain Forward(const std::string& family, const std::string& table, const std::string& name) {
@@ -85,7 +91,7 @@ Case Healthy() {
                       {2, *Ipv4Address::Parse("172.30.0.1"), 24}};
   c.host.routes = {{Ipv4Prefix::Containing(Ipv4Address(0), 0), 1, RT_TABLE_MAIN, 0, std::nullopt},
                    {*Ipv4Prefix::Parse("172.30.0.0/24"), 2, RT_TABLE_MAIN, 0, std::nullopt}};
-  c.host.nft = std::vector<FilterChain>{OurNat()};
+  c.host.nft = std::vector<FilterChain>{OurNat(), OurOwn("from_guest")};
   c.svnetd.socket = kSocket;
   auto& network = c.svnetd.networks.emplace_back();
   network.set_bridge("svbr0");
@@ -328,11 +334,12 @@ const std::vector<Trouble>& Troubles() {
        },
        Level::kWarning, "as Docker and Kubernetes want it",
        "iptables -I FORWARD -i svbr0 -o svbr0"},
-      // The bridge's table alone masquerades nothing.
-      {"own-rules", [](Case& c) { c.host.nft->front().family = "bridge"; }, Level::kProblem,
-       "is missing", "systemctl restart svnetd"},
-      {"own-rules", [](Case& c) { c.host.nft->clear(); }, Level::kProblem, "is missing",
-       "systemctl restart svnetd"},
+      {"own-rules", [](Case& c) { c.host.nft->front().rules[0].masquerades = false; },
+       Level::kProblem, "rules are missing in table inet svnet-svbr0", "systemctl restart svnetd"},
+      {"own-rules", [](Case& c) { c.host.nft->clear(); }, Level::kProblem,
+       "rules are missing in table inet svnet-svbr0", "systemctl restart svnetd"},
+      {"own-rules", [](Case& c) { c.host.nft->back().rules.clear(); }, Level::kProblem,
+       "chain from_guest of table inet svnet-svbr0 has lost its rules", "systemctl restart svnetd"},
       {"docker", NftHas({Forward("ip", "filter", "FORWARD"), Named("DOCKER-USER")}),
        Level::kProblem, "Docker drops traffic from guests", "-I DOCKER-USER -i svbr0 -j ACCEPT"},
       {"ufw", NftHas({Forward("ip", "filter", "FORWARD"), Named("ufw-user-forward")}),
@@ -615,6 +622,15 @@ void AddRed(Case& c) {
   red.set_bridge("svred0");
   red.set_prefix("172.31.0.0/24");
   c.svnetd.networks.push_back(red);
+  // What the networks have of their own is no longer in the hooks' chains.
+  FilterChain& nat = c.host.nft->front();
+  nat.rules[0].masquerades = false;
+  for (const char* prefix : {"", "red/"}) {
+    for (const char* name : {"from_guest", "postrouting_source"}) {
+      c.host.nft->push_back(OurOwn(absl::StrCat(prefix, name)));
+      c.host.nft->back().rules[0].masquerades = name[0] == 'p';
+    }
+  }
   v1::Tap tap;
   tap.set_tap_name("svvm2eth0");
   tap.set_network("red");
@@ -660,6 +676,41 @@ TEST(DoctorTest, LooksForUnusedTapsOnEachNetwork) {
   EXPECT_THAT(Found(c),
               ElementsAre(HasSubstr("unattached: no VMM has svvm1eth0 open"),
                           HasSubstr("unattached: network red: no VMM has svvm2eth0 open")));
+}
+
+// The chain of svnetd's tables with that name.
+FilterChain& Ours(Case& c, const std::string& name) {
+  return *std::find_if(c.host.nft->begin(), c.host.nft->end(),
+                       [&](const FilterChain& chain) { return chain.name == name; });
+}
+
+TEST(DoctorTest, NamesTheNetworkWhoseRulesAreMissing) {
+  Case c = Healthy();
+  AddRed(c);
+  Ours(c, "red/postrouting_source").rules[0].masquerades = false;
+  EXPECT_THAT(Found(c), ElementsAre("own-rules: network red: rules are missing in table inet "
+                                    "svnet-svbr0: guests cannot get out"));
+  Ours(c, "from_guest").rules.clear();
+  EXPECT_THAT(
+      Found(c),
+      ElementsAre("own-rules: chain from_guest of table inet svnet-svbr0 has lost its rules",
+                  HasSubstr("own-rules: network red: rules are missing")));
+}
+
+TEST(DoctorTest, RulesThatAllNetworksShareAreMissingInEach) {
+  Case c = Healthy();
+  AddRed(c);
+  Ours(c, "postrouting").rules.clear();
+  EXPECT_THAT(Found(c), ElementsAre("own-rules: networks default, red: chain postrouting of table "
+                                    "inet svnet-svbr0 has lost its rules"));
+}
+
+TEST(DoctorTest, MissingRulesOfOneNetworkExplainWhatEachReports) {
+  Case c = Healthy();
+  AddRed(c);
+  for (auto& network : c.svnetd.networks) network.add_conditions()->set_type("NAT_MISSING");
+  Ours(c, "red/from_guest").rules.clear();
+  EXPECT_THAT(Found(c), ElementsAre(HasSubstr("own-rules: network red: chain red/from_guest")));
 }
 
 TEST(DoctorTest, WhatIsTheSameOfTwoNetworksIsOneFinding) {

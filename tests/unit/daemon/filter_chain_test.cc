@@ -86,13 +86,16 @@ TEST(FilterChainTest, ParsesTheOutputOfNft) {
         {"match": {"op": "in", "left": {"ct": {"key": "state"}},
                    "right": ["established", "related"]}}, {"accept": null}]}},
       {"rule": {"family": "inet", "table": "t", "chain": "c", "expr": [
-        {"xt": null}, {"jump": {"target": "d"}}]}}]})");
+        {"xt": null}, {"jump": {"target": "d"}}]}},
+      {"rule": {"family": "inet", "table": "t", "chain": "c", "expr": [{"masquerade": null}]}}]})");
   ASSERT_EQ(chains.size(), 1);
   EXPECT_TRUE(chains[0].drops_by_default);
   EXPECT_EQ(chains[0].rules[0].from, "sv+");
   EXPECT_TRUE(chains[0].rules[1].established);
   EXPECT_TRUE(chains[0].rules[2].opaque);
   EXPECT_EQ(chains[0].rules[2].target, "d");
+  EXPECT_FALSE(chains[0].rules[2].masquerades);
+  EXPECT_TRUE(chains[0].rules[3].masquerades);
   EXPECT_FALSE(ParseRuleset("nonsense").ok());
   EXPECT_EQ(*ParseCounter(R"({"nftables": [{"counter": {"packets": 7}}]})"), 7);
   EXPECT_FALSE(ParseCounter(R"({"nftables": []})").ok());

@@ -32,7 +32,10 @@ GuestTraffic GuestsOf(const Observed& observed) {
 
 GuestNetwork NetworkOf(const Observed& observed) {
   const std::vector<const HostLink*> uplinks = Uplinks(observed);
-  return {.guests = GuestsOf(observed), .uplink = uplinks.empty() ? "" : uplinks.front()->name};
+  const GuestTraffic guests = GuestsOf(observed);
+  return {.guests = guests,
+          .uplink = uplinks.empty() ? "" : uplinks.front()->name,
+          .tables = LinkName::Parse(Bridges(observed).front()).value_or(guests.bridge)};
 }
 
 // svnetd's key follows the command as a shell comment.

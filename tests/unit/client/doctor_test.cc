@@ -713,6 +713,15 @@ TEST(DoctorTest, MissingRulesOfOneNetworkExplainWhatEachReports) {
   EXPECT_THAT(Found(c), ElementsAre(HasSubstr("own-rules: network red: chain red/from_guest")));
 }
 
+// They are named after the default network's bridge.
+TEST(DoctorTest, SvnetdsTablesDropNothingOfAnotherNetwork) {
+  Case c = Healthy();
+  AddRed(c);
+  NftHas({Forward("inet", "svnet-svbr0", "forward")})(c);
+  Ours(c, "forward").rules = {FilterRule{.opaque = true}};
+  EXPECT_THAT(Found(c), ElementsAre());
+}
+
 TEST(DoctorTest, WhatIsTheSameOfTwoNetworksIsOneFinding) {
   Case c = Healthy();
   AddRed(c);

@@ -117,6 +117,38 @@ bool HasDocker(const Observed& observed) {
          observed.host.Stat(kDockerConfig).ok();
 }
 
+std::vector<Ipv4Prefix> PoolsOf(const std::string& json) {
+  return ConfiguredPools(json).value_or(
+      ParseAll({std::begin(kDockerPools), std::end(kDockerPools)}));
+}
+
+// Prefixes within these pools. Docker does not choose addresses that are in use, so that only a
+// prefix without a bridge is at risk.
+std::vector<std::string> FindAtRisk(Observed observed, const std::vector<Ipv4Prefix>& pools) {
+  std::vector<std::string> at_risk;
+  for (const v1::GetNetworkResponse& network : observed.examined) {
+    LookAt(network, observed);
+    const bool overlaps = std::any_of(pools.begin(), pools.end(), [&](const Ipv4Prefix& pool) {
+      return pool.Overlaps(observed.prefix);
+    });
+    if (!overlaps || FindLink(observed, observed.bridge) != nullptr) continue;
+    const std::string name = NameOf(network);
+    at_risk.push_back(
+        absl::StrCat(observed.prefix.ToString(),
+                     name == NetworkName::kDefault ? "" : absl::StrCat(" (network ", name, ")")));
+  }
+  return at_risk;
+}
+
+// One that no network has addresses of.
+std::string SuggestPool(const Observed& observed) {
+  Ipv4Prefix pool = Ipv4Prefix::Containing(Ipv4Address(0x0ad70000), 16);
+  while (IsOfANetwork(observed, pool)) {
+    pool = Ipv4Prefix::Containing(Ipv4Address(pool.network().value() + 0x10000), 16);
+  }
+  return pool.ToString();
+}
+
 }  // namespace
 
 Findings CheckDefaultRoute(const Observed& observed) {
@@ -206,24 +238,17 @@ Findings CheckPrefix(const Observed& observed) {
                  ChangeSubnet(observed));
 }
 
-// Docker does not choose addresses that are in use; so only a prefix without a bridge is at risk.
+// Of all networks together, because one change of Docker's file is for all of them.
 Findings CheckDockerPools(const Observed& observed) {
   if (!HasDocker(observed)) return Ok("Docker is not installed");
+  if (observed.examined.empty()) return NotChecked("there is no network to examine");
   const auto json = observed.host.ReadFile(kDockerConfig);
-  const auto configured = ConfiguredPools(json.value_or(""));
-  const std::vector<Ipv4Prefix> pools =
-      configured.value_or(ParseAll({std::begin(kDockerPools), std::end(kDockerPools)}));
-  const bool overlaps = std::any_of(pools.begin(), pools.end(), [&](const Ipv4Prefix& pool) {
-    return pool.Overlaps(observed.prefix);
-  });
-  if (!overlaps) return Ok("Docker's address pools do not overlap the prefix");
-  if (FindLink(observed, observed.bridge) != nullptr) {
-    return Ok(absl::StrCat("Docker's address pools contain ", observed.prefix.ToString(),
-                           ", but Docker does not use the addresses of ", observed.bridge));
-  }
-  const std::string pool = R"("default-address-pools": [{"base": "10.215.0.0/16", "size": 24}])";
+  const std::vector<std::string> at_risk = FindAtRisk(observed, PoolsOf(json.value_or("")));
+  if (at_risk.empty()) return Ok("Docker will not take addresses of svnet");
+  const std::string pool = absl::StrCat(R"("default-address-pools": [{"base": ")",
+                                        SuggestPool(observed), R"(", "size": 24}])");
   return Warning(
-      absl::StrCat("Docker may take ", observed.prefix.ToString(),
+      absl::StrCat("Docker may take ", absl::StrJoin(at_risk, ", "),
                    " for a network of its own before the first TAP is made",
                    json.ok() ? absl::StrCat("; add to ", kDockerConfig, ": ", pool) : ""),
       json.ok() ? absl::StrCat("editor ", kDockerConfig)

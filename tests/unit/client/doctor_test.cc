@@ -738,6 +738,26 @@ TEST(DoctorTest, WhatIsTheSameOfTwoNetworksIsOneFinding) {
   EXPECT_THAT(RenderDiagnosisJson(all), HasSubstr(R"("networks": ["default", "red"]})"));
 }
 
+TEST(DoctorTest, DockersPoolsAreOneFindingForAllNetworks) {
+  Case c = Healthy();
+  AddRed(c);
+  c.host.facts["/run/docker.sock"] = {};
+  EXPECT_THAT(Found(c), ElementsAre());
+  c.host.links[3].name = "other0";
+  const Findings of_red = Examined(c, "docker-pools");
+  ASSERT_EQ(of_red.size(), 1u);
+  EXPECT_THAT(of_red[0].message, HasSubstr("Docker may take 172.31.0.0/24 (network red) for"));
+  c.host.links[1].name = "other1";
+  c.svnetd.networks[1].set_prefix("10.215.7.0/24");
+  c.host.files["/etc/docker/daemon.json"] =
+      R"({"default-address-pools": [{"base": "172.30.0.0/16"}, {"base": "10.215.0.0/16"}]})";
+  const Findings of_both = Examined(c, "docker-pools");
+  ASSERT_EQ(of_both.size(), 1u);
+  EXPECT_THAT(of_both[0].message,
+              HasSubstr("may take 172.30.0.0/24, 10.215.7.0/24 (network red) for"));
+  EXPECT_THAT(of_both[0].message, HasSubstr(R"("base": "10.216.0.0/16")"));
+}
+
 TEST(DoctorTest, ACauseOnOneNetworkExplainsNothingOnAnother) {
   Case c = Healthy();
   AddRed(c);

@@ -32,6 +32,20 @@ TEST_F(DoctorNetworksTest, FindsNoProblemOnAHealthyHost) {
   EXPECT_THAT(exited.out, AllOf(StartsWith("svnet works: "), Not(HasSubstr("conditions"))));
 }
 
+TEST_F(DoctorNetworksTest, FindsNoProblemWithNetworksOfBothKinds) {
+  std::ofstream("/etc/svnet/svnetd.toml") << kRed << "kind = \"routed\"\n";
+  RestartSvnetd();
+  EXPECT_EQ(Type("svnetctl create vm2 --network red"), 0);
+  const Exited exited = Doctor(kRoot, {"--packet-test", "--all"});
+  EXPECT_EQ(exited.code, 0) << exited.out;
+  EXPECT_THAT(exited.out, HasSubstr("networks default, red: a foreign address is stopped"));
+  EXPECT_THAT(exited.out, Not(HasSubstr("network red: a foreign MAC")));
+  // Alone in svnetd's tables.
+  EXPECT_EQ(Type("svnetctl cleanup --network"), 0);
+  const Exited alone = Doctor(kRoot, {"own-rules", "other-rules", "--network", "red"});
+  EXPECT_EQ(alone.code, 0) << alone.out;
+}
+
 // The network, and with it its rules, comes into being with the lease of the test.
 TEST_F(DoctorNetworksTest, ActsAsAGuestOfEachNetwork) {
   const Exited both = Doctor(kRoot, {"--packet-test", "packet-address"});

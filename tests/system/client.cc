@@ -34,6 +34,13 @@ void SetDeadline(grpc::ClientContext* context) {
   context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
 }
 
+v1::CreateTapRequest RequestOf(const std::string& vm, const std::string& iface) {
+  v1::CreateTapRequest request;
+  request.set_vm_id(vm);
+  request.set_iface_id(iface);
+  return request;
+}
+
 template <typename Request, typename Response>
 Response Must(v1::NetworkService::Stub& stub,
               grpc::Status (v1::NetworkService::Stub::*method)(grpc::ClientContext*, const Request&,
@@ -68,14 +75,15 @@ Client::Answer Client::Create(const v1::CreateTapRequest& request) {
 }
 
 Client::Answer Client::Create(const std::string& vm, const std::string& iface) {
-  v1::CreateTapRequest request;
-  request.set_vm_id(vm);
-  request.set_iface_id(iface);
-  return Create(request);
+  return Create(RequestOf(vm, iface));
 }
 
 v1::Tap Client::MustCreate(const std::string& vm, const std::string& iface) {
-  const Answer answer = Create(vm, iface);
+  return MustCreate(RequestOf(vm, iface));
+}
+
+v1::Tap Client::MustCreate(const v1::CreateTapRequest& request) {
+  const Answer answer = Create(request);
   EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
   return answer.tap;
 }
@@ -101,13 +109,16 @@ v1::Tap Client::MustUpdate(const v1::UpdateTapRequest& request) {
   return Must(*stub_, &v1::NetworkService::Stub::UpdateTap, request).tap();
 }
 
-v1::GetNetworkResponse Client::MustGetNetwork() {
-  return Must(*stub_, &v1::NetworkService::Stub::GetNetwork, v1::GetNetworkRequest());
+v1::GetNetworkResponse Client::MustGetNetwork(const std::string& network) {
+  v1::GetNetworkRequest request;
+  request.set_network(network);
+  return Must(*stub_, &v1::NetworkService::Stub::GetNetwork, request);
 }
 
-v1::CleanupResponse Client::MustCleanup(v1::CleanupScope scope) {
+v1::CleanupResponse Client::MustCleanup(v1::CleanupScope scope, const std::string& network) {
   v1::CleanupRequest request;
   request.set_scope(scope);
+  request.set_network(network);
   return Must(*stub_, &v1::NetworkService::Stub::Cleanup, request);
 }
 

@@ -37,11 +37,12 @@ class Client {
 
   // Fail the test if they fail.
   v1::Tap MustCreate(const std::string& vm, const std::string& iface = "eth0");
+  v1::Tap MustCreate(const v1::CreateTapRequest& request);
   std::vector<v1::Tap> MustList();
   v1::Tap MustGet(const std::string& tap_name);
   v1::Tap MustUpdate(const v1::UpdateTapRequest& request);
-  v1::GetNetworkResponse MustGetNetwork();
-  v1::CleanupResponse MustCleanup(v1::CleanupScope scope);
+  v1::GetNetworkResponse MustGetNetwork(const std::string& network = "");
+  v1::CleanupResponse MustCleanup(v1::CleanupScope scope, const std::string& network = "");
   // Whether there was something to remove.
   bool MustRemove(const v1::RemoveTapRequest& request);
   bool MustRemove(const std::string& tap_name);

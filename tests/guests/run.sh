@@ -16,6 +16,8 @@
 #   gateway 172.30.0.1
 #   (the script's output)
 #
+# $GUEST_SECOND is "TAP MAC" of a second interface, vec1 or eth1, which only the script sets up.
+#
 # $GUEST_NETWORK is what a QEMU guest has in place of a network card of this script's own, as
 # `svnetctl --format qemu` prints it.
 #
@@ -25,6 +27,7 @@ set -euo pipefail
 
 [[ $# -eq 6 ]] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
 kind=$1 images=$2 tap=$3 mac=$4 boot_args=$5 script=$6
+read -r second_tap second_mac <<<"${GUEST_SECOND:-}"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -42,15 +45,20 @@ case $kind in
     export TMPDIR=$scratch HOME=$scratch
     guest=(linux.uml mem=96M "initrd=$scratch/initramfs" "uml_dir=$scratch"
       con=null "con0=null,fd:1" "vec0:transport=tap,ifname=$tap,mac=$mac,depth=64"
+      ${second_tap:+"vec1:transport=tap,ifname=$second_tap,mac=$second_mac,depth=64"}
       quiet panic=-1 "$boot_args")
     ;;
   qemu)
     guest=(qemu-system-x86_64 -accel tcg -m 192M -nodefaults -display none -no-reboot
       -serial stdio -kernel "$images/qemu.vmlinuz" -initrd "$scratch/initramfs"
       -append "console=ttyS0 quiet panic=-1 net.ifnames=0 $boot_args")
-    card="-netdev tap,id=net,ifname=$tap,script=no,downscript=no,vhost=off
-      -device virtio-net-pci,netdev=net,mac=$mac"
-    read -r -d '' -a network <<<"${GUEST_NETWORK:-$card}" || true
+    # card ID TAP MAC
+    card() {
+      echo "-netdev tap,id=$1,ifname=$2,script=no,downscript=no,vhost=off" \
+        "-device virtio-net-pci,netdev=$1,mac=$3"
+    }
+    cards="$(card net "$tap" "$mac")${second_tap:+ $(card second "$second_tap" "$second_mac")}"
+    read -r -d '' -a network <<<"${GUEST_NETWORK:-$cards}" || true
     guest+=("${network[@]}")
     ;;
   *) echo "there is no kind of guest '$kind'" >&2 && exit 2 ;;

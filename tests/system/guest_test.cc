@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/network_kind.h"
 #include "tests/sandbox/internet.h"
+#include "tests/system/several_networks.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
 
@@ -35,8 +36,10 @@ class GuestTest : public SystemTest, public ::testing::WithParamInterface<Kind> 
   static bool IsRouted() { return GetParam().network == NetworkKind::kRouted; }
   static std::string KindFlag() { return IsRouted() ? "--kind=routed" : "--kind=bridge"; }
 
-  // Boots a guest on the caller's TAP, as kAlice; its answer.
-  Exited Boot(Client& alice, const v1::Tap& tap, const std::string& script) {
+  // Boots a guest on the caller's TAP, as kAlice, with `second` as its second interface; its
+  // answer.
+  Exited Boot(Client& alice, const v1::Tap& tap, const std::string& script,
+              const v1::Tap& second = {}) {
     v1::GetBootArgsRequest request;
     request.set_tap_name(tap.tap_name());
     request.set_guest_interface(GetParam().interface);
@@ -44,9 +47,11 @@ class GuestTest : public SystemTest, public ::testing::WithParamInterface<Kind> 
     v1::GetBootArgsResponse response;
     EXPECT_TRUE(alice.stub().GetBootArgs(&context, request, &response).ok());
     std::ofstream(folder() + "/script") << script;
-    return RunProgramAs(Member(kAlice), {SVNET_SOURCE "/tests/guests/run.sh", GetParam().name,
-                                         SVNET_SOURCE "/build/guests", tap.tap_name(), tap.mac(),
-                                         response.boot_args(), folder() + "/script"});
+    return RunProgramAs(
+        Member(kAlice),
+        {"env", absl::StrCat("GUEST_SECOND=", second.tap_name(), " ", second.mac()),
+         SVNET_SOURCE "/tests/guests/run.sh", GetParam().name, SVNET_SOURCE "/build/guests",
+         tap.tap_name(), tap.mac(), response.boot_args(), folder() + "/script"});
   }
 };
 INSTANTIATE_TEST_SUITE_P(Guests, GuestTest,
@@ -105,6 +110,38 @@ reach 20 172.30.0.2 && echo "its own again: reached"
   EXPECT_GT(Counter("bridge", "foreign_mac"), 0);
   // A guest asks for the gateway's MAC first, in the name of that address.
   EXPECT_GT(Counter("bridge", "foreign_arp") + Counter("bridge", "foreign_address"), 0);
+}
+
+// What docs/networks.md says that a guest must be told of its second interface.
+TEST_P(GuestTest, WithTwoInterfacesOnTwoNetworksReachesTheOutsideByEach) {
+  const Internet internet;
+  Daemon svnetd = Start({KindFlag()}, ConfigOf({}));
+  Client alice(svnetd.socket(), Member(kAlice));
+  const v1::Tap first = alice.MustCreate(On(kDefault, "vm1", "eth0"));
+  const v1::Tap second = alice.MustCreate(On(IsRouted() ? kRed : kBlue, "vm1", "eth1"));
+  const Exited guest = Boot(alice, first,
+                            absl::StrCat("first=", first.guest_ip(), " second=", second.guest_ip(),
+                                         " gateway=", second.gateway_ip(), R"(
+eth1=${interface%0}1
+set -e
+reach() { ping -c 1 -w "$1" -I "$2" "$3" >/dev/null; }
+ip link set dev "$eth1" up
+ip address add "$second/24" dev "$eth1"
+reach 20 "$second" "$gateway" && echo "the second gateway: reached"
+reach 2 "$second" 203.0.113.1 || echo "the outside without a rule: not reached"
+ip route add default via "$gateway" dev "$eth1" table 101
+ip rule add from "$second" table 101
+for source in "$first" "$second"; do
+  reach 20 "$source" 203.0.113.1 && echo "the outside from $source: reached"
+done
+)"),
+                            second);
+  EXPECT_EQ(guest.code, 0) << guest.out << guest.err;
+  EXPECT_THAT(guest.out, HasSubstr(absl::StrCat("the second gateway: reached\n"
+                                                "the outside without a rule: not reached\n"
+                                                "the outside from ",
+                                                first.guest_ip(), ": reached\nthe outside from ",
+                                                second.guest_ip(), ": reached\n")));
 }
 
 // The same guest on the same TAP, with another svnetd.

@@ -83,9 +83,8 @@ absl::Status NftFirewall::ReplaceByPersistent(const RulesetSpec& spec,
     if (made.ok()) socket_.DeleteTables(*made).IgnoreError();
   };
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.fill"));
-  const std::string commands = absl::StrCat(RenderCommands(spec, networks, next),
-                                            RenderDeletion(TablesNotNamed(tables, next)));
-  SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
+  SVNET_RETURN_IF_ERROR(
+      PutInPlaceOf(TablesNotNamed(tables, next), RenderCommands(spec, networks, next)));
   std::move(remove).Cancel();
   table_ = next;
   return absl::OkStatus();
@@ -95,12 +94,19 @@ absl::Status NftFirewall::ReplaceByPlain(const RulesetSpec& spec,
                                          const std::vector<NetworkGuests>& networks,
                                          const TableList& tables) {
   const std::string& name = names_[0];
-  const std::string commands =
-      absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, networks, name),
-                   RenderDeletion(TablesNotNamed(tables, name)));
-  SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
+  SVNET_RETURN_IF_ERROR(
+      PutInPlaceOf(TablesNotNamed(tables, name),
+                   absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, networks, name))));
   table_ = name;
   return absl::OkStatus();
+}
+
+// In two transactions: until the kernel has unhooked a chain that is deleted, it runs the chain's
+// rules, with maps that are empty by then, and guests' packets are dropped. A chain without rules
+// drops nothing.
+absl::Status NftFirewall::PutInPlaceOf(const TableList& old, const std::string& commands) {
+  SVNET_RETURN_IF_ERROR(commands_.Run(absl::StrCat(commands, RenderFlush(old))).status());
+  return old.empty() ? absl::OkStatus() : commands_.Run(RenderDeletion(old)).status();
 }
 
 std::optional<RulesetSpec> NftFirewall::Resolve() const {

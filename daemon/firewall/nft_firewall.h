@@ -80,6 +80,8 @@ class NftFirewall final : public Firewall {
                                    const std::vector<NftTableInfo>& tables);
   absl::Status ReplaceByPlain(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
                               const std::vector<NftTableInfo>& tables);
+  // Runs the commands, and takes the old tables away.
+  absl::Status PutInPlaceOf(const std::vector<NftTableInfo>& old, const std::string& commands);
 
   NftCommands commands_;
   NftSocket socket_;  // the commands', too

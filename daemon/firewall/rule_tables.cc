@@ -40,6 +40,14 @@ std::string RenderDeletion(const TableList& tables) {
   return commands;
 }
 
+std::string RenderFlush(const TableList& tables) {
+  std::string commands;
+  for (const NftTableInfo& table : tables) {
+    absl::StrAppend(&commands, "flush table ", table.Words(), "\n");
+  }
+  return commands;
+}
+
 // To add a table before it is deleted makes "delete" right whether or not it was there.
 std::string RenderEmptyTables(const std::string& name) {
   std::string commands;

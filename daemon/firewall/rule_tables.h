@@ -21,6 +21,8 @@ TableList TablesNotNamed(const TableList& tables, const std::string& name);
 std::string NameInForce(const TableList& tables, const std::string& otherwise);
 
 std::string RenderDeletion(const TableList& tables);
+// Leaves their chains without rules.
+std::string RenderFlush(const TableList& tables);
 // Makes empty tables, whether or not there were some.
 std::string RenderEmptyTables(const std::string& name);
 

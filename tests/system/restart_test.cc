@@ -86,6 +86,30 @@ TEST_P(AdoptionTest, KeepsEveryLeaseAndDisturbsNoGuest) {
   }
 }
 
+// As fast as they can.
+TEST_P(AdoptionTest, NothingIsLostThatGuestsSendEachOther) {
+  Begin();
+  std::atomic<bool> stop = false;
+  std::atomic<int> sent = 0;
+  std::atomic<int> lost = 0;
+  std::thread sending([&] {
+    while (!stop) {
+      ++sent;
+      if (!Reaches(alice1(), alice2())) ++lost;
+    }
+  });
+  svnetd().Stop(SIGTERM);
+  for (int i = 0; i < 20; ++i) {
+    Daemon again = Start();
+    const int before = sent;
+    while (sent < before + 30) std::this_thread::yield();
+    again.Stop(i % 2 == 0 ? SIGTERM : SIGKILL);
+  }
+  stop = true;
+  sending.join();
+  EXPECT_EQ(lost, 0) << "of " << sent;
+}
+
 // The guests go on as they were, and the next start with the right file finds them.
 TEST_P(AdoptionTest, AnotherKindOrSubnetIsRefusedWhileThereAreLeases) {
   const Internet internet;

@@ -300,6 +300,11 @@ check "the state of leases is root's alone, and outlives each restart" inside ba
   '[[ $(stat -c "%a %U" /run/svnet/state-svbr0) == "700 root" ]] && systemctl stop svnetd &&
     test -d /run/svnet/state-svbr0 && systemctl start svnetd'
 
+inside bash -c 'printf "[networks.red]\nbridge = \"svred0\"\nsubnet = \"172.31.0.0/24\"\n" \
+  >>/etc/svnet/svnetd.toml'
+check "a reload adds a network" inside bash -c \
+  'systemctl reload svnetd && svnetctl create vm9 --network red && ip link show svred0'
+
 # The tables' names and order differ while svnetd owns them (/a or /b) and when it has stopped.
 link_picture() { inside bash -c 'cd /sys/class/net/svvm1eth0 && cat ifindex carrier carrier_changes; ip -4 -o address show dev svbr0; nft list tables | grep -v svnetd-lock- | sed "s|/[ab]$||" | sort'; }
 links=$(link_picture)
@@ -319,7 +324,7 @@ nothing_of_ours() {
     find /etc/svnet /run/svnet /srv/state /var/lib/svnet 2>/dev/null
     find /etc/systemd/system /var/lib/systemd -name "svnet*" ! -name "*.d"' >"$scratch/left" || true
   cat "$scratch/left"
-  ! grep -E 'svbr0|svvm1eth0|^/' "$scratch/left"
+  ! grep -E 'svbr0|svred0|svvm1eth0|svvm9eth0|^/' "$scratch/left"
 }
 check "nothing of ours is left" nothing_of_ours
 others_are_as_before() {

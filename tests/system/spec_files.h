@@ -32,9 +32,9 @@ inline std::string GrantText(const std::string& state_dir, const std::string& ta
   return path;
 }
 
-// The names of all files there.
+// The names of all files there, but for what svnetd writes down of itself.
 inline std::set<std::string> FilesIn(const std::string& folder) {
-  std::istringstream lines(Shell("ls -A " + folder));
+  std::istringstream lines(Shell("ls -A -I served.toml " + folder));
   std::set<std::string> names;
   for (std::string name; std::getline(lines, name);) names.insert(name);
   return names;

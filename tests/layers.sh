@@ -33,7 +33,7 @@ forbid daemon/segment 'daemon/|client/|svnet/' \
   'daemon/(base|address|lease|segment)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h'
 # It works with interfaces, not with what implements them.
 forbid daemon/network 'daemon/|client/|svnet/' \
-  'daemon/(base|address|foreign|lease|segment|network)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h|daemon/store/spec_store.h'
+  'daemon/(base|address|foreign|lease|segment|network)/|daemon/kernel/kernel.h|daemon/firewall/firewall.h|daemon/ruleset/ruleset_network.h|daemon/store/spec_store.h'
 forbid daemon/metrics 'daemon/|client/|svnet/' 'daemon/(base|lease|segment|network|metrics)/'
 forbid daemon/log 'daemon/|client/|svnet/' 'daemon/(base|lease|log)/|daemon/network/(caller|tap_event).h'
 forbid daemon/wire 'daemon/|client/|svnet/' 'daemon/(base|wire)/'

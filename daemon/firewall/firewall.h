@@ -44,8 +44,8 @@ class Firewall {
   virtual void AddNetwork(const RulesetNetwork& network) = 0;
 
   // Makes the rules stand, whole, with these networks and bindings and no others, whatever stood of
-  // them before: one transaction, in which no packet sees anything but the old rules or
-  // the new. An error leaves the old ones.
+  // them before. No packet sees anything but the old rules or the new, or both. An error leaves
+  // the old ones, or has the new ones beside them, which the next Apply replaces.
   virtual absl::Status Apply(const std::vector<NetworkGuests>& networks,
                              OtherForwarding others) = 0;
 

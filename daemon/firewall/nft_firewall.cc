@@ -63,6 +63,11 @@ absl::Status NftFirewall::Apply(const std::vector<NetworkGuests>& networks,
 absl::Status NftFirewall::Replace(const RulesetSpec& spec,
                                   const std::vector<NetworkGuests>& networks) {
   SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
+  for (const NftTableInfo& table : tables) {
+    if (table.owner == 0 || table.owner == socket_.port()) continue;
+    return absl::InternalError(absl::StrCat("nftables: Operation not permitted: table ",
+                                            table.Words(), " belongs to another process"));
+  }
   if (persistent_) {
     const absl::Status status = ReplaceByPersistent(spec, networks, tables);
     if (!IsUnsupported(status)) return status;
@@ -83,30 +88,45 @@ absl::Status NftFirewall::ReplaceByPersistent(const RulesetSpec& spec,
     if (made.ok()) socket_.DeleteTables(*made).IgnoreError();
   };
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.fill"));
-  SVNET_RETURN_IF_ERROR(
-      PutInPlaceOf(TablesNotNamed(tables, next), RenderCommands(spec, networks, next)));
+  SVNET_RETURN_IF_ERROR(commands_.Run(RenderCommands(spec, networks, next)).status());
   std::move(remove).Cancel();
   table_ = next;
-  return absl::OkStatus();
+  return Retire(TablesNotNamed(tables, next));
 }
 
+// No packet is lost if both the old tables and the new ones are in force for a moment (Retire).
+// Tables of one name cannot be, so those of another name come between them.
 absl::Status NftFirewall::ReplaceByPlain(const RulesetSpec& spec,
                                          const std::vector<NetworkGuests>& networks,
                                          const TableList& tables) {
   const std::string& name = names_[0];
-  SVNET_RETURN_IF_ERROR(
-      PutInPlaceOf(TablesNotNamed(tables, name),
-                   absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, networks, name))));
-  table_ = name;
-  return absl::OkStatus();
+  if (NameInForce(tables, "") != name) return MakePlain(spec, networks, name, tables);
+  SVNET_RETURN_IF_ERROR(MakePlain(spec, networks, names_[1], tables));
+  SVNET_ASSIGN_OR_RETURN(const TableList others, socket_.ListTables(names_));
+  return MakePlain(spec, networks, name, others);
 }
 
-// In two transactions: until the kernel has unhooked a chain that is deleted, it runs the chain's
-// rules, with maps that are empty by then, and guests' packets are dropped. A chain without rules
-// drops nothing.
-absl::Status NftFirewall::PutInPlaceOf(const TableList& old, const std::string& commands) {
-  SVNET_RETURN_IF_ERROR(commands_.Run(absl::StrCat(commands, RenderFlush(old))).status());
-  return old.empty() ? absl::OkStatus() : commands_.Run(RenderDeletion(old)).status();
+absl::Status NftFirewall::MakePlain(const RulesetSpec& spec,
+                                    const std::vector<NetworkGuests>& networks,
+                                    const std::string& name, const TableList& tables) {
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.plain"));
+  SVNET_RETURN_IF_ERROR(
+      commands_.Run(absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, networks, name)))
+          .status());
+  table_ = name;
+  return Retire(TablesNotNamed(tables, name));
+}
+
+// In two transactions after the one that made the new tables. Until the kernel has unhooked a chain
+// that is deleted, it runs the chain's rules, with maps that are empty by then, and drops guests'
+// packets: so the old chains accept everything first. That is not in the first transaction, because
+// a packet could pass a new chain right before it and an old one right after it, and meet no rules.
+absl::Status NftFirewall::Retire(const TableList& old) {
+  if (old.empty()) return absl::OkStatus();
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.accept"));
+  SVNET_RETURN_IF_ERROR(socket_.AcceptAll(old));
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.delete"));
+  return commands_.Run(RenderDeletion(old)).status();
 }
 
 std::optional<RulesetSpec> NftFirewall::Resolve() const {

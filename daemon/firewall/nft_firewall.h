@@ -25,7 +25,8 @@ namespace svnet {
 // owns them. Such a table cannot be replaced under its name in one step, so there are two
 // names, and each Apply uses the other one. Disown replaces them by plain tables, because nft up
 // to 1.0.7 cannot print as JSON those that have lost their owner. On an older kernel all tables
-// are plain: they can be flushed, and Apply repairs that.
+// are plain: they can be flushed, and Apply repairs that. They keep their name, and those of
+// another name are in force while Apply replaces them.
 //
 // libnftables does not know such tables. So they are made by messages on its own socket, and
 // its commands only fill them; none of these has it read the sets of other tables.
@@ -80,8 +81,11 @@ class NftFirewall final : public Firewall {
                                    const std::vector<NftTableInfo>& tables);
   absl::Status ReplaceByPlain(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
                               const std::vector<NftTableInfo>& tables);
-  // Runs the commands, and takes the old tables away.
-  absl::Status PutInPlaceOf(const std::vector<NftTableInfo>& old, const std::string& commands);
+  // In place of all others.
+  absl::Status MakePlain(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
+                         const std::string& name, const std::vector<NftTableInfo>& tables);
+  // Takes away old tables, beside which new ones are in force.
+  absl::Status Retire(const std::vector<NftTableInfo>& old);
 
   NftCommands commands_;
   NftSocket socket_;  // the commands', too

@@ -70,6 +70,24 @@ NetlinkMessage DeleteTable(uint8_t family, const std::string& name) {
   return message;
 }
 
+// A chain's new first rule.
+NetlinkMessage InsertAccept(const NftTableInfo& table, const std::string& chain) {
+  NetlinkMessage message = NftMessage(NFT_MSG_NEWRULE, NLM_F_CREATE, table.family);
+  message.PutText(NFTA_RULE_TABLE, table.name);
+  message.PutText(NFTA_RULE_CHAIN, chain);
+  {
+    const Nest expressions(&message, NFTA_RULE_EXPRESSIONS);
+    const Nest only(&message, NFTA_LIST_ELEM);
+    message.PutText(NFTA_EXPR_NAME, "immediate");
+    const Nest expression(&message, NFTA_EXPR_DATA);
+    message.Put(NFTA_IMMEDIATE_DREG, htonl(NFT_REG_VERDICT));
+    const Nest data(&message, NFTA_IMMEDIATE_DATA);
+    const Nest verdict(&message, NFTA_DATA_VERDICT);
+    message.Put(NFTA_VERDICT_CODE, htonl(NF_ACCEPT));
+  }
+  return message;
+}
+
 }  // namespace
 
 absl::StatusOr<NftSocket> NftSocket::Open() {
@@ -156,6 +174,16 @@ absl::Status NftSocket::Adopt(const std::vector<NftTableInfo>& orphans) {
     request.PutText(NFTA_TABLE_NAME, table.name);
     request.Put(NFTA_TABLE_FLAGS, htonl(table.flags | NftTableInfo::kOwner));
     requests.push_back(std::move(request));
+  }
+  return ChangeAll(std::move(requests));
+}
+
+absl::Status NftSocket::AcceptAll(const std::vector<NftTableInfo>& tables) {
+  std::vector<NetlinkMessage> requests;
+  for (const NftTableInfo& table : tables) {
+    SVNET_ASSIGN_OR_RETURN(const std::vector<std::string> chains,
+                           ListNftBaseChains(socket_, table));
+    for (const std::string& chain : chains) requests.push_back(InsertAccept(table, chain));
   }
   return ChangeAll(std::move(requests));
 }

@@ -53,6 +53,8 @@ class NftSocket {
                                     const std::vector<NftTableInfo>& tables);
   // Owns tables that have lost their owner.
   absl::Status Adopt(const std::vector<NftTableInfo>& orphans);
+  // Has their base chains accept all packets, before they look at the rules that are there.
+  absl::Status AcceptAll(const std::vector<NftTableInfo>& tables);
   // All, with all that is in them.
   absl::Status DeleteTables(const std::vector<NftTableInfo>& tables);
 

@@ -1,9 +1,8 @@
 #include "daemon/firewall/rule_tables.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <iterator>
-#include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/ruleset/ruleset.h"
@@ -25,25 +24,19 @@ TableList TablesNotNamed(const TableList& tables, const std::string& name) {
 }
 
 std::string NameInForce(const TableList& tables, const std::string& otherwise) {
-  std::map<std::string, uint32_t> uses;
-  for (const NftTableInfo& table : tables) uses[table.name] += table.use;
-  const auto most = std::max_element(
-      uses.begin(), uses.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == uses.end() ? otherwise : most->first;
+  const auto found = std::max_element(
+      tables.begin(), tables.end(), [](const NftTableInfo& a, const NftTableInfo& b) {
+        return std::pair(a.use > 0, a.handle) < std::pair(b.use > 0, b.handle);
+      });
+  return found == tables.end() ? otherwise : found->name;
 }
 
+// Others may have deleted a table without flags by now: to add it first makes "delete" right.
 std::string RenderDeletion(const TableList& tables) {
   std::string commands;
   for (const NftTableInfo& table : tables) {
-    absl::StrAppend(&commands, "delete table ", table.Words(), "\n");
-  }
-  return commands;
-}
-
-std::string RenderFlush(const TableList& tables) {
-  std::string commands;
-  for (const NftTableInfo& table : tables) {
-    absl::StrAppend(&commands, "flush table ", table.Words(), "\n");
+    const std::string named = absl::StrCat(" table ", table.Words(), "\n");
+    absl::StrAppend(&commands, table.flags == 0 ? absl::StrCat("add", named) : "", "delete", named);
   }
   return commands;
 }

@@ -16,13 +16,10 @@ TableList TablesNamed(const TableList& tables, const std::string& name);
 TableList TablesNotNamed(const TableList& tables, const std::string& name);
 
 // The name of the tables that have rules; `otherwise` if there are no tables. An svnetd that was
-// killed may have left empty ones of another name: they are filled in the transaction that deletes
-// the ones before.
+// killed may have left others: newer ones that have nothing in them yet, or older ones.
 std::string NameInForce(const TableList& tables, const std::string& otherwise);
 
 std::string RenderDeletion(const TableList& tables);
-// Leaves their chains without rules.
-std::string RenderFlush(const TableList& tables);
 // Makes empty tables, whether or not there were some.
 std::string RenderEmptyTables(const std::string& name);
 

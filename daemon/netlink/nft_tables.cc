@@ -1,6 +1,7 @@
 #include "daemon/netlink/nft_tables.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/status_macros.h"
@@ -25,7 +27,9 @@ NftTableInfo ParseTable(const NetlinkReader& message) {
   return {.family = message.fixed<nfgenmsg>().nfgen_family,
           .name = attributes.GetText(NFTA_TABLE_NAME),
           .flags = ntohl(attributes.Get<uint32_t>(NFTA_TABLE_FLAGS).value_or(0)),
-          .use = ntohl(attributes.Get<uint32_t>(NFTA_TABLE_USE).value_or(0))};
+          .use = ntohl(attributes.Get<uint32_t>(NFTA_TABLE_USE).value_or(0)),
+          .handle = be64toh(attributes.Get<uint64_t>(NFTA_TABLE_HANDLE).value_or(0)),
+          .owner = ntohl(attributes.Get<uint32_t>(NFTA_TABLE_OWNER).value_or(0))};
 }
 
 absl::string_view FamilyName(uint8_t family) {
@@ -55,6 +59,22 @@ bool IsPlain(absl::string_view name) {
          });
 }
 
+absl::StatusOr<std::vector<std::string>> ListChainsThat(
+    NetlinkSocket& socket, const NftTableInfo& table,
+    absl::FunctionRef<bool(const NetlinkAttributes&)> pass) {
+  std::vector<std::string> chains;
+  SVNET_RETURN_IF_ERROR(socket.Dump(
+      [&] { return ListRequest(NFT_MSG_GETCHAIN, table.family); }, [&] { chains.clear(); },
+      [&](const NetlinkReader& message) {
+        const NetlinkAttributes attributes = message.attributes<nfgenmsg>();
+        if (message.fixed<nfgenmsg>().nfgen_family == table.family &&
+            attributes.GetText(NFTA_CHAIN_TABLE) == table.name && pass(attributes)) {
+          chains.push_back(attributes.GetText(NFTA_CHAIN_NAME));
+        }
+      }));
+  return chains;
+}
+
 }  // namespace
 
 std::string NftTableInfo::Words() const { return absl::StrCat(FamilyName(family), " ", name); }
@@ -69,17 +89,14 @@ absl::StatusOr<std::vector<NftTableInfo>> ListNftTables(NetlinkSocket& socket) {
 
 absl::StatusOr<std::vector<std::string>> ListNftChains(NetlinkSocket& socket,
                                                        const NftTableInfo& table) {
-  std::vector<std::string> chains;
-  SVNET_RETURN_IF_ERROR(socket.Dump(
-      [&] { return ListRequest(NFT_MSG_GETCHAIN, table.family); }, [&] { chains.clear(); },
-      [&](const NetlinkReader& message) {
-        const NetlinkAttributes attributes = message.attributes<nfgenmsg>();
-        if (message.fixed<nfgenmsg>().nfgen_family == table.family &&
-            attributes.GetText(NFTA_CHAIN_TABLE) == table.name) {
-          chains.push_back(attributes.GetText(NFTA_CHAIN_NAME));
-        }
-      }));
-  return chains;
+  return ListChainsThat(socket, table, [](const NetlinkAttributes& /*chain*/) { return true; });
+}
+
+absl::StatusOr<std::vector<std::string>> ListNftBaseChains(NetlinkSocket& socket,
+                                                           const NftTableInfo& table) {
+  return ListChainsThat(socket, table, [](const NetlinkAttributes& chain) {
+    return chain.Find(NFTA_CHAIN_HOOK).has_value();
+  });
 }
 
 absl::StatusOr<std::vector<std::string>> CommandsToListRules(

@@ -17,8 +17,10 @@ struct NftTableInfo {
 
   uint8_t family = 0;  // NFPROTO_...
   std::string name;
-  uint32_t flags = 0;  // NFT_TABLE_F_...
-  uint32_t use = 0;    // how many chains, sets and objects it has
+  uint32_t flags = 0;   // NFT_TABLE_F_...
+  uint32_t use = 0;     // how many chains, sets and objects it has
+  uint64_t handle = 0;  // the later a table was made, the higher
+  uint32_t owner = 0;   // the port of the socket that owns it; 0: none
 
   // "inet svnet-svbr0/a"; as nft(8) names it.
   std::string Words() const;
@@ -33,9 +35,11 @@ struct NftTableInfo {
 // All tables of the network namespace, of all families. `socket`: of NETLINK_NETFILTER.
 absl::StatusOr<std::vector<NftTableInfo>> ListNftTables(NetlinkSocket& socket);
 
-// The names of a table's chains.
+// The names of a table's chains, and of those among them that have a hook.
 absl::StatusOr<std::vector<std::string>> ListNftChains(NetlinkSocket& socket,
                                                        const NftTableInfo& table);
+absl::StatusOr<std::vector<std::string>> ListNftBaseChains(NetlinkSocket& socket,
+                                                           const NftTableInfo& table);
 
 // The commands of nft(8) that together print all chains and rules of tables of these families
 // (none: of all) in JSON. One, unless there is a table that breaks JSON: then its chains are

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
@@ -355,6 +356,46 @@ TEST_P(OlderKernelTest, TablesHaveTheNameThatTheyAlwaysHad) {
             "table inet svnet-svbr0\ntable bridge svnet-svbr0\ntable arp svnet-svbr0\n");
 }
 
+// svnetd is killed, or the kernel refuses a step, while tables are replaced.
+TEST_P(NftFirewallTest, AtEachStepAWholeRulesetIsInForce) {
+  const std::vector<std::string> steps =
+      GetParam() == Tables::kPlain
+          ? std::vector<std::string>{"rules.plain:1", "rules.accept:1", "rules.delete:1",
+                                     "rules.plain:2", "rules.accept:2", "rules.delete:2"}
+          : std::vector<std::string>{"rules.own:1", "rules.fill:1", "rules.accept:1",
+                                     "rules.delete:1"};
+  ASSERT_TRUE(Apply({Guest(7)}).ok());
+  const std::string before = Rules();
+  // Chains that do not accept all packets first.
+  const auto are_in_force = [] {
+    return absl::StrContains(Rules(), "policy accept;\n\t\tiif \"lo\" goto from_guest");
+  };
+  ASSERT_TRUE(are_in_force());
+  for (const std::string& step : steps) {
+    for (const char* effect : {":fail", ":die"}) {
+      CloseFirewall();
+      const pid_t other = fork();
+      if (other == 0) {
+        Restart();
+        setenv("SVNET_FAULT", (step + effect).c_str(), 1);
+        const bool failed = !Apply({Guest(7)}).ok();
+        unsetenv("SVNET_FAULT");
+        const bool bound = firewall().Bind(NetworkName(), Guest(8)).ok() &&
+                           firewall().Unbind(NetworkName(), Guest(8)).ok();
+        _exit(failed && bound ? 0 : 1);
+      }
+      int exit_status = -1;
+      ASSERT_EQ(waitpid(other, &exit_status, 0), other);
+      EXPECT_TRUE(exit_status == 0 || WIFSIGNALED(exit_status)) << step << effect;
+      EXPECT_TRUE(are_in_force()) << step << effect;
+      Restart();
+      ASSERT_TRUE(firewall().Bind(NetworkName(), Guest(8)).ok()) << step << effect;
+      ASSERT_TRUE(Apply({Guest(7)}).ok()) << step << effect;
+      EXPECT_EQ(Rules(), before) << step << effect;
+    }
+  }
+}
+
 class PersistentTablesTest : public NftFirewallTest {};
 INSTANTIATE_TEST_SUITE_P(Kernels, PersistentTablesTest,
                          ::testing::Values(Tables::kPersistentIfPossible),
@@ -418,7 +459,7 @@ TEST_P(PersistentTablesTest, DisownedArePlainOnesWithTheSameRules) {
   EXPECT_EQ(ListTables(), owned);
 }
 
-// As an earlier version has left them. In one transaction: those that listen hear of one.
+// As an earlier version has left them.
 TEST_P(PersistentTablesTest, ReplaceTheTablesOfAnEarlierVersion) {
   std::unique_ptr<NftFirewall> earlier = NftFirewall::Open(Svbr0(), Spec(), Tables::kPlain).value();
   ASSERT_TRUE(earlier->Apply(Guests({Guest(7)}), OtherForwarding::kClosed).ok());

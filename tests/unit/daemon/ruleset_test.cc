@@ -266,17 +266,29 @@ TEST(NftElementTest, IsTextForNftAndBytesForTheKernel) {
   EXPECT_THAT(data, ElementsAre("", "", five, "", "", owner));
 }
 
-TEST(RuleTablesTest, ThoseWithRulesAreInForce) {
-  const NftTableInfo left = {.family = 1, .name = "svnet-svbr0/a", .flags = 0, .use = 0};
-  const NftTableInfo full = {.family = 7, .name = "svnet-svbr0/b", .flags = 0, .use = 9};
+NftTableInfo Table(const std::string& name, uint32_t use, uint64_t handle) {
+  return {.family = 7, .name = name, .flags = 0, .use = use, .handle = handle, .owner = 0};
+}
+
+TEST(RuleTablesTest, TheNewestThatHaveChainsAreInForce) {
+  const NftTableInfo older = Table("svnet-svbr0/b", 9, 1);
+  const NftTableInfo full = Table("svnet-svbr0", 9, 2);
+  const NftTableInfo unfilled = Table("svnet-svbr0/a", 0, 3);
   EXPECT_EQ(NameInForce({}, "svnet-svbr0"), "svnet-svbr0");
-  EXPECT_EQ(NameInForce({left}, "svnet-svbr0"), "svnet-svbr0/a");
-  EXPECT_EQ(NameInForce({left, full}, "svnet-svbr0"), "svnet-svbr0/b");
-  EXPECT_EQ(NameInForce({full, left}, "svnet-svbr0"), "svnet-svbr0/b");
-  EXPECT_EQ(RenderDeletion(TablesNamed({left, full}, full.name)),
-            "delete table bridge svnet-svbr0/b\n");
-  EXPECT_EQ(RenderDeletion(TablesNotNamed({left, full}, full.name)),
-            "delete table inet svnet-svbr0/a\n");
+  EXPECT_EQ(NameInForce({unfilled}, "svnet-svbr0"), "svnet-svbr0/a");
+  EXPECT_EQ(NameInForce({older, full, unfilled}, ""), "svnet-svbr0");
+  EXPECT_EQ(NameInForce({unfilled, full, older}, ""), "svnet-svbr0");
+}
+
+// But not those of an owner, that only it can delete.
+TEST(RuleTablesTest, TablesMayBeGoneBeforeTheyAreDeleted) {
+  NftTableInfo owned = Table("svnet-svbr0/a", 9, 1);
+  owned.flags = NftTableInfo::kOwner | NftTableInfo::kPersist;
+  const NftTableInfo plain = Table("svnet-svbr0", 9, 2);
+  EXPECT_EQ(RenderDeletion(TablesNotNamed({owned, plain}, plain.name)),
+            "delete table bridge svnet-svbr0/a\n");
+  EXPECT_EQ(RenderDeletion(TablesNamed({owned, plain}, plain.name)),
+            "add table bridge svnet-svbr0\ndelete table bridge svnet-svbr0\n");
 }
 
 TEST(ShortenNftErrorTest, LeavesOutTheCommandsThatItRepeats) {

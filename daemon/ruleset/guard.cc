@@ -105,11 +105,24 @@ std::string WithMatch(absl::string_view line, const GuardedNetwork& network) {
 
 std::string Dispatch(Guard guard,
                      const std::vector<std::pair<GuardedNetwork, std::string>>& verdicts) {
-  // No map: of tables that are replaced, maps are empty a moment before the kernel unhooks the
-  // chains, and packets would be taken for those of no network.
-  std::string rules;
+  // By selector: at most one for bridges, and one for routed networks.
+  std::vector<std::pair<std::string, std::vector<std::string>>> maps;
   for (const auto& [network, verdict] : verdicts) {
-    absl::StrAppend(&rules, "    ", TextOf(MatchOf(guard, network)), " ", verdict, "\n");
+    const Match match = MatchOf(guard, network);
+    auto map = std::find_if(maps.begin(), maps.end(),
+                            [&](const auto& each) { return each.first == match.selector; });
+    if (map == maps.end()) map = maps.insert(map, {match.selector, {}});
+    map->second.push_back(absl::StrCat(match.value, " : ", verdict));
+  }
+  std::string rules;
+  for (const auto& [selector, elements] : maps) {
+    absl::StrAppend(&rules, "    ", selector, " vmap { ");
+    absl::string_view separator;
+    for (const std::string& element : elements) {
+      absl::StrAppend(&rules, separator, element);
+      separator = ", ";
+    }
+    absl::StrAppend(&rules, " }\n");
   }
   return rules;
 }

@@ -44,8 +44,8 @@ std::optional<GuardedLine> FindGuard(absl::string_view line);
 // The line with its guard as a match, for the only network that there is.
 std::string WithMatch(absl::string_view line, const GuardedNetwork& network);
 
-// A rule for each network, which sends its packets to its verdict. `verdicts`: at least one; bare
-// ("goto x").
+// A rule, or two, that send each network's packets to its verdict, however many networks there
+// are. `verdicts`: at least one; bare ("goto x").
 std::string Dispatch(Guard guard,
                      const std::vector<std::pair<GuardedNetwork, std::string>>& verdicts);
 

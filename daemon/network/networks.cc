@@ -120,7 +120,9 @@ void Networks::CatchUp(HostEvents events, std::optional<absl::Time>* next) {
 }
 
 void Networks::LeaveIfClosed(Member* member) {
+  if (clock_() < member->leave) return;
   const absl::Status left = member->network->LeaveIfClosed();
+  if (!left.ok()) member->leave = clock_() + kLeavePause;
   if (left == std::exchange(member->last_said, left) || left.ok()) return;
   events_->Publish({.type = TapEvent::Type::kFailed,
                     .lease = std::nullopt,

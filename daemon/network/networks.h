@@ -102,6 +102,7 @@ class Networks {
     bool started = false;
     absl::Status status = absl::OkStatus();  // see StatusOf
     absl::Status last_said;
+    absl::Time leave = absl::InfinitePast();  // when LeaveIfClosed may be tried
     // If it has not started:
     absl::Duration pause = kFirstPause;
     absl::Time retry = absl::InfiniteFuture();
@@ -109,6 +110,8 @@ class Networks {
 
   static constexpr absl::Duration kFirstPause = absl::Seconds(1);
   static constexpr absl::Duration kLongestPause = absl::Seconds(30);
+  // All callers wait while a network is taken away.
+  static constexpr absl::Duration kLeavePause = absl::Seconds(10);
 
   Member* Insert(const NetworkSettings& settings);
   absl::Status CheckLeft() const;

@@ -193,6 +193,10 @@ TEST_F(ClosedNetworkTest, ThatCannotGoAwaySaysSoOnce) {
   for (int i = 0; i < 2; ++i) {
     faults_.FailNext("ReleaseBridge", absl::InternalError("injected"));
     registry().HandleEvents();
+    // Not with each call.
+    registry().HandleEvents();
+    EXPECT_NE(kernel_.Find("svred0"), nullptr);
+    now_ += absl::Seconds(11);
   }
   EXPECT_THAT(log_, ElementsAre(HasSubstr("injected")));
   registry().HandleEvents();

@@ -44,6 +44,9 @@ Internet::Internet(int mtu) : holder_(HoldNamespace()) {
 }
 
 Internet::~Internet() {
+  // The kernel takes away what a namespace has had a while after its last process: the next one
+  // could not have the name.
+  testing::ShellExitCode("ip link delete up0 2>/dev/null");
   kill(holder_, SIGKILL);
   waitpid(holder_, nullptr, 0);
 }

@@ -34,7 +34,9 @@ class NetworksChangeTest : public OnEachKind<SystemTest> {
     return Daemon(folder(), {kSocketGroupFlag}, config);
   }
   static std::string HostPicture() {
-    return Shell("ip -o -4 address; ip route; ls /sys/class/net; nft list tables | grep -v lock");
+    return Shell(
+        "ip -o -4 address; ip route | sed 's/ linkdown//'; ls /sys/class/net; nft list tables | "
+        "grep -v lock");
   }
 
   static Client::Answer Create(Client* client, const std::string& vm) {

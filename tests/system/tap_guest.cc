@@ -71,10 +71,11 @@ void TapGuest::WaitUntilPortPasses() {
 }
 
 void TapGuest::Send(const Frame& frame) const {
-  // A frame that the kernel takes for broken is refused with EINVAL, and one on a TAP that is
-  // gone with EBADFD: gone, in any case.
+  // A frame that the kernel takes for broken is refused with EINVAL, one on a TAP that is down
+  // with EIO, and one on a TAP that is gone with EBADFD: lost, in any case.
   const ssize_t written = write(fd_.get(), frame.data(), frame.size());
-  EXPECT_TRUE(written >= 0 || errno == EINVAL || errno == EBADFD) << strerror(errno);
+  EXPECT_TRUE(written >= 0 || errno == EINVAL || errno == EIO || errno == EBADFD)
+      << strerror(errno);
 }
 
 std::vector<Frame> TapGuest::Receive() const {

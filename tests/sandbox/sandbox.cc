@@ -44,7 +44,10 @@ int Run(const std::string& command, std::string* output) {
 
 void EnterFreshNetworkNamespace() {
   if (unshare(CLONE_NEWNET) != 0) Die("unshare(CLONE_NEWNET)");
-  Shell("ip link set lo up");
+  // Without duplicate address detection, an IPv6 address is the same at once and a second later.
+  Shell(
+      "ip link set lo up;"
+      "sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0");
 }
 
 void EnterPrivateMounts() {

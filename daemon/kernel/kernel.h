@@ -362,8 +362,7 @@ class Reaper {
   virtual absl::Status DeleteLink(Ifindex ifindex) = 0;
   // The same for all links of a group, also those that join it meanwhile, in hardly more time
   // than for one; but for all that time it holds that lock. OK if there are none.
-  // FailedPrecondition, and nothing is destroyed, if a link is in it that is not `ours`.
-  virtual absl::Status DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) = 0;
+  virtual absl::Status DeleteGroup(uint32_t group) = 0;
 
   // Ends what the host's connection tracking knows of any of these addresses, as either
   // end, before or after NAT.

@@ -5,15 +5,10 @@
 #include <linux/rtnetlink.h>
 
 #include <cerrno>
-#include <vector>
-
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/kernel/conntrack.h"
-#include "daemon/kernel/link_requests.h"
 
 namespace svnet {
 namespace {
@@ -36,23 +31,11 @@ absl::Status NetlinkReaper::DeleteLink(Ifindex ifindex) {
       route_.Transact(NetlinkMessage(RTM_DELLINK, 0, ifinfomsg{.ifi_index = ifindex})));
 }
 
-absl::Status NetlinkReaper::DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) {
-  SVNET_RETURN_IF_ERROR(CheckGroup(group, ours));
+absl::Status NetlinkReaper::DeleteGroup(uint32_t group) {
   NetlinkMessage request = NetlinkMessage(RTM_DELLINK, 0, ifinfomsg{});
   request.Put(IFLA_GROUP, group);
   SVNET_RETURN_IF_ERROR(FaultPoint("reap.group"));
   return IgnoreAbsent(route_.Transact(std::move(request)));
-}
-
-absl::Status NetlinkReaper::CheckGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) {
-  SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, DumpLinks(route_));
-  for (const Link& link : links) {
-    if (link.group != group || ours(link.ifindex)) continue;
-    return absl::FailedPreconditionError(
-        absl::StrCat("link ", absl::CHexEscape(link.name), " is in link group ", group,
-                     ", which is svnetd's own: take it out of it"));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status NetlinkReaper::ForgetFlows(const std::set<Ipv4Address>& addresses) {

@@ -1,7 +1,6 @@
 // The Reaper that is there: rtnetlink and ctnetlink, on sockets of its own.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <set>
 #include <utility>
@@ -17,15 +16,12 @@ class NetlinkReaper final : public Reaper {
   static absl::StatusOr<std::unique_ptr<NetlinkReaper>> Open();
 
   absl::Status DeleteLink(Ifindex ifindex) override;
-  absl::Status DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) override;
+  absl::Status DeleteGroup(uint32_t group) override;
   absl::Status ForgetFlows(const std::set<Ipv4Address>& addresses) override;
 
  private:
   NetlinkReaper(NetlinkSocket route, NetlinkSocket netfilter)
       : route_(std::move(route)), netfilter_(std::move(netfilter)) {}
-
-  // What a group's delete would destroy is ours.
-  absl::Status CheckGroup(uint32_t group, const std::function<bool(Ifindex)>& ours);
 
   NetlinkSocket route_;
   NetlinkSocket netfilter_;

@@ -92,7 +92,13 @@ void LeaseBook::DelayReap(absl::Time until) { reap_queue_->DelayUntil(until); }
 
 void LeaseBook::FlushReap() { reap_queue_->FlushNow(); }
 
-void LeaseBook::NoteGone(Ifindex tap) { reap_queue_->NoteGone(tap); }
+void LeaseBook::NoteGroup(Ifindex link, std::optional<uint32_t> group_number) {
+  reap_queue_->NoteGroup(link, group_number);
+}
+
+void LeaseBook::ForgetGroups() { reap_queue_->ForgetGroups(); }
+
+void LeaseBook::NoteGone(Ifindex link) { reap_queue_->NoteGone(link); }
 
 TapNotes* LeaseBook::NotesOf(Ifindex tap) {
   return leases_.FindByIfindex(tap) == nullptr ? nullptr : &notes_[tap];

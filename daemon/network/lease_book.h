@@ -92,8 +92,11 @@ class LeaseBook {
   RetiredTaps FinishReap(uint32_t group_number, ReapOutcome outcome);
   void DelayReap(absl::Time until);
   void FlushReap();
-  // A TAP that was retired was deleted by another program.
-  void NoteGone(Ifindex tap);
+  // What is known of links in the groups of retired TAPs, as ReapQueue has it.
+  void NoteGroup(Ifindex link, std::optional<uint32_t> group_number);
+  void ForgetGroups();
+  // A link is no longer there.
+  void NoteGone(Ifindex link);
 
   // Notes about a lease's TAP; nothing if there is no such lease.
   void MarkDirty(Ifindex tap);

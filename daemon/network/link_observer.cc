@@ -42,7 +42,13 @@ bool LinkObserver::Note(const KernelChanges& changes) {
   return unknown;
 }
 
+void LinkObserver::NoteGroup(const Link& link) {
+  parts_.book->NoteGroup(link.ifindex,
+                         RetiredGroupNumber(parts_.segment->plan().group, link.group));
+}
+
 bool LinkObserver::NoteLink(const Link& link) {
+  NoteGroup(link);
   const bool retired = parts_.book->IsRetired(link.ifindex);
   if (retired) NoteOwnMac(link);
   if (const Lease* lease = parts_.book->leases().FindByIfindex(link.ifindex)) {
@@ -86,8 +92,10 @@ void LinkObserver::NoteLostPlace(Ifindex tap) {
   parts_.book->MarkRobbed(tap);
 }
 
-void LinkObserver::ObserveLeaseLinks(const std::vector<Link>& links) {
+void LinkObserver::ObserveAll(const std::vector<Link>& links) {
+  parts_.book->ForgetGroups();
   for (const Link& link : links) {
+    NoteGroup(link);
     const Lease* lease = parts_.book->leases().FindByIfindex(link.ifindex);
     if (lease != nullptr) ObserveLeaseLink(link, *lease);
   }

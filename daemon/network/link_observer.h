@@ -36,8 +36,9 @@ class LinkObserver {
   // What the kernel has said of changes. True if all links are to be read anew: another program
   // has made, or marked, a TAP as ours.
   bool Note(const KernelChanges& changes);
-  // What those links say of TAPs of leases.
-  void ObserveLeaseLinks(const std::vector<Link>& links);
+  // What those links, which are all that there are, say of TAPs of leases, and which are in the
+  // groups of retired TAPs.
+  void ObserveAll(const std::vector<Link>& links);
   // Asks the kernel whether the TAP of a lease has a carrier now: its notifications come later.
   void RefreshAttachment(Ifindex tap);
   // The link of a lease's TAP says whether a VMM has opened it.
@@ -50,6 +51,7 @@ class LinkObserver {
 
  private:
   bool NoteLink(const Link& link);
+  void NoteGroup(const Link& link);
   void ObserveLeaseLink(const Link& link, const Lease& lease);
   // What was changed and changed back: its effect stays.
   void NoteEarlierTap(Link link);

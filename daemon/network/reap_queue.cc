@@ -11,15 +11,31 @@ uint32_t ReapQueue::NextGroup() const {
   for (uint32_t number = 0; number < pieces_.size(); ++number) {
     const Piece& piece = pieces_[number];
     if (!piece.being_reaped.empty()) continue;
-    if (piece.waiting.size() < kPieceSize) return number;
-    if (piece.waiting.size() >= size) continue;
+    const bool has_others = HasOthers(number);
+    if (piece.waiting.size() < kPieceSize && !has_others) return number;
+    const size_t cost = has_others ? SIZE_MAX - 1 : piece.waiting.size();
+    if (cost >= size) continue;
     smallest = number;
-    size = piece.waiting.size();
+    size = cost;
   }
   return smallest;
 }
 
+bool ReapQueue::HasOthers(uint32_t group_number) const {
+  return std::any_of(others_.begin(), others_.end(),
+                     [&](const auto& each) { return each.second == group_number; });
+}
+
+void ReapQueue::NoteGroup(Ifindex link, std::optional<uint32_t> group_number) {
+  if (!group_number.has_value() || Contains(link)) {
+    others_.erase(link);
+  } else {
+    others_[link] = *group_number;
+  }
+}
+
 void ReapQueue::Add(Ifindex tap, const RetiredTap& what, absl::Time now) {
+  others_.erase(tap);
   for (Piece& each : pieces_) {
     const auto before = each.waiting.find(tap);
     if (before == each.waiting.end()) continue;
@@ -54,6 +70,7 @@ void ReapQueue::Discount(const RetiredTap& what) {
 }
 
 void ReapQueue::NoteGone(Ifindex tap) {
+  others_.erase(tap);
   for (Piece& piece : pieces_) {
     for (RetiredTaps* taps : {&piece.waiting, &piece.being_reaped}) {
       if (const auto found = taps->find(tap); found != taps->end()) found->second.gone = true;
@@ -144,7 +161,7 @@ ReapPiece ReapQueue::Take() {
   Piece& piece = pieces_[number];
   piece.being_reaped = std::exchange(piece.waiting, {});
   piece.due = false;
-  return {.group_number = number, .taps = piece.being_reaped};
+  return {.group_number = number, .has_others = HasOthers(number), .taps = piece.being_reaped};
 }
 
 bool ReapQueue::IsTaken() const {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -25,11 +26,16 @@ namespace svnet {
 class ReapQueue {
  public:
   // Which group the next TAP is to be in: one that is not being destroyed, and if possible has
-  // room in its piece.
+  // room in its piece and no other links in it.
   uint32_t NextGroup() const;
   void Add(Ifindex tap, const RetiredTap& what, absl::Time now);
   // The device was deleted by another program.
   void NoteGone(Ifindex tap);
+  // A link is in the group of that number; nullopt: in none of them. If it is none of these TAPs,
+  // it is not to be destroyed with them.
+  void NoteGroup(Ifindex link, std::optional<uint32_t> group_number);
+  // Forgets what NoteGroup has noted: all links are told anew.
+  void ForgetGroups() { others_.clear(); }
   bool Contains(Ifindex tap) const;
   bool HasAddress(Ipv4Address address) const { return addresses_.contains(address); }
   // Those that wait and those that are being destroyed.
@@ -81,6 +87,7 @@ class ReapQueue {
   };
 
   size_t waiting() const;
+  bool HasOthers(uint32_t group_number) const;
   // Something waits, and may be taken.
   bool HasPiece() const;
   // Such a piece is due, whatever the time.
@@ -97,6 +104,7 @@ class ReapQueue {
   absl::Time last_activity_ = absl::InfinitePast();
   absl::Time not_before_ = absl::InfinitePast();
   bool flush_now_ = false;
+  std::map<Ifindex, uint32_t> others_;  // links in the groups that are not retired, by number
 };
 
 }  // namespace svnet

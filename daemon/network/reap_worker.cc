@@ -30,8 +30,9 @@ std::optional<ReapPiece> ReapWorker::WaitForPiece() {
     registry_->awaited_reap_ = due;
     const absl::Duration left =
         due.has_value() ? *due - registry_->parts_.clock() : absl::InfiniteDuration();
-    if (left <= absl::ZeroDuration()) return registry_->networks_->TakeReapPiece();
-    if (due.has_value()) {
+    if (left <= absl::ZeroDuration()) {
+      if (std::optional<ReapPiece> piece = TakeDue()) return piece;
+    } else if (due.has_value()) {
       registry_->changed_.wait_for(registry_->mutex_, absl::ToChronoNanoseconds(left));
     } else {
       registry_->changed_.wait(registry_->mutex_);
@@ -40,14 +41,22 @@ std::optional<ReapPiece> ReapWorker::WaitForPiece() {
   return std::nullopt;
 }
 
+std::optional<ReapPiece> ReapWorker::TakeDue() {
+  registry_->CatchUp();
+  const std::optional<absl::Time> due = registry_->NextReap();
+  if (!due.has_value() || *due > registry_->parts_.clock()) return std::nullopt;
+  return registry_->networks_->TakeReapPiece();
+}
+
 std::optional<ReapPiece> ReapWorker::Take() {
   MutexLock lock(&registry_->mutex_);
   Networks& networks = *registry_->networks_;
-  while (!networks.NextReap().has_value()) {
+  for (;;) {
+    registry_->CatchUp();
+    if (networks.NextReap().has_value()) return networks.TakeReapPiece();
     if (!networks.IsReaping()) return std::nullopt;
     registry_->changed_.wait(registry_->mutex_);
   }
-  return networks.TakeReapPiece();
 }
 
 bool ReapWorker::Destroy(const ReapPiece& piece, TapDestroyer::Result* result) {

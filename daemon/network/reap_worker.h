@@ -28,6 +28,8 @@ class ReapWorker {
  private:
   // nullopt: waiting was stopped.
   std::optional<ReapPiece> WaitForPiece() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
+  // A piece that is due, by what has been heard until now.
+  std::optional<ReapPiece> TakeDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(registry_->mutex_);
   // nullopt: there is none, and nobody destroys one.
   std::optional<ReapPiece> Take() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
   // True if all is done, and not to be tried again.

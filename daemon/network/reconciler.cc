@@ -64,7 +64,7 @@ absl::Status Reconciler::Begin() {
     if (!ensured.ok()) parts_.failures->Report(std::string(ensured.status().message()));
   }
   // Now that it is known which bridge they should be on.
-  parts_.observer->ObserveLeaseLinks(std::exchange(links_at_start_, {}));
+  parts_.observer->ObserveAll(std::exchange(links_at_start_, {}));
   return parts_.adopter->ReadStaticMacs();
 }
 

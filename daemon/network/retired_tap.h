@@ -36,6 +36,8 @@ struct ReapPiece {
   NetworkName network = {};
   uint32_t group_number;
   uint32_t group = 0;  // IFLA_GROUP
+  // Links that are not to be destroyed are in it, too: each TAP is to be destroyed by itself.
+  bool has_others = false;
   RetiredTaps taps;
 };
 

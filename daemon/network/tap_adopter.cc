@@ -47,7 +47,7 @@ absl::StatusOr<std::vector<Link>> TapAdopter::ReadAll(bool* try_again) {
   AdoptUnknownTaps(*links, try_again);
   ReadTexts();
   parts_.segment->NoteLinks(*links);
-  parts_.observer->ObserveLeaseLinks(*links);
+  parts_.observer->ObserveAll(*links);
   SVNET_RETURN_IF_ERROR(ReadStaticMacs());
   return links;
 }

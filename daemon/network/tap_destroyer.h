@@ -1,9 +1,6 @@
 // Destroys TAPs, which takes the kernel long.
 #pragma once
 
-#include <cstdint>
-#include <set>
-
 #include "absl/status/status.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/network/retired_tap.h"
@@ -24,8 +21,7 @@ class TapDestroyer {
   Result Destroy(const ReapPiece& piece);
 
  private:
-  // A link that is not one of them may be in the group: then each is destroyed by itself.
-  absl::Status DestroyGroup(uint32_t group, const std::set<Ifindex>& taps);
+  absl::Status DestroyTaps(const ReapPiece& piece);
 
   Reaper& reaper_;
 };

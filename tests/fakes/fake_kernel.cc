@@ -573,13 +573,11 @@ absl::Status FakeReaper::DeleteLink(Ifindex ifindex) {
   return absl::OkStatus();
 }
 
-absl::Status FakeReaper::DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) {
+absl::Status FakeReaper::DeleteGroup(uint32_t group) {
   SVNET_RETURN_IF_ERROR(faults_->Check("DeleteGroup"));
   std::set<Ifindex> all;
   for (const auto& [ifindex, link] : kernel_->links_) {
-    if (link.group != group) continue;
-    if (!ours(ifindex)) return absl::FailedPreconditionError("a link of others");
-    all.insert(ifindex);
+    if (link.group == group) all.insert(ifindex);
   }
   for (const Ifindex ifindex : all) kernel_->Erase(ifindex);
   return absl::OkStatus();

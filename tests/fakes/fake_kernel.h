@@ -185,7 +185,7 @@ class FakeReaper final : public Reaper {
   FakeReaper(FakeKernel* kernel, Faults* faults) : kernel_(kernel), faults_(faults) {}
 
   absl::Status DeleteLink(Ifindex ifindex) override;
-  absl::Status DeleteGroup(uint32_t group, const std::function<bool(Ifindex)>& ours) override;
+  absl::Status DeleteGroup(uint32_t group) override;
   absl::Status ForgetFlows(const std::set<Ipv4Address>& addresses) override;
 
  private:

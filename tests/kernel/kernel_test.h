@@ -47,11 +47,6 @@ class KernelTest : public ::testing::Test {
   std::unique_ptr<NetlinkReaper> reaper_;
 };
 
-// For DeleteGroup.
-inline std::function<bool(Ifindex)> OneOf(std::set<Ifindex> links) {
-  return [links = std::move(links)](Ifindex link) { return links.contains(link); };
-}
-
 // The exit code of a child.
 inline int WaitFor(pid_t child) {
   int status = 0;

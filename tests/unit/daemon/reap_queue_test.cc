@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <vector>
 
 #include "daemon/kernel/kernel.h"
@@ -115,6 +116,34 @@ TEST_F(ManyReapQueueTest, MoreThanAllGroupsHoldAreInLargerPieces) {
   const size_t count = 2 * kRetiredGroups * ReapQueue::kPieceSize;
   const std::vector<size_t> sizes = AddAndTakeAll(count);
   EXPECT_EQ(sizes, std::vector<size_t>(kRetiredGroups, 2 * ReapQueue::kPieceSize));
+}
+
+TEST_F(ReapQueueTest, APieceSaysThatOtherLinksAreInItsGroup) {
+  queue_.Add(1, {}, now_);
+  queue_.NoteGroup(1, 0);  // a TAP that is retired is none of them
+  EXPECT_FALSE(queue_.Take().has_others);
+  queue_.Finish(0, ReapOutcome::kFailed);
+  queue_.NoteGroup(2, 0);
+  EXPECT_TRUE(queue_.Take().has_others);
+  queue_.Finish(0, ReapOutcome::kFailed);
+  for (const auto& leaves : std::vector<std::function<void()>>{
+           [&] { queue_.NoteGroup(2, std::nullopt); }, [&] { queue_.NoteGroup(2, 5); },
+           [&] { queue_.NoteGone(2); }, [&] { queue_.ForgetGroups(); },
+           [&] { queue_.Add(2, {}, now_); }}) {
+    leaves();
+    EXPECT_FALSE(queue_.Take().has_others);
+    queue_.Finish(0, ReapOutcome::kFailed);
+    queue_.NoteGroup(2, 0);
+  }
+}
+
+TEST_F(ReapQueueTest, TapsAvoidAGroupWithOtherLinks) {
+  queue_.NoteGroup(7, 0);
+  EXPECT_EQ(queue_.NextGroup(), 1u);
+  for (uint32_t number = 1; number < kRetiredGroups; ++number) {
+    queue_.NoteGroup(static_cast<Ifindex>(100 + number), number);
+  }
+  EXPECT_EQ(queue_.NextGroup(), 0u);
 }
 
 TEST_F(ReapQueueTest, AddressesCountUntilTheLastTapWithThemIsReaped) {

@@ -1,64 +1,26 @@
 // Many callers at once, each with its own connection: creating and removing a
 // thousand, Cleanup of a thousand, and CreateTap while others remove what they have.
-#include <algorithm>
 #include <atomic>
 #include <functional>
-#include <latch>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "tests/bench/bench.h"
 #include "tests/bench/candidates.h"
+#include "tests/bench/many_callers.h"
 
 namespace svnet::bench {
 namespace {
 
-// Callers share uids: each has its own quota, and its own place in svnetd's line.
 constexpr int kUids = 8;
 // Of somebody who has no part in the storm.
 constexpr uid_t kBystander = kFirstUid + kUids;
 // Of the bystander's TAPs; below it are those of the storm.
 constexpr Number kFirstOfBystander = 5000;
 
-using Callers = std::vector<std::unique_ptr<testing::Client>>;
-
-// Connected, and known to work.
-Callers Connect(const SvnetdCandidate& svnetd, int count) {
-  Callers callers;
-  for (int i = 0; i < count; ++i) {
-    callers.push_back(svnetd.Connect(kFirstUid + i % kUids));
-    SvnetdCandidate::ListBy(*callers.back());
-  }
-  return callers;
-}
-
-using Work = std::function<void(testing::Client&, Number)>;
-
-// The callers do the work for the numbers below `count` that are theirs, all at once; in
-// microseconds, until the last one is done.
-double InParallel(Callers& callers, int count, const Work& work) {
-  std::latch start(static_cast<std::ptrdiff_t>(callers.size()) + 1);
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < callers.size(); ++i) {
-    threads.emplace_back([&, i] {
-      start.arrive_and_wait();
-      for (auto number = static_cast<Number>(i); number < count;
-           number += static_cast<Number>(callers.size())) {
-        work(*callers[i], number);
-      }
-    });
-  }
-  start.arrive_and_wait();
-  const Stopwatch stopwatch;
-  for (std::thread& thread : threads) thread.join();
-  return stopwatch.microseconds();
-}
-
-double PerSecond(int count, double microseconds) { return count / (microseconds / 1e6); }
-
 void CreateAll(Callers& callers, int count, Results* results) {
-  const double time = InParallel(callers, count, SvnetdCandidate::CreateBy);
+  const double time = InParallel(callers, 0, count, SvnetdCandidate::CreateBy);
   results->Add({"create all", "svnetd", 0, static_cast<int>(callers.size())}, "1/s",
                PerSecond(count, time));
 }
@@ -86,7 +48,7 @@ void MeasureFloor(FloorCandidate& floor, int count, Results* results) {
 
 // One caller, and what it has goes with Cleanup.
 void MeasureOne(SvnetdCandidate& svnetd, int count, Results* results) {
-  Callers callers = Connect(svnetd, 1);
+  Callers callers = Connect(svnetd, 1, kUids);
   CreateAll(callers, count, results);
   RemoveAll(
       svnetd, {"cleanup", "svnetd", count}, count,
@@ -95,7 +57,7 @@ void MeasureOne(SvnetdCandidate& svnetd, int count, Results* results) {
 
 // Eight, and an administrator takes away the whole network.
 void MeasureEight(SvnetdCandidate& svnetd, int count, Results* results) {
-  Callers callers = Connect(svnetd, 8);
+  Callers callers = Connect(svnetd, 8, kUids);
   CreateAll(callers, count, results);
   const std::unique_ptr<testing::Client> root = svnetd.Connect(0);
   RemoveAll(
@@ -105,11 +67,11 @@ void MeasureEight(SvnetdCandidate& svnetd, int count, Results* results) {
 }
 
 void MeasureMany(SvnetdCandidate& svnetd, int count, Results* results) {
-  Callers callers = Connect(svnetd, 64);
+  Callers callers = Connect(svnetd, 64, kUids);
   CreateAll(callers, count, results);
   RemoveAll(
       svnetd, {"remove all", "svnetd", count, 64}, count,
-      [&] { InParallel(callers, count, SvnetdCandidate::RemoveBy); }, results);
+      [&] { InParallel(callers, 0, count, SvnetdCandidate::RemoveBy); }, results);
 }
 
 // CreateTap of a bystander, so often at most; how many there were.
@@ -130,9 +92,9 @@ void ForgetAll(SvnetdCandidate& svnetd, testing::Client& caller, int count) {
 
 // `count` and `creations` together are no more than a bridge takes.
 void MeasureStorm(SvnetdCandidate& svnetd, int count, int creations, Results* results) {
-  Callers callers = Connect(svnetd, kUids);
+  Callers callers = Connect(svnetd, kUids, kUids);
   const std::unique_ptr<testing::Client> bystander = svnetd.Connect(kBystander);
-  InParallel(callers, count, SvnetdCandidate::CreateBy);
+  InParallel(callers, 0, count, SvnetdCandidate::CreateBy);
   std::atomic<bool> over = false;
   const Case quiet = {"create", "svnetd quiet", count};
   ForgetAll(svnetd, *bystander, CreateUntil(over, *bystander, creations, quiet, results));
@@ -141,7 +103,7 @@ void MeasureStorm(SvnetdCandidate& svnetd, int count, int creations, Results* re
     const Case storm = {"create", "svnetd in a storm", count};
     created = CreateUntil(over, *bystander, creations, storm, results);
   });
-  InParallel(callers, count, SvnetdCandidate::RemoveBy);
+  InParallel(callers, 0, count, SvnetdCandidate::RemoveBy);
   svnetd.WaitUntilGone(count);
   over = true;
   creating.join();

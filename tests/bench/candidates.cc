@@ -1,5 +1,6 @@
 #include "tests/bench/candidates.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <grpcpp/grpcpp.h>
 #include <sched.h>
@@ -21,13 +22,14 @@ namespace {
 
 constexpr char kBridge[] = "svbr0";
 constexpr uint32_t kFloorGroup = 4711;
+constexpr uint32_t kFirstAddress = 0x0a1e0002;  // of guests
 
 // Several uids may have all that fits on a bridge.
 constexpr char kConfig[] = R"(subnet = "10.30.0.0/16"
 [callers]
 allow_users = ["*"]
 [limits]
-taps_per_user = 10000
+taps_per_user = 20000
 connections_per_user = 1000
 )";
 
@@ -85,6 +87,19 @@ void FloorCandidate::Create(Number number) {
 void FloorCandidate::Remove(Number number) { floor_.DeleteLink(TapName(number)); }
 
 void FloorCandidate::RemoveAll() { floor_.DeleteGroup(kFloorGroup); }
+
+void RoutedFloorCandidate::Create(Number number) {
+  floor_.CreateTap({.name = TapName(number),
+                    .owner = kFirstUid,
+                    .alias = FloorAlias(number),
+                    .group = kFloorGroup,
+                    .bridge = 0,
+                    .routed_to = htonl(kFirstAddress + static_cast<uint32_t>(number))});
+}
+
+void RoutedFloorCandidate::Remove(Number number) { floor_.DeleteLink(TapName(number)); }
+
+void RoutedFloorCandidate::RemoveAll() { floor_.DeleteGroup(kFloorGroup); }
 
 SvnetdCandidate::SvnetdCandidate(std::string name, std::string program,
                                  std::vector<std::string> flags)

@@ -17,7 +17,7 @@ namespace svnet::bench {
 // The callers' uids are this one and those that follow.
 inline constexpr uid_t kFirstUid = 1000;
 
-// The number of a device, below 10,000: of it come its name and its address.
+// The number of a device, below 20,000: of it come its name and its address.
 using Number = int;
 
 class Candidate {
@@ -57,6 +57,20 @@ class FloorCandidate final : public Candidate {
  private:
   Floor floor_;
   int bridge_;
+};
+
+// The same without a bridge, and with a route to each guest.
+class RoutedFloorCandidate final : public Candidate {
+ public:
+  RoutedFloorCandidate() : Candidate("floor routed") {}
+
+  void Create(Number number) override;
+  void Remove(Number number) override;
+  void RemoveAll();
+  Floor& floor() { return floor_; }
+
+ private:
+  Floor floor_;
 };
 
 // svnetd, and an unprivileged caller; all protections are on.

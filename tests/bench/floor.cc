@@ -3,17 +3,20 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "tests/bench/bench.h"
 #include "tests/sandbox/sandbox.h"
@@ -22,7 +25,7 @@ namespace svnet::bench {
 namespace {
 
 constexpr int kDumpBuffer = 64 << 10;      // bytes
-constexpr int kEventBuffer = 256 << 20;    // bytes; the kernel counts a page and more an event
+constexpr int kEventBuffer = 512 << 20;    // bytes; the kernel counts a page and more an event
 constexpr int kDestroyPatience = 120'000;  // ms
 constexpr int kDeviceFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL;
 
@@ -49,14 +52,15 @@ void Control(const UniqueFd& tap, unsigned long request, unsigned long argument)
 
 }  // namespace
 
-// One rtnetlink message about a link.
+// One rtnetlink message.
 class Floor::Request {
  public:
-  Request(uint16_t type, uint16_t flags, const ifinfomsg& link) {
-    header() = {.nlmsg_len = NLMSG_LENGTH(sizeof(ifinfomsg)),
+  template <typename Header>
+  Request(uint16_t type, int flags, const Header& what) {
+    header() = {.nlmsg_len = NLMSG_LENGTH(sizeof(Header)),
                 .nlmsg_type = type,
                 .nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags)};
-    std::memcpy(NLMSG_DATA(&header()), &link, sizeof(link));
+    std::memcpy(NLMSG_DATA(&header()), &what, sizeof(what));
   }
 
   void Put(uint16_t type, const void* value, size_t size) {
@@ -99,29 +103,59 @@ void Floor::CreateTap(const Tap& tap) {
   if (ioctl(device.get(), TUNSETIFF, &name) != 0) Fail("TUNSETIFF " + tap.name);
   Control(device, TUNSETOWNER, tap.owner);
   DisableIpv6(tap.name);
-  Request request(RTM_SETLINK, NLM_F_ACK, {.ifi_flags = IFF_UP, .ifi_change = IFF_UP});
+  Request request(RTM_SETLINK, NLM_F_ACK, ifinfomsg{.ifi_flags = IFF_UP, .ifi_change = IFF_UP});
   request.Put(IFLA_IFNAME, tap.name);
   request.Put(IFLA_IFALIAS, tap.alias);
   request.Put(IFLA_GROUP, tap.group);
-  request.Put(IFLA_MASTER, static_cast<uint32_t>(tap.bridge));
-  Transact(request, "RTM_SETLINK " + tap.name);
+  if (tap.bridge != 0) request.Put(IFLA_MASTER, static_cast<uint32_t>(tap.bridge));
+  if (tap.routed_to == 0) {
+    Transact({request}, "RTM_SETLINK " + tap.name);
+  } else {
+    const uint32_t ifindex = if_nametoindex(tap.name.c_str());
+    Transact({request, RouteTo(tap, ifindex), NeighbourOf(tap, ifindex)}, "routes " + tap.name);
+  }
   Control(device, TUNSETPERSIST, 1);
 }
 
+Floor::Request Floor::RouteTo(const Tap& tap, uint32_t ifindex) {
+  Request request(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+                  rtmsg{.rtm_family = AF_INET,
+                        .rtm_dst_len = 32,
+                        .rtm_table = RT_TABLE_MAIN,
+                        .rtm_protocol = RTPROT_STATIC,
+                        .rtm_scope = RT_SCOPE_LINK,
+                        .rtm_type = RTN_UNICAST});
+  request.Put(RTA_DST, tap.routed_to);
+  request.Put(RTA_OIF, ifindex);
+  return request;
+}
+
+Floor::Request Floor::NeighbourOf(const Tap& tap, uint32_t ifindex) {
+  Request request(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
+                  ndmsg{.ndm_family = AF_INET,
+                        .ndm_ifindex = static_cast<int>(ifindex),
+                        .ndm_state = NUD_PERMANENT});
+  request.Put(NDA_DST, tap.routed_to);
+  std::array<uint8_t, 6> mac = {2};
+  std::memcpy(&mac[2], &tap.routed_to, sizeof(tap.routed_to));
+  request.Put(NDA_LLADDR, mac.data(), mac.size());
+  return request;
+}
+
 void Floor::DeleteLink(const std::string& name) {
-  Request request(RTM_DELLINK, NLM_F_ACK, {});
+  Request request(RTM_DELLINK, NLM_F_ACK, ifinfomsg{});
   request.Put(IFLA_IFNAME, name);
-  Transact(request, "RTM_DELLINK " + name);
+  Transact({request}, "RTM_DELLINK " + name);
 }
 
 void Floor::DeleteGroup(uint32_t group) {
-  Request request(RTM_DELLINK, NLM_F_ACK, {});
+  Request request(RTM_DELLINK, NLM_F_ACK, ifinfomsg{});
   request.Put(IFLA_GROUP, group);
-  Transact(request, "RTM_DELLINK of a group");
+  Transact({request}, "RTM_DELLINK of a group");
 }
 
 int Floor::DumpLinks() {
-  Request request(RTM_GETLINK, NLM_F_DUMP, {});
+  Request request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
   request.Put(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
   if (send(socket_.get(), request.data(), request.size(), 0) < 0) Fail("netlink send");
   std::vector<char> buffer(kDumpBuffer);
@@ -136,16 +170,25 @@ int Floor::DumpLinks() {
   }
 }
 
-void Floor::Transact(const Request& request, const std::string& what) {
-  if (send(socket_.get(), request.data(), request.size(), 0) < 0) Fail("netlink send");
-  struct {
-    nlmsghdr header;
-    nlmsgerr result;
-    char others[1024];
-  } answer = {};
-  if (recv(socket_.get(), &answer, sizeof(answer), 0) < 0) Fail("netlink receive");
-  errno = -answer.result.error;
-  if (errno != 0) Fail(what);
+void Floor::Transact(const std::vector<Request>& requests, const std::string& what) {
+  std::vector<iovec> parts;
+  parts.reserve(requests.size());
+  for (const Request& each : requests) {
+    parts.push_back({.iov_base = const_cast<char*>(each.data()), .iov_len = each.size()});
+  }
+  if (writev(socket_.get(), parts.data(), static_cast<int>(parts.size())) < 0) {
+    Fail("netlink send");
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    struct {
+      nlmsghdr header;
+      nlmsgerr result;
+      char others[1024];
+    } answer = {};
+    if (recv(socket_.get(), &answer, sizeof(answer), 0) < 0) Fail("netlink receive");
+    errno = -answer.result.error;
+    if (errno != 0) Fail(what);
+  }
 }
 
 DeletedLinks::DeletedLinks() : socket_(OpenRouteSocket(RTMGRP_LINK)) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "daemon/base/unique_fd.h"
 
@@ -24,9 +25,11 @@ class Floor {
     uid_t owner;
     std::string alias;
     uint32_t group;
-    int bridge;
+    int bridge;              // 0: none
+    uint32_t routed_to = 0;  // network byte order; 0: to nobody
   };
-  // Open, TUNSETIFF, TUNSETOWNER, disable_ipv6, one RTM_SETLINK, TUNSETPERSIST, close.
+  // Open, TUNSETIFF, TUNSETOWNER, disable_ipv6, one RTM_SETLINK, TUNSETPERSIST, close. If it is
+  // routed, a route of 32 bits and a permanent neighbour, in one send with that.
   void CreateTap(const Tap& tap);
   // Destroys one link, or all links of a group. The kernel has done so when it returns.
   void DeleteLink(const std::string& name);
@@ -37,7 +40,9 @@ class Floor {
  private:
   class Request;
 
-  void Transact(const Request& request, const std::string& what);
+  static Request RouteTo(const Tap& tap, uint32_t ifindex);
+  static Request NeighbourOf(const Tap& tap, uint32_t ifindex);
+  void Transact(const std::vector<Request>& requests, const std::string& what);
 
   UniqueFd socket_;
 };

@@ -5,9 +5,9 @@
 #               each change. Needs no root and installs nothing.
 #   kernel      the tests of what talks to the kernel
 #   system      the tests of svnetd and svnetctl as processes, with guests
-#   sanitizers  the unit, kernel and system tests with sanitizers; clang's thread-safety
-#               analysis; clang-tidy on what has changed (tests/tidy.sh); the fuzzers; the
-#               number of instructions
+#   sanitizers  clang's thread-safety analysis; clang-tidy on what has changed (tests/tidy.sh);
+#               the fuzzers; the unit, kernel and system tests with sanitizers; the number of
+#               instructions
 #   packages    the Debian packages, on a systemd in a container
 #   hosts       the packages on Debian 12's own kernel, in QEMU; with --soak all their tests and
 #               those of the kernel there, and quick and the packages on Debian 13
@@ -172,13 +172,6 @@ run_system() {
   show_tests -L '^system$'
 }
 
-check_thread_safety() {
-  step "build: clang, with its thread-safety analysis"
-  configure_and_build clang svnetd svnetctl
-  step "clang-tidy"
-  tests/tidy.sh ${SVNET_SOAK:+--all}
-}
-
 run_address_sanitizer() {
   step "build: AddressSanitizer, UndefinedBehaviorSanitizer"
   configure_and_build asan daemon_unit_test client_unit_test kernel_test gate_test svnetd svnetctl
@@ -199,10 +192,18 @@ run_thread_sanitizer() {
     run_tests dev -L '^system$' --exclude-regex "$unsanitized|[/_]routed|HolderActionTest|EachAttackTest|Doctor"
 }
 
+build_with_clang() {
+  step "build: clang, with its thread-safety analysis, and the fuzzers"
+  configure_and_build fuzz svnetd svnetctl alias_fuzz calls_fuzz config_fuzz gate_fuzz http_fuzz \
+    netlink_fuzz probe_fuzz requests_fuzz text_fuzz
+}
+
+check_with_tidy() {
+  step "clang-tidy"
+  tests/tidy.sh ${SVNET_SOAK:+--all}
+}
+
 run_fuzzers() {
-  step "build: fuzzers"
-  configure_and_build fuzz alias_fuzz calls_fuzz config_fuzz gate_fuzz http_fuzz netlink_fuzz probe_fuzz \
-    requests_fuzz text_fuzz
   step "tests: each fuzzer for a while"
   run_tests fuzz -L '^fuzz$'
 }
@@ -215,10 +216,11 @@ count_instructions() {
 
 # What the stage does when the preset dev is built, and firewalld and ufw are there.
 run_with_sanitizers() {
-  [[ -n $only ]] || check_thread_safety
+  build_with_clang
+  [[ -n $only ]] || check_with_tidy
+  run_fuzzers
   run_address_sanitizer
   run_thread_sanitizer
-  run_fuzzers
   [[ -n $only ]] || count_instructions
 }
 

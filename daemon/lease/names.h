@@ -43,10 +43,10 @@ MacAddress DeriveBridgeMac(const MachineId& machine, const LinkName& bridge);
 
 // The link group (IFLA_GROUP) of a network's TAPs. Even, never the default group 0.
 uint32_t DeriveLinkGroup(const LinkName& bridge);
-// Retired TAPs are in one of so many groups, each of which is destroyed by itself: those that
-// follow the group of the network's TAPs. The first is the only one that an svnetd before 0.2 knows
-// and that its rules name.
-inline constexpr uint32_t kRetiredGroups = 32;
+// Retired TAPs are in one of so many groups, each of which is destroyed by itself (ReapQueue):
+// those that follow the group of the network's TAPs. The first is the only one that an svnetd
+// before 0.2 knows and that its rules name.
+inline constexpr uint32_t kRetiredGroups = 64;
 inline uint32_t RetiredGroupOf(uint32_t link_group, uint32_t number = 0) {
   return link_group + 1 + number;
 }
@@ -60,7 +60,7 @@ inline std::optional<uint32_t> RetiredGroupNumber(uint32_t link_group, uint32_t 
 // kFirstOwnerGroup on each is one owner's.
 uint32_t DeriveRoutedGroup(const LinkName& bridge);
 inline constexpr uint32_t kRoutedGroupMask = 0xffff0000;
-inline constexpr uint32_t kFirstOwnerGroup = 64;
+inline constexpr uint32_t kFirstOwnerGroup = 256;
 // The name of a retired TAP whose own name is needed: no lease's TAP has a name like that.
 // `attempt` 1 to 9 if that is taken.
 LinkName RetiredTapName(Ifindex tap, int attempt);

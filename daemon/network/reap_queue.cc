@@ -39,12 +39,12 @@ void ReapQueue::Add(Ifindex tap, const RetiredTap& what, absl::Time now) {
   for (Piece& each : pieces_) {
     const auto before = each.waiting.find(tap);
     if (before == each.waiting.end()) continue;
-    Discount(before->second);
+    Discount(tap, before->second);
     each.waiting.erase(before);
   }
   Piece& piece = pieces_[what.group_number];
   piece.waiting.emplace(tap, what);
-  Count(what);
+  Count(tap, what);
   if (what.counts_for.has_value()) {
     penalties_end_ = std::min(penalties_end_, now + kPenalty);
     return;
@@ -53,7 +53,8 @@ void ReapQueue::Add(Ifindex tap, const RetiredTap& what, absl::Time now) {
   NoteActivity(now);
 }
 
-void ReapQueue::Count(const RetiredTap& what) {
+void ReapQueue::Count(Ifindex tap, const RetiredTap& what) {
+  ++taps_[tap];
   if (what.address.has_value()) ++addresses_[*what.address];
   if (!what.counts_for.has_value()) return;
   Holdings& holdings = holdings_[*what.counts_for];
@@ -61,7 +62,8 @@ void ReapQueue::Count(const RetiredTap& what) {
   holdings.queues += what.queues;
 }
 
-void ReapQueue::Discount(const RetiredTap& what) {
+void ReapQueue::Discount(Ifindex tap, const RetiredTap& what) {
+  if (--taps_[tap] == 0) taps_.erase(tap);
   if (what.address.has_value() && --addresses_[*what.address] == 0) addresses_.erase(*what.address);
   if (!what.counts_for.has_value()) return;
   const auto holdings = holdings_.find(*what.counts_for);
@@ -76,12 +78,6 @@ void ReapQueue::NoteGone(Ifindex tap) {
       if (const auto found = taps->find(tap); found != taps->end()) found->second.gone = true;
     }
   }
-}
-
-bool ReapQueue::Contains(Ifindex tap) const {
-  return std::any_of(pieces_.begin(), pieces_.end(), [&](const Piece& each) {
-    return each.waiting.contains(tap) || each.being_reaped.contains(tap);
-  });
 }
 
 size_t ReapQueue::waiting() const {
@@ -139,7 +135,7 @@ bool ReapQueue::HasDuePiece() const {
 }
 
 std::optional<absl::Time> ReapQueue::NextDue() const {
-  if (!HasPiece()) return std::nullopt;
+  if (taps_.empty() || !HasPiece()) return std::nullopt;
   if (flush_now_ || HasDuePiece()) return std::max(not_before_, absl::UnixEpoch());
   absl::Time due = penalties_end_;
   if (oldest_ != absl::InfiniteFuture()) {
@@ -176,7 +172,7 @@ RetiredTaps ReapQueue::Finish(uint32_t group_number, ReapOutcome outcome) {
     tap.gone |= outcome == ReapOutcome::kFlowsLeft;
     // The number may have been reused by a TAP that waits by now.
     const bool over = outcome == ReapOutcome::kDone || !piece.waiting.emplace(ifindex, tap).second;
-    if (over) Discount(tap);
+    if (over) Discount(ifindex, tap);
   }
   piece.due |= outcome != ReapOutcome::kDone;
   return taps;

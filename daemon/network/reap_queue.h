@@ -36,7 +36,7 @@ class ReapQueue {
   void NoteGroup(Ifindex link, std::optional<uint32_t> group_number);
   // Forgets what NoteGroup has noted: all links are told anew.
   void ForgetGroups() { others_.clear(); }
-  bool Contains(Ifindex tap) const;
+  bool Contains(Ifindex tap) const { return taps_.contains(tap); }
   bool HasAddress(Ipv4Address address) const { return addresses_.contains(address); }
   // Those that wait and those that are being destroyed.
   size_t size() const;
@@ -68,7 +68,7 @@ class ReapQueue {
 
   static constexpr absl::Duration kQuietPeriod = absl::Milliseconds(50);
   static constexpr size_t kLargeBatch = 100;
-  static constexpr absl::Duration kMaxDelay = absl::Milliseconds(200);
+  static constexpr absl::Duration kMaxDelay = absl::Milliseconds(500);
   static constexpr absl::Duration kPenalty = absl::Seconds(3);
   // Two threads destroy pieces, and somebody who wants to change a link may have to wait for both.
   // Of 900 TAPs on a bridge, measured by tests/kernel/reap_test.cc on a machine with other work:
@@ -92,11 +92,13 @@ class ReapQueue {
   bool HasPiece() const;
   // Such a piece is due, whatever the time.
   bool HasDuePiece() const;
-  void Count(const RetiredTap& what);
-  void Discount(const RetiredTap& what);
+  void Count(Ifindex tap, const RetiredTap& what);
+  void Discount(Ifindex tap, const RetiredTap& what);
 
-  absl::flat_hash_map<uid_t, Holdings> holdings_;       // of all pieces
-  absl::flat_hash_map<Ipv4Address, size_t> addresses_;  // how many TAPs of all pieces have it
+  // Of all pieces:
+  absl::flat_hash_map<Ifindex, size_t> taps_;           // how often each is there
+  absl::flat_hash_map<uid_t, Holdings> holdings_;       // by owner
+  absl::flat_hash_map<Ipv4Address, size_t> addresses_;  // how many TAPs have it
   std::vector<Piece> pieces_{kRetiredGroups};           // by the number of the group
   // Of those that wait and are not yet due:
   absl::Time oldest_ = absl::InfiniteFuture();         // except for penalties

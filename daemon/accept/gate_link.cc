@@ -9,7 +9,8 @@ namespace svnet {
 
 GateLink::GateLink(uint64_t number, bool for_metrics, Channel channel, const Services* services,
                    std::function<void(End)> on_end)
-    : for_metrics_(for_metrics),
+    : number_(number),
+      for_metrics_(for_metrics),
       channel_(std::move(channel)),
       out_(&channel_),
       services_(services),
@@ -137,13 +138,26 @@ bool GateLink::OnPull(uint64_t call) {
 void GateLink::Try(uint64_t id, CallRunner::Call call, bool must_end) {
   const auto answer = services_->runner->Run(call, must_end);
   if (answer.has_value()) return Answer(id, *answer);
+  if (call.goes_on) services_->wakes->Wake({.gate = number_, .call = id});
   parked_.emplace(id, std::move(call));
+}
+
+void GateLink::Wake(uint64_t call) {
+  auto parked = parked_.extract(call);
+  if (parked.empty()) return watches_.MoveOn(call);
+  Try(call, std::move(parked.mapped()), is_draining_);
 }
 
 void GateLink::Resume(bool must_end) {
   std::map<uint64_t, CallRunner::Call> parked = std::move(parked_);
   parked_.clear();
-  for (auto& [id, call] : parked) Try(id, std::move(call), must_end);
+  for (auto& [id, call] : parked) {
+    if (call.goes_on && !must_end) {
+      parked_.emplace(id, std::move(call));  // it is woken already
+    } else {
+      Try(id, std::move(call), must_end);
+    }
+  }
 }
 
 void GateLink::Answer(uint64_t id, const absl::StatusOr<std::string>& answer) {

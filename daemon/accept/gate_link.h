@@ -56,8 +56,8 @@ class GateLink {
   // That connection has ended: its calls are not begun any more.
   void Forget(uint64_t connection);
 
-  // That watch may have something to say.
-  void Wake(uint64_t call) { watches_.MoveOn(call); }
+  // That watch may have something to say, or that call goes on.
+  void Wake(uint64_t call);
   // Calls that could not go on may try again; for the last time, if they `must_end`.
   void Resume(bool must_end);
   // Calls that come from now on are answered with `why`.
@@ -91,6 +91,7 @@ class GateLink {
   void Listen();  // for what it now makes sense to hear
   void Finish(End end);
 
+  const uint64_t number_;
   const bool for_metrics_;
   const Channel channel_;
   GateOutbox out_;

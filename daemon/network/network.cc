@@ -92,7 +92,7 @@ absl::Status Network::LeaveIfClosed() {
   if (!settings_.closed) has_left_ = false;
   if (!settings_.closed || has_left_ || HasTaps() || IsReaping()) return absl::OkStatus();
   if (!parts_->adopter.not_adopted().empty()) return absl::OkStatus();
-  SVNET_RETURN_IF_ERROR(TakeAway(0).status());
+  SVNET_RETURN_IF_ERROR(TakeAway().status());
   has_left_ = true;
   return absl::OkStatus();
 }
@@ -131,17 +131,23 @@ const LeaseTable& Network::leases() const { return parts_->book.leases(); }
 
 Holdings Network::HoldingsOf(uid_t owner) const { return parts_->book.HoldingsOf(owner); }
 
-absl::StatusOr<CleanupResult> Network::CleanupOf(uid_t owner) {
-  return parts_->cleaner.CleanupOf(owner);
+absl::StatusOr<std::vector<Ifindex>> Network::TapsOf(uid_t owner) {
+  return parts_->cleaner.TapsOf(owner);
 }
 
-absl::StatusOr<uint32_t> Network::RetireAll() { return parts_->cleaner.RetireAll(); }
+absl::StatusOr<std::vector<Ifindex>> Network::AllTaps() { return parts_->cleaner.AllTaps(); }
+
+absl::StatusOr<bool> Network::RetireTap(Ifindex tap) { return parts_->cleaner.Retire(tap); }
 
 bool Network::HasTaps() const { return leases().size() > 0 || parts_->book.HasRetiredDevices(); }
 
-absl::StatusOr<CleanupResult> Network::TakeAway(uint32_t taps_removed) {
-  return parts_->cleaner.TakeAway(taps_removed);
-}
+void Network::ReapNow() { parts_->book.FlushReap(); }
+
+absl::StatusOr<CleanupResult> Network::TakeAway() { return parts_->cleaner.TakeAway(); }
+
+const absl::Status& Network::WhyNotReaped() const { return parts_->reaper.why_not_reaped(); }
+
+void Network::ForgetWhyNotReaped() { parts_->reaper.ForgetWhyNotReaped(); }
 
 absl::StatusOr<NetworkStatus> Network::Observe(bool* looked) {
   absl::StatusOr<NetworkStatus> status = parts_->observer.Observe(looked);

@@ -69,11 +69,19 @@ class Network {
                                   const UpdateRequest& request);
   absl::Status RemoveTap(const Lease& lease);
   std::string BootArgsFor(const Lease& lease, const BootArgsRequest& request) const;
-  absl::StatusOr<CleanupResult> CleanupOf(uid_t owner);
-  // Cleanup of the network: first the TAPs are retired, and when they are reaped, all else goes.
-  absl::StatusOr<uint32_t> RetireAll();
+  // Cleanup: the TAPs are retired, and when they are reaped, all else goes. As NetworkCleaner has
+  // it.
+  absl::StatusOr<std::vector<Ifindex>> TapsOf(uid_t owner);
+  absl::StatusOr<std::vector<Ifindex>> AllTaps();
+  absl::StatusOr<bool> RetireTap(Ifindex tap);
+  // No more are to be retired: they need not wait for others to be destroyed.
+  void ReapNow();
+  absl::StatusOr<CleanupResult> TakeAway();
+  // Leases, or TAPs that are not destroyed yet.
   bool HasTaps() const;
-  absl::StatusOr<CleanupResult> TakeAway(uint32_t taps_removed);
+  // The error with which the last destruction of retired TAPs has ended, since it was forgotten.
+  const absl::Status& WhyNotReaped() const;
+  void ForgetWhyNotReaped();
 
   // Whether it takes no new leases, because it has gone from the configuration.
   void SetClosed(bool closed) { settings_.closed = closed; }

@@ -11,13 +11,9 @@
 #include "daemon/network/lease_view.h"
 #include "daemon/network/network.h"
 #include "daemon/network/networks.h"
-#include "daemon/network/reap_worker.h"
 
 namespace svnet {
 namespace {
-
-// How often Cleanup of a network starts anew.
-constexpr int kCleanupRounds = 8;
 
 // Who measures.
 const Caller kSvnetd = {.uid = 0, .gid = 0, .groups = {}, .administrator = true};
@@ -38,14 +34,6 @@ absl::StatusOr<const Lease*> Get(const Caller& caller, const Networks& networks,
   SVNET_ASSIGN_OR_RETURN(const Lease* lease, Find(caller, networks, selector));
   if (lease != nullptr) return lease;
   return LeaseView(caller, networks.Leases(std::nullopt)).Get(selector);
-}
-
-absl::StatusOr<CleanupResult> TakeAway(const std::vector<Network*>& networks, CleanupResult all) {
-  for (Network* network : networks) {
-    SVNET_ASSIGN_OR_RETURN(const CleanupResult result, network->TakeAway(0));
-    all += result;
-  }
-  return all;
 }
 
 }  // namespace
@@ -107,53 +95,6 @@ std::vector<NetworkName> NetworkApi::ListNetworks(const Caller& caller) const {
     if (Authorizer(caller).MayUse(each)) names.push_back(each.name);
   }
   return names;
-}
-
-absl::StatusOr<CleanupResult> NetworkApi::Cleanup(const Caller& caller,
-                                                  const CleanupRequest& request) {
-  if (request.scope == CleanupScope::kNetwork) {
-    SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckNetworkCleanup());
-    return CleanupAll(caller, request.network);
-  }
-  const CallTurn turn(registry_, caller, request.network);
-  SVNET_RETURN_IF_ERROR(turn.status());
-  CleanupResult all;
-  for (Network* network : turn.networks().Select(request.network)) {
-    SVNET_ASSIGN_OR_RETURN(const CleanupResult result, network->CleanupOf(caller.uid));
-    all += result;
-  }
-  return all;
-}
-
-absl::StatusOr<CleanupResult> NetworkApi::CleanupAll(const Caller& caller,
-                                                     const std::optional<NetworkName>& name) {
-  ReapWorker worker(registry_, reaper_);
-  CleanupResult all;
-  // Again if a TAP was made meanwhile, or flows were left.
-  for (int round = 0; round < kCleanupRounds; ++round) {
-    {
-      const CallTurn turn(registry_, caller, name);
-      SVNET_RETURN_IF_ERROR(turn.status());
-      bool has_taps = false;
-      for (Network* network : turn.networks().Select(name)) {
-        SVNET_ASSIGN_OR_RETURN(const uint32_t retired, network->RetireAll());
-        all.taps_removed += retired;
-        has_taps |= network->HasTaps();
-      }
-      if (!has_taps) return TakeAway(turn.networks().Select(name), all);
-    }
-    const absl::Status destroyed = worker.ReapAll().destroyed;
-    if (!destroyed.ok()) {
-      return WithReason(Reason::kBridgeSetupFailed,
-                        absl::StrCat("removed ", all.taps_removed,
-                                     " TAPs, but cannot destroy all of them (repeat it)"),
-                        destroyed);
-    }
-  }
-  return Error(Reason::kBridgeSetupFailed,
-               absl::StrCat("removed ", all.taps_removed,
-                            " TAPs, but new ones are made all the time (repeat "
-                            "it)"));
 }
 
 absl::StatusOr<LeasePage> NetworkApi::ListTaps(const Caller& caller, const ListRequest& request) {

@@ -13,6 +13,7 @@
 #include "daemon/base/network_name.h"
 #include "daemon/lease/lease.h"
 #include "daemon/network/caller.h"
+#include "daemon/network/cleanup.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/network_registry.h"
 #include "daemon/network/network_status.h"
@@ -26,13 +27,12 @@ namespace svnet {
 // Failure: a call has its whole effect or none, except Cleanup, which may be repeated. Errors have
 // one of the contract's reasons; one that IsTransient is worth another try when TAPs were reaped.
 //
-// Thread-safe, but for one Cleanup at a time: a CallTurn makes calls take turns.
+// Thread-safe: a CallTurn makes calls take turns.
 class NetworkApi {
  public:
-  // All must outlive it. `reaper` is its own.
-  NetworkApi(NetworkRegistry* registry, Reaper* reaper, ForeignFirewallReconciler* foreign,
-             EventSink* events)
-      : registry_(registry), reaper_(reaper), foreign_(foreign), events_(events) {}
+  // All must outlive it.
+  NetworkApi(NetworkRegistry* registry, ForeignFirewallReconciler* foreign, EventSink* events)
+      : registry_(registry), foreign_(foreign), events_(events) {}
 
   // The rpcs of the contract (proto/svnet/v1/network.proto), which says what they do.
   // `made`, if wanted: whether the lease is new.
@@ -44,7 +44,10 @@ class NetworkApi {
   absl::StatusOr<std::string> GetBootArgs(const Caller& caller, const BootArgsRequest& request);
   absl::StatusOr<Lease> GetTap(const Caller& caller, const LeaseSelector& selector);
   absl::StatusOr<Lease> UpdateTap(const Caller& caller, const UpdateRequest& request);
-  absl::StatusOr<CleanupResult> Cleanup(const Caller& caller, const CleanupRequest& request);
+  // Does nothing yet: see Cleanup::GoOn.
+  std::unique_ptr<Cleanup> BeginCleanup(const Caller& caller, const CleanupRequest& request) {
+    return std::make_unique<Cleanup>(registry_, caller, request);
+  }
   absl::StatusOr<LeasePage> ListTaps(const Caller& caller, const ListRequest& request);
   // The networks that the caller may use.
   std::vector<NetworkName> ListNetworks(const Caller& caller) const;
@@ -70,12 +73,7 @@ class NetworkApi {
   absl::StatusOr<NetworkStatus> Observe(const Caller& caller, const NetworkName& name,
                                         bool* looked);
 
-  // Takes the network away. Other calls have turns while its TAPs are destroyed.
-  absl::StatusOr<CleanupResult> CleanupAll(const Caller& caller,
-                                           const std::optional<NetworkName>& name);
-
   NetworkRegistry* const registry_;
-  Reaper* const reaper_;
   ForeignFirewallReconciler* const foreign_;
   EventSink* const events_;
 };

@@ -1,6 +1,7 @@
 #include "daemon/network/network_cleaner.h"
 
-#include "absl/strings/str_cat.h"
+#include <optional>
+
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/lease/adoption.h"
@@ -32,41 +33,34 @@ absl::StatusOr<std::vector<Ifindex>> NetworkCleaner::TapsOf(uid_t owner) {
   return taps;
 }
 
-absl::StatusOr<CleanupResult> NetworkCleaner::CleanupOf(uid_t owner) {
-  SVNET_ASSIGN_OR_RETURN(const std::vector<Ifindex> taps, TapsOf(owner));
-  SVNET_ASSIGN_OR_RETURN(const uint32_t removed, Retire(taps));
-  return CleanupResult{.taps_removed = removed};
-}
-
-absl::StatusOr<uint32_t> NetworkCleaner::RetireAll() {
+absl::StatusOr<std::vector<Ifindex>> NetworkCleaner::AllTaps() {
   SVNET_ASSIGN_OR_RETURN(const std::vector<Link> links, parts_.reconciler->Resync());
   std::vector<Ifindex> taps;
   for (const Link& link : links) {
     const bool ours = IsOurTap(link, parts_.segment->plan());
     if (ours && !parts_.book->IsRetired(link.ifindex)) taps.push_back(link.ifindex);
   }
-  return Retire(taps);
+  return taps;
 }
 
-absl::StatusOr<uint32_t> NetworkCleaner::Retire(const std::vector<Ifindex>& taps) {
-  uint32_t removed = 0;
-  absl::Status status = absl::OkStatus();
-  for (const Ifindex tap : taps) {
-    // One that was not adopted is not a lease, and goes all the same.
-    const Lease* lease = parts_.book->leases().FindByIfindex(tap);
-    status =
-        lease != nullptr ? parts_.reaper->Retire(*lease, "") : parts_.reaper->RetireTap(tap, {});
-    if (!status.ok()) break;
-    ++removed;
+absl::StatusOr<bool> NetworkCleaner::Retire(Ifindex tap) {
+  if (const Lease* lease = parts_.book->leases().FindByIfindex(tap)) {
+    SVNET_RETURN_IF_ERROR(parts_.reaper->Retire(*lease, ""));
+  } else {
+    SVNET_ASSIGN_OR_RETURN(const bool was_left, IsNotAdopted(tap));
+    if (!was_left) return false;
+    SVNET_RETURN_IF_ERROR(parts_.reaper->RetireTap(tap, {}));
   }
-  if (removed > 0) parts_.book->FlushReap();  // there are no more to come
-  if (status.ok()) return removed;
-  return WithReason(Reason::kBridgeSetupFailed,
-                    absl::StrCat("removed ", removed, " TAPs, then could not go on (repeat it)"),
-                    status);
+  return true;
 }
 
-absl::StatusOr<CleanupResult> NetworkCleaner::TakeAway(uint32_t taps_removed) {
+absl::StatusOr<bool> NetworkCleaner::IsNotAdopted(Ifindex tap) {
+  if (parts_.book->IsRetired(tap)) return false;
+  SVNET_ASSIGN_OR_RETURN(const std::optional<Link> link, parts_.kernel->FindLink(tap));
+  return link.has_value() && IsOurTap(*link, parts_.segment->plan());
+}
+
+absl::StatusOr<CleanupResult> NetworkCleaner::TakeAway() {
   SVNET_ASSIGN_OR_RETURN(const Infrastructure::Released released, parts_.infrastructure->Release());
   if (released.forwarding_off) parts_.host->NoteForwardingOff();
   const absl::Status withdrawn = parts_.host->ReportDown(parts_.segment->plan().network);
@@ -76,8 +70,7 @@ absl::StatusOr<CleanupResult> NetworkCleaner::TakeAway(uint32_t taps_removed) {
                       "again)",
                       withdrawn);
   }
-  return CleanupResult{.taps_removed = taps_removed,
-                       .bridge_removed = released.bridge_removed,
+  return CleanupResult{.bridge_removed = released.bridge_removed,
                        .nat_removed = released.nat_removed};
 }
 

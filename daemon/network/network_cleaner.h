@@ -13,6 +13,7 @@ namespace svnet {
 
 class HostRelations;
 class Infrastructure;
+class Kernel;
 class LeaseBook;
 class Reconciler;
 class Segment;
@@ -24,6 +25,7 @@ class NetworkCleaner {
  public:
   // All must outlive it.
   struct Parts {
+    Kernel* kernel;
     Segment* segment;
     Infrastructure* infrastructure;
     LeaseBook* book;
@@ -34,16 +36,16 @@ class NetworkCleaner {
   };
   explicit NetworkCleaner(const Parts& parts) : parts_(parts) {}
 
-  absl::StatusOr<CleanupResult> CleanupOf(uid_t owner);
-  // The same for all TAPs of the network; how many there were.
-  absl::StatusOr<uint32_t> RetireAll();
+  // The TAPs of that owner, or all: leases, and those of ours that are not adopted.
+  absl::StatusOr<std::vector<Ifindex>> TapsOf(uid_t owner);
+  absl::StatusOr<std::vector<Ifindex>> AllTaps();
+  // Retires one of them. False: it is none any more.
+  absl::StatusOr<bool> Retire(Ifindex tap);
   // Takes the network away, when no TAP exists any more.
-  absl::StatusOr<CleanupResult> TakeAway(uint32_t taps_removed);
+  absl::StatusOr<CleanupResult> TakeAway();
 
  private:
-  // The TAPs of that owner: leases, and those of ours that are not adopted.
-  absl::StatusOr<std::vector<Ifindex>> TapsOf(uid_t owner);
-  absl::StatusOr<uint32_t> Retire(const std::vector<Ifindex>& taps);
+  absl::StatusOr<bool> IsNotAdopted(Ifindex tap);
 
   const Parts parts_;
 };

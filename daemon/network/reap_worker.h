@@ -21,8 +21,8 @@ class ReapWorker {
 
   // Waits until retired TAPs are due, and destroys a piece of them. False: waiting was stopped.
   bool ReapNext() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
-  // Destroys all that are retired, without delay, and waits for what others are destroying; only
-  // until something fails, which it returns.
+  // What tests have instead of threads: destroys all that are retired, without delay, and waits for
+  // what others are destroying; only until something fails, which it returns.
   TapDestroyer::Result ReapAll() ABSL_LOCKS_EXCLUDED(registry_->mutex_);
 
  private:

@@ -101,6 +101,7 @@ bool TapReaper::Finish(const ReapPiece& piece, const TapDestroyer::Result& resul
   } else {
     NoteFlows(piece, result.flows_forgotten);
   }
+  why_not_reaped_ = result.destroyed;
   const ReapOutcome outcome = OutcomeOf(result);
   if (outcome != ReapOutcome::kDone) parts_.book->DelayReap(parts_.clock() + kRetry);
   const RetiredTaps taps = parts_.book->FinishReap(piece.group_number, outcome);

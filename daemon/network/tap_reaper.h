@@ -58,6 +58,10 @@ class TapReaper {
   // How that went: the addresses come back, or it is tried again. True if all is done.
   bool Finish(const ReapPiece& piece, const TapDestroyer::Result& result);
 
+  // The error with which the last destruction has ended, since it was forgotten.
+  const absl::Status& why_not_reaped() const { return why_not_reaped_; }
+  void ForgetWhyNotReaped() { why_not_reaped_ = absl::OkStatus(); }
+
   // Appends what is wrong.
   void AddConditions(std::vector<Condition>* conditions) const;
 
@@ -73,6 +77,7 @@ class TapReaper {
   void Forget(const Lease& lease, const std::string& why);
 
   const Parts parts_;
+  absl::Status why_not_reaped_;
   // Since flows were last ended, by the number of the group.
   std::map<uint32_t, int> flow_failures_;
 };

@@ -40,8 +40,6 @@ absl::StatusOr<std::string> Dispatch(NetworkCalls& calls, const CallRunner::Call
       return Answer(calls, call.request, line, &NetworkCalls::RemoveTap);
     case Method::kGetBootArgs:
       return Answer(calls, call.request, line, &NetworkCalls::GetBootArgs);
-    case Method::kCleanup:
-      return Answer(calls, call.request, line, &NetworkCalls::Cleanup);
     case Method::kListTaps:
       return Answer(calls, call.request, line, &NetworkCalls::ListTaps);
     case Method::kGetNetwork:
@@ -54,6 +52,7 @@ absl::StatusOr<std::string> Dispatch(NetworkCalls& calls, const CallRunner::Call
       return Answer(calls, call.request, line, &NetworkCalls::UpdateTap);
     case Method::kListNetworks:
       return Answer(calls, call.request, line, &NetworkCalls::ListNetworks);
+    case Method::kCleanup:
     case Method::kWatchTaps:
     case Method::kHealthCheck:
     case Method::kHealthWatch:
@@ -68,15 +67,35 @@ absl::StatusOr<std::string> Dispatch(NetworkCalls& calls, const CallRunner::Call
 std::optional<absl::StatusOr<std::string>> CallRunner::Run(Call& call, bool must_end) {
   if (call.method == Method::kHealthCheck) return CheckHealth(call.request);
   LogLine line;
-  absl::StatusOr<std::string> answer = RunNow(call, &line);
-  if (IsTransient(answer.status()) && !must_end && call.times_parked < kMaxTimesParked) {
+  std::optional<absl::StatusOr<std::string>> answer;
+  if (call.method == Method::kCleanup && api_ != nullptr) {
+    answer = GoOnWithCleanup(call, must_end, &line);
+  } else {
+    answer = RunNow(call, &line);
+    const bool may_wait = !must_end && call.times_parked < kMaxTimesParked;
+    if (may_wait && IsTransient(answer->status())) answer.reset();
     ++call.times_parked;
-    return std::nullopt;
   }
+  if (!answer.has_value()) return std::nullopt;
   const absl::string_view name = MethodName(call.method);
-  CallLog(call.caller, parts_.log).Write(name, line, answer.status());
-  parts_.metrics->calls().Answered(name, answer.status(), MonotonicNow() - call.since);
+  CallLog(call.caller, parts_.log).Write(name, line, answer->status());
+  parts_.metrics->calls().Answered(name, answer->status(), MonotonicNow() - call.since);
   return answer;
+}
+
+std::optional<absl::StatusOr<std::string>> CallRunner::GoOnWithCleanup(Call& call, bool must_end,
+                                                                       LogLine* line) {
+  const NetworkCalls calls(call.caller, api_, parts_.metrics, parts_.board);
+  if (call.cleanup == nullptr) {
+    SVNET_ASSIGN_OR_RETURN(const auto request, ParseRequest<v1::CleanupRequest>(call.request));
+    SVNET_ASSIGN_OR_RETURN(call.cleanup, calls.BeginCleanup(request));
+  }
+  const auto result = must_end ? call.cleanup->Finish() : call.cleanup->GoOn();
+  call.goes_on = !result.has_value() && !call.cleanup->waits_for_reaping();
+  if (!result.has_value()) return std::nullopt;
+  SVNET_ASSIGN_OR_RETURN(const v1::CleanupResponse response,
+                         NetworkCalls::EndCleanup(*call.cleanup, *result, line));
+  return response.SerializeAsString();
 }
 
 absl::StatusOr<std::string> CallRunner::RunNow(const Call& call, LogLine* line) {

@@ -58,11 +58,13 @@ class CallRunner {
     std::string request;
     absl::Time since;  // when it came, as MonotonicNow
     int times_parked = 0;
+    std::unique_ptr<Cleanup> cleanup = nullptr;  // if it is one that is under way
+    bool goes_on = false;  // Run has returned nullopt, but it waits for nothing but its next turn
   };
 
-  // The response, or the error that is the call's answer. nullopt: it cannot go on yet, and is
-  // to run again when something that was dying is gone; not if `must_end`, nor too often.
-  // The method is no watch.
+  // The response, or the error that is the call's answer. nullopt: it is to run again, after
+  // others' calls if it `goes_on`, or else when something that was dying is gone; not if
+  // `must_end`, nor too often. The method is no watch.
   std::optional<absl::StatusOr<std::string>> Run(Call& call, bool must_end);
 
   // What the watch says, one message after the other; `wake` is as NetworkApi::WatchTaps
@@ -80,6 +82,9 @@ class CallRunner {
                                                            const std::string& request,
                                                            std::function<void()> wake);
   absl::StatusOr<std::string> RunNow(const Call& call, LogLine* line);
+  // nullopt as Run has it.
+  std::optional<absl::StatusOr<std::string>> GoOnWithCleanup(Call& call, bool must_end,
+                                                             LogLine* line);
   UnstartedCalls CallsBeforeStart(const Caller& caller) const;
 
   const Parts parts_;

@@ -125,15 +125,19 @@ absl::StatusOr<v1::GetBootArgsResponse> NetworkCalls::GetBootArgs(
   return response;
 }
 
-absl::StatusOr<v1::CleanupResponse> NetworkCalls::Cleanup(const v1::CleanupRequest& request,
-                                                          LogLine* log) {
+absl::StatusOr<std::unique_ptr<Cleanup>> NetworkCalls::BeginCleanup(
+    const v1::CleanupRequest& request) const {
   SVNET_ASSIGN_OR_RETURN(const CleanupRequest cleanup, FromProto(request));
-  absl::StrAppend(&log->text,
-                  " scope=", cleanup.scope == CleanupScope::kNetwork ? "network" : "caller");
-  SVNET_ASSIGN_OR_RETURN(const CleanupResult result, api_->Cleanup(caller_, cleanup));
-  log->changed = result.taps_removed > 0 || result.bridge_removed || result.nat_removed;
-  absl::StrAppend(&log->text, " taps_removed=", result.taps_removed);
-  return ToProto(result);
+  return api_->BeginCleanup(caller_, cleanup);
+}
+
+absl::StatusOr<v1::CleanupResponse> NetworkCalls::EndCleanup(
+    const Cleanup& cleanup, const absl::StatusOr<CleanupResult>& result, LogLine* log) {
+  absl::StrAppend(&log->text, " scope=", cleanup.is_of_network() ? "network" : "caller");
+  SVNET_RETURN_IF_ERROR(result.status());
+  log->changed = result->taps_removed > 0 || result->bridge_removed || result->nat_removed;
+  absl::StrAppend(&log->text, " taps_removed=", result->taps_removed);
+  return ToProto(*result);
 }
 
 absl::StatusOr<v1::ListTapsResponse> NetworkCalls::ListTaps(const v1::ListTapsRequest& request,

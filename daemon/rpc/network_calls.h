@@ -35,7 +35,11 @@ class NetworkCalls {
                                                   LogLine* log);
   absl::StatusOr<v1::GetBootArgsResponse> GetBootArgs(const v1::GetBootArgsRequest& request,
                                                       LogLine* log);
-  absl::StatusOr<v1::CleanupResponse> Cleanup(const v1::CleanupRequest& request, LogLine* log);
+  // A Cleanup is several calls of GoOn.
+  absl::StatusOr<std::unique_ptr<Cleanup>> BeginCleanup(const v1::CleanupRequest& request) const;
+  static absl::StatusOr<v1::CleanupResponse> EndCleanup(const Cleanup& cleanup,
+                                                        const absl::StatusOr<CleanupResult>& result,
+                                                        LogLine* log);
   absl::StatusOr<v1::ListTapsResponse> ListTaps(const v1::ListTapsRequest& request, LogLine* log);
   absl::StatusOr<v1::GetNetworkResponse> GetNetwork(const v1::GetNetworkRequest& request,
                                                     LogLine* log);

@@ -99,7 +99,6 @@ absl::Status NetworkStack::OpenHost() {
   SVNET_ASSIGN_OR_RETURN(store_, FolderSpecStore::Open(StateDirOf(config_)));
   SVNET_ASSIGN_OR_RETURN(kernel_, NetlinkKernel::Open({}));
   SVNET_RETURN_IF_ERROR(PlanAll());
-  SVNET_ASSIGN_OR_RETURN(reaper_, NetlinkReaper::Open());
   for (int i = 0; i < kReapingThreads; ++i) {
     SVNET_ASSIGN_OR_RETURN(std::unique_ptr<Reaper> reaper, NetlinkReaper::Open());
     reapers_.push_back(std::move(reaper));
@@ -174,7 +173,7 @@ absl::StatusOr<std::unique_ptr<NetworkStack>> NetworkStack::Start(
                                                  .clock = MonotonicNow,
                                                  .on_health = std::move(on_health),
                                                  .on_reaped = std::move(on_reaped)}));
-  stack->api_ = std::make_unique<NetworkApi>(stack->registry_.get(), stack->reaper_.get(),
+  stack->api_ = std::make_unique<NetworkApi>(stack->registry_.get(),
                                              stack->foreign_reconciler_.get(), events);
   WriteServed(stack->config_, stack->store_.get());
   return stack;

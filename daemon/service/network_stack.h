@@ -64,7 +64,6 @@ class NetworkStack {
   BridgeLocks& locks_;
   std::unique_ptr<FolderSpecStore> store_;
   std::unique_ptr<Kernel> kernel_;
-  std::unique_ptr<Reaper> reaper_;  // of calls
   std::vector<std::unique_ptr<Reaper>> reapers_;
   std::unique_ptr<Firewall> firewall_;
   std::unique_ptr<ForeignFirewalls> foreign_;

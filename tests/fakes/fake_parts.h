@@ -31,7 +31,7 @@ struct FakeParts {
             .wall_clock = [] { return absl::FromUnixSeconds(7); }};
   }
   NetworkApi ApiOf(NetworkRegistry* registry) {
-    return NetworkApi(registry, &reaper, &foreign_reconciler, &events);
+    return NetworkApi(registry, &foreign_reconciler, &events);
   }
 
   const Clock clock;

@@ -3,12 +3,23 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/error.h"
+#include "daemon/network/reap_worker.h"
 #include "daemon/rpc/network_calls.h"
+#include "tests/fakes/clean_up.h"
 #include "tests/fakes/fake_parts.h"
 #include "tests/fuzz/check.h"
 
 namespace svnet::testing {
 namespace {
+
+void CheckAnswer(const absl::Status& answer, const LogLine& log) {
+  if (!log.text.empty()) CheckPrintable(log.text);
+  Check(log.text.size() < 1000, "a long line in the log");
+  if (answer.ok()) return;
+  CheckPrintable(answer.message());
+  Check(ReasonOf(answer).has_value(), "an error without a reason");
+  Check(answer.message().size() < 1000, "a long error");
+}
 
 template <typename Request, typename Response>
 void Call(NetworkCalls& calls, const std::string& bytes,
@@ -17,12 +28,17 @@ void Call(NetworkCalls& calls, const std::string& bytes,
   if (!request.ParseFromString(bytes)) return;
   LogLine log;
   const absl::StatusOr<Response> response = (calls.*method)(request, &log);
-  if (!log.text.empty()) CheckPrintable(log.text);
-  Check(log.text.size() < 1000, "a long line in the log");
-  if (response.ok()) return;
-  CheckPrintable(response.status().message());
-  Check(ReasonOf(response.status()).has_value(), "an error without a reason");
-  Check(response.status().message().size() < 1000, "a long error");
+  CheckAnswer(response.status(), log);
+}
+
+void CleanUp(const NetworkCalls& calls, const std::string& bytes, const ReapWorker& worker) {
+  v1::CleanupRequest request;
+  if (!request.ParseFromString(bytes)) return;
+  LogLine log;
+  const auto cleanup = calls.BeginCleanup(request);
+  if (!cleanup.ok()) return CheckAnswer(cleanup.status(), log);
+  const auto response = NetworkCalls::EndCleanup(**cleanup, CarryOut(**cleanup, worker), &log);
+  CheckAnswer(response.status(), log);
 }
 
 }  // namespace
@@ -47,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (method == 0) Call(calls, bytes, &NetworkCalls::CreateTap);
     if (method == 1) Call(calls, bytes, &NetworkCalls::RemoveTap);
     if (method == 2) Call(calls, bytes, &NetworkCalls::GetBootArgs);
-    if (method == 3) Call(calls, bytes, &NetworkCalls::Cleanup);
+    if (method == 3) CleanUp(calls, bytes, ReapWorker(registry->get(), &parts.reaper));
     if (method == 4) Call(calls, bytes, &NetworkCalls::ListTaps);
     if (method == 5) Call(calls, bytes, &NetworkCalls::GetNetwork);
   }

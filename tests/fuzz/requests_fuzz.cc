@@ -9,6 +9,7 @@
 #include "daemon/base/error.h"
 #include "daemon/network/network_registry.h"
 #include "daemon/network/reap_worker.h"
+#include "tests/fakes/clean_up.h"
 #include "tests/fakes/fake_parts.h"
 #include "tests/fuzz/check.h"
 
@@ -88,8 +89,7 @@ class Model {
   // After this, whatever went wrong before is put right.
   void Settle() {
     faults_.Heal();
-    Check(api_->Cleanup(kRoot, {.scope = CleanupScope::kCaller}).ok(),
-          "a cleanup without a fault fails");
+    Check(CleanUp(kRoot, CleanupScope::kCaller).ok(), "a cleanup without a fault fails");
     const TapRequest request = {.vm = VmId::Parse("settle").value(),
                                 .iface = IfaceId::Parse("eth0").value()};
     if (!api_->CreateTap(kRoot, request).ok()) return;  // the pool is full
@@ -188,10 +188,15 @@ class Model {
     Check(List().size() == before.size() - 1, "not one lease is removed");
   }
 
+  absl::StatusOr<CleanupResult> CleanUp(const Caller& caller, CleanupScope scope) {
+    return testing::CleanUp(*api_, ReapWorker(registry_.get(), &parts_.reaper), caller,
+                            {.scope = scope});
+  }
+
   void Cleanup() {
     const Caller caller = AnyCaller();
     const auto scope = input_.ConsumeBool() ? CleanupScope::kCaller : CleanupScope::kNetwork;
-    const auto result = api_->Cleanup(caller, {.scope = scope});
+    const auto result = CleanUp(caller, scope);
     faults_.Heal();
     if (!result.ok()) return;
     Check(scope == CleanupScope::kCaller || caller.administrator, "anybody cleans the network up");

@@ -21,6 +21,7 @@
 #include "daemon/network/housekeeping.h"
 #include "daemon/network/network_api.h"
 #include "daemon/network/network_registry.h"
+#include "tests/fakes/clean_up.h"
 #include "tests/fakes/fake_firewall.h"
 #include "tests/fakes/fake_foreign_firewalls.h"
 #include "tests/fakes/fake_spec_store.h"
@@ -74,7 +75,7 @@ class ReapTest : public testing::KernelTest {
                                         .clock = MonotonicNow,
                                         .on_reaped = [this] { NoteReaped(); }})
                     .value();
-    api_.emplace(registry_.get(), &reaper(), &foreign_reconciler_, &events_);
+    api_.emplace(registry_.get(), &foreign_reconciler_, &events_);
   }
 
   void Create(int count) {
@@ -108,6 +109,10 @@ class ReapTest : public testing::KernelTest {
       &foreign_,
       MonotonicNow};
   EventSink events_{{}};
+  absl::StatusOr<CleanupResult> CleanUp(CleanupScope scope) {
+    return testing::CleanUp(*api_, ReapWorker(registry_.get(), &reaper()), kRoot, {.scope = scope});
+  }
+
   std::unique_ptr<NetworkRegistry> registry_;
   std::optional<NetworkApi> api_;
 
@@ -134,7 +139,7 @@ TEST_F(ReapTest, NobodyWaitsForTheLinkLockUntilAllTapsAreGone) {
   StartHousekeeping();
   Prober prober;
   const absl::Time begin = MonotonicNow();
-  EXPECT_EQ(api_->Cleanup(kRoot, {.scope = CleanupScope::kCaller})->taps_removed, 400u);
+  EXPECT_EQ(CleanUp(CleanupScope::kCaller)->taps_removed, 400u);
   EXPECT_TRUE(WaitUntilReaped());
   const absl::Duration total = MonotonicNow() - begin;
   const absl::Duration longest = prober.Stop();
@@ -146,7 +151,7 @@ TEST_F(ReapTest, NobodyWaitsForTheLinkLockUntilAllTapsAreGone) {
 TEST_F(ReapTest, ACleanupOfTheNetworkDestroysBesideTheOtherThreads) {
   Create(120);
   StartHousekeeping();
-  const auto cleanup = api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
+  const auto cleanup = CleanUp(CleanupScope::kNetwork);
   ASSERT_TRUE(cleanup.ok()) << cleanup.status();
   EXPECT_EQ(cleanup->taps_removed, 120u);
   EXPECT_TRUE(cleanup->bridge_removed);

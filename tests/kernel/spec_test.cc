@@ -29,6 +29,7 @@
 #include "daemon/network/network_registry.h"
 #include "daemon/network/reap_worker.h"
 #include "daemon/store/folder_spec_store.h"
+#include "tests/fakes/clean_up.h"
 #include "tests/fakes/fake_foreign_firewalls.h"
 #include "tests/kernel/kernel_test.h"
 #include "tests/unit/values.h"
@@ -67,7 +68,7 @@ class Core {
                                         .events = &events_,
                                         .clock = MonotonicNow})
                     .value();
-    api_.emplace(registry_.get(), reaper_.get(), &foreign_reconciler_, &events_);
+    api_.emplace(registry_.get(), &foreign_reconciler_, &events_);
   }
 
   absl::Status Create(const std::string& text, const std::string& vm = "vm1") {
@@ -90,7 +91,9 @@ class Core {
   }
   void Settle() { ReapWorker(registry_.get(), reaper_.get()).ReapAll(); }
   absl::Status Cleanup() {
-    return api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status();
+    return testing::CleanUp(*api_, ReapWorker(registry_.get(), reaper_.get()), kRoot,
+                            {.scope = CleanupScope::kNetwork})
+        .status();
   }
   std::vector<Lease> List() { return api_->ListTaps(kRoot, {.limit = 100})->leases; }
 

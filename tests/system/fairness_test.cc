@@ -89,6 +89,8 @@ class FairnessTest : public SystemTest {
     Client(svnetd_.socket(), Member(kMallory)).MustCreate("own");
   }
 
+  const std::string& socket() const { return svnetd_.socket(); }
+
   // The median of CreateTap for another user; its TAPs are gone when it returns.
   absl::Duration Create() {
     Client bob(svnetd_.socket(), Member(kBob));
@@ -147,6 +149,25 @@ TEST_F(FairnessTest, CleanupOfNothingCostsOthersLittle) {
   v1::CleanupRequest request;
   request.set_scope(v1::CLEANUP_SCOPE_CALLER);
   ExpectLittleIsLostTo("Cleanup", &v1::NetworkService::Stub::AsyncCleanup, request);
+}
+
+// Whoever removes much at once does not keep others waiting until all of it is removed.
+TEST_F(FairnessTest, ALongCleanupLetsOthersComeBetween) {
+  Client root(socket(), 0);
+  Client another(socket(), 0);
+  const size_t all = another.MustList().size();
+  std::atomic<bool> over = false;
+  std::thread cleaning([&] {
+    EXPECT_EQ(root.MustCleanup(v1::CLEANUP_SCOPE_CALLER).taps_removed(), kTaps);
+    over = true;
+  });
+  int between = 0;
+  while (!over) {
+    const size_t left = another.MustList().size();
+    if (left < all && left > all - kTaps) ++between;
+  }
+  cleaning.join();
+  EXPECT_GT(between, 0);
 }
 
 TEST_F(FairnessTest, ARepeatedCreateTapCostsOthersLittle) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/fakes/clean_up.h"
 #include "tests/fakes/fake_foreign_firewalls.h"
 #include "tests/unit/daemon/registry_fixture.h"
 
@@ -554,7 +555,7 @@ class ManagedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
                                         .events = &events_,
                                         .clock = [this] { return now_; }})
                     .value();
-    api_.emplace(registry_.get(), &reaper_, &foreign_firewalls_, &events_);
+    api_.emplace(registry_.get(), &foreign_firewalls_, &events_);
   }
 
   void Publish(const ForeignFirewallReport& report) override {
@@ -565,6 +566,11 @@ class ManagedForeignFirewallsTest : public ForeignFirewallReconcilerTest {
   }
 
   testing::FakeKernel kernel_{&faults_};
+  absl::StatusOr<CleanupResult> CleanUp() {
+    return testing::CleanUp(*api_, ReapWorker(registry_.get(), &reaper_), kRoot,
+                            {.scope = CleanupScope::kNetwork});
+  }
+
   testing::FakeReaper reaper_{&kernel_, &faults_};
   testing::FakeFirewall firewall_{&faults_};
   testing::FakeSpecStore store_{&faults_};
@@ -585,7 +591,7 @@ TEST_F(ManagedForeignFirewallsTest, AddsAndRemovesAcceptsWithTheNetwork) {
   RunLater();
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), absl::StrCat(kOurs, "RETURN\n"));
   EXPECT_THAT(api_->GetNetwork(kRoot, {})->conditions, IsEmpty());
-  ASSERT_TRUE(api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(CleanUp().ok());
   EXPECT_EQ(foreign_.Dump("DOCKER-USER"), "RETURN\n");
 }
 
@@ -610,7 +616,7 @@ TEST_F(ManagedForeignFirewallsTest, DropsOtherForwardingUntilAnotherProgramFilte
   foreign_firewalls_.MarkDirty();
   EXPECT_THAT(ConditionsText(), HasSubstr("no firewall filters"));
   ASSERT_TRUE(kernel_.IsForwarding().value());
-  ASSERT_TRUE(api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(CleanUp().ok());
   EXPECT_TRUE(kernel_.IsForwarding().value());  // the record has gone with the chain
 }
 
@@ -628,7 +634,7 @@ TEST_F(ManagedForeignFirewallsTest, ReportsACleanupThatCannotWithdraw) {
   ASSERT_TRUE(Create().ok());
   RunLater();
   faults_.FailNext("Replace", absl::InternalError("nftables: no"));
-  const auto cleanup = api_->Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
+  const auto cleanup = CleanUp();
   EXPECT_THAT(std::string(cleanup.status().message()),
               HasSubstr("svnetd's accepts in other packet filters"));
   EXPECT_EQ(ReasonIn(cleanup.status()), "BRIDGE_SETUP_FAILED");

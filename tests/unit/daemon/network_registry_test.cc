@@ -199,7 +199,7 @@ TEST_F(NetworkRegistryTest, OwnersSeeReadAndRemoveOnlyTheirOwn) {
             Error(Reason::kTapNotFound, "there is no TAP svvm1eth0"));
   EXPECT_EQ(boot_args(kBob, Name("absent")).status(),
             Error(Reason::kTapNotFound, "there is no TAP absent"));
-  EXPECT_EQ(api().Cleanup(kBob, {.scope = CleanupScope::kCaller})->taps_removed, 0u);
+  EXPECT_EQ(CleanUp(kBob, {.scope = CleanupScope::kCaller})->taps_removed, 0u);
   EXPECT_EQ(Picture(), before);
   EXPECT_EQ(*boot_args(kAlice, lease.spec.tap),
             "ip=172.30.0.2::172.30.0.1:255.255.255.0::eth0:off");
@@ -216,7 +216,7 @@ TEST_F(NetworkRegistryTest, OnlyAdministratorsSpeakForOthers) {
   EXPECT_EQ(api().CreateTap(kBob, request)->spec.key.owner, 1001u);
   const LeaseSelector bobs = LeaseIds{.owner = 1001, .vm = Vm("vm1"), .iface = Iface("eth0")};
   EXPECT_EQ(ReasonIn(api().RemoveTap(kAlice, bobs).status()), "PERMISSION_DENIED");
-  EXPECT_EQ(ReasonIn(api().Cleanup(kAlice, {.scope = CleanupScope::kNetwork}).status()),
+  EXPECT_EQ(ReasonIn(CleanUp(kAlice, {.scope = CleanupScope::kNetwork}).status()),
             "PERMISSION_DENIED");
   EXPECT_TRUE(MustRemove(kRoot, bobs));
 }
@@ -265,7 +265,7 @@ TEST_F(NetworkRegistryTest, ForwardingIsTurnedOnWithTheFirstLeaseAndOffWithTheNe
   EXPECT_THAT(noted_, ElementsAre(HasSubstr("ip_forward was 0 and is 1")));
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(firewall_.Dump(), HasSubstr("for its guests alone"));
-  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(CleanUp(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_FALSE(*kernel_.IsForwarding());
   EXPECT_THAT(noted_.back(), HasSubstr("ip_forward is 0 again"));
 }
@@ -286,7 +286,7 @@ TEST_F(NetworkRegistryTest, LeavesForwardingOpenThatWasOnBefore) {
   MustCreate(kAlice, "vm1");
   EXPECT_THAT(firewall_.Dump(), Not(HasSubstr("for its guests alone")));
   EXPECT_THAT(noted_, IsEmpty());
-  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(CleanUp(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_TRUE(*kernel_.IsForwarding());
 }
 
@@ -323,7 +323,7 @@ TEST_F(NetworkRegistryTest, ABridgeThatStoodBeforeIsUsedAndStays) {
   const std::string before = Picture();
   EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1300u);
   EXPECT_TRUE(kernel_.Find("svbr0")->up);
-  const CleanupResult result = *api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
+  const CleanupResult result = *CleanUp(kRoot, {.scope = CleanupScope::kNetwork});
   EXPECT_EQ(result.taps_removed, 1u);
   EXPECT_FALSE(result.bridge_removed);
   EXPECT_TRUE(result.nat_removed);
@@ -334,14 +334,14 @@ TEST_F(NetworkRegistryTest, CleanupTakesAwayWhatItSays) {
   const std::string before = Picture();
   for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   MustCreate(kBob, "vm0");
-  EXPECT_EQ(api().Cleanup(kAlice, {.scope = CleanupScope::kCaller})->taps_removed, 3u);
+  EXPECT_EQ(CleanUp(kAlice, {.scope = CleanupScope::kCaller})->taps_removed, 3u);
   EXPECT_EQ(List(kRoot).size(), 1u);
-  const CleanupResult result = *api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork});
+  const CleanupResult result = *CleanUp(kRoot, {.scope = CleanupScope::kNetwork});
   EXPECT_EQ(result.taps_removed, 1u);
   EXPECT_TRUE(result.bridge_removed);
   EXPECT_TRUE(result.nat_removed);
   EXPECT_EQ(Picture(), before);
-  EXPECT_FALSE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->bridge_removed);
+  EXPECT_FALSE(CleanUp(kRoot, {.scope = CleanupScope::kNetwork})->bridge_removed);
   EXPECT_EQ(MustCreate(kAlice, "vm9").spec.tap, Name("svvm9eth0"));
 }
 
@@ -351,19 +351,19 @@ TEST_F(NetworkRegistryTest, CleanupAlsoTakesTapsThatCouldNotBeAdopted) {
   ASSERT_TRUE(Start().ok());
   EXPECT_THAT(List(kRoot), IsEmpty());
   EXPECT_THAT(Conditions(), ElementsAre("TAP_NOT_ADOPTED"));
-  EXPECT_EQ(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
+  EXPECT_EQ(CleanUp(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
 }
 
 TEST_F(NetworkRegistryTest, ACleanupThatFailsMayBeRepeated) {
   const std::string before = Picture();
   for (int i = 0; i < 3; ++i) MustCreate(kAlice, absl::StrCat("vm", i));
   faults_.FailNext("DeleteGroup", absl::InternalError("EBUSY"));
-  const absl::Status failed = api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).status();
+  const absl::Status failed = CleanUp(kRoot, {.scope = CleanupScope::kNetwork}).status();
   EXPECT_EQ(ReasonIn(failed), "BRIDGE_SETUP_FAILED");
   EXPECT_THAT(failed.message(), HasSubstr("removed 3 TAPs"));
   EXPECT_THAT(List(kAlice), IsEmpty());
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 3u);
-  EXPECT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->nat_removed);
+  EXPECT_TRUE(CleanUp(kRoot, {.scope = CleanupScope::kNetwork})->nat_removed);
   EXPECT_EQ(Picture(), before);
 }
 
@@ -372,7 +372,7 @@ TEST_F(NetworkRegistryTest, ACleanupTakesWhatIsCreatedMeanwhile) {
   const std::string before = Picture();
   MustCreate(kAlice, "vm1");
   faults_.BeforeNext("DeleteLink", [this] { MustCreate(kBob, "vm2"); });
-  EXPECT_EQ(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 2u);
+  EXPECT_EQ(CleanUp(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 2u);
   EXPECT_EQ(Picture(), before);
 }
 
@@ -380,7 +380,7 @@ TEST_F(NetworkRegistryTest, ACleanupTakesWhatIsCreatedMeanwhile) {
 TEST_F(NetworkRegistryTest, ACleanupDoesNotWaitUntilFlowsAreForgotten) {
   MustCreate(kAlice, "vm1");
   faults_.FailNext("ForgetFlows", absl::InternalError("EOPNOTSUPP"));
-  EXPECT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->bridge_removed);
+  EXPECT_TRUE(CleanUp(kRoot, {.scope = CleanupScope::kNetwork})->bridge_removed);
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 1u);
   Reap();
   EXPECT_EQ(api().GetNetwork(kRoot, {})->addresses_reaping, 0u);
@@ -450,7 +450,7 @@ TEST_F(NetworkRegistryTest, TheMtuIsTheUplinksWhenTheNetworkIsMadeAndKeptThen) {
   EXPECT_EQ(MustCreate(kAlice, "vm1").state.mtu, 1420u);
   kernel_.Find("eth0")->mtu = 9000;
   EXPECT_EQ(MustCreate(kAlice, "vm2").state.mtu, 1420u);
-  ASSERT_TRUE(api().Cleanup(kAlice, {.scope = CleanupScope::kCaller}).ok());
+  ASSERT_TRUE(CleanUp(kAlice, {.scope = CleanupScope::kCaller}).ok());
   EXPECT_EQ(MustCreate(kAlice, "vm3").state.mtu, 9000u);
 }
 
@@ -484,7 +484,7 @@ TEST_F(NetworkRegistryTest, ForeignLinksAreNeverTouched) {
   EXPECT_THAT(List(kRoot), IsEmpty());
   EXPECT_FALSE(MustRemove(kRoot, LeaseSelector(Name("tap9"))));
   MustCreate(kAlice, "vm1");
-  EXPECT_EQ(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
+  EXPECT_EQ(CleanUp(kRoot, {.scope = CleanupScope::kNetwork})->taps_removed, 1u);
   EXPECT_EQ(Picture(), before);
 }
 
@@ -689,9 +689,9 @@ TEST_P(FailureTest, ACleanupThatFailsIsCompletedByTheNext) {
   MustCreate(kAlice, "vm1");
   MustCreate(kBob, "vm2");
   faults_.FailAfter(GetParam());
-  api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).IgnoreError();
+  CleanUp(kRoot, {.scope = CleanupScope::kNetwork}).IgnoreError();
   faults_.Heal();
-  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(CleanUp(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_EQ(Picture(), before);
 }
 
@@ -748,14 +748,12 @@ TEST_F(CheapCallsTest, GetNetworkIsAnsweredFromMemoryWhenAskedTooOften) {
 
 TEST_F(CheapCallsTest, CleanupListAndARepeatedCreateReadNotAllLinks) {
   const auto cheap = Not(Contains("ListLinks"));
-  EXPECT_THAT(AskedBy([&] { api().Cleanup(kBob, {.scope = CleanupScope::kCaller}).value(); }),
-              cheap);
+  EXPECT_THAT(AskedBy([&] { CleanUp(kBob, {.scope = CleanupScope::kCaller}).value(); }), cheap);
   EXPECT_THAT(AskedBy([&] { api().ListTaps(kAlice, {.limit = 10}).value(); }), cheap);
   EXPECT_THAT(AskedBy([&] { MustCreate(kAlice, "vm1"); }), cheap);
   EXPECT_THAT(AskedBy([&] { MustRemove(kAlice, ByIds("vm9")); }), cheap);
   EXPECT_THAT(AskedBy([&] {
-                EXPECT_EQ(api().Cleanup(kAlice, {.scope = CleanupScope::kCaller})->taps_removed,
-                          1u);
+                EXPECT_EQ(CleanUp(kAlice, {.scope = CleanupScope::kCaller})->taps_removed, 1u);
               }),
               cheap);
 }

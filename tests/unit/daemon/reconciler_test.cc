@@ -214,7 +214,7 @@ TEST_F(ReapTest, ACleanupOfTheNetworkLeavesNothingToDestroy) {
   const Lease first = MustCreate(kAlice, "vm1");
   const Lease second = MustCreate(kAlice, "vm2");
   Retire("vm1");
-  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(CleanUp(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   for (const Lease& lease : {first, second}) {
     kernel_.AddLink({.ifindex = lease.state.ifindex, .name = lease.spec.tap.text()});
   }

@@ -14,6 +14,7 @@
 #include "daemon/lease/names.h"
 #include "daemon/network/network_registry.h"
 #include "daemon/network/reap_worker.h"
+#include "tests/fakes/clean_up.h"
 #include "tests/fakes/fake_parts.h"
 #include "tests/unit/values.h"
 
@@ -85,6 +86,9 @@ class NetworkRegistryTest : public ::testing::Test {
     EXPECT_TRUE(removed.ok()) << removed.status();
     Reap();
     return removed->has_value();
+  }
+  absl::StatusOr<CleanupResult> CleanUp(const Caller& caller, const CleanupRequest& request) {
+    return testing::CleanUp(api(), ReapWorker(&registry(), &reaper_), caller, request);
   }
   // Destroys what is retired, at once.
   void Reap() { ReapWorker(&registry(), &reaper_).ReapAll(); }

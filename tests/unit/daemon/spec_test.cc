@@ -108,7 +108,7 @@ TEST_F(SpecTest, GoesWithATapThatAnotherProgramDeletes) {
 TEST_F(SpecTest, GoesWithACleanup) {
   ASSERT_TRUE(CreateWith(kText).ok());
   ASSERT_TRUE(CreateWith(kOther, "vm2").ok());
-  ASSERT_TRUE(api().Cleanup(kRoot, {.scope = CleanupScope::kNetwork}).ok());
+  ASSERT_TRUE(CleanUp(kRoot, {.scope = CleanupScope::kNetwork}).ok());
   EXPECT_THAT(Texts(), IsEmpty());
 }
 

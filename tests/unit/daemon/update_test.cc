@@ -164,7 +164,7 @@ TEST_F(UpdateTest, EveryCallRefusesANetworkThatDoesNotExist) {
             "NETWORK_NOT_FOUND");
   EXPECT_EQ(ReasonIn(api().WatchTaps(kAlice, other, [] {}).status()), "NETWORK_NOT_FOUND");
   for (const CleanupScope scope : {CleanupScope::kCaller, CleanupScope::kNetwork}) {
-    EXPECT_EQ(ReasonIn(api().Cleanup(kRoot, {.scope = scope, .network = other}).status()),
+    EXPECT_EQ(ReasonIn(CleanUp(kRoot, {.scope = scope, .network = other}).status()),
               "NETWORK_NOT_FOUND");
   }
   EXPECT_EQ(Picture(), before);

@@ -1,6 +1,6 @@
 # results.csv (bench.h) -> Markdown: the targets, then every figure.
 #
-#   awk -v hundred=100 -v thousand=1000 -f report.awk results.csv
+#   awk -v hundred=100 -v thousand=1000 -v few=100 -v many=4000 -v all=10000 -f report.awk results.csv
 BEGIN { FS = "," }
 FNR == 1 { next }
 {
@@ -67,6 +67,18 @@ END {
     create("svnetd in a storm", storm), create("svnetd quiet", storm), "<=", 10, 1)
   target("restart with " thousand " TAPs until ready / one link dump",
     "restart,svnetd," thousand ",1", "link dump,floor," thousand ",1", "<=", 10)
+  create_many = "create many,svnetd routed," many ",64"
+  if (create_many in median) {
+    row(many " leases on a routed network, by 64 callers", median[create_many] / 1e6, "<=", 4, " s")
+  }
+  target("CreateTap beside " all " on a routed network / beside " few, create("svnetd routed", all),
+    create("svnetd routed", few), "<=", 1.5)
+  target("Cleanup of " all " until the last device is gone / one group",
+    "cleanup until gone,svnetd routed," all ",1", "remove all,floor routed," all ",1", "<=", 1.3)
+  during = "create during cleanup,svnetd routed," all ",1"
+  if (during in p99) row("CreateTap during that Cleanup, p99", p99[during] / 1000, "<=", 300, " ms")
+  again = "restart,svnetd routed," all ",1"
+  if (again in median) row("restart with " all " TAPs until ready", median[again] / 1e6, "<=", 1, " s")
   memory = "resident memory,svnetd," thousand ",64"
   if (memory in median) row("resident memory, " thousand " leases", median[memory], "<=", 32, " MiB")
   split("packets,packets by br_netfilter", ways, ",")

@@ -6,15 +6,15 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # As in bench.h.
-hundred=100 thousand=1000
-[[ $1 != --quick ]] || { hundred=20 thousand=50 && shift; }
+hundred=100 thousand=1000 few=100 many=4000 all=10000
+[[ $1 != --quick ]] || { hundred=20 thousand=50 few=20 many=50 all=100 && shift; }
 folder=$1
 
 echo "Measured on $(date --utc --iso-8601): $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)," \
   "$(nproc) cores, Linux $(uname -r), $(. /etc/os-release && echo "$PRETTY_NAME")," \
   "at $(git describe --always --dirty)."
 echo
-awk -v hundred="$hundred" -v thousand="$thousand" -f tests/bench/report.awk "$folder/results.csv"
+awk -v hundred="$hundred" -v thousand="$thousand" -v few="$few" -v many="$many" -v all="$all" -f tests/bench/report.awk "$folder/results.csv"
 echo "### The pure parts"
 echo
 echo "| what | time |"

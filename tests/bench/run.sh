@@ -35,7 +35,7 @@ step "packages"
 install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
 
 step "build"
-programs=(data_path restart callers taps crowded)
+programs=(data_path restart callers taps scale crowded)
 build=build/bench
 results=$build/results.csv
 mkdir -p build

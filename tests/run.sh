@@ -57,7 +57,7 @@ step() {
 }
 
 # Tests that take too long with sanitizers, and show nothing more with them.
-unsanitized='Guests/|AThousandGuests|PortsRunOut|FaultTest|FairnessTest|FloodTest'
+unsanitized='Guests/|CapacityTest|AThousandGuests|PortsRunOut|FaultTest|FairnessTest|FloodTest'
 
 install_needed() {
   needs_root

@@ -1,0 +1,113 @@
+// As many guests as a platform puts on one host.
+#include <signal.h>
+
+#include <atomic>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/eventually.h"
+#include "tests/sandbox/internet.h"
+#include "tests/system/system_test.h"
+#include "tests/system/tap_guest.h"
+
+namespace svnet::testing {
+namespace {
+
+using ::testing::IsEmpty;
+
+constexpr int kGuests = 10'000;
+constexpr int kCallers = 8;
+constexpr int kPinging = 100;
+constexpr int kMemory = 3 << 10;  // MiB; a TAP takes the kernel 80 KiB and more
+const Ipv4Address kOutside(0xcb007101);
+
+// In MiB (proc(5)).
+int AvailableMemory() {
+  std::ifstream file("/proc/meminfo");
+  std::ostringstream text;
+  text << file.rdbuf();
+  const size_t at = text.str().find("MemAvailable:");
+  return at == std::string::npos ? 0 : std::stoi(text.str().substr(at + 13)) / 1024;
+}
+
+class CapacityTest : public SystemTest {
+ protected:
+  void Serve() {
+    svnetd_.reset(
+        new Daemon(Start({"--kind=routed", "--subnet=10.30.0.0/18", "--taps-per-user=20000"})));
+    ASSERT_TRUE(svnetd_->running()) << svnetd_->log();
+  }
+  Daemon& svnetd() { return *svnetd_; }
+  Client As(uid_t uid) { return Client(svnetd_->socket(), Member(uid)); }
+
+  // The VMs of these numbers, by several callers at once.
+  void Create(int first, int last) {
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < kCallers; ++caller) {
+      callers.emplace_back([this, first, last, caller] {
+        Client alice = As(kAlice);
+        for (int i = first + caller; i < last; i += kCallers) {
+          alice.MustCreate(absl::StrCat("vm", i));
+        }
+      });
+    }
+    for (std::thread& each : callers) each.join();
+  }
+
+ private:
+  std::unique_ptr<Daemon> svnetd_;
+};
+
+TEST_F(CapacityTest, TenThousandGuestsOnARoutedNetwork) {
+  const int memory = AvailableMemory();
+  ASSERT_GE(memory, kMemory) << "10,000 TAPs need " << kMemory << " MiB of free memory";
+  const Internet internet;
+  Serve();
+  std::vector<TapGuest> guests;
+  guests.reserve(kPinging);
+  {
+    Client alice = As(kAlice);
+    for (int i = 0; i < kPinging; ++i) guests.emplace_back(alice.MustCreate(absl::StrCat("vm", i)));
+  }
+  // After those that ping: of many TAPs that are made at once, the kernel notices only a hundred a
+  // second when a VMM opens them or closes them (docs/troubleshooting.md).
+  Create(kPinging, kGuests);
+
+  std::atomic<bool> stop = false;
+  std::atomic<int> sent = 0;
+  std::atomic<int> lost = 0;
+  std::thread pinging([&] {
+    while (!stop) {
+      for (const TapGuest& guest : guests) {
+        ++sent;
+        if (!guest.Pings(kOutside, absl::Seconds(2))) ++lost;
+      }
+    }
+  });
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    svnetd().Stop(signal);
+    Serve();
+    Client alice = As(kAlice);
+    EXPECT_EQ(alice.MustList().size(), kGuests);
+    EXPECT_THAT(alice.MustGetNetwork().conditions(), IsEmpty());
+    EXPECT_EQ(alice.MustGetNetwork().addresses().used(), kGuests);
+  }
+  const int seen = sent;
+  EXPECT_TRUE(Eventually([&] { return sent >= seen + kPinging; }));
+  stop = true;
+  pinging.join();
+  EXPECT_EQ(lost, 0) << "of " << sent;
+
+  EXPECT_EQ(As(kAlice).MustCleanup(v1::CLEANUP_SCOPE_CALLER).taps_removed(), kGuests);
+  EXPECT_TRUE(
+      Eventually([&] { return Shell("ls /sys/class/net | grep -c ^svvm || true") == "0\n"; },
+                 absl::Seconds(60)));
+}
+
+}  // namespace
+}  // namespace svnet::testing

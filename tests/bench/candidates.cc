@@ -73,33 +73,23 @@ void Candidate::Enter() const {
   if (setns(namespace_.get(), CLONE_NEWNET) != 0) Fail("setns");
 }
 
-FloorCandidate::FloorCandidate(std::string name)
-    : Candidate(std::move(name)), bridge_(floor_.MakeBridge(kBridge)) {}
+FloorCandidate::FloorCandidate(std::string name, NetworkKind kind)
+    : Candidate(std::move(name)),
+      bridge_(kind == NetworkKind::kBridge ? floor_.MakeBridge(kBridge) : 0) {}
 
 void FloorCandidate::Create(Number number) {
+  const uint32_t guest = bridge_ != 0 ? 0 : htonl(kFirstAddress + static_cast<uint32_t>(number));
   floor_.CreateTap({.name = TapName(number),
                     .owner = kFirstUid,
                     .alias = FloorAlias(number),
                     .group = kFloorGroup,
-                    .bridge = bridge_});
+                    .bridge = bridge_,
+                    .routed_to = guest});
 }
 
 void FloorCandidate::Remove(Number number) { floor_.DeleteLink(TapName(number)); }
 
 void FloorCandidate::RemoveAll() { floor_.DeleteGroup(kFloorGroup); }
-
-void RoutedFloorCandidate::Create(Number number) {
-  floor_.CreateTap({.name = TapName(number),
-                    .owner = kFirstUid,
-                    .alias = FloorAlias(number),
-                    .group = kFloorGroup,
-                    .bridge = 0,
-                    .routed_to = htonl(kFirstAddress + static_cast<uint32_t>(number))});
-}
-
-void RoutedFloorCandidate::Remove(Number number) { floor_.DeleteLink(TapName(number)); }
-
-void RoutedFloorCandidate::RemoveAll() { floor_.DeleteGroup(kFloorGroup); }
 
 SvnetdCandidate::SvnetdCandidate(std::string name, std::string program,
                                  std::vector<std::string> flags)

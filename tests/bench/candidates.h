@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/network_kind.h"
 #include "daemon/base/unique_fd.h"
 #include "tests/bench/floor.h"
 #include "tests/system/client.h"
@@ -47,7 +48,7 @@ class Candidate {
 
 class FloorCandidate final : public Candidate {
  public:
-  explicit FloorCandidate(std::string name = "floor");
+  explicit FloorCandidate(std::string name = "floor", NetworkKind kind = NetworkKind::kBridge);
 
   void Create(Number number) override;
   void Remove(Number number) override;
@@ -56,21 +57,7 @@ class FloorCandidate final : public Candidate {
 
  private:
   Floor floor_;
-  int bridge_;
-};
-
-// The same without a bridge, and with a route to each guest.
-class RoutedFloorCandidate final : public Candidate {
- public:
-  RoutedFloorCandidate() : Candidate("floor routed") {}
-
-  void Create(Number number) override;
-  void Remove(Number number) override;
-  void RemoveAll();
-  Floor& floor() { return floor_; }
-
- private:
-  Floor floor_;
+  const int bridge_;  // 0: each TAP has a route instead
 };
 
 // svnetd, and an unprivileged caller; all protections are on.

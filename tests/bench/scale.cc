@@ -62,7 +62,7 @@ void CreateMany(SvnetdCandidate& svnetd, int count, Results* results) {
   svnetd.WaitUntilGone(count);
 }
 
-void CreateMany(RoutedFloorCandidate& floor, int count, Results* results) {
+void CreateMany(FloorCandidate& floor, int count, Results* results) {
   floor.Enter();
   results->Add({"create many", floor.name(), count}, "us", Time([&] { Fill(floor, 0, count); }));
   floor.RemoveAll();
@@ -109,7 +109,7 @@ int Main(int argc, char** argv) {
   const Sizes sizes = options.quick ? Sizes{.few = 20, .many = 50, .all = 100}
                                     : Sizes{.few = 100, .many = 4000, .all = 10000};
   const int rounds = options.rounds(5);
-  RoutedFloorCandidate floor;
+  FloorCandidate floor("floor routed", NetworkKind::kRouted);
   SvnetdCandidate svnetd("svnetd routed", testing::kSvnetd, {"--kind=routed"});
   Floor links;  // of svnetd's namespace
   for (int round = 0; round < options.rounds(2); ++round) {

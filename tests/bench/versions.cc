@@ -14,6 +14,7 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/candidates.h"
+#include "tests/bench/many_callers.h"
 #include "tests/system/process_tree.h"
 #include "tests/system/raw_call.h"
 
@@ -97,18 +98,6 @@ void CompareCalls(const Versions& versions, int rounds, Results* results) {
         return TimeReads([&] { SvnetdCandidate::ListBy(svnetd.caller()); });
       },
       results);
-}
-
-using Callers = std::vector<std::unique_ptr<testing::Client>>;
-
-// Connected, and served once.
-Callers Connect(const SvnetdCandidate& svnetd, int count, int uids) {
-  Callers callers;
-  for (int i = 0; i < count; ++i) {
-    callers.push_back(svnetd.Connect(kFirstUid + i % uids));
-    SvnetdCandidate::ListBy(*callers.back());
-  }
-  return callers;
 }
 
 // Calls a second, when all do it at once, each so often.

@@ -172,12 +172,28 @@ run_system() {
   show_tests -L '^system$'
 }
 
+# One build for all that clang has for us.
+build_with_clang() {
+  step "build: clang, with its thread-safety analysis, sanitizers of addresses and of undefined behaviour, and the fuzzers"
+  configure_and_build clang svnetd svnetctl daemon_unit_test client_unit_test kernel_test gate_test \
+    alias_fuzz calls_fuzz config_fuzz gate_fuzz http_fuzz netlink_fuzz probe_fuzz requests_fuzz \
+    text_fuzz
+}
+
+check_with_tidy() {
+  step "clang-tidy"
+  tests/tidy.sh ${SVNET_SOAK:+--all}
+}
+
+run_fuzzers() {
+  step "tests: each fuzzer for a while"
+  run_tests clang -L '^fuzz$'
+}
+
 run_address_sanitizer() {
-  step "build: AddressSanitizer, UndefinedBehaviorSanitizer"
-  configure_and_build asan daemon_unit_test client_unit_test kernel_test gate_test svnetd svnetctl
   step "tests: unit and kernel with these sanitizers, and svnetd with them"
-  run_tests asan -L '^(unit|kernel)$'
-  SVNET_UNDER_TEST=$PWD/build/asan run_tests dev -L '^system$' --exclude-regex "$unsanitized"
+  run_tests clang -L '^(unit|kernel)$'
+  SVNET_UNDER_TEST=$PWD/build/clang run_tests dev -L '^system$' --exclude-regex "$unsanitized"
 }
 
 # svnetd itself: in its gates is gRPC, which Debian builds without it, and nobody reads there what
@@ -190,22 +206,6 @@ run_thread_sanitizer() {
   SVNET_UNDER_TEST=$PWD/build/tsan \
     TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
     run_tests dev -L '^system$' --exclude-regex "$unsanitized|[/_]routed|HolderActionTest|EachAttackTest|Doctor"
-}
-
-build_with_clang() {
-  step "build: clang, with its thread-safety analysis, and the fuzzers"
-  configure_and_build fuzz svnetd svnetctl alias_fuzz calls_fuzz config_fuzz gate_fuzz http_fuzz \
-    netlink_fuzz probe_fuzz requests_fuzz text_fuzz
-}
-
-check_with_tidy() {
-  step "clang-tidy"
-  tests/tidy.sh ${SVNET_SOAK:+--all}
-}
-
-run_fuzzers() {
-  step "tests: each fuzzer for a while"
-  run_tests fuzz -L '^fuzz$'
 }
 
 count_instructions() {

@@ -3,7 +3,7 @@
 #
 # Without arguments: in the last commit, or if this is a branch in all its commits, and in what
 # is not committed yet. --all: in all files, which takes half an hour on two processors. Needs the
-# preset fuzz, configured, with its generated code.
+# preset clang, configured, with its generated code.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v clang-tidy-19 >/dev/null || { echo "there is no clang-tidy-19" >&2 && exit 1; }
@@ -28,7 +28,7 @@ changed() {
 }
 
 compiled() {
-  sed -n "s,^ *\"file\": \"$PWD/\(.*\.cc\)\".*,\1,p" build/fuzz/compile_commands.json |
+  sed -n "s,^ *\"file\": \"$PWD/\(.*\.cc\)\".*,\1,p" build/clang/compile_commands.json |
     grep -v -e '^build/' -e '^tests/fuzz/' | sort -u
 }
 
@@ -39,5 +39,5 @@ case ${1:-} in
 esac
 [[ -n $files ]] || { echo "clang-tidy: no file has changed" && exit 0; }
 echo "clang-tidy: $(wc -l <<<"$files") files"
-xargs -P "$(nproc)" -n 1 clang-tidy-19 -p build/fuzz --extra-arg=-fno-sanitize=all --quiet \
+xargs -P "$(nproc)" -n 1 clang-tidy-19 -p build/clang --extra-arg=-fno-sanitize=all --quiet \
   --warnings-as-errors='*' <<<"$files" 2>/dev/null

@@ -50,6 +50,12 @@ absl::StatusOr<std::optional<Link>> FindLink(NetlinkSocket& socket, Ifindex ifin
   return GetLink(socket, NetlinkMessage(RTM_GETLINK, 0, ifinfomsg{.ifi_index = ifindex}));
 }
 
+absl::Status SettleCarrier(NetlinkSocket& socket, Ifindex ifindex) {
+  NetlinkMessage request(RTM_GETLINK, 0, ifinfomsg{.ifi_index = ifindex});
+  request.Put(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
+  return socket.Get(std::move(request), [](const NetlinkReader&) {});
+}
+
 NetlinkMessage NoQueueRequest(Ifindex tap) {
   NetlinkMessage request =
       NetlinkMessage(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,

@@ -79,6 +79,13 @@ absl::StatusOr<bool> IsShared(NetlinkSocket& socket, Ifindex tap) {
   return link.has_value() && link->open_queues.value_or(1) > 1;
 }
 
+// Before it is up, so that it does not lose its carrier when svnetd lets go of it. That would cost
+// the kernel much more, of all that are made a hundred a second at most; and of those for which it
+// has not had the time, some get no packets when a VMM opens them. An error: then that is so.
+void SwitchCarrierOff(NetlinkSocket& socket, const TapDevice& device) {
+  if (SwitchCarrierOff(device.fd).ok()) SettleCarrier(socket, device.ifindex).IgnoreError();
+}
+
 absl::StatusOr<LinkName> MakeUnguessableName() {
   uint64_t number = 0;
   if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
@@ -123,6 +130,7 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::Create(NetlinkSocket& socke
                                                             const TapSpec& spec) {
   if (spec.multi_queue) return CreateMultiQueue(socket, ioctl_socket, spec);
   SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(ioctl_socket, spec));
+  SwitchCarrierOff(socket, device);
   // svnetd's own descriptor keeps all others out.
   return std::unique_ptr<OpenTap>(
       new NetlinkTap(socket, spec.name, std::move(device), /*shared=*/false));
@@ -136,6 +144,7 @@ absl::StatusOr<std::unique_ptr<OpenTap>> NetlinkTap::CreateMultiQueue(NetlinkSoc
   TapSpec hidden = spec;
   SVNET_ASSIGN_OR_RETURN(hidden.name, MakeUnguessableName());
   SVNET_ASSIGN_OR_RETURN(TapDevice device, CreateTapDevice(ioctl_socket, hidden));
+  SwitchCarrierOff(socket, device);
   SVNET_ASSIGN_OR_RETURN(const bool shared, IsShared(socket, device.ifindex));
   if (!shared) SVNET_RETURN_IF_ERROR(GiveName(socket, device.ifindex, spec.name));
   return std::unique_ptr<OpenTap>(new NetlinkTap(socket, spec.name, std::move(device), shared));

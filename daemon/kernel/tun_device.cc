@@ -91,6 +91,12 @@ absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& ioctl_soc
   return TapDevice{.fd = std::move(tap), .ifindex = ifindex};
 }
 
+absl::Status SwitchCarrierOff(const UniqueFd& tap) {
+  int carrier = 0;
+  if (ioctl(tap.get(), TUNSETCARRIER, &carrier) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "TUNSETCARRIER");
+}
+
 absl::Status MakePersistent(const UniqueFd& tap) {
   return Control(tap, TUNSETPERSIST, 1, "TUNSETPERSIST");
 }

@@ -25,6 +25,9 @@ absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& ioctl_socket, const Ta
 absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& ioctl_socket,
                                                        const LinkName& name);
 
+// The TAP has no carrier until somebody else opens it (TUNSETCARRIER).
+absl::Status SwitchCarrierOff(const UniqueFd& tap);
+
 // The TAP outlives its descriptor from now on (TUNSETPERSIST).
 absl::Status MakePersistent(const UniqueFd& tap);
 

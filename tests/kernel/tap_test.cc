@@ -5,13 +5,17 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <sstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/unique_fd.h"
+#include "tests/eventually.h"
 #include "tests/kernel/kernel_test.h"
 
 namespace svnet {
@@ -73,6 +77,27 @@ int OpenAs(uid_t uid, gid_t gid, const std::string& name, int flags) {
 }
 
 constexpr int kVmmFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+
+// In this process.
+UniqueFd Open(const std::string& name) {
+  UniqueFd vmm(open("/dev/net/tun", O_RDWR));
+  ifreq request = {};
+  request.ifr_flags = kVmmFlags;
+  std::memcpy(request.ifr_name, name.c_str(), name.size() + 1);
+  EXPECT_EQ(ioctl(vmm.get(), TUNSETIFF, &request), 0) << name;
+  return vmm;
+}
+
+bool IsKernelBefore(int major, int minor) {
+  utsname name = {};
+  uname(&name);
+  std::istringstream release(name.release);
+  int its_major = 0;
+  int its_minor = 0;
+  char dot = 0;
+  release >> its_major >> dot >> its_minor;
+  return std::pair(its_major, its_minor) < std::pair(major, minor);
+}
 
 TEST_F(TapTest, GoesWithItsObjectUnlessItIsPersistent) {
   const std::string before = testing::NetworkPicture();
@@ -181,12 +206,32 @@ TEST_F(TapTest, OpensAsMultiQueueOnlyIfItIs) {
 
 TEST_F(TapTest, CarrierSaysThatAVmmHoldsIt) {
   MakeTap(Tap("tap1"));
-  const UniqueFd vmm(open("/dev/net/tun", O_RDWR));
-  ifreq request = {};
-  request.ifr_flags = kVmmFlags;
-  std::strcpy(request.ifr_name, "tap1");
-  ASSERT_EQ(ioctl(vmm.get(), TUNSETIFF, &request), 0);
+  const UniqueFd vmm = Open("tap1");
   EXPECT_TRUE(Find("tap1")->carrier);
+}
+
+// Of carriers that change Linux attends to a hundred a second, on all of the host, and before 6.8
+// there is no other way: TAPs that lose theirs keep all others waiting.
+TEST_F(TapTest, ManyThatAreMadeLeaveNoCarriersToAttendTo) {
+  if (IsKernelBefore(6, 8)) GTEST_SKIP() << "this kernel cannot be told to";
+  const Ifindex other = MakeTap(Tap("other"));
+  const UniqueFd vmm = Open("other");
+  for (int i = 0; i < 800; ++i) {
+    TapSpec spec = Tap(absl::StrCat("tap", i));
+    spec.multi_queue = i % 10 == 0;
+    MakeTap(spec);
+  }
+  EXPECT_TRUE(kernel().TakeChanges().ok());
+  int carrier = 0;
+  ASSERT_EQ(ioctl(vmm.get(), TUNSETCARRIER, &carrier), 0);
+  // Nobody asks for that link meanwhile.
+  EXPECT_TRUE(testing::Eventually(
+      [&] {
+        const auto changes = kernel().TakeChanges();
+        const auto link = changes->links.find(other);
+        return link != changes->links.end() && !link->second.carrier;
+      },
+      absl::Seconds(4)));
 }
 
 // By that svnetd knows, also after a restart, whether a TAP was ever opened.
@@ -209,11 +254,7 @@ TEST_F(TapTest, IsRefusedIfAnyLinkHasTheName) {
 
 TEST_F(TapTest, IsDeletedEvenWhileItIsHeld) {
   const Ifindex ifindex = MakeTap(Tap("tap1"));
-  const UniqueFd vmm(open("/dev/net/tun", O_RDWR));
-  ifreq request = {};
-  request.ifr_flags = kVmmFlags;
-  std::strcpy(request.ifr_name, "tap1");
-  ASSERT_EQ(ioctl(vmm.get(), TUNSETIFF, &request), 0);
+  const UniqueFd vmm = Open("tap1");
   EXPECT_TRUE(reaper().DeleteLink(ifindex).ok());
   EXPECT_FALSE(Find("tap1").has_value());
   EXPECT_TRUE(reaper().DeleteLink(ifindex).ok());

@@ -190,10 +190,12 @@ run_fuzzers() {
   run_tests clang -L '^fuzz$'
 }
 
+# Of what guests send svnetd sees nothing, and what a holder does is said of both kinds alike.
 run_address_sanitizer() {
   step "tests: unit and kernel with these sanitizers, and svnetd with them"
   run_tests clang -L '^(unit|kernel)$'
-  SVNET_UNDER_TEST=$PWD/build/clang run_tests dev -L '^system$' --exclude-regex "$unsanitized"
+  SVNET_UNDER_TEST=$PWD/build/clang \
+    run_tests dev -L '^system$' --exclude-regex "$unsanitized|EachAttackTest|HolderActionTest.*_bridge"
 }
 
 # svnetd itself: in its gates is gRPC, which Debian builds without it, and nobody reads there what

@@ -92,8 +92,11 @@ void FloorCandidate::Remove(Number number) { floor_.DeleteLink(TapName(number));
 void FloorCandidate::RemoveAll() { floor_.DeleteGroup(kFloorGroup); }
 
 SvnetdCandidate::SvnetdCandidate(std::string name, std::string program,
-                                 std::vector<std::string> flags)
-    : Candidate(std::move(name)), program_(std::move(program)), flags_(std::move(flags)) {
+                                 std::vector<std::string> flags, const std::string& networks)
+    : Candidate(std::move(name)),
+      program_(std::move(program)),
+      flags_(std::move(flags)),
+      config_(absl::StrCat(kConfig, networks)) {
   // There are several svnetds, each in a network namespace of its own, and one file system. An
   // earlier version has no such folder.
   const std::string help = testing::Shell(absl::StrCat(program_, " --help"));
@@ -106,7 +109,7 @@ SvnetdCandidate::SvnetdCandidate(std::string name, std::string program,
 double SvnetdCandidate::Start() {
   const Stopwatch stopwatch;
   daemon_ =
-      std::make_unique<testing::Daemon>(folder_.path(), flags_, kConfig, std::vector<std::string>(),
+      std::make_unique<testing::Daemon>(folder_.path(), flags_, config_, std::vector<std::string>(),
                                         testing::Supervision{.program = program_});
   const double time = stopwatch.microseconds();
   errno = 0;

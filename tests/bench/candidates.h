@@ -63,9 +63,10 @@ class FloorCandidate final : public Candidate {
 // svnetd, and an unprivileged caller; all protections are on.
 class SvnetdCandidate final : public Candidate {
  public:
-  // `program` is as the build made it, or that of another version.
+  // `program` is as the build made it, or that of another version. `networks`: what is in its
+  // configuration besides the default one.
   explicit SvnetdCandidate(std::string name = "svnetd", std::string program = testing::kSvnetd,
-                           std::vector<std::string> flags = {});
+                           std::vector<std::string> flags = {}, const std::string& networks = "");
 
   void Create(Number number) override { CreateBy(*caller_, number); }
   void Remove(Number number) override { RemoveBy(*caller_, number); }
@@ -89,6 +90,7 @@ class SvnetdCandidate final : public Candidate {
   const std::string program_;
   testing::TemporaryFolder folder_;
   std::vector<std::string> flags_;
+  const std::string config_;
   std::unique_ptr<testing::Daemon> daemon_;
   std::unique_ptr<testing::Client> caller_;
   DeletedLinks deleted_;

@@ -1,169 +1,125 @@
-// From a guest through the NAT to the outside: svnetd's rules, with one guest bound and with a
-// thousand, on a bridge and on a routed network, against the same bridge with one `masquerade` rule
-// and nothing else. They take turns, each with a fixed number of frames.
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
+// What a guest's packets cost: with svnetd's rules, with two guests bound and with a thousand, on a
+// bridge and on a routed network, and with seven networks more, against the same bridge with one
+// `masquerade` rule and nothing else. They take turns, each with a fixed number of frames.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/candidates.h"
-#include "tests/sandbox/internet.h"
-#include "tests/system/tap_guest.h"
+#include "tests/bench/traffic.h"
+#include "tests/sandbox/sandbox.h"
 
 namespace svnet::bench {
 namespace {
 
-constexpr int kFlows = 16;
-constexpr size_t kSmall = 18;    // bytes of payload: the least that a frame has room for
-constexpr size_t kLarge = 1472;  // the most
-constexpr char kOutside[] = "203.0.113.1";
+// The least that there are.
+constexpr int kGuests = 2;
+constexpr int kMoreNetworks = 7;
 
-// What arrives is counted, and goes no further: no answer, no ICMP.
-constexpr char kSink[] =
-    "nft add table ip sink;"
-    "nft \"add chain ip sink before { type filter hook prerouting priority -300; }\";"
-    "nft add counter ip sink arrived;"
-    "nft add rule ip sink before ip protocol udp counter name arrived drop";
-
-// Whether bridged packets also pass the hooks of iptables (br_netfilter), in the
-// namespace that the calling thread is in. The kernel's default, once somebody (Docker)
-// has loaded it, is that they do. False if it cannot be so.
-bool SetBridgeFilter(bool on) {
-  constexpr char kFile[] = "/proc/sys/net/bridge/bridge-nf-call-iptables";
-  if (!std::filesystem::exists(kFile)) return !on;
-  std::ofstream file(kFile);
-  file << (on ? 1 : 0) << std::endl;
-  if (!file) Fail(kFile);
-  return true;
-}
-
-// A namespace with a bridge, a guest on it, and the outside.
-class SetUp {
- public:
-  // Called in the candidate's namespace; `tap` is the guest's.
-  SetUp(const Candidate& candidate, int bound, const v1::Tap& tap)
-      : candidate_(candidate), bound_(bound), guest_(tap) {
-    internet_.Shell(kSink);
-    for (int flow = 0; flow < kFlows; ++flow) {
-      small_.push_back(FrameOf(flow, kSmall));
-      large_.push_back(FrameOf(flow, kLarge));
-    }
-  }
-
-  // So many small frames, and so many large ones, with br_netfilter and without.
-  void Send(int count, Results* results) {
-    candidate_.Enter();
-    for (const bool filter : {false, true}) {
-      if (!SetBridgeFilter(filter)) continue;
-      const std::string how = filter ? " by br_netfilter" : "";
-      SendAll(small_, count, "packets" + how, results);
-      SendAll(large_, count, "large packets" + how, results);
-    }
-  }
-
- private:
-  testing::Frame FrameOf(int flow, size_t payload) const {
-    const auto port = static_cast<uint16_t>(40000 + flow);
-    return testing::Ethernet(
-        guest_.gateway_mac(), guest_.mac(), testing::kIpv4Type,
-        testing::Udp(
-            {.from = guest_.ip(), .to = Ipv4Address::Parse(kOutside).value(), .from_port = port},
-            std::string(payload, 'x')));
-  }
-
-  void SendAll(const std::vector<testing::Frame>& frames, int count, const std::string& what,
-               Results* results) {
-    const int before = Arrived();
-    const double time = Time([&] {
-      for (int i = 0; i < count; ++i) guest_.Send(frames[i % frames.size()]);
-    });
-    errno = 0;
-    if (const int arrived = Arrived() - before; arrived != count) {
-      Fail(absl::StrCat(candidate_.name(), ": of ", count, " packets ", arrived, " arrived"));
-    }
-    results->Add({what, candidate_.name(), bound_}, "1/s", count / (time / 1e6));
-  }
-
-  int Arrived() const {
-    return std::stoi(internet_.Shell(
-        "nft list counter ip sink arrived | grep -o \"packets [0-9]*\" | cut -c 9-"));
-  }
-
-  const Candidate& candidate_;
-  int bound_;
-  testing::Internet internet_;
-  testing::TapGuest guest_;
-  std::vector<testing::Frame> small_;
-  std::vector<testing::Frame> large_;
-};
-
-// The same bridge, and the TAP as anybody makes it by hand.
+// The same bridge, and the TAPs as anybody makes them by hand.
 class PlainCandidate final : public Candidate {
  public:
-  PlainCandidate() : Candidate("plain bridge") {
-    const int bridge = floor_.MakeBridge("svbr0");
-    floor_.CreateTap(
-        {.name = "tap0", .owner = kFirstUid, .alias = "plain", .group = 1, .bridge = bridge});
+  PlainCandidate() : Candidate("plain bridge"), bridge_(floor_.MakeBridge("svbr0")) {
     testing::Shell(
         "ip address add 10.30.0.1/16 dev svbr0; sysctl -qw net.ipv4.ip_forward=1;"
         "nft add table ip nat; nft 'add chain ip nat out { type nat hook postrouting priority 100; "
         "}'; nft add rule ip nat out ip saddr 10.30.0.0/16 oifname != svbr0 masquerade");
+    for (Number number = 1; number <= kGuests; ++number) {
+      Create(number);
+      // They do not answer.
+      testing::Shell(absl::StrCat("ip neighbour add ", Tap(number).guest_ip(), " lladdr ",
+                                  Tap(number).mac(), " dev svbr0 nud permanent"));
+    }
   }
-  void Create(Number) override {}
-  void Remove(Number) override { floor_.DeleteLink("tap0"); }
+  void Create(Number number) override {
+    floor_.CreateTap({.name = Name(number),
+                      .owner = kFirstUid,
+                      .alias = "plain",
+                      .group = 1,
+                      .bridge = bridge_});
+  }
+  void Remove(Number number) override { floor_.DeleteLink(Name(number)); }
 
-  static v1::Tap Tap() {
+  static v1::Tap Tap(Number number) {
     v1::Tap tap;
-    tap.set_tap_name("tap0");
-    tap.set_guest_ip("10.30.0.2");
+    tap.set_tap_name(Name(number));
+    tap.set_guest_ip(absl::StrCat("10.30.1.", number));
     tap.set_gateway_ip("10.30.0.1");
-    tap.set_mac("02:00:00:00:00:02");
+    tap.set_mac(absl::StrCat("02:00:00:00:01:0", number));
     return tap;
   }
 
  private:
+  static std::string Name(Number number) { return absl::StrCat("tap", number); }
+
   Floor floor_;
+  const int bridge_;
 };
 
-v1::Tap FirstTap(SvnetdCandidate& svnetd, int leases) {
-  for (Number number = 1; number < leases; ++number) svnetd.Create(number);
-  return svnetd.caller().MustCreate("guest");
-}
+// svnetd with so many guests, and the traffic of two of them.
+class Served {
+ public:
+  Served(const std::string& name, const std::vector<std::string>& flags, int leases,
+         const std::string& networks = "")
+      : svnetd_(name, testing::kSvnetd, flags, networks),
+        leases_(Lease(leases)),
+        traffic_(svnetd_, leases, svnetd_.caller().MustCreate("guest"),
+                 svnetd_.caller().MustCreate("other")) {}
+  ~Served() {
+    svnetd_.Enter();
+    SvnetdCandidate::CleanupBy(svnetd_.caller(), v1::CLEANUP_SCOPE_CALLER);
+    svnetd_.WaitUntilGone(leases_);
+  }
+  Served(const Served&) = delete;
+  Served& operator=(const Served&) = delete;
 
-void RemoveAll(SvnetdCandidate& svnetd, int leases) {
-  SvnetdCandidate::CleanupBy(svnetd.caller(), v1::CLEANUP_SCOPE_CALLER);
-  svnetd.WaitUntilGone(leases);
+  Traffic& traffic() { return traffic_; }
+
+ private:
+  // All but those two.
+  int Lease(int leases) {
+    for (Number number = kGuests; number < leases; ++number) svnetd_.Create(number);
+    return leases;
+  }
+
+  SvnetdCandidate svnetd_;
+  const int leases_;
+  Traffic traffic_;
+};
+
+// Of both kinds.
+std::string MoreNetworks() {
+  std::string networks;
+  for (int i = 1; i <= kMoreNetworks; ++i) {
+    absl::StrAppend(&networks, "[networks.n", i, "]\nbridge = \"svbr", i, "\"\nsubnet = \"10.",
+                    30 + i, ".0.0/16\"\nkind = \"", i % 2 == 0 ? "bridge" : "routed", "\"\n");
+  }
+  return networks;
 }
 
 int Main(int argc, char** argv) {
   const Options options = Begin(argc, argv);
   Results results(options.results);
   const int many = options.thousand();
-  PlainCandidate plain;
-  SetUp plain_set_up(plain, 1, PlainCandidate::Tap());
-  SvnetdCandidate one;
-  SetUp one_set_up(one, 1, FirstTap(one, 1));
-  SvnetdCandidate thousand;
-  SetUp thousand_set_up(thousand, many, FirstTap(thousand, many));
   const std::vector<std::string> routed = {"--kind=routed"};
-  SvnetdCandidate routed_one("svnetd routed", testing::kSvnetd, routed);
-  SetUp routed_one_set_up(routed_one, 1, FirstTap(routed_one, 1));
-  SvnetdCandidate routed_thousand("svnetd routed", testing::kSvnetd, routed);
-  SetUp routed_thousand_set_up(routed_thousand, many, FirstTap(routed_thousand, many));
+  const PlainCandidate plain;
+  Traffic plain_traffic(plain, kGuests, PlainCandidate::Tap(1), PlainCandidate::Tap(2));
+  Served two("svnetd", {}, kGuests);
+  Served thousand("svnetd", {}, many);
+  Served networks("svnetd with 8 networks", {}, kGuests, MoreNetworks());
+  Served routed_two("svnetd routed", routed, kGuests);
+  Served routed_thousand("svnetd routed", routed, many);
+  Served routed_networks("svnetd routed with 8 networks", routed, kGuests, MoreNetworks());
   for (int round = 0; round < options.rounds(15); ++round) {
-    for (SetUp* each : {&plain_set_up, &one_set_up, &thousand_set_up, &routed_one_set_up,
-                        &routed_thousand_set_up}) {
-      each->Send(options.quick ? 20'000 : 100'000, &results);
+    for (Traffic* each :
+         {&plain_traffic, &two.traffic(), &thousand.traffic(), &networks.traffic(),
+          &routed_two.traffic(), &routed_thousand.traffic(), &routed_networks.traffic()}) {
+      each->Send(options.quick ? 10'000 : 50'000, &results);
     }
   }
   results.Write();
-  RemoveAll(one, 1);
-  RemoveAll(thousand, many);
-  RemoveAll(routed_one, 1);
-  RemoveAll(routed_thousand, many);
   return 0;
 }
 

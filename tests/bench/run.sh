@@ -34,6 +34,9 @@ step() { echo "==> $1"; }
 step "packages"
 install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
 
+step "udev"
+tests/udev/build.sh build/udev
+
 step "build"
 programs=(data_path restart callers taps scale crowded)
 build=build/bench

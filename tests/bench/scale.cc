@@ -8,9 +8,11 @@
 #include <thread>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/candidates.h"
 #include "tests/bench/many_callers.h"
+#include "tests/sandbox/udevd.h"
 
 namespace svnet::bench {
 namespace {
@@ -51,10 +53,11 @@ void Fill(Candidate& candidate, Number from, Number to) {
 }
 
 // So many at once, by callers of eight uids.
-void CreateMany(SvnetdCandidate& svnetd, int count, Results* results) {
+void CreateMany(SvnetdCandidate& svnetd, int count, Results* results,
+                const std::string& what = "create many") {
   svnetd.Enter();
   Callers callers = Connect(svnetd, kCallers, 8);
-  results->Add({"create many", svnetd.name(), count, kCallers}, "us",
+  results->Add({what, svnetd.name(), count, kCallers}, "us",
                InParallel(callers, 0, count, SvnetdCandidate::CreateBy));
   for (int uid = 0; uid < 8; ++uid) {
     SvnetdCandidate::CleanupBy(*callers[uid], v1::CLEANUP_SCOPE_CALLER);
@@ -66,6 +69,16 @@ void CreateMany(FloorCandidate& floor, int count, Results* results) {
   floor.Enter();
   results->Add({"create many", floor.name(), count}, "us", Time([&] { Fill(floor, 0, count); }));
   floor.RemoveAll();
+}
+
+// udevd has svnet's files, as on a host with the package.
+void CreateManyWithUdevd(SvnetdCandidate& svnetd, int count, int rounds, Results* results) {
+  svnetd.Enter();
+  testing::Udevd udevd(testing::Udevd::Files::kOurs);
+  for (int round = 0; round < rounds; ++round) {
+    CreateMany(svnetd, count, results, "create many with udevd");
+    if (!udevd.Settle(absl::Minutes(2))) Fail("udevd does not settle");
+  }
 }
 
 // One caller takes all away that it has, and another creates meanwhile.
@@ -116,6 +129,7 @@ int Main(int argc, char** argv) {
     CreateMany(floor, sizes.many, &results);
     CreateMany(svnetd, sizes.many, &results);
   }
+  CreateManyWithUdevd(svnetd, sizes.many, options.rounds(2), &results);
   for (Candidate* each : {static_cast<Candidate*>(&floor), static_cast<Candidate*>(&svnetd)}) {
     Fill(*each, 0, sizes.few);
     CreateBatches(*each, sizes.few, rounds, &results);

@@ -51,8 +51,12 @@ Internet::~Internet() {
   waitpid(holder_, nullptr, 0);
 }
 
+std::string Internet::namespace_file() const {
+  return "/proc/" + std::to_string(holder_) + "/ns/net";
+}
+
 std::string Internet::Enter(const std::string& command) const {
-  return "nsenter --net=/proc/" + std::to_string(holder_) + "/ns/net bash -euc '" + command + "'";
+  return "nsenter --net=" + namespace_file() + " bash -euc '" + command + "'";
 }
 
 std::string Internet::Shell(const std::string& command) const {

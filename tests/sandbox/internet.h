@@ -17,6 +17,8 @@ class Internet {
   explicit Internet(int mtu = 1500);
   ~Internet();
 
+  // Its namespace, a file for setns(2).
+  std::string namespace_file() const;
   // As Shell and ShellExitCode, on the internet.
   std::string Shell(const std::string& command) const;
   int ShellExitCode(const std::string& command) const;

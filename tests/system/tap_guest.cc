@@ -87,6 +87,13 @@ std::vector<Frame> TapGuest::Receive() const {
   return frames;
 }
 
+int TapGuest::CountReceived() const {
+  int count = 0;
+  char buffer[65536];
+  while (read(fd_.get(), buffer, sizeof(buffer)) > 0) ++count;
+  return count;
+}
+
 bool TapGuest::HasReceived(absl::string_view text) const {
   const std::vector<Frame> frames = Receive();
   return std::any_of(frames.begin(), frames.end(),

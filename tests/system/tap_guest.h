@@ -43,6 +43,8 @@ class TapGuest {
 
   // All that has come in since the last time.
   std::vector<Frame> Receive() const;
+  // The same, and only how many.
+  int CountReceived() const;
   // Whether a frame with `text` in it is among them.
   bool HasReceived(absl::string_view text) const;
   // Whether one comes within `patience`.

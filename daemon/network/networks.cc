@@ -12,30 +12,17 @@
 #include "daemon/network/event_sink.h"
 
 namespace svnet {
-namespace {
-
-Condition NotStarted(const NetworkName& name, const absl::Status& why) {
-  return {.type = "NETWORK_NOT_STARTED",
-          .message = std::string(why.message()),
-          .remedy = "",
-          .network = name};
-}
-
-}  // namespace
-
 Networks::Networks(const std::vector<NetworkSettings>& settings, const Parts& parts)
     : parts_(parts),
       events_(parts.events),
-      clock_(parts.clock),
       texts_(parts.store),
       host_(parts.foreign, parts.events),
       rules_(parts.kernel, parts.firewall) {
   for (const NetworkSettings& each : settings) Insert(each);
 }
 
-Networks::Member* Networks::Insert(const NetworkSettings& settings) {
-  Member* member = &networks_[settings.name];
-  member->network =
+NetworkMember* Networks::Insert(const NetworkSettings& settings) {
+  auto network =
       std::make_unique<Network>(settings, Network::Parts{.kernel = parts_.kernel,
                                                          .rules = &rules_,
                                                          .host = &host_,
@@ -44,23 +31,25 @@ Networks::Member* Networks::Insert(const NetworkSettings& settings) {
                                                          .events = parts_.events,
                                                          .clock = parts_.clock,
                                                          .wall_clock = parts_.wall_clock});
-  return member;
+  const auto [at, is_new] =
+      networks_.try_emplace(settings.name, std::move(network), events_, parts_.clock);
+  return &at->second;
 }
 
 void Networks::Add(const std::vector<NetworkSettings>& settings) {
-  std::vector<Member*> members;
+  std::vector<NetworkMember*> members;
   for (const NetworkSettings& each : settings) members.push_back(Insert(each));
   Start(members);
 }
 
 absl::Status Networks::Begin() {
   SVNET_RETURN_IF_ERROR(CheckLeft());
-  std::vector<Member*> members;
+  std::vector<NetworkMember*> members;
   for (auto& [name, member] : networks_) members.push_back(&member);
   Start(members);
-  const bool one_started =
-      std::any_of(members.begin(), members.end(), [](const Member* each) { return each->started; });
-  return one_started ? absl::OkStatus() : members.front()->status;
+  const bool one_started = std::any_of(members.begin(), members.end(),
+                                       [](const NetworkMember* each) { return each->started(); });
+  return one_started ? absl::OkStatus() : members.front()->status();
 }
 
 // One network that refused to start would lose its guests' rules as soon as those of the others are
@@ -71,73 +60,39 @@ absl::Status Networks::CheckLeft() const {
     return WithReason(Reason::kBridgeSetupFailed, "cannot read the host's links", links.status());
   }
   for (const auto& [name, member] : networks_) {
-    SVNET_RETURN_IF_ERROR(member.network->CheckLeft(*links));
+    SVNET_RETURN_IF_ERROR(member.network().CheckLeft(*links));
   }
   return absl::OkStatus();
 }
 
 // The rules of all are made at once: so all leases are known, and all links, before any are.
-void Networks::Start(const std::vector<Member*>& members) {
-  for (Member* each : members) each->status = each->network->Adopt();
-  for (Member* each : members) {
-    if (each->status.ok()) each->network->Prepare();
-  }
-  for (Member* each : members) {
-    if (each->status.ok()) each->status = each->network->Begin();
-    each->started = each->status.ok();
-    if (!each->started) Postpone(each, absl::Status(each->status));
-  }
+void Networks::Start(const std::vector<NetworkMember*>& members) {
+  for (NetworkMember* each : members) each->Adopt();
+  for (NetworkMember* each : members) each->Prepare();
+  for (NetworkMember* each : members) each->Begin();
   // All aliases are known now.
   if (AllStarted()) ReportTextsLeft(texts_.DeleteUnnamed());
-}
-
-void Networks::Postpone(Member* member, const absl::Status& why) {
-  const NetworkName& name = member->network->settings().name;
-  const std::string text =
-      absl::StrCat("network ", name.text(), " has not started yet: ", why.message(),
-                   "; svnetd tries it again by itself");
-  const std::optional<Reason> reason = ReasonOf(why);
-  absl::Status status = reason.has_value() ? Error(*reason, text) : absl::UnavailableError(text);
-  if (status != member->last_said) {
-    events_->Publish(
-        {.type = TapEvent::Type::kFailed, .lease = std::nullopt, .message = text, .network = name});
-  }
-  member->last_said = status;
-  member->status = std::move(status);
-  member->retry = clock_() + member->pause;
-  member->pause = std::min(2 * member->pause, kLongestPause);
 }
 
 void Networks::CatchUp(HostEvents events, std::optional<absl::Time>* next) {
   events.rules_heard = rules_.NoteChanges().ok();
   for (auto& [name, member] : networks_) {
-    if (!member.started && member.retry <= clock_()) Start({&member});
-    if (member.started) member.status = member.network->CatchUp(events);
-    if (member.started && member.status.ok()) LeaveIfClosed(&member);
-    *next = Earlier(*next, member.started ? member.network->NextDue() : member.retry);
+    if (member.IsDue()) Start({&member});
+    member.CatchUp(events);
+    *next = Earlier(*next, member.NextDue());
   }
   if (rules_.TakeForeignChange()) host_.NoteForeignChange();
 }
 
-void Networks::LeaveIfClosed(Member* member) {
-  if (clock_() < member->leave) return;
-  const absl::Status left = member->network->LeaveIfClosed();
-  if (!left.ok()) member->leave = clock_() + kLeavePause;
-  if (left == std::exchange(member->last_said, left) || left.ok()) return;
-  events_->Publish({.type = TapEvent::Type::kFailed,
-                    .lease = std::nullopt,
-                    .message = std::string(left.message()),
-                    .network = member->network->settings().name});
-}
-
 const absl::Status& Networks::StatusOf(const NetworkName& name) const {
-  return networks_.at(name).status;
+  return networks_.at(name).status();
 }
 
 absl::Status Networks::StatusFor(const Caller& caller) const {
   const Authorizer authorizer(caller);
   for (const auto& [name, member] : networks_) {
-    if (!member.status.ok() && authorizer.MayUse(member.network->settings())) return member.status;
+    if (member.status().ok() || !authorizer.MayUse(member.network().settings())) continue;
+    return member.status();
   }
   return absl::OkStatus();
 }
@@ -145,31 +100,24 @@ absl::Status Networks::StatusFor(const Caller& caller) const {
 absl::Status Networks::CheckMayUse(const Caller& caller, const NetworkName& name) const {
   const auto found = networks_.find(name);
   const bool may_use =
-      found != networks_.end() && Authorizer(caller).MayUse(found->second.network->settings());
+      found != networks_.end() && Authorizer(caller).MayUse(found->second.network().settings());
   return may_use ? absl::OkStatus() : NetworkNotFound(name);
 }
 
 absl::StatusOr<NetworkStatus> Networks::Observe(const NetworkName& name, bool* looked) {
-  Member& member = networks_.at(name);
-  if (!member.started) {
-    NetworkStatus status;
-    status.conditions = {NotStarted(name, member.status)};
-    return status;
-  }
-  SVNET_RETURN_IF_ERROR(member.status);
-  return member.network->Observe(looked);
+  return networks_.at(name).Observe(looked);
 }
 
 bool Networks::AllStarted() const {
   return std::all_of(networks_.begin(), networks_.end(),
-                     [](const auto& each) { return each.second.started; });
+                     [](const auto& each) { return each.second.started(); });
 }
 
 void Networks::DeleteOldTexts() {
   if (texts_.size() == 0 || !AllStarted()) return;
   std::set<std::string> named;
   for (const auto& [name, member] : networks_) {
-    for (const auto& [digest, count] : member.network->leases().texts()) named.insert(digest);
+    for (const auto& [digest, count] : member.network().leases().texts()) named.insert(digest);
   }
   if (named.size() < texts_.size()) ReportTextsLeft(texts_.DeleteAllBut(named));
 }
@@ -198,7 +146,7 @@ std::vector<NetworkName> Networks::Names() const {
 
 Network* Networks::FindWith(const LeaseKey& key) const {
   for (const auto& [name, member] : networks_) {
-    if (member.network->leases().Find(key) != nullptr) return member.network.get();
+    if (member.network().leases().Find(key) != nullptr) return &member.network();
   }
   return nullptr;
 }
@@ -206,7 +154,7 @@ Network* Networks::FindWith(const LeaseKey& key) const {
 std::vector<Network*> Networks::Select(const std::optional<NetworkName>& name) const {
   std::vector<Network*> selected;
   for (const auto& [each, member] : networks_) {
-    if (name.value_or(each) == each) selected.push_back(member.network.get());
+    if (name.value_or(each) == each) selected.push_back(&member.network());
   }
   return selected;
 }
@@ -214,25 +162,21 @@ std::vector<Network*> Networks::Select(const std::optional<NetworkName>& name) c
 std::vector<const LeaseTable*> Networks::Leases(const std::optional<NetworkName>& name) const {
   std::vector<const LeaseTable*> leases;
   for (const auto& [each, member] : networks_) {
-    if (name.value_or(each) == each) leases.push_back(&member.network->leases());
+    if (name.value_or(each) == each) leases.push_back(&member.network().leases());
   }
   return leases;
 }
 
 size_t Networks::lease_count() const {
   size_t count = 0;
-  for (const auto& [name, member] : networks_) count += member.network->leases().size();
+  for (const auto& [name, member] : networks_) count += member.network().leases().size();
   return count;
 }
 
 std::vector<Condition> Networks::FindConditions(std::set<NetworkName>* unread) {
   std::vector<Condition> all;
   for (const auto& [name, member] : networks_) {
-    if (!member.started) {
-      all.push_back(NotStarted(name, member.status));
-      continue;
-    }
-    const absl::StatusOr<std::vector<Condition>> conditions = member.network->FindConditions();
+    const absl::StatusOr<std::vector<Condition>> conditions = member.FindConditions();
     if (!conditions.ok()) unread->insert(name);
     if (conditions.ok()) all.insert(all.end(), conditions->begin(), conditions->end());
   }
@@ -240,28 +184,27 @@ std::vector<Condition> Networks::FindConditions(std::set<NetworkName>* unread) {
 }
 
 bool Networks::AreHeard() const {
-  return std::all_of(networks_.begin(), networks_.end(), [](const auto& each) {
-    return !each.second.started || each.second.network->monitor_ok();
-  });
+  return std::all_of(networks_.begin(), networks_.end(),
+                     [](const auto& each) { return each.second.IsHeard(); });
 }
 
 std::optional<absl::Time> Networks::NextReap() const {
   std::optional<absl::Time> next;
-  for (const auto& [name, member] : networks_) next = Earlier(next, member.network->NextReap());
+  for (const auto& [name, member] : networks_) next = Earlier(next, member.network().NextReap());
   return next;
 }
 
 bool Networks::IsReaping() const {
   return std::any_of(networks_.begin(), networks_.end(),
-                     [](const auto& each) { return each.second.network->IsReaping(); });
+                     [](const auto& each) { return each.second.network().IsReaping(); });
 }
 
 ReapPiece Networks::TakeReapPiece() {
   Network* first = nullptr;
   for (const auto& [name, member] : networks_) {
-    const std::optional<absl::Time> due = member.network->NextReap();
+    const std::optional<absl::Time> due = member.network().NextReap();
     if (!due.has_value()) continue;
-    if (first == nullptr || *due < *first->NextReap()) first = member.network.get();
+    if (first == nullptr || *due < *first->NextReap()) first = &member.network();
   }
   ReapPiece piece = first->TakeReapPiece();
   piece.network = first->settings().name;
@@ -274,16 +217,13 @@ bool Networks::FinishReap(const ReapPiece& piece, const TapDestroyer::Result& re
 
 Holdings Networks::HoldingsOf(uid_t owner) const {
   Holdings holdings;
-  for (const auto& [name, member] : networks_) holdings += member.network->HoldingsOf(owner);
+  for (const auto& [name, member] : networks_) holdings += member.network().HoldingsOf(owner);
   return holdings;
 }
 
 HealthOfNetworks Networks::Health() const {
   HealthOfNetworks health;
-  for (const auto& [name, member] : networks_) {
-    const NetworkHealth none = {.network = false, .firewall = false};
-    health.emplace(name, member.started ? member.network->Health() : none);
-  }
+  for (const auto& [name, member] : networks_) health.emplace(name, member.Health());
   return health;
 }
 

@@ -21,6 +21,7 @@
 #include "daemon/network/host_rules.h"
 #include "daemon/network/network.h"
 #include "daemon/network/network_health.h"
+#include "daemon/network/network_member.h"
 #include "daemon/network/reconciler.h"
 #include "daemon/network/spec_texts.h"
 
@@ -70,7 +71,7 @@ class Networks {
 
   bool Has(const NetworkName& name) const { return networks_.contains(name); }
   std::vector<NetworkName> Names() const;
-  Network& Get(const NetworkName& name) const { return *networks_.at(name).network; }
+  Network& Get(const NetworkName& name) const { return networks_.at(name).network(); }
   // The one that has the lease of that key; nullptr: none has.
   Network* FindWith(const LeaseKey& key) const;
   // That one, or all.
@@ -97,39 +98,19 @@ class Networks {
   HealthOfNetworks Health() const;
 
  private:
-  struct Member {
-    std::unique_ptr<Network> network;
-    bool started = false;
-    absl::Status status = absl::OkStatus();  // see StatusOf
-    absl::Status last_said;
-    absl::Time leave = absl::InfinitePast();  // when LeaveIfClosed may be tried
-    // If it has not started:
-    absl::Duration pause = kFirstPause;
-    absl::Time retry = absl::InfiniteFuture();
-  };
-
-  static constexpr absl::Duration kFirstPause = absl::Seconds(1);
-  static constexpr absl::Duration kLongestPause = absl::Seconds(30);
-  // All callers wait while a network is taken away.
-  static constexpr absl::Duration kLeavePause = absl::Seconds(10);
-
-  Member* Insert(const NetworkSettings& settings);
+  NetworkMember* Insert(const NetworkSettings& settings);
   absl::Status CheckLeft() const;
-  void LeaveIfClosed(Member* member);
   // Adopts for all of them, then makes the rules of all at once.
-  void Start(const std::vector<Member*>& members);
-  // Tries again later.
-  void Postpone(Member* member, const absl::Status& why);
+  void Start(const std::vector<NetworkMember*>& members);
   bool AllStarted() const;
   void ReportTextsLeft(const absl::Status& deleted);
 
   const Parts parts_;
   EventSink* const events_;
-  const Clock clock_;
   SpecTexts texts_;
   HostRelations host_;
   HostRules rules_;
-  std::map<NetworkName, Member> networks_;
+  std::map<NetworkName, NetworkMember> networks_;
 };
 
 }  // namespace svnet

@@ -83,8 +83,13 @@ in_parallel() { xargs -d '\n' -P "$(nproc)" -n 24 "$@"; }
 
 check_source() {
   step "source: format, shell scripts, layers"
-  find daemon client tests docs/clients/cpp -name '*.cc' -o -name '*.h' |
-    in_parallel clang-format --dry-run -Werror
+  # Each version has its own idea of some lines.
+  if [[ $(clang-format --version) == *' version 14.'* ]]; then
+    find daemon client tests docs/clients/cpp -name '*.cc' -o -name '*.h' |
+      in_parallel clang-format --dry-run -Werror
+  else
+    echo "    the format is not checked: that takes clang-format 14, Debian 12's"
+  fi
   grep -rlE '^#!.*sh$' tests docs systemd .ci | in_parallel shellcheck -x
   tests/layers.sh
 }

@@ -23,7 +23,7 @@ namespace {
 struct Fault {
   std::string name;
   int countdown = 0;
-  bool die = false;
+  int signal = 0;  // 0: none
   int error = EIO;
 };
 
@@ -37,7 +37,8 @@ Fault ReadFault(const std::string& setting) {
   Fault fault;
   if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &fault.countdown)) return {};
   fault.name = parts[0];
-  fault.die = parts[2] == "die";
+  if (parts[2] == "die") fault.signal = SIGKILL;
+  if (parts[2] == "stop") fault.signal = SIGSTOP;
   if (parts[2] == "unsupported") fault.error = EOPNOTSUPP;
   return fault;
 }
@@ -61,7 +62,10 @@ absl::Status FaultPoint(absl::string_view name) {
   if (setting != Setting()) fault = ReadFault(setting = Setting());
   Trace(name);
   if (name != fault.name || --fault.countdown != 0) return absl::OkStatus();
-  if (fault.die) kill(getpid(), SIGKILL);
+  if (fault.signal != 0) {
+    kill(getpid(), fault.signal);
+    return absl::OkStatus();
+  }
   return absl::ErrnoToStatus(fault.error, absl::StrCat("fault point ", name));
 }
 

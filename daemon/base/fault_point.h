@@ -10,6 +10,7 @@ namespace svnet {
 // nothing. In one with them, environment variables say what happens:
 //
 //   SVNET_FAULT=NAME:COUNT:die   at the COUNTth time (from 1) that NAME is passed, SIGKILL
+//   SVNET_FAULT=NAME:COUNT:stop  the same, SIGSTOP: it goes on after SIGCONT
 //   SVNET_FAULT=NAME:COUNT:fail  the same, but it returns an error, as the step would
 //   SVNET_FAULT=NAME:COUNT:unsupported  the error of a kernel that does not know the step
 //   SVNET_FAULT_TRACE=FILE       each name that is passed, a line each

@@ -19,9 +19,9 @@ constexpr uid_t kBystander = kFirstUid + kUids;
 // Of the bystander's TAPs; below it are those of the storm.
 constexpr Number kFirstOfBystander = 5000;
 
-void CreateAll(Callers& callers, int count, Results* results) {
+void CreateAll(const SvnetdCandidate& svnetd, Callers& callers, int count, Results* results) {
   const double time = InParallel(callers, 0, count, SvnetdCandidate::CreateBy);
-  results->Add({"create all", "svnetd", 0, static_cast<int>(callers.size())}, "1/s",
+  results->Add({"create all", svnetd.name(), 0, static_cast<int>(callers.size())}, "1/s",
                PerSecond(count, time));
 }
 
@@ -49,7 +49,7 @@ void MeasureFloor(FloorCandidate& floor, int count, Results* results) {
 // One caller, and what it has goes with Cleanup.
 void MeasureOne(SvnetdCandidate& svnetd, int count, Results* results) {
   Callers callers = Connect(svnetd, 1, kUids);
-  CreateAll(callers, count, results);
+  CreateAll(svnetd, callers, count, results);
   RemoveAll(
       svnetd, {"cleanup", "svnetd", count}, count,
       [&] { SvnetdCandidate::CleanupBy(*callers[0], v1::CLEANUP_SCOPE_CALLER); }, results);
@@ -58,7 +58,7 @@ void MeasureOne(SvnetdCandidate& svnetd, int count, Results* results) {
 // Eight, and an administrator takes away the whole network.
 void MeasureEight(SvnetdCandidate& svnetd, int count, Results* results) {
   Callers callers = Connect(svnetd, 8, kUids);
-  CreateAll(callers, count, results);
+  CreateAll(svnetd, callers, count, results);
   const std::unique_ptr<testing::Client> root = svnetd.Connect(0);
   RemoveAll(
       svnetd, {"cleanup network", "svnetd", count}, count,
@@ -68,9 +68,9 @@ void MeasureEight(SvnetdCandidate& svnetd, int count, Results* results) {
 
 void MeasureMany(SvnetdCandidate& svnetd, int count, Results* results) {
   Callers callers = Connect(svnetd, 64, kUids);
-  CreateAll(callers, count, results);
+  CreateAll(svnetd, callers, count, results);
   RemoveAll(
-      svnetd, {"remove all", "svnetd", count, 64}, count,
+      svnetd, {"remove all", svnetd.name(), count, 64}, count,
       [&] { InParallel(callers, 0, count, SvnetdCandidate::RemoveBy); }, results);
 }
 
@@ -115,6 +115,7 @@ int Main(int argc, char** argv) {
   Results results(options.results);
   FloorCandidate floor;
   SvnetdCandidate svnetd;
+  SvnetdCandidate routed("svnetd routed", testing::kSvnetd, {"--kind=routed"});
   const int count = options.thousand();
   for (int round = 0; round < options.rounds(3); ++round) {
     MeasureFloor(floor, count, &results);
@@ -127,6 +128,9 @@ int Main(int argc, char** argv) {
     svnetd.Enter();
     MeasureMany(svnetd, count, &results);
     MeasureStorm(svnetd, count * 9 / 10, count / 10, &results);
+    MeasureFloor(floor, count, &results);
+    routed.Enter();
+    MeasureMany(routed, count, &results);
   }
   results.Write();
   return 0;

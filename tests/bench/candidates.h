@@ -32,6 +32,8 @@ class Candidate {
   // Both return when the candidate says that it is done.
   virtual void Create(Number number) = 0;
   virtual void Remove(Number number) = 0;
+  // Whether Create says what there is, if there is one already.
+  virtual bool is_idempotent() const { return false; }
   // Until a device that was removed is gone.
   virtual void WaitUntilGone(int /*count*/) {}
   // The calling thread, and what it starts, goes where the candidate works.
@@ -70,6 +72,7 @@ class SvnetdCandidate final : public Candidate {
 
   void Create(Number number) override { CreateBy(*caller_, number); }
   void Remove(Number number) override { RemoveBy(*caller_, number); }
+  bool is_idempotent() const override { return true; }
   void WaitUntilGone(int count) override { deleted_.Wait(count); }
 
   // Another caller with its own connection.

@@ -45,6 +45,27 @@ void CreateInTurns(const Candidates& candidates, int present, Results* results) 
   }
 }
 
+// What is there already: what CreateTap costs beside the kernel's work. Who has no such call makes
+// others, so that a turn comes as long after the last one as in CreateInTurns.
+void CreateAgainInTurns(const Candidates& candidates, int present, Results* results) {
+  for (Number number = kFirstOfBatch; number < kFirstOfBatch + kBatch; ++number) {
+    for (Candidate* candidate : candidates) {
+      candidate->Enter();
+      if (!candidate->is_idempotent()) {
+        candidate->Create(number + kBatch);
+        continue;
+      }
+      const double time = Time([&] { candidate->Create(number); });
+      results->Add({"create again", candidate->name(), present}, "us", time);
+    }
+  }
+  for (Candidate* candidate : candidates) {
+    if (candidate->is_idempotent()) continue;
+    candidate->Enter();
+    for (int i = 0; i < kBatch; ++i) candidate->Remove(kFirstOfBatch + kBatch + i);
+  }
+}
+
 void RemoveInTurns(const Candidates& candidates, int present, Results* results) {
   for (Number number = kFirstOfBatch; number < kFirstOfBatch + kBatch; ++number) {
     for (Candidate* candidate : candidates) {
@@ -73,15 +94,6 @@ void Read(SvnetdCandidate& svnetd, FloorCandidate& floor, int present, int round
     const Number number = round % present;
     results->Add({"boot args", "svnetd", present}, "us",
                  Time([&] { SvnetdCandidate::GetBootArgsBy(svnetd.caller(), number); }));
-  }
-}
-
-// The lease is there already: what CreateTap costs beside the kernel's work.
-void CreateAgain(SvnetdCandidate& svnetd, int present, int rounds, Results* results) {
-  svnetd.Enter();
-  for (int round = 0; round < rounds; ++round) {
-    results->Add({"create again", svnetd.name(), present}, "us",
-                 Time([&] { svnetd.Create(round % present); }));
   }
 }
 
@@ -117,11 +129,13 @@ int Main(int argc, char** argv) {
     const Candidates& candidates = present > options.hundred() ? fast : all;
     Fill(candidates, filled, present);
     filled = present;
-    Measure(fast, present, options.rounds(8), &results);
+    for (int round = 0; round < options.rounds(8); ++round) {
+      CreateInTurns(fast, present, &results);
+      CreateAgainInTurns(fast, present, &results);
+      RemoveInTurns(fast, present, &results);
+    }
     Measure(candidates, present, options.rounds(2), &results);
     Read(svnetd, floor, present, 20 * options.rounds(5), &results);
-    CreateAgain(svnetd, present, 20 * options.rounds(5), &results);
-    CreateAgain(routed, present, 20 * options.rounds(5), &results);
     results.Write();
   }
   floor.RemoveAll();

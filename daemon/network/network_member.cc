@@ -32,7 +32,7 @@ void NetworkMember::Postpone(const absl::Status& why) {
   pause_ = std::min(2 * pause_, kLongestPause);
 }
 
-void NetworkMember::CatchUp(HostEvents events) {
+void NetworkMember::CatchUp(const HostEvents& events) {
   if (!started_) return;
   status_ = network_->CatchUp(events);
   if (status_.ok()) LeaveIfClosed();

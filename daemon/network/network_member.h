@@ -39,7 +39,7 @@ class NetworkMember {
   void Begin();
 
   // If it has started: takes in what has happened, and goes if it is closed and has no leases.
-  void CatchUp(HostEvents events);
+  void CatchUp(const HostEvents& events);
   // When it has something to do, though nothing happens.
   std::optional<absl::Time> NextDue() const { return started_ ? network_->NextDue() : retry_; }
 

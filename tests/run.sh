@@ -140,7 +140,7 @@ prepare_firewalls() {
 
 prepare_udev() {
   step "udev"
-  tests/udev/build.sh build/udev
+  tests/unpack.sh build/udev udev
 }
 
 prepare_guests() {

@@ -1,20 +1,11 @@
 #!/usr/bin/env bash
 # Unpacks Debian's firewalld and ufw for the tests: tests/firewalls/build.sh FOLDER
-#
-# They are not installed: firewalld would start, and close the host. What is in FOLDER
-# afterwards is as it is under / after an installation.
 set -euo pipefail
 folder=${1:?usage: $0 FOLDER}
 root=$folder/root
 [[ ! -e $folder/done ]] || exit 0
-
-rm -rf "$folder"
-mkdir -p "$root"
-(cd "$folder" && { apt-get download firewalld ufw || { apt-get update && apt-get download firewalld ufw; }; }) \
-  >"$folder/log" 2>&1 || { tail -20 "$folder/log" >&2 && exit 1; }
-for package in "$folder"/*.deb; do dpkg-deb -x "$package" "$root"; done
-cp -a "$root/lib/." "$root/usr/lib/"
-rm -rf "${root:?}/lib"
+"$(dirname "${BASH_SOURCE[0]}")/../unpack.sh" "$folder" firewalld ufw
+rm "$folder/done"
 
 # As ufw's postinst does it.
 cp "$root"/usr/share/ufw/iptables/*.rules "$root/etc/ufw/"

@@ -51,7 +51,7 @@ absl::Duration Sum(const timeval& a, const timeval& b) {
 
 Udevd::Udevd(Files files) {
   if (access(kUnpacked, R_OK) != 0) {
-    ADD_FAILURE() << "there is no " << kUnpacked << ": tests/udev/build.sh build/udev";
+    ADD_FAILURE() << "there is no " << kUnpacked << ": tests/unpack.sh build/udev udev";
   }
   Shell(kMounts);
   if (files == Files::kOurs) InstallFiles();

@@ -10,7 +10,7 @@
 namespace svnet::testing {
 
 // Debian's systemd-udevd, with all of the host's rules and those of its package, in the caller's
-// network namespace: tests/udev/build.sh unpacks it. As long as it lives, the test's processes have
+// network namespace: tests/unpack.sh unpacks it. As long as it lives, the test's processes have
 // a /run and a /sys of their own, and what they write to /etc and /usr goes with it. udevd sees no
 // devices but links, and no /dev of anybody's. Not thread-safe; one at a time.
 class Udevd {

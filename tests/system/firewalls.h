@@ -2,9 +2,10 @@
 // sees them.
 #pragma once
 
+#include <optional>
 #include <string>
 
-#include "daemon/base/unique_fd.h"
+#include "tests/system/unpacked.h"
 
 namespace svnet::testing {
 
@@ -13,12 +14,10 @@ namespace svnet::testing {
 std::string Docker20(const std::string& program);
 std::string Docker28(const std::string& program);
 
-// Has Debian's firewalld and ufw be there as if they were installed, with files of their
-// own, as long as it lives; tests/firewalls/build.sh unpacks them.
-class UnpackedFirewalls {
+// Debian's firewalld and ufw; tests/firewalls/build.sh unpacks them.
+class UnpackedFirewalls : public Unpacked {
  public:
-  UnpackedFirewalls();
-  ~UnpackedFirewalls();
+  UnpackedFirewalls() : Unpacked("firewalls") {}
 };
 
 // firewalld, D-Bus and polkit, which end with the object. In its zone `public` is every link
@@ -27,13 +26,10 @@ class Firewalld {
  public:
   // With svnet's own zone and policy, unless the package is not to be there.
   explicit Firewalld(bool with_svnets_zone = true);
-  ~Firewalld();
 
  private:
   UnpackedFirewalls unpacked_;
-  pid_t bus_ = -1;
-  pid_t polkit_ = -1;
-  pid_t firewalld_ = -1;
+  std::optional<Program> bus_, polkit_, firewalld_;
 };
 
 }  // namespace svnet::testing

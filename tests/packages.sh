@@ -21,7 +21,9 @@ TEST_PACKAGES=(
   python3-grpcio python3-jsonschema python3-prometheus-client python3-protobuf
   fish zsh systemd
   # What firewalld needs, which is itself only unpacked (tests/firewalls/build.sh).
-  dbus polkitd python3-firewall python3-dbus python3-gi python3-nftables gir1.2-glib-2.0)
+  dbus polkitd python3-firewall python3-dbus python3-gi python3-nftables gir1.2-glib-2.0
+  # What BIRD and FRR need, of which the same is true (tests/run.sh).
+  libjson-c5 libreadline8)
 
 # A machine with a kernel of Debian's (tests/hosts/debian12_kernel.sh).
 MACHINE_PACKAGES=(qemu-system-x86 busybox-static cpio kmod e2fsprogs)

@@ -133,9 +133,11 @@ count_tests() {
   ctest --preset dev -N "$@" ${only:+-R "$only"} | sed -n 's/^Total Tests: //p'
 }
 
-prepare_firewalls() {
-  step "firewalld and ufw"
+# Daemons of others, which are only unpacked.
+prepare_others() {
+  step "firewalld, ufw, BIRD, FRR"
   tests/firewalls/build.sh build/firewalls
+  tests/unpack.sh build/routing bird2 libssh-gcrypt-4 frr libyang2
 }
 
 prepare_udev() {
@@ -170,7 +172,7 @@ run_system() {
   install_needed
   step "build: system tests"
   configure_and_build dev system_test svnetd svnetctl
-  prepare_firewalls
+  prepare_others
   prepare_udev
   prepare_guests
   step "tests: system"
@@ -221,7 +223,7 @@ count_instructions() {
   tests/bench/instructions.sh build/bench
 }
 
-# What the stage does when the preset dev is built, and firewalld and ufw are there.
+# What the stage does when the preset dev is built, and what is unpacked.
 run_with_sanitizers() {
   build_with_clang
   [[ -n $only ]] || check_with_tidy
@@ -235,7 +237,7 @@ run_sanitizers() {
   install_needed
   step "build"
   configure_and_build dev system_test svnetd svnetctl
-  prepare_firewalls
+  prepare_others
   prepare_udev
   run_with_sanitizers
 }
@@ -291,7 +293,7 @@ run_only() {
   if [[ $(count_tests -LE '^unit$') -gt 0 ]]; then needs_root; fi
   if [[ $(count_tests -L '^(kernel|system)$') -gt 0 ]]; then prepare_udev; fi
   if [[ $(count_tests -L '^system$') -gt 0 ]]; then
-    prepare_firewalls
+    prepare_others
     prepare_guests
   fi
   step "tests"
@@ -306,7 +308,7 @@ run_all() {
   configure_and_build dev
   step "tests: unit"
   run_tests dev -L '^unit$'
-  prepare_firewalls
+  prepare_others
   prepare_udev
   run_with_sanitizers
   run_examples

@@ -88,20 +88,45 @@ check "others are refused, and told why" others_are_told
 # -------------------------------------------------------------------- who else is there
 # With a rule for all links, networkd takes every link that it is not kept off.
 step "systemd-networkd"
+inside bash -c 'printf "[Match]\nName=*\n[Network]\nLinkLocalAddressing=no\n" \
+  >/etc/systemd/network/99-all.network; ip link add svother type veth peer name peer; ip link set svother up; ip link set peer up'
+# restart_networkd LINK...: and has it set these up anew. At that it takes the routes of others away
+# from links that it manages.
+restart_networkd() {
+  inside bash -c 'ip route add 198.51.100.1 dev svother proto 116
+    systemctl restart systemd-networkd && networkctl reconfigure "$@" svother' -- "$@" &&
+    until_true 20 inside bash -c '[[ -z $(ip route show 198.51.100.1) ]]' &&
+    until_true 20 inside bash -c 'networkctl --no-legend list svother | grep -q configured'
+}
 networkd_leaves_ours_alone() {
-  inside bash -c 'printf "[Match]\nName=*\n[Network]\nLinkLocalAddressing=no\n" \
-    >/etc/systemd/network/99-all.network; ip link add svother type veth peer name peer; ip link set svother up; ip link set peer up
-    systemctl start systemd-networkd'
-  # What it manages it says itself.
-  until_true 20 inside bash -c 'networkctl --no-legend list svother | grep -q configured'
   local list
+  restart_networkd svbr0 svvm1eth0 || return 1
   list=$(inside networkctl --no-legend --no-pager list)
-  inside systemctl stop systemd-networkd.socket systemd-networkd.service
   echo "$list"
   grep -q 'svbr0.*unmanaged' <<<"$list" && grep -q 'svvm1eth0.*unmanaged' <<<"$list" &&
     grep -q 'svother.*configured' <<<"$list"
 }
 check "keeps off the bridge and the TAPs, and not off others" networkd_leaves_ours_alone
+
+routed_network() {
+  inside bash -c 'ip route show proto 115 | sed "s/ linkdown//"; ip neighbour show proto 115
+    svnetctl metrics | grep ^svnet_repairs_total; ip -o address show svbr1; ip rule; nft -s list ruleset'
+}
+networkd_keeps_a_routed_guest() {
+  local before
+  inside bash -c 'cp /etc/svnet/svnetd.toml /root/one.toml
+    printf "[networks.routed]\nkind = \"routed\"\nbridge = \"svbr1\"\nsubnet = \"172.31.0.0/24\"\n" >>/etc/svnet/svnetd.toml
+    sed "s/^Name=svbr0/& svbr1/" /usr/lib/systemd/network/10-svnet.network >/etc/systemd/network/10-svnet.network
+    networkctl reload && systemctl reload svnetd && svnetctl create vm8 --network routed' || return 1
+  before=$(routed_network)
+  head -12 <<<"$before"
+  [[ $before == "172.31.0.2 dev svvm8eth0"*"172.31.0.2 dev svvm8eth0 lladdr"*svnet_repairs_total* ]] || return 1
+  restart_networkd svbr1 svvm8eth0 && diff <(echo "$before") <(routed_network)
+}
+check "keeps a routed guest when it restarts" networkd_keeps_a_routed_guest
+inside bash -c 'systemctl stop systemd-networkd.socket systemd-networkd.service
+  rm /etc/systemd/network/10-svnet.network; cp /root/one.toml /etc/svnet/svnetd.toml
+  svnetctl cleanup --network --of routed && systemctl restart svnetd'
 
 # It does not run in a container, but says what it would do with its files.
 step "systemd-udevd"

@@ -27,14 +27,16 @@ EventMetrics::EventMetrics(prometheus::Registry* registry)
                        "Leases that ended by themselves: a process, a VMM or a TAP was gone")),
       failures_(AddFamily(registry, "svnet_failures_total",
                           "What svnetd could not do unasked; each is an error in the log")) {
-  // There from the start, with 0.
-  const NetworkName network;
+  Begin(NetworkName());
+}
+
+void EventMetrics::Begin(const NetworkName& network) const {
   CounterOf(ended_, network);
   CounterOf(failures_, network);
   for (const char* of : {"bridge", "forwarding", "rules", "tap"}) RepairsOf(network, of);
 }
 
-void EventMetrics::Note(const TapEvent& event) {
+void EventMetrics::Note(const TapEvent& event) const {
   const NetworkName& network = NetworkOf(event);
   if (event.type == TapEvent::Type::kRemoved) CounterOf(ended_, network).Increment();
   if (event.type == TapEvent::Type::kFailed) CounterOf(failures_, network).Increment();
@@ -43,7 +45,8 @@ void EventMetrics::Note(const TapEvent& event) {
   }
 }
 
-prometheus::Counter& EventMetrics::RepairsOf(const NetworkName& network, const std::string& of) {
+prometheus::Counter& EventMetrics::RepairsOf(const NetworkName& network,
+                                             const std::string& of) const {
   return repairs_.Add({{"network", network.text()}, {"of", of}});
 }
 

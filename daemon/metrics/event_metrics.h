@@ -17,12 +17,14 @@ class EventMetrics {
   // `registry` must outlive it.
   explicit EventMetrics(prometheus::Registry* registry);
 
-  void Note(const TapEvent& event);
+  // That network has its counters from here on, with 0.
+  void Begin(const NetworkName& network) const;
+  void Note(const TapEvent& event) const;
 
  private:
   using Family = prometheus::Family<prometheus::Counter>;
 
-  prometheus::Counter& RepairsOf(const NetworkName& network, const std::string& of);
+  prometheus::Counter& RepairsOf(const NetworkName& network, const std::string& of) const;
 
   Family& repairs_;
   Family& ended_;

@@ -39,6 +39,7 @@ Metrics::Metrics()
 }
 
 std::vector<prometheus::MetricFamily> Metrics::Collect(const MeasuresOfNetworks& measures) const {
+  for (const auto& [network, measured] : measures) events_.Begin(network);
   std::vector<prometheus::MetricFamily> families = NetworkFamilies(measures);
   std::vector<prometheus::MetricFamily> counted = registry_.Collect();
   std::move(counted.begin(), counted.end(), std::back_inserter(families));

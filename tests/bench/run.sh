@@ -35,7 +35,7 @@ step "packages"
 install_packages "${BUILD_PACKAGES[@]}" "${GUEST_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"
 
 step "udev"
-tests/udev/build.sh build/udev
+tests/unpack.sh build/udev udev
 
 step "build"
 programs=(data_path restart callers taps scale crowded)

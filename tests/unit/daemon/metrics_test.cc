@@ -114,6 +114,17 @@ TEST_F(MetricsTest, ConnectionsByWhatTheCallerIs) {
   }
 }
 
+// So that the first that happens shows as an increase.
+TEST_F(MetricsTest, ANetworkThatIsMeasuredHasItsCounters) {
+  const NetworkName red = *NetworkName::Parse("red");
+  const std::string text = metrics_.Render({{red, absl::UnavailableError("not started")}});
+  for (const char* line :
+       {"svnet_repairs_total{network=\"red\",of=\"tap\"} 0",
+        "svnet_leases_ended_total{network=\"red\"} 0", "svnet_failures_total{network=\"red\"} 0"}) {
+    EXPECT_THAT(text, HasSubstr(std::string(line) + "\n"));
+  }
+}
+
 TEST_F(MetricsTest, WhatIsDoneUnaskedIsCounted) {
   const auto on_event = [this](const TapEvent& event) { metrics_.events().Note(event); };
   on_event({.type = TapEvent::Type::kRepaired, .repaired = {"bridge", "rules"}});

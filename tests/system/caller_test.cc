@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/eventually.h"
+#include "tests/system/call_flood.h"
 #include "tests/system/http2_flood.h"
 #include "tests/system/raw_call.h"
 #include "tests/system/system_test.h"
@@ -274,40 +275,12 @@ TEST_F(HostileCallerTest, OversizedMessagesAndMetadataAreRefused) {
   EXPECT_LT(svnetd().log().size(), 10'000u);
 }
 
-// That many calls under way on one connection, until its end. Not by gRPC's callbacks:
-// the last to return may be what holds the channel, which then ends in, and joins, the
-// thread that it is in (a double free in 1.51).
-class Flood {
- public:
-  Flood(const std::string& socket, int calls) : client_(socket, Member(kMallory)) {
-    for (int i = 0; i < calls; ++i) callers_.emplace_back([this] { CallUntilStopped(); });
-  }
-  ~Flood() {
-    stopped_ = true;
-    for (std::thread& caller : callers_) caller.join();
-  }
-  int answered() const { return answered_; }
-
- private:
-  void CallUntilStopped() {
-    while (!stopped_) {
-      grpc::ClientContext context;
-      v1::ListTapsResponse response;
-      client_.stub().ListTaps(&context, {}, &response);
-      ++answered_;
-    }
-  }
-
-  Client client_;
-  std::atomic<int> answered_ = 0;
-  std::atomic<bool> stopped_ = false;
-  std::vector<std::thread> callers_;
-};
-
 TEST_F(HostileCallerTest, AFloodOfCallsHoldsNobodyUp) {
   Client(svnetd().socket(), Member(kMallory)).MustCreate("vm1");
-  Flood one(svnetd().socket(), 64);
-  Flood two(svnetd().socket(), 64);
+  const CallFlood one(svnetd().socket(), Member(kMallory), 64,
+                      &v1::NetworkService::Stub::AsyncListTaps, v1::ListTapsRequest());
+  const CallFlood two(svnetd().socket(), Member(kMallory), 64,
+                      &v1::NetworkService::Stub::AsyncListTaps, v1::ListTapsRequest());
   for (int i = 0; i < 20; ++i) ExpectOthersAreServed();
   EXPECT_GT(one.answered(), 0);
   EXPECT_GT(two.answered(), 0);

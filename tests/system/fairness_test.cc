@@ -1,6 +1,4 @@
 // What a caller who asks politely, but without end, costs others.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <atomic>
 #include <thread>
@@ -8,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/eventually.h"
+#include "tests/system/call_flood.h"
+#include "tests/system/kernel_count.h"
 #include "tests/system/system_test.h"
 
 namespace svnet::testing {
@@ -15,67 +15,8 @@ namespace {
 
 constexpr uid_t kMallory = 1002;
 
-template <typename Request, typename Response>
-using AsyncMethod = std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (
-    v1::NetworkService::Stub::*)(grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
-
-// 32 calls under way all the time on one connection, as many as svnetd takes, until its end.
-class PoliteFlood {
- public:
-  template <typename Request, typename Response>
-  PoliteFlood(const std::string& socket, AsyncMethod<Request, Response> method,
-              const Request& request)
-      : client_(socket, Member(kMallory)), thread_([=, this] { Work(method, request); }) {}
-  ~PoliteFlood() {
-    stopped_ = true;
-    thread_.join();
-  }
-  int answered() const { return answered_; }
-  // Until there are so many more answers.
-  void WaitFor(int answers) const {
-    const int enough = answered_ + answers;
-    EXPECT_TRUE(Eventually([&] { return answered_ >= enough; }, absl::Seconds(60)));
-  }
-
- private:
-  template <typename Response>
-  struct Call {
-    grpc::ClientContext context;
-    Response response;
-    grpc::Status status;
-    std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader;
-  };
-
-  template <typename Request, typename Response>
-  void Work(AsyncMethod<Request, Response> method, const Request& request) {
-    setpriority(PRIO_PROCESS, 0, 10);  // of this thread: what it costs svnetd is meant
-    grpc::CompletionQueue queue;
-    int under_way = 0;
-    const auto begin = [&] {
-      auto* call = new Call<Response>;
-      call->reader = (client_.stub().*method)(&call->context, request, &queue);
-      call->reader->Finish(&call->response, &call->status, call);
-      ++under_way;
-    };
-    for (int i = 0; i < 32; ++i) begin();
-    void* tag = nullptr;
-    bool ok = false;
-    while (under_way > 0 && queue.Next(&tag, &ok)) {
-      --under_way;
-      const std::unique_ptr<Call<Response>> call(static_cast<Call<Response>*>(tag));
-      answered_ += call->status.ok() ? 1 : 0;
-      if (!stopped_ && call->status.ok()) begin();
-    }
-    queue.Shutdown();
-    while (queue.Next(&tag, &ok)) {
-    }
-  }
-
-  Client client_;
-  std::atomic<int> answered_ = 0;
-  std::atomic<bool> stopped_ = false;
-  std::thread thread_;
-};
+// As many as svnetd takes on one connection.
+constexpr int kCalls = 32;
 
 class FairnessTest : public SystemTest {
  protected:
@@ -101,7 +42,7 @@ class FairnessTest : public SystemTest {
       times.push_back(absl::Now() - start);
     }
     bob.MustCleanup(v1::CLEANUP_SCOPE_CALLER);
-    EXPECT_TRUE(Eventually([&] { return LinkCount() <= kTaps + 4; }));
+    EXPECT_TRUE(Eventually([&] { return CountKernel().taps == kTaps + 1; }));
     std::nth_element(times.begin(), times.begin() + kSamples / 2, times.end());
     return times[kSamples / 2];
   }
@@ -114,7 +55,7 @@ class FairnessTest : public SystemTest {
     double ratio = kMaxRatio + 1;
     for (int i = 0; i < kAttempts && ratio > kMaxRatio; ++i) {
       const absl::Duration quiet = Create();
-      PoliteFlood flood(svnetd_.socket(), method, request);
+      CallFlood flood(svnetd_.socket(), Member(kMallory), kCalls, method, request);
       flood.WaitFor(200);
       const absl::Time start = absl::Now();
       const int answered = flood.answered();
@@ -131,8 +72,6 @@ class FairnessTest : public SystemTest {
   }
 
  private:
-  static int LinkCount() { return std::stoi(Shell("ls /sys/class/net | wc -l")); }
-
   Daemon svnetd_;
 };
 

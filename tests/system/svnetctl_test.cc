@@ -249,10 +249,14 @@ TEST_F(SvnetctlTest, IsSilentWhenNobodyReadsItsOutput) {
   Daemon svnetd = Start();
   const std::string svnetctl = absl::StrCat(kSvnetctl, " --socket ", svnetd.socket());
   ASSERT_EQ(Svnetctl(svnetd, kRoot, {"create", "vm1", "vm2"}).code, 0);
+  // Open to write to, and to read from it no more.
+  const std::string pipe = folder() + "/pipe";
+  const std::string open =
+      absl::StrCat("mkfifo ", pipe, "; exec 3<>", pipe, " 4>", pipe, " 3<&-; rm ", pipe);
   for (const char* command : {"list", "list --json", "list --watch", "watch", "watch --json"}) {
-    EXPECT_EQ(Shell(absl::StrCat("exec 4> >(true); wait $!; timeout 20 ", svnetctl, " ", command,
-                                 " >&4 || echo exit $?")),
-              "")
+    EXPECT_EQ(
+        Shell(absl::StrCat(open, "; timeout 20 ", svnetctl, " ", command, " >&4 || echo exit $?")),
+        "")
         << command;
   }
 }

@@ -281,9 +281,9 @@ TEST_F(HostileCallerTest, AFloodOfCallsHoldsNobodyUp) {
                       &v1::NetworkService::Stub::AsyncListTaps, v1::ListTapsRequest());
   const CallFlood two(svnetd().socket(), Member(kMallory), 64,
                       &v1::NetworkService::Stub::AsyncListTaps, v1::ListTapsRequest());
+  one.WaitFor(1);
+  two.WaitFor(1);
   for (int i = 0; i < 20; ++i) ExpectOthersAreServed();
-  EXPECT_GT(one.answered(), 0);
-  EXPECT_GT(two.answered(), 0);
 }
 
 TEST_F(HostileCallerTest, RefusedCallersDoNotFillTheLog) {

@@ -13,10 +13,10 @@ constexpr absl::string_view kSet = R"(
   }
 )";
 
-// Also what NAT is about to send elsewhere.
+// Also what NAT is about to send elsewhere. What rules out nearly every packet comes first.
 constexpr absl::string_view kRules =
-    R"(    ip daddr != $prefix ip daddr $blocked counter name ~blocked_destination drop
-    ct original ip daddr != $prefix ct original ip daddr $blocked counter name ~blocked_destination drop
+    R"(    ip daddr $blocked ip daddr != $prefix counter name ~blocked_destination drop
+    ct original ip daddr $blocked ct original ip daddr != $prefix counter name ~blocked_destination drop
 )";
 
 std::string RenderSet(const std::vector<Ipv4Prefix>& prefixes) {

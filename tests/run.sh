@@ -183,8 +183,8 @@ run_system() {
 build_with_clang() {
   step "build: clang, with its thread-safety analysis, sanitizers of addresses and of undefined behaviour, and the fuzzers"
   configure_and_build clang svnetd svnetctl daemon_unit_test client_unit_test kernel_test gate_test \
-    alias_fuzz calls_fuzz config_fuzz gate_fuzz http_fuzz netlink_fuzz probe_fuzz requests_fuzz \
-    text_fuzz
+    alias_fuzz calls_fuzz config_fuzz create_taps_fuzz gate_fuzz http_fuzz netlink_fuzz \
+    probe_fuzz requests_fuzz text_fuzz
 }
 
 check_with_tidy() {

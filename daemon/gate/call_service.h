@@ -22,7 +22,8 @@ using RawNetworkService = v1::NetworkService::WithRawCallbackMethod_CreateTap<
                                 v1::NetworkService::WithRawCallbackMethod_GetTap<
                                     v1::NetworkService::WithRawCallbackMethod_UpdateTap<
                                         v1::NetworkService::WithRawCallbackMethod_ListNetworks<
-                                            v1::NetworkService::Service>>>>>>>>>>>;
+                                            v1::NetworkService::WithRawCallbackMethod_CreateTaps<
+                                                v1::NetworkService::Service>>>>>>>>>>>>;
 using RawHealthService = grpc::health::v1::Health::WithRawCallbackMethod_Check<
     grpc::health::v1::Health::WithRawCallbackMethod_Watch<grpc::health::v1::Health::Service>>;
 
@@ -38,6 +39,9 @@ class CallService final : public RawNetworkService {
 
   Unary* CreateTap(Context* context, const Bytes* request, Bytes* response) override {
     return calls_->Call(context, Method::kCreateTap, request, response);
+  }
+  Unary* CreateTaps(Context* context, const Bytes* request, Bytes* response) override {
+    return calls_->CreateTaps(context, request, response);
   }
   Unary* RemoveTap(Context* context, const Bytes* request, Bytes* response) override {
     return calls_->Call(context, Method::kRemoveTap, request, response);

@@ -19,6 +19,10 @@ class CallStarter {
   // A unary call, as a raw callback method has it.
   grpc::ServerUnaryReactor* Call(grpc::CallbackServerContext* context, Method method,
                                  const grpc::ByteBuffer* request, grpc::ByteBuffer* response) const;
+  // Many CreateTap calls in one.
+  grpc::ServerUnaryReactor* CreateTaps(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) const;
   // One whose answer is a stream.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(grpc::CallbackServerContext* context,
                                                     Method method,

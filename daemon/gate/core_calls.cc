@@ -42,8 +42,7 @@ grpc::Status CoreCalls::Begin(Request request, std::shared_ptr<CallListener> lis
   } else if (waiting_.size() < kMaxWaiting) {
     // A caller that has many calls waiting sees svnetd's health, too.
     const bool first = request.method == Method::kHealthCheck;
-    waiting_.insert(first ? waiting_.begin() : waiting_.end(),
-                    {std::move(request), std::move(listener)});
+    Wait(first ? waiting_.begin() : waiting_.end(), std::move(request), std::move(listener));
   } else {
     return ToGrpc(Error(Reason::kQuotaExceeded,
                         absl::StrCat("this user has ", kMaxWaiting,
@@ -51,6 +50,23 @@ grpc::Status CoreCalls::Begin(Request request, std::shared_ptr<CallListener> lis
   }
   ++unanswered_;
   return grpc::Status::OK;
+}
+
+grpc::Status CoreCalls::GoOn(Request request, std::shared_ptr<CallListener> listener) {
+  MutexLock lock(&mutex_);
+  if (draining_.has_value()) return ToGrpc(*draining_);
+  if (unary_ < kMaxCallsInCore) {
+    Ask(std::move(request), std::move(listener));
+  } else {
+    Wait(waiting_.begin(), std::move(request), std::move(listener));
+  }
+  return grpc::Status::OK;
+}
+
+void CoreCalls::Wait(std::deque<Waiting>::iterator place, Request request,
+                     std::shared_ptr<CallListener> listener) {
+  listener->id_ = 0;
+  waiting_.insert(place, {std::move(request), std::move(listener)});
 }
 
 void CoreCalls::Ask(Request request, std::shared_ptr<CallListener> listener) {

@@ -54,6 +54,9 @@ class CoreCalls {
   // Asks svnetd, or has it wait. What comes of it comes to `listener`: it wants one Done, and
   // until then is unanswered. An error is the answer instead: nothing comes, nor is wanted.
   grpc::Status Begin(Request request, std::shared_ptr<CallListener> listener);
+  // The next request of a listener that has begun, and heard the end of the one before: it is the
+  // next of those that wait here. An error: it does not begin; the listener goes on without.
+  grpc::Status GoOn(Request request, std::shared_ptr<CallListener> listener);
   // Nobody waits for it any more. True: then it hears nothing of its end.
   bool Cancel(CallListener* listener);
   // One more event, please. Nothing if the watch has ended.
@@ -83,6 +86,8 @@ class CoreCalls {
     std::string body;                        // the parts that have come
   };
 
+  void Wait(std::deque<Waiting>::iterator place, Request request,
+            std::shared_ptr<CallListener> listener) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Ask(Request request, std::shared_ptr<CallListener> listener)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The one whose turn it is, if there is room.

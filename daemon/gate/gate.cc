@@ -21,6 +21,7 @@
 #include "daemon/gate/confinement.h"
 #include "daemon/gate/connections.h"
 #include "daemon/gate/core_calls.h"
+#include "daemon/gate/create_taps_call.h"
 #include "daemon/gate/outbox.h"
 #include "daemon/gate/priority.h"
 #include "daemon/gate/reflection_service.h"
@@ -29,11 +30,13 @@ namespace svnet {
 namespace {
 
 // What one connection can make a gate keep, if it keeps to HTTP/2. What is larger than svnetd
-// takes, but not by much, gets an answer that says so.
-constexpr int kMaxMessage = 16 << 10;  // bytes
-constexpr int kMaxMetadata = 4 << 10;  // bytes
-constexpr int kPingInterval = 1000;    // ms, of one connection; who pings more often is ended
-constexpr int kMaxStreams = 32;        // of one connection; a client's others wait
+// takes, but not by much, gets an answer that says so. A caller who fills its own gate with large
+// ones loses its own connections; of a gate that several share, none may fill so much.
+constexpr int kMaxMessage = kMaxBatchSize + (4 << 10);  // bytes
+constexpr int kMaxSharedMessage = 16 << 10;             // bytes
+constexpr int kMaxMetadata = 4 << 10;                   // bytes
+constexpr int kPingInterval = 1000;  // ms, of one connection; who pings more often is ended
+constexpr int kMaxStreams = 32;      // of one connection; a client's others wait
 
 // For gRPC, which has pools of twice as many threads. With two nothing was faster.
 constexpr size_t kStackSize = 256 << 10;  // bytes, of a thread
@@ -113,7 +116,7 @@ bool Gate::Start() {
   builder.RegisterService(&health_);
   builder.RegisterService(&reflection_v1_);
   builder.RegisterService(&reflection_v1alpha_);
-  builder.SetMaxReceiveMessageSize(kMaxMessage);
+  builder.SetMaxReceiveMessageSize(is_shared_ ? kMaxSharedMessage : kMaxMessage);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadata);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
   // gRPC takes one ping in five minutes, or ends the connection. Callers hold quiet watches, and

@@ -48,6 +48,9 @@ class CoreCallsTest : public ::testing::Test {
     EXPECT_TRUE(status.ok()) << status.error_message();
     return listener;
   }
+  grpc::Status GoOn(const std::shared_ptr<Listener>& listener) {
+    return calls_.GoOn({.method = Method::kCreateTap, .connection = 1, .body = ""}, listener);
+  }
   std::vector<std::shared_ptr<Listener>> Fill() {
     std::vector<std::shared_ptr<Listener>> listeners;
     for (int i = 0; i < kMaxCallsInCore; ++i) listeners.push_back(Begin());
@@ -120,6 +123,33 @@ TEST_F(CoreCallsTest, CancelAfterTheAnswerIsTooLate) {
   EXPECT_TRUE(Answer(1).ok());
   EXPECT_FALSE(calls().Cancel(call.get()));
   EXPECT_EQ(Said(), "call 1 GetNetwork");
+}
+
+TEST_F(CoreCallsTest, WhoGoesOnIsNext) {
+  const auto first = Fill();
+  const auto waiting = Begin(Method::kListTaps);
+  EXPECT_TRUE(Answer(1).ok());
+  const auto later = Begin(Method::kGetTap);
+  EXPECT_EQ(Said(), "call 17 ListTaps");
+  EXPECT_TRUE(GoOn(first[0]).ok());
+  EXPECT_TRUE(Answer(2).ok());
+  EXPECT_EQ(Said(), "call 18 CreateTap");
+  EXPECT_TRUE(Answer(18, "again").ok());
+  EXPECT_EQ(first[0]->heard, "end(0) end(0again) ");
+  EXPECT_EQ(Said(), "call 19 GetTap");
+}
+
+TEST_F(CoreCallsTest, WhoGoesOnCanBeCancelledWhileItWaitsAndEndsWithADrain) {
+  const auto first = Fill();
+  EXPECT_TRUE(Answer(1).ok());
+  const auto another = Begin();
+  EXPECT_EQ(Said(), "call 17 GetNetwork");
+  EXPECT_TRUE(GoOn(first[0]).ok());
+  EXPECT_TRUE(calls().Cancel(first[0].get()));
+  EXPECT_TRUE(Answer(2).ok());
+  EXPECT_EQ(Said(), "");
+  calls().Drain({.code = 14, .text = "svnetd ends"});
+  EXPECT_EQ(GoOn(first[1]).error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
 TEST_F(CoreCallsTest, HealthIsAskedFirst) {

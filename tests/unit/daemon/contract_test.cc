@@ -177,15 +177,22 @@ MethodDescriptorProto* Rpc(FileDescriptorProto* file, const std::string& name) {
   return Find(Find(file->mutable_service(), "NetworkService")->mutable_method(), name);
 }
 
+void AddImports(const FileDescriptor& file, DescriptorPool* pool) {
+  for (int i = 0; i < file.dependency_count(); ++i) {
+    const FileDescriptor& imported = *file.dependency(i);
+    if (pool->FindFileByName(imported.name()) != nullptr) continue;
+    AddImports(imported, pool);
+    FileDescriptorProto copy;
+    imported.CopyTo(&copy);
+    EXPECT_NE(pool->BuildFile(copy), nullptr);
+  }
+}
+
 // The lines that the contract of network.proto loses by this change.
 Contract LostBy(const Change& change) {
   const FileDescriptor& now = *v1::Tap::descriptor()->file();
   DescriptorPool pool;
-  for (int i = 0; i < now.dependency_count(); ++i) {
-    FileDescriptorProto imported;
-    now.dependency(i)->CopyTo(&imported);
-    EXPECT_NE(pool.BuildFile(imported), nullptr);
-  }
+  AddImports(now, &pool);
   FileDescriptorProto changed;
   now.CopyTo(&changed);
   change.make(&changed);

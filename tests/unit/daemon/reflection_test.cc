@@ -53,7 +53,8 @@ TEST(ReflectionAnswersTest, AFileComesWithWhatItImports) {
     request.set_file_containing_symbol(symbol);
     EXPECT_THAT(FilesIn(AnswerReflection(request)),
                 ElementsAre("svnet/v1/network.proto", "google/protobuf/duration.proto",
-                            "google/protobuf/field_mask.proto", "google/protobuf/timestamp.proto"))
+                            "google/protobuf/field_mask.proto", "google/protobuf/timestamp.proto",
+                            "google/rpc/status.proto", "google/protobuf/any.proto"))
         << symbol;
   }
   request.set_file_by_filename("grpc/health/v1/health.proto");

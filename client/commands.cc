@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/batch.h"
+#include "client/create.h"
 #include "client/json.h"
 #include "client/output.h"
 #include "client/text.h"
@@ -121,13 +122,13 @@ Report Create(Connection& svnetd, const CreateLeases& create, Format format) {
   Batch batch(create.vms.size(), format);
   std::vector<NamedTap> taps;
   std::vector<v1::CreateTapResponse> created;
-  for (const std::string& vm : create.vms) {
-    if (batch.broken()) break;
-    v1::CreateTapRequest request = create.request;
-    request.set_vm_id(vm);
-    const LeaseName name = {.vm = vm, .iface = request.iface_id(), .tap = "", .owner = {}};
-    const auto answer = svnetd.Call(&Stub::CreateTap, request);
-    const v1::CreateTapResponse* response = Take(answer, name, batch);
+  std::vector<v1::CreateTapRequest> requests(create.vms.size(), create.request);
+  for (size_t i = 0; i < requests.size(); ++i) requests[i].set_vm_id(create.vms[i]);
+  const auto answers = CreateAll(svnetd, requests);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const LeaseName name = {
+        .vm = create.vms[i], .iface = create.request.iface_id(), .tap = "", .owner = {}};
+    const v1::CreateTapResponse* response = Take(answers[i], name, batch);
     if (response == nullptr) continue;
     batch.AddTap(name, response->tap());
     taps.emplace_back(name, response->tap());

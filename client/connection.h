@@ -36,9 +36,12 @@ class Connection {
     context.set_deadline(deadline_);
     Response response;
     const grpc::Status status = (*stub_.*method)(&context, request, &response);
-    if (!status.ok()) return ExplainRpcFailure(status, about_);
+    if (!status.ok()) return Explain(status);
     return response;
   }
+
+  // What an error of svnetd's means here.
+  Failure Explain(const grpc::Status& error) const { return ExplainRpcFailure(error, about_); }
 
   // Calls `visit` for each event, for as long as there are any and it returns true. The timeout
   // does not count, only `deadline`. nullopt if `visit` or the server ended it, without an error.

@@ -76,6 +76,40 @@ class Svnetd final : public v1::NetworkService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status CreateTap(grpc::ServerContext*, const v1::CreateTapRequest* request,
+                         v1::CreateTapResponse* response) override {
+    if (!knows_create_tap_) return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "");
+    ++calls_;
+    if (request->vm_id() == "bad") return grpc::Status(grpc::StatusCode::ALREADY_EXISTS, "why");
+    response->mutable_tap()->set_vm_id(request->vm_id());
+    response->mutable_tap()->set_tap_name("tap-" + request->vm_id());
+    response->set_created(true);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CreateTaps(grpc::ServerContext* context, const v1::CreateTapsRequest* request,
+                          v1::CreateTapsResponse* response) override {
+    if (!knows_create_taps_) return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "");
+    const int before = calls_;
+    for (const v1::CreateTapRequest& each : request->requests()) {
+      v1::CreateTapsResult* result = response->add_results();
+      v1::CreateTapResponse created;
+      const grpc::Status status = CreateTap(context, &each, &created);
+      result->set_created(created.created());
+      if (status.ok()) *result->mutable_tap() = created.tap();
+      if (status.ok()) continue;
+      result->mutable_error()->set_code(status.error_code());
+      result->mutable_error()->set_message(status.error_message());
+    }
+    calls_ = before + 1;
+    return grpc::Status::OK;
+  }
+
+  void LearnCreateTap(bool several) {
+    knows_create_tap_ = true;
+    knows_create_taps_ = several;
+  }
+  int calls() const { return calls_; }
   void LearnGetTap() { knows_get_tap_ = true; }
   void MakeEndless() { endless_ = true; }
 
@@ -83,6 +117,9 @@ class Svnetd final : public v1::NetworkService::Service {
   int pages_ = 0;
   bool endless_ = false;
   bool knows_get_tap_ = false;
+  bool knows_create_tap_ = false;
+  bool knows_create_taps_ = false;
+  int calls_ = 0;  // of CreateTap and CreateTaps
 };
 
 // What `watch` did.
@@ -154,6 +191,24 @@ TEST_F(CommandsTest, ReturnsAFailureForARefusal) {
     EXPECT_EQ(report.exit_code, ExitCode::kRefused);
     EXPECT_THAT(report.standard_output, HasSubstr("\"code\": \"UNIMPLEMENTED\""));
   }
+}
+
+TEST_F(CommandsTest, CreatesSeveralByOneCallWhereItCan) {
+  CreateLeases create = {.vms = {"vm1", "bad", "vm2"}, .request = {}, .format = {}};
+  for (const bool can : {true, false}) {
+    svnetd_.LearnCreateTap(can);
+    const int before = svnetd_.calls();
+    const Report report = Run(create);
+    EXPECT_EQ(report.exit_code, ExitCode::kRefused);
+    EXPECT_THAT(report.standard_output, AllOf(HasSubstr("tap-vm1"), HasSubstr("tap-vm2")));
+    EXPECT_THAT(report.standard_error, AllOf(HasSubstr("bad"), HasSubstr("why")));
+    EXPECT_EQ(svnetd_.calls() - before, can ? 1 : 3);
+  }
+  svnetd_.LearnCreateTap(true);
+  create.vms.assign(250, "vm");
+  const int before = svnetd_.calls();
+  EXPECT_EQ(Run(create).exit_code, ExitCode::kDone);
+  EXPECT_EQ(svnetd_.calls() - before, 3);
 }
 
 LeaseNames Tap(const std::string& tap) { return {.vms = {}, .iface = "", .tap = tap, .owner = {}}; }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/fault_point.h"
@@ -18,10 +17,6 @@ namespace {
 // Of the connections that the kernel tracks, one in so many is an owner's.
 constexpr uint32_t kOwnerShare = 8;
 
-bool IsUnsupported(const absl::Status& status) {
-  return absl::IsUnimplemented(status) || absl::IsInvalidArgument(status);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const LinkName& bridge,
@@ -36,17 +31,8 @@ absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const LinkName& b
   std::unique_ptr<NftFirewall> firewall(new NftFirewall(
       std::move(commands), std::move(socket), std::move(counters), std::move(monitor), spec,
       std::move(names), tables == Tables::kPersistentIfPossible));
-  SVNET_RETURN_IF_ERROR(firewall->TakeOver());
+  SVNET_RETURN_IF_ERROR(firewall->tables_.TakeOver());
   return firewall;
-}
-
-absl::Status NftFirewall::TakeOver() {
-  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
-  table_ = NameInForce(tables, table_);
-  TableList orphans;
-  std::copy_if(tables.begin(), tables.end(), std::back_inserter(orphans),
-               [](const NftTableInfo& table) { return table.IsOrphan(); });
-  return WithContext("take over the tables of an earlier svnetd", socket_.Adopt(orphans));
 }
 
 absl::Status NftFirewall::Apply(const std::vector<NetworkGuests>& networks,
@@ -54,79 +40,10 @@ absl::Status NftFirewall::Apply(const std::vector<NetworkGuests>& networks,
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.apply"));
   spec_.others = others;
   const std::optional<RulesetSpec> spec = Resolve();
-  SVNET_RETURN_IF_ERROR(Replace(spec.value_or(spec_), networks));
+  SVNET_RETURN_IF_ERROR(tables_.Replace(spec.value_or(spec_), networks));
   // The first rules on a host make the kernel track connections, and say how many.
   if (spec.has_value()) return absl::OkStatus();
-  return Replace(Resolve().value_or(spec_), networks);
-}
-
-absl::Status NftFirewall::Replace(const RulesetSpec& spec,
-                                  const std::vector<NetworkGuests>& networks) {
-  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
-  for (const NftTableInfo& table : tables) {
-    if (table.owner == 0 || table.owner == socket_.port()) continue;
-    return absl::InternalError(absl::StrCat("nftables: Operation not permitted: table ",
-                                            table.Words(), " belongs to another process"));
-  }
-  if (persistent_) {
-    const absl::Status status = ReplaceByPersistent(spec, networks, tables);
-    if (!IsUnsupported(status)) return status;
-    persistent_ = false;
-  }
-  return ReplaceByPlain(spec, networks, tables);
-}
-
-absl::Status NftFirewall::ReplaceByPersistent(const RulesetSpec& spec,
-                                              const std::vector<NetworkGuests>& networks,
-                                              const TableList& tables) {
-  const std::string next = NameInForce(tables, names_[0]) == names_[1] ? names_[2] : names_[1];
-  SVNET_RETURN_IF_ERROR(FaultPoint("rules.own"));
-  SVNET_RETURN_IF_ERROR(
-      socket_.MakePersistentTables(next, kTableComment, TablesNamed(tables, next)));
-  absl::Cleanup remove = [&] {
-    const absl::StatusOr<TableList> made = socket_.ListTables({next});
-    if (made.ok()) socket_.DeleteTables(*made).IgnoreError();
-  };
-  SVNET_RETURN_IF_ERROR(FaultPoint("rules.fill"));
-  SVNET_RETURN_IF_ERROR(commands_.Run(RenderCommands(spec, networks, next)).status());
-  std::move(remove).Cancel();
-  table_ = next;
-  return Retire(TablesNotNamed(tables, next));
-}
-
-// No packet is lost if both the old tables and the new ones are in force for a moment (Retire).
-// Tables of one name cannot be, so those of another name come between them.
-absl::Status NftFirewall::ReplaceByPlain(const RulesetSpec& spec,
-                                         const std::vector<NetworkGuests>& networks,
-                                         const TableList& tables) {
-  const std::string& name = names_[0];
-  if (NameInForce(tables, "") != name) return MakePlain(spec, networks, name, tables);
-  SVNET_RETURN_IF_ERROR(MakePlain(spec, networks, names_[1], tables));
-  SVNET_ASSIGN_OR_RETURN(const TableList others, socket_.ListTables(names_));
-  return MakePlain(spec, networks, name, others);
-}
-
-absl::Status NftFirewall::MakePlain(const RulesetSpec& spec,
-                                    const std::vector<NetworkGuests>& networks,
-                                    const std::string& name, const TableList& tables) {
-  SVNET_RETURN_IF_ERROR(FaultPoint("rules.plain"));
-  SVNET_RETURN_IF_ERROR(
-      commands_.Run(absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, networks, name)))
-          .status());
-  table_ = name;
-  return Retire(TablesNotNamed(tables, name));
-}
-
-// In two transactions after the one that made the new tables. Until the kernel has unhooked a chain
-// that is deleted, it runs the chain's rules, with maps that are empty by then, and drops guests'
-// packets: so the old chains accept everything first. That is not in the first transaction, because
-// a packet could pass a new chain right before it and an old one right after it, and meet no rules.
-absl::Status NftFirewall::Retire(const TableList& old) {
-  if (old.empty()) return absl::OkStatus();
-  SVNET_RETURN_IF_ERROR(FaultPoint("rules.accept"));
-  SVNET_RETURN_IF_ERROR(socket_.AcceptAll(old));
-  SVNET_RETURN_IF_ERROR(FaultPoint("rules.delete"));
-  return commands_.Run(RenderDeletion(old)).status();
+  return tables_.Replace(Resolve().value_or(spec_), networks);
 }
 
 std::optional<RulesetSpec> NftFirewall::Resolve() const {
@@ -139,14 +56,16 @@ std::optional<RulesetSpec> NftFirewall::Resolve() const {
 }
 
 absl::StatusOr<OtherForwarding> NftFirewall::ReadOtherForwarding() {
-  SVNET_ASSIGN_OR_RETURN(const bool closes,
-                         socket_.HasChain(NftElement::Family::kInet, table_, kForwardOthersChain));
+  SVNET_ASSIGN_OR_RETURN(
+      const bool closes,
+      socket_.HasChain(NftElement::Family::kInet, tables_.in_force(), kForwardOthersChain));
   return closes ? OtherForwarding::kClosed : OtherForwarding::kAsItIs;
 }
 
 absl::Status NftFirewall::OpenOtherForwarding() {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.open"));
-  const std::string chain = absl::StrCat(" chain inet ", table_, " ", kForwardOthersChain, "\n");
+  const std::string chain =
+      absl::StrCat(" chain inet ", tables_.in_force(), " ", kForwardOthersChain, "\n");
   return commands_.Run(absl::StrCat("flush", chain, "delete", chain)).status();
 }
 
@@ -164,13 +83,13 @@ absl::Status NftFirewall::Bind(const NetworkName& network, const Binding& bindin
   std::vector<NftElement> elements = ElementsOf(binding, spec_.networks.at(network));
   for (NftElement& each : LastingElementsOf(binding, spec_.networks.at(network)))
     elements.push_back(std::move(each));
-  return socket_.Add(table_, elements);
+  return socket_.Add(tables_.in_force(), elements);
 }
 
 absl::Status NftFirewall::Unbind(const NetworkName& network, const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.unbind"));
   const absl::Status status =
-      socket_.Delete(table_, ElementsOf(binding, spec_.networks.at(network)));
+      socket_.Delete(tables_.in_force(), ElementsOf(binding, spec_.networks.at(network)));
   if (status.ok()) return status;
   SVNET_ASSIGN_OR_RETURN(const bool stand, Stand());
   return stand ? status : absl::OkStatus();
@@ -183,18 +102,18 @@ absl::Status NftFirewall::SetPreferredSources(const std::map<Ifindex, Ipv4Addres
   if (!stand) return absl::OkStatus();
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.sources"));
   // In between they leave as masquerade has it.
-  if (!before.empty()) SVNET_RETURN_IF_ERROR(socket_.Delete(table_, before));
+  if (!before.empty()) SVNET_RETURN_IF_ERROR(socket_.Delete(tables_.in_force(), before));
   if (sources.empty()) return absl::OkStatus();
-  return socket_.Add(table_, PreferredSourceElements(spec_));
+  return socket_.Add(tables_.in_force(), PreferredSourceElements(spec_));
 }
 
 absl::StatusOr<bool> NftFirewall::Stand() {
-  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
+  SVNET_ASSIGN_OR_RETURN(const TableList tables, tables_.List());
   return !tables.empty();
 }
 
 absl::StatusOr<std::vector<DropCount>> NftFirewall::ReadDrops(const NetworkName& network) {
-  return counters_.Read(table_, OwnPrefix(network));
+  return counters_.Read(tables_.in_force(), OwnPrefix(network));
 }
 
 absl::StatusOr<ConnectionTable> NftFirewall::ReadConnections() {
@@ -204,7 +123,7 @@ absl::StatusOr<ConnectionTable> NftFirewall::ReadConnections() {
 }
 
 absl::StatusOr<bool> NftFirewall::Remove() {
-  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
+  SVNET_ASSIGN_OR_RETURN(const TableList tables, tables_.List());
   if (tables.empty()) return false;
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.remove"));
   SVNET_RETURN_IF_ERROR(socket_.DeleteTables(tables));
@@ -213,7 +132,7 @@ absl::StatusOr<bool> NftFirewall::Remove() {
 
 absl::Status NftFirewall::Disown(const std::vector<NetworkGuests>& networks,
                                  OtherForwarding others) {
-  SVNET_ASSIGN_OR_RETURN(const TableList tables, socket_.ListTables(names_));
+  SVNET_ASSIGN_OR_RETURN(const TableList tables, tables_.List());
   if (std::none_of(tables.begin(), tables.end(),
                    [](const NftTableInfo& table) { return table.IsOwned(); })) {
     return absl::OkStatus();
@@ -221,7 +140,7 @@ absl::Status NftFirewall::Disown(const std::vector<NetworkGuests>& networks,
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.disown"));
   spec_.others = others;
   return WithContext("replace svnetd's tables by those of no program",
-                     ReplaceByPlain(Resolve().value_or(spec_), networks, tables));
+                     tables_.ReplaceByPlain(Resolve().value_or(spec_), networks, tables));
 }
 
 }  // namespace svnet

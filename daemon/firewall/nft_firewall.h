@@ -14,22 +14,16 @@
 #include "daemon/firewall/nft_counters.h"
 #include "daemon/firewall/nft_monitor.h"
 #include "daemon/firewall/nft_socket.h"
+#include "daemon/firewall/table_replacer.h"
 #include "daemon/ruleset/ruleset.h"
 
 namespace svnet {
 
-// The rules are in three tables of one name, which are replaced whole.
+// The rules are in tables that Apply replaces whole: see TableReplacer. Where they are svnetd's
+// own, Disown replaces them by plain tables, because nft up to 1.0.7 cannot print as JSON those
+// that have lost their owner. Where they are plain, others can flush them, and Apply repairs that.
 //
-// Where the kernel can (from 6.9 on), the tables are svnetd's own: `nft flush ruleset` of
-// another program passes over them, and when svnetd has ended they stay, until the next one
-// owns them. Such a table cannot be replaced under its name in one step, so there are two
-// names, and each Apply uses the other one. Disown replaces them by plain tables, because nft up
-// to 1.0.7 cannot print as JSON those that have lost their owner. On an older kernel all tables
-// are plain: they can be flushed, and Apply repairs that. They keep their name, and those of
-// another name are in force while Apply replaces them.
-//
-// libnftables does not know such tables. So they are made by messages on its own socket, and
-// its commands only fill them; none of these has it read the sets of other tables.
+// None of the commands has libnftables read the sets of other tables.
 class NftFirewall final : public Firewall {
  public:
   enum class Tables { kPersistentIfPossible, kPlain };
@@ -66,35 +60,17 @@ class NftFirewall final : public Firewall {
         counters_(std::move(counters)),
         monitor_(std::move(monitor)),
         spec_(std::move(spec)),
-        names_(std::move(names)),
-        persistent_(persistent),
-        table_(names_[0]) {}
+        tables_(std::move(names), persistent, &commands_, &socket_) {}
 
-  // Owns the tables of an earlier svnetd, and finds out which are in force.
-  absl::Status TakeOver();
   // The spec with what it leaves to the kernel: nullopt if that is not to be had yet.
   std::optional<RulesetSpec> Resolve() const;
-  // Replaces what there is.
-  absl::Status Replace(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks);
-  absl::Status ReplaceByPersistent(const RulesetSpec& spec,
-                                   const std::vector<NetworkGuests>& networks,
-                                   const std::vector<NftTableInfo>& tables);
-  absl::Status ReplaceByPlain(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
-                              const std::vector<NftTableInfo>& tables);
-  // In place of all others.
-  absl::Status MakePlain(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
-                         const std::string& name, const std::vector<NftTableInfo>& tables);
-  // Takes away old tables, beside which new ones are in force.
-  absl::Status Retire(const std::vector<NftTableInfo>& old);
 
   NftCommands commands_;
   NftSocket socket_;  // the commands', too
   NftCounters counters_;
   NftMonitor monitor_;
   RulesetSpec spec_;
-  const std::vector<std::string> names_;  // that the tables may have (TableNames)
-  bool persistent_;                       // until the kernel says that it cannot
-  std::string table_;                     // the name of those in force
+  TableReplacer tables_;
   bool others_changed_ = false;
 };
 

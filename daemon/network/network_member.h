@@ -9,10 +9,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/base/clock.h"
+#include "daemon/network/host_events.h"
 #include "daemon/network/network.h"
 #include "daemon/network/network_health.h"
 #include "daemon/network/network_status.h"
-#include "daemon/network/reconciler.h"
 
 namespace svnet {
 

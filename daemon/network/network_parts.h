@@ -25,6 +25,7 @@
 #include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_adopter.h"
 #include "daemon/network/tap_reaper.h"
+#include "daemon/network/tap_repairer.h"
 #include "daemon/segment/segment.h"
 
 namespace svnet {
@@ -47,6 +48,7 @@ struct NetworkParts {
   LinkObserver link_observer;
   TapAdopter adopter;
   LeaseEnder ender;
+  TapRepairer repairer;
   Reconciler reconciler;
   LeaseCreator creator;
   LeaseUpdater updater;

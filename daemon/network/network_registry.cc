@@ -5,9 +5,9 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/network/event_sink.h"
+#include "daemon/network/host_events.h"
 #include "daemon/network/network.h"
 #include "daemon/network/networks.h"
-#include "daemon/network/reconciler.h"
 
 namespace svnet {
 namespace {

@@ -17,12 +17,12 @@
 #include "daemon/lease/ids.h"
 #include "daemon/lease/lease_table.h"
 #include "daemon/network/caller.h"
+#include "daemon/network/host_events.h"
 #include "daemon/network/host_relations.h"
 #include "daemon/network/host_rules.h"
 #include "daemon/network/network.h"
 #include "daemon/network/network_health.h"
 #include "daemon/network/network_member.h"
-#include "daemon/network/reconciler.h"
 #include "daemon/network/spec_texts.h"
 
 namespace svnet {

@@ -16,7 +16,7 @@
 #include "daemon/network/route_observer.h"
 #include "daemon/network/spec_texts.h"
 #include "daemon/network/tap_adopter.h"
-#include "daemon/network/tap_reaper.h"
+#include "daemon/network/tap_repairer.h"
 
 namespace svnet {
 namespace {
@@ -111,7 +111,7 @@ void Reconciler::Repair(bool* turned_forwarding_on) {
   if (parts_.infrastructure->IsDirty()) network = RepairNetwork(turned_forwarding_on);
   if (parts_.infrastructure->IsDirty()) return;  // one after the other
   if (parts_.book->notes().empty() && !network.has_value()) return;
-  for (const auto& [tap, known] : parts_.book->TakeDirty()) RepairTap(tap, known);
+  if (!parts_.repairer->RepairDirty()) TryAgain();
   // Last: a reader of this event finds the guests on the network.
   if (network.has_value()) parts_.events->Publish(*network);
 }
@@ -135,37 +135,6 @@ std::optional<TapEvent> Reconciler::RepairNetwork(bool* turned_forwarding_on) {
                   .message = ensured->repaired,
                   .repaired = ensured->repaired_things,
                   .network = settings_.name};
-}
-
-// The notification may be old, so the link is read again.
-void Reconciler::RepairTap(Ifindex tap, const std::string& known) {
-  const Lease* lease = parts_.book->leases().FindByIfindex(tap);
-  if (lease == nullptr) return;
-  const absl::StatusOr<std::optional<Link>> link = parts_.kernel->FindLink(tap);
-  if (!link.ok()) return TryAgain();
-  if (!link->has_value()) return parts_.reaper->EndVanished(*lease);
-  std::string drift = parts_.segment->Compare(*lease, **link);
-  // What was said of it may be over: a repair has just put it right.
-  if (drift.empty() && !known.empty() && !parts_.segment->HasEntries(*lease)) drift = known;
-  if (drift.empty() || !MayRepair(*lease)) return;
-  const absl::StatusOr<TapState> state = parts_.segment->Repair(*lease, **link);
-  if (!state.ok()) {
-    TryAgain();
-    parts_.failures->Report(absl::StrCat("cannot repair ", lease->spec.tap.text(), " (", drift,
-                                         "): ", state.status().message()));
-    return;
-  }
-  parts_.book->SetState(*state);
-  parts_.events->Publish(
-      {.type = TapEvent::Type::kRepaired, .lease = *lease, .message = drift, .repaired = {"tap"}});
-}
-
-bool Reconciler::MayRepair(const Lease& lease) {
-  if (parts_.book->TakeRobbed(lease.state.ifindex)) return true;
-  const std::string name(lease.spec.tap.text());
-  if (parts_.limit->IsPaused(name)) return false;
-  parts_.limit->Note(name, parts_.clock());
-  return true;
 }
 
 std::optional<absl::Time> Reconciler::NextDue() const {

@@ -1,7 +1,6 @@
 // Keeps what leases need as it should be.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +11,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/condition.h"
 #include "daemon/kernel/kernel.h"
-#include "daemon/lease/lease.h"
+#include "daemon/network/host_events.h"
 #include "daemon/network/network_health.h"
 #include "daemon/segment/network_settings.h"
 
@@ -31,22 +30,14 @@ class RouteObserver;
 class Segment;
 class SpecTexts;
 class TapAdopter;
-class TapReaper;
+class TapRepairer;
 struct TapEvent;
-
-// What has happened on the host since the last time.
-struct HostEvents {
-  absl::StatusOr<KernelChanges> changes;
-  std::vector<uint64_t> ended;  // see Expiry::NoteEnded
-  bool rules_heard = true;      // it is known whether svnetd's rules were changed
-};
 
 // Not thread-safe.
 class Reconciler {
  public:
   // All must outlive it.
   struct Parts {
-    Kernel* kernel;
     Segment* segment;
     NetworkRules* rules;
     const RouteObserver* routes;
@@ -54,10 +45,10 @@ class Reconciler {
     Infrastructure* infrastructure;
     LeaseBook* book;
     Expiry* expiry;
-    TapReaper* reaper;
     LeaseEnder* ender;
     LinkObserver* observer;
     TapAdopter* adopter;
+    TapRepairer* repairer;
     RepairLimit* limit;
     EventSink* events;
     FailureReporter* failures;
@@ -95,9 +86,6 @@ class Reconciler {
   void Repair(bool* turned_forwarding_on);
   // What was repaired; nullopt: nothing.
   std::optional<TapEvent> RepairNetwork(bool* turned_forwarding_on);
-  void RepairTap(Ifindex tap, const std::string& known);
-  // False if too many repairs of that TAP were needed lately.
-  bool MayRepair(const Lease& lease);
   void TryAgain();
 
   const NetworkSettings settings_;

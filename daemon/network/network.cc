@@ -47,11 +47,11 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
   exact.lifetime = WithStartTime(exact.lifetime, process.start_time);
   if (const Lease* lease = leases().Find(key)) {
     SVNET_RETURN_IF_ERROR(CheckRepeated(lease->spec, exact));
-    SVNET_RETURN_IF_ERROR(CheckNotLost(lease->spec));
+    SVNET_RETURN_IF_ERROR(given_.texts->CheckNotLost(lease->spec));
     parts_->link_observer.RefreshAttachment(lease->state.ifindex);
     return *lease;
   }
-  SVNET_RETURN_IF_ERROR(CheckOpen());
+  SVNET_RETURN_IF_ERROR(parts_->closure.CheckOpen());
   SVNET_RETURN_IF_ERROR(Authorizer(caller).CheckQuota(key.owner, held, request.queues));
   absl::StatusOr<LeaseCreator::Created> made_now = parts_->creator.Create(key, exact);
   parts_->last_failure.Note(made_now.status());
@@ -66,44 +66,14 @@ absl::StatusOr<Lease> Network::CreateTap(const Caller& caller, const LeaseKey& k
   return std::move(created.lease);
 }
 
-absl::Status Network::CheckOpen() const {
-  if (!settings_.closed) return absl::OkStatus();
-  return Error(Reason::kNetworkNotFound,
-               absl::StrCat("network ", settings_.name.text(),
-                            " has gone from svnetd's configuration: it takes no new leases"));
-}
-
-void Network::AddGone(std::vector<Condition>* conditions) const {
-  if (!settings_.closed) return;
-  const absl::string_view name = settings_.name.text();
-  const size_t count = leases().size();
-  conditions->push_back({.type = "NETWORK_GONE",
-                         .message = absl::StrCat("it has gone from the configuration: ", count,
-                                                 count == 1 ? " lease stays" : " leases stay",
-                                                 " as granted, and new ones are refused"),
-                         .remedy = absl::StrCat("put [networks.", name,
-                                                "] back and reload svnetd, or end its leases ",
-                                                "(`svnetctl cleanup --network --of ", name,
-                                                "`) and restart svnetd to forget it"),
-                         .network = settings_.name});
-}
+void Network::SetClosed(bool closed) { parts_->closure.Set(closed); }
 
 absl::Status Network::LeaveIfClosed() {
-  if (!settings_.closed) has_left_ = false;
-  if (!settings_.closed || has_left_ || HasTaps() || IsReaping()) return absl::OkStatus();
+  if (!parts_->closure.IsToLeave() || HasTaps() || IsReaping()) return absl::OkStatus();
   if (!parts_->adopter.not_adopted().empty()) return absl::OkStatus();
   SVNET_RETURN_IF_ERROR(TakeAway().status());
-  has_left_ = true;
+  parts_->closure.NoteLeft();
   return absl::OkStatus();
-}
-
-absl::Status Network::CheckNotLost(const LeaseSpec& spec) const {
-  const std::optional<std::string> why = given_.texts->WhyLost(spec);
-  if (!why.has_value()) return absl::OkStatus();
-  return Error(Reason::kSpecLost, absl::StrCat("the guest on ", spec.tap.text(),
-                                               " is cut off, because what it was "
-                                               "granted cannot be read (",
-                                               *why, "): remove the TAP, and create it anew"));
 }
 
 absl::StatusOr<Lease> Network::UpdateTap(const Caller& caller, const Lease& lease,
@@ -151,14 +121,12 @@ void Network::ForgetWhyNotReaped() { parts_->reaper.ForgetWhyNotReaped(); }
 
 absl::StatusOr<NetworkStatus> Network::Observe(bool* looked) {
   absl::StatusOr<NetworkStatus> status = parts_->observer.Observe(looked);
-  if (status.ok()) AddGone(&status->conditions);
   if (given_.host->IsUp(settings_.name)) ReportUp();
   return status;
 }
 
 absl::StatusOr<NetworkMeasures> Network::Measure() {
   absl::StatusOr<NetworkMeasures> measures = parts_->observer.Measure();
-  if (measures.ok()) AddGone(&measures->status.conditions);
   if (given_.host->IsUp(settings_.name)) ReportUp();
   return measures;
 }
@@ -166,7 +134,6 @@ absl::StatusOr<NetworkMeasures> Network::Measure() {
 absl::StatusOr<std::vector<Condition>> Network::FindConditions() {
   absl::StatusOr<std::vector<Condition>> conditions = parts_->observer.FindConditions();
   if (!conditions.ok()) return conditions;
-  AddGone(&*conditions);
   for (Condition& each : *conditions) each.network = settings_.name;
   return conditions;
 }

@@ -84,7 +84,7 @@ class Network {
   void ForgetWhyNotReaped();
 
   // Whether it takes no new leases, because it has gone from the configuration.
-  void SetClosed(bool closed) { settings_.closed = closed; }
+  void SetClosed(bool closed);
   // One that is closed, and has no TAPs, goes away: it leaves nothing on the host. Costs nothing
   // once it has gone.
   absl::Status LeaveIfClosed();
@@ -113,22 +113,16 @@ class Network {
   // True if all is done: see TapReaper.
   bool FinishReap(const ReapPiece& piece, const TapDestroyer::Result& result);
 
+  // `closed` is what it was at first.
   const NetworkSettings& settings() const { return settings_; }
 
  private:
-  // SPEC_LOST.
-  absl::Status CheckNotLost(const LeaseSpec& spec) const;
-  // NETWORK_NOT_FOUND if it is closed.
-  absl::Status CheckOpen() const;
-  // Appends NETWORK_GONE if it is closed.
-  void AddGone(std::vector<Condition>* conditions) const;
   // Says that the network exists, and by which link guests get out.
   void ReportUp();
 
-  NetworkSettings settings_;
+  const NetworkSettings settings_;
   const Parts given_;
   const std::unique_ptr<NetworkParts> parts_;
-  bool has_left_ = false;
 };
 
 }  // namespace svnet

@@ -9,6 +9,7 @@
 #include "daemon/network/infrastructure.h"
 #include "daemon/network/last_failure.h"
 #include "daemon/network/lease_book.h"
+#include "daemon/network/network_closure.h"
 #include "daemon/network/network_rules.h"
 #include "daemon/network/reconciler.h"
 #include "daemon/network/spec_texts.h"
@@ -79,6 +80,7 @@ void NetworkObserver::AddConditions(std::vector<Condition>* conditions) const {
   parts_.reaper->AddConditions(conditions);
   AppendUnpinnedPorts(parts_.book->leases(), conditions);
   AppendLostSpecs(parts_.book->leases(), *parts_.texts, conditions);
+  parts_.closure->AddConditions(parts_.book->leases().size(), conditions);
 }
 
 absl::StatusOr<std::vector<Condition>> NetworkObserver::FindConditions() {

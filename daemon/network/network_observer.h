@@ -16,6 +16,7 @@ namespace svnet {
 class Infrastructure;
 class LastFailure;
 class LeaseBook;
+class NetworkClosure;
 class NetworkRules;
 class Reconciler;
 class SpecTexts;
@@ -33,6 +34,7 @@ class NetworkObserver {
     TapReaper* reaper;
     Reconciler* reconciler;
     const LastFailure* failure;
+    const NetworkClosure* closure;
     Clock clock;
   };
   explicit NetworkObserver(const Parts& parts) : parts_(parts) {}

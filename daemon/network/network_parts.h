@@ -17,6 +17,7 @@
 #include "daemon/network/link_observer.h"
 #include "daemon/network/network.h"
 #include "daemon/network/network_cleaner.h"
+#include "daemon/network/network_closure.h"
 #include "daemon/network/network_observer.h"
 #include "daemon/network/network_rules.h"
 #include "daemon/network/prefix_conflict.h"
@@ -53,6 +54,7 @@ struct NetworkParts {
   LeaseCreator creator;
   LeaseUpdater updater;
   LastFailure last_failure;
+  NetworkClosure closure;
   NetworkObserver observer;
   NetworkCleaner cleaner;
 };

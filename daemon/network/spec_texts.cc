@@ -74,6 +74,15 @@ std::optional<std::string> SpecTexts::WhyLost(const LeaseSpec& spec) const {
   return std::nullopt;
 }
 
+absl::Status SpecTexts::CheckNotLost(const LeaseSpec& spec) const {
+  const std::optional<std::string> why = WhyLost(spec);
+  if (!why.has_value()) return absl::OkStatus();
+  return Error(Reason::kSpecLost, absl::StrCat("the guest on ", spec.tap.text(),
+                                               " is cut off, because what it was "
+                                               "granted cannot be read (",
+                                               *why, "): remove the TAP, and create it anew"));
+}
+
 absl::Status SpecTexts::DeleteAllBut(const std::set<std::string>& digests) {
   absl::Status deleted = absl::OkStatus();
   for (auto each = known_.begin(); each != known_.end();) {

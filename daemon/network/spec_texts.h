@@ -39,6 +39,8 @@ class SpecTexts {
   // Why the guest of a lease is cut off: its text is not there, or not what was granted, or not
   // understood. nullopt: it is not.
   std::optional<std::string> WhyLost(const LeaseSpec& spec) const;
+  // SPEC_LOST if it is.
+  absl::Status CheckNotLost(const LeaseSpec& spec) const;
 
   // How many texts are known, the lost ones too.
   size_t size() const { return known_.size(); }

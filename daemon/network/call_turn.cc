@@ -1,6 +1,6 @@
 #include "daemon/network/call_turn.h"
 
-#include "daemon/network/networks.h"
+#include "daemon/network/network_members.h"
 
 namespace svnet {
 
@@ -13,9 +13,9 @@ CallTurn::CallTurn(NetworkRegistry* registry, const Caller& caller,
 
 CallTurn::CallTurn(NetworkRegistry* registry, const Caller& caller,
                    const std::optional<NetworkName>& name, AsksItself /*unused*/)
-    : registry_(registry) {
+    : registry_(registry), networks_(registry->members_) {
   registry_->mutex_.lock();
-  if (name.has_value()) status_ = registry_->networks_->CheckMayUse(caller, *name);
+  if (name.has_value()) status_ = registry_->members_->CheckMayUse(caller, *name);
   if (!status_.ok()) return;
   // From here on, and not for a call that takes nothing in, events are left to calls for a moment.
   registry_->last_call_ = absl::ToUnixNanos(registry_->parts_.clock());
@@ -27,11 +27,6 @@ CallTurn::~CallTurn() {
   registry_->mutex_.AssertHeld();
   if (caught_up_) registry_->EndTurn();
   registry_->mutex_.unlock();
-}
-
-Networks& CallTurn::networks() const {
-  registry_->mutex_.AssertHeld();
-  return *registry_->networks_;
 }
 
 }  // namespace svnet

@@ -6,7 +6,7 @@
 #include "daemon/network/authorizer.h"
 #include "daemon/network/call_turn.h"
 #include "daemon/network/network.h"
-#include "daemon/network/networks.h"
+#include "daemon/network/network_members.h"
 
 namespace svnet {
 namespace {
@@ -21,7 +21,7 @@ std::optional<absl::StatusOr<CleanupResult>> Cleanup::GoOn() {
   if (is_of_network()) SVNET_RETURN_IF_ERROR(Authorizer(caller_).CheckNetworkCleanup());
   const CallTurn turn(registry_, caller_, request_.network);
   SVNET_RETURN_IF_ERROR(turn.status());
-  Networks& networks = turn.networks();
+  NetworkMembers& networks = turn.networks();
   if (rounds_ == 0) SVNET_RETURN_IF_ERROR(Begin(networks));
   SVNET_RETURN_IF_ERROR(RetireSome(networks));
   if (!left_.empty()) return std::nullopt;
@@ -40,7 +40,7 @@ absl::StatusOr<CleanupResult> Cleanup::Finish() {
   }
 }
 
-absl::Status Cleanup::Begin(Networks& networks) {
+absl::Status Cleanup::Begin(NetworkMembers& networks) {
   ++rounds_;
   for (Network* network : networks.Select(request_.network)) {
     network->ForgetWhyNotReaped();
@@ -51,7 +51,7 @@ absl::Status Cleanup::Begin(Networks& networks) {
   return absl::OkStatus();
 }
 
-absl::Status Cleanup::RetireSome(Networks& networks) {
+absl::Status Cleanup::RetireSome(NetworkMembers& networks) {
   for (size_t i = 0; i < kPiece && !left_.empty(); ++i) {
     const Tap tap = left_.back();
     Network& network = networks.Get(tap.network);
@@ -68,7 +68,7 @@ absl::Status Cleanup::RetireSome(Networks& networks) {
   return absl::OkStatus();
 }
 
-std::optional<absl::StatusOr<CleanupResult>> Cleanup::TakeAway(Networks& networks) {
+std::optional<absl::StatusOr<CleanupResult>> Cleanup::TakeAway(NetworkMembers& networks) {
   const std::vector<Network*> all = networks.Select(request_.network);
   bool has_leases = false;
   for (Network* network : all) {

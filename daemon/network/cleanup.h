@@ -16,7 +16,7 @@
 
 namespace svnet {
 
-class Networks;
+class NetworkMembers;
 
 // Removes the TAPs that there are when it begins, some at a time: others' calls come between. One
 // of a network then waits until they are destroyed, and takes away what is around them. May be
@@ -44,10 +44,10 @@ class Cleanup {
     Ifindex ifindex;
   };
 
-  absl::Status Begin(Networks& networks);
-  absl::Status RetireSome(Networks& networks);
+  absl::Status Begin(NetworkMembers& networks);
+  absl::Status RetireSome(NetworkMembers& networks);
   // When its TAPs are retired: nullopt if they are not destroyed yet, or there are others.
-  std::optional<absl::StatusOr<CleanupResult>> TakeAway(Networks& networks);
+  std::optional<absl::StatusOr<CleanupResult>> TakeAway(NetworkMembers& networks);
   absl::Status Incomplete(const absl::Status& why) const;
 
   NetworkRegistry* const registry_;

@@ -10,7 +10,7 @@
 #include "daemon/network/call_turn.h"
 #include "daemon/network/lease_view.h"
 #include "daemon/network/network.h"
-#include "daemon/network/networks.h"
+#include "daemon/network/network_members.h"
 
 namespace svnet {
 namespace {
@@ -19,7 +19,7 @@ namespace {
 const Caller kSvnetd = {.uid = 0, .gid = 0, .groups = {}, .administrator = true};
 
 // nullptr: the caller has none.
-absl::StatusOr<const Lease*> Find(const Caller& caller, const Networks& networks,
+absl::StatusOr<const Lease*> Find(const Caller& caller, const NetworkMembers& networks,
                                   const LeaseSelector& selector) {
   const LeaseView all(caller, networks.Leases(std::nullopt));
   SVNET_ASSIGN_OR_RETURN(const Lease* lease, all.Find(selector));
@@ -29,7 +29,7 @@ absl::StatusOr<const Lease*> Find(const Caller& caller, const Networks& networks
   return lease;
 }
 
-absl::StatusOr<const Lease*> Get(const Caller& caller, const Networks& networks,
+absl::StatusOr<const Lease*> Get(const Caller& caller, const NetworkMembers& networks,
                                  const LeaseSelector& selector) {
   SVNET_ASSIGN_OR_RETURN(const Lease* lease, Find(caller, networks, selector));
   if (lease != nullptr) return lease;
@@ -48,7 +48,7 @@ absl::StatusOr<Lease> NetworkApi::CreateTap(const Caller& caller, const TapReque
   const NetworkName name = request.network.value_or(NetworkName());
   const CallTurn turn(registry_, caller, name, CallTurn::AsksItself());
   SVNET_RETURN_IF_ERROR(turn.status());
-  Networks& networks = turn.networks();
+  NetworkMembers& networks = turn.networks();
   // A lease that stands is answered by the network that it is on.
   Network* network = networks.FindWith(key);
   if (network == nullptr) network = &networks.Get(name);
@@ -118,7 +118,7 @@ absl::StatusOr<NetworkStatus> NetworkApi::Observe(const Caller& caller, const Ne
                                                   bool* looked) {
   const CallTurn turn(registry_, caller, name, CallTurn::AsksItself());
   SVNET_RETURN_IF_ERROR(turn.status());
-  Networks& networks = turn.networks();
+  NetworkMembers& networks = turn.networks();
   SVNET_ASSIGN_OR_RETURN(NetworkStatus status, networks.Observe(name, looked));
   status.held = networks.HoldingsOf(caller.uid);
   return status;

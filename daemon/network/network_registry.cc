@@ -7,6 +7,7 @@
 #include "daemon/network/event_sink.h"
 #include "daemon/network/host_events.h"
 #include "daemon/network/network.h"
+#include "daemon/network/network_members.h"
 #include "daemon/network/networks.h"
 
 namespace svnet {
@@ -32,6 +33,7 @@ NetworkRegistry::NetworkRegistry(const std::vector<NetworkSettings>& settings, c
                                                                .events = parts.events,
                                                                .clock = parts.clock,
                                                                .wall_clock = parts.wall_clock})),
+      members_(&networks_->members()),
       condition_log_(parts.events) {}
 
 NetworkRegistry::~NetworkRegistry() = default;
@@ -53,15 +55,15 @@ absl::Status NetworkRegistry::Begin() {
   if (begun.ok()) CatchUp();
   ReportHealth();
   // A network that is alone has started if it has caught up, too.
-  if (begun.ok() && networks_->Names().size() == 1) begun = networks_->StatusOf(NetworkName());
+  if (begun.ok() && members_->Names().size() == 1) begun = members_->StatusOf(NetworkName());
   return begun;
 }
 
 absl::Status NetworkRegistry::Add(const std::vector<AddedNetwork>& networks) {
   MutexLock lock(&mutex_);
   std::vector<Ipv4Prefix> prefixes;
-  for (const NetworkName& name : networks_->Names()) {
-    prefixes.push_back(networks_->Get(name).settings().prefix);
+  for (const NetworkName& name : members_->Names()) {
+    prefixes.push_back(members_->Get(name).settings().prefix);
   }
   std::vector<NetworkSettings> settings;
   for (const AddedNetwork& each : networks) {
@@ -80,7 +82,7 @@ absl::Status NetworkRegistry::Add(const std::vector<AddedNetwork>& networks) {
 
 void NetworkRegistry::SetClosed(const NetworkName& name, bool closed) {
   MutexLock lock(&mutex_);
-  networks_->Get(name).SetClosed(closed);
+  members_->Get(name).SetClosed(closed);
   CatchUp();
 }
 
@@ -101,7 +103,7 @@ void NetworkRegistry::NoteConditions() {
   if (!condition_log_.TakeDue(parts_.clock())) return;
   poller_.ArmTimer(Earlier(due_, condition_log_.due()));
   std::set<NetworkName> unread;
-  std::vector<Condition> conditions = networks_->FindConditions(&unread);
+  std::vector<Condition> conditions = members_->FindConditions(&unread);
   for (Condition& each : parts_.foreign->KnownConditions()) conditions.push_back(std::move(each));
   condition_log_.Note(conditions, unread);
 }
@@ -117,7 +119,7 @@ void NetworkRegistry::EndTurn() {
 }
 
 void NetworkRegistry::ReportHealth() {
-  HealthOfNetworks health = networks_->Health();
+  HealthOfNetworks health = members_->Health();
   for (auto& [name, each] : health) each.firewall &= !blocked_by_others_.contains(name);
   if (reported_ == health) return;
   reported_ = health;
@@ -157,24 +159,24 @@ absl::Status NetworkRegistry::DisownRules() {
 
 size_t NetworkRegistry::lease_count() {
   MutexLock lock(&mutex_);
-  return networks_->lease_count();
+  return members_->lease_count();
 }
 
 std::vector<NetworkSettings> NetworkRegistry::settings() {
   MutexLock lock(&mutex_);
   std::vector<NetworkSettings> all;
-  for (const NetworkName& name : networks_->Names()) all.push_back(networks_->Get(name).settings());
+  for (const NetworkName& name : members_->Names()) all.push_back(members_->Get(name).settings());
   return all;
 }
 
 NetworkSettings NetworkRegistry::SettingsOf(const NetworkName& name) {
   MutexLock lock(&mutex_);
-  return networks_->Get(name).settings();
+  return members_->Get(name).settings();
 }
 
 Ipv4Prefix NetworkRegistry::PrefixOf(const NetworkName& name) {
   MutexLock lock(&mutex_);
-  return networks_->Get(name).settings().prefix;
+  return members_->Get(name).settings().prefix;
 }
 
 absl::Duration NetworkRegistry::TimeUntilIdle() const {
@@ -186,10 +188,10 @@ bool NetworkRegistry::HandleEvents() {
   // What it cannot do now it tries again by itself.
   CatchUp();
   NoteConditions();
-  return networks_->AreHeard();
+  return members_->AreHeard();
 }
 
-std::optional<absl::Time> NetworkRegistry::NextReap() { return networks_->NextReap(); }
+std::optional<absl::Time> NetworkRegistry::NextReap() { return members_->NextReap(); }
 
 void NetworkRegistry::StopWaiting() {
   MutexLock lock(&mutex_);

@@ -37,6 +37,7 @@ namespace svnet {
 class ForeignFirewallReconciler;
 struct ForeignFirewallReport;
 class EventSink;
+class NetworkMembers;
 class Networks;
 
 // A network, as each of those who look after it sees it.
@@ -145,6 +146,7 @@ class NetworkRegistry {
   EventPoller poller_ ABSL_GUARDED_BY(mutex_);
   const int poller_fd_;
   const std::unique_ptr<Networks> networks_ ABSL_PT_GUARDED_BY(mutex_);
+  NetworkMembers* const members_ ABSL_PT_GUARDED_BY(mutex_);        // those of networks_
   std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // by a ReapWorker
   std::optional<HealthOfNetworks> reported_ ABSL_GUARDED_BY(mutex_);
   // Those of which other programs' firewalls drop what guests send or get.

@@ -3,7 +3,7 @@
 #include "absl/time/time.h"
 #include "daemon/base/mutex.h"
 #include "daemon/network/network.h"
-#include "daemon/network/networks.h"
+#include "daemon/network/network_members.h"
 
 namespace svnet {
 
@@ -45,12 +45,12 @@ std::optional<ReapPiece> ReapWorker::TakeDue() {
   registry_->CatchUp();
   const std::optional<absl::Time> due = registry_->NextReap();
   if (!due.has_value() || *due > registry_->parts_.clock()) return std::nullopt;
-  return registry_->networks_->TakeReapPiece();
+  return registry_->members_->TakeReapPiece();
 }
 
 std::optional<ReapPiece> ReapWorker::Take() {
   MutexLock lock(&registry_->mutex_);
-  Networks& networks = *registry_->networks_;
+  NetworkMembers& networks = *registry_->members_;
   for (;;) {
     registry_->CatchUp();
     if (networks.NextReap().has_value()) return networks.TakeReapPiece();
@@ -65,7 +65,7 @@ bool ReapWorker::Destroy(const ReapPiece& piece, TapDestroyer::Result* result) {
   bool done = false;
   {
     MutexLock lock(&registry_->mutex_);
-    done = registry_->networks_->FinishReap(piece, *result);
+    done = registry_->members_->FinishReap(piece, *result);
     registry_->changed_.notify_all();
   }
   registry_->parts_.on_reaped();

@@ -9,18 +9,18 @@ namespace svnet {
 
 GateLink::GateLink(uint64_t number, bool for_metrics, Channel channel, const Services* services,
                    std::function<void(End)> on_end)
-    : number_(number),
-      for_metrics_(for_metrics),
-      channel_(std::move(channel)),
+    : channel_(std::move(channel)),
       out_(&channel_),
       services_(services),
       on_end_(std::move(on_end)),
-      watches_({.gate = number,
-                .runner = services->runner,
-                .wakes = services->wakes,
-                .out = &out_,
-                .send = [this](Message message,
-                               absl::string_view body) { Send(std::move(message), body); }}),
+      calls_({.gate = number,
+              .for_metrics = for_metrics,
+              .runner = services->runner,
+              .wakes = services->wakes,
+              .metrics_page = &services->metrics_page,
+              .out = &out_,
+              .send = [this](Message message,
+                             absl::string_view body) { Send(std::move(message), body); }}),
       last_heard_(MonotonicNow()),
       check_at_(last_heard_ + kPatience / 2) {}
 
@@ -45,14 +45,14 @@ void GateLink::Finish(End end) {
 
 void GateLink::HandOver(uint64_t connection, std::shared_ptr<const Caller> caller,
                         const absl::Status& verdict, UniqueFd fd) {
-  if (verdict.ok()) callers_.emplace(connection, std::move(caller));
+  if (verdict.ok()) calls_.Add(connection, std::move(caller));
   Send(
       {.kind = MessageKind::kConnection, .connection = connection, .status = ToWireStatus(verdict)},
       "", std::move(fd));
 }
 
 void GateLink::Forget(uint64_t connection) {
-  callers_.erase(connection);
+  calls_.Forget(connection);
   out_.Forget(connection);
   if (!ended_) Listen();
 }
@@ -82,11 +82,11 @@ bool GateLink::Handle(Message message) {
     case MessageKind::kReady:
       return !std::exchange(is_ready_, true);
     case MessageKind::kCall:
-      return OnCall(std::move(message));
+      return is_ready_ && calls_.Call(std::move(message));
     case MessageKind::kCancel:
-      return OnCancel(message.id);
+      return calls_.Cancel(message.id);
     case MessageKind::kPull:
-      return OnPull(message.id);
+      return calls_.Pull(message.id);
     case MessageKind::kDrained:
       return is_draining_ && !std::exchange(is_drained_, true);
     default:
@@ -94,79 +94,9 @@ bool GateLink::Handle(Message message) {
   }
 }
 
-bool GateLink::OnCall(Message message) {
-  const bool in_order = is_ready_ && message.id > last_call_;
-  if (!in_order || message.body.size() > kMaxRequestSize ||
-      for_metrics_ != (message.method == Method::kMetricsPage) ||
-      parked_.size() >= kMaxCallsInCore || watches_.size() >= kMaxWatchesOfGate) {
-    return false;
-  }
-  last_call_ = message.id;
-  if (for_metrics_) {
-    Answer(message.id, services_->metrics_page());
-    return true;
-  }
-  const auto found = callers_.find(message.connection);
-  if (found == callers_.end()) {  // its connection has ended meanwhile
-    IsWatch(message.method) ? watches_.End(message.id, absl::CancelledError())
-                            : Answer(message.id, absl::CancelledError());
-  } else if (IsWatch(message.method)) {
-    watches_.Begin(*found->second, message);
-  } else {
-    Try(message.id,
-        {.caller = *found->second,
-         .method = message.method,
-         .request = std::move(message.body),
-         .since = MonotonicNow()},
-        is_draining_);
-  }
-  return true;
-}
-
-bool GateLink::OnCancel(uint64_t call) {
-  if (call > last_call_) return false;
-  if (parked_.erase(call) > 0) Answer(call, absl::CancelledError());
-  if (watches_.Has(call)) watches_.End(call, absl::CancelledError());
-  return true;  // what is answered already crossed it
-}
-
-bool GateLink::OnPull(uint64_t call) {
-  if (call > last_call_) return false;
-  return watches_.Has(call) ? watches_.Pull(call) : parked_.count(call) == 0;
-}
-
-void GateLink::Try(uint64_t id, CallRunner::Call call, bool must_end) {
-  const auto answer = services_->runner->Run(call, must_end);
-  if (answer.has_value()) return Answer(id, *answer);
-  if (call.goes_on) services_->wakes->Wake({.gate = number_, .call = id});
-  parked_.emplace(id, std::move(call));
-}
-
-void GateLink::Wake(uint64_t call) {
-  auto parked = parked_.extract(call);
-  if (parked.empty()) return watches_.MoveOn(call);
-  Try(call, std::move(parked.mapped()), is_draining_);
-}
-
-void GateLink::Resume(bool must_end) {
-  std::map<uint64_t, CallRunner::Call> parked = std::move(parked_);
-  parked_.clear();
-  for (auto& [id, call] : parked) {
-    if (call.goes_on && !must_end) {
-      parked_.emplace(id, std::move(call));  // it is woken already
-    } else {
-      Try(id, std::move(call), must_end);
-    }
-  }
-}
-
-void GateLink::Answer(uint64_t id, const absl::StatusOr<std::string>& answer) {
-  Send({.kind = MessageKind::kAnswer, .id = id, .status = ToWireStatus(answer.status())},
-       answer.ok() ? absl::string_view(*answer) : "");
-}
-
 void GateLink::Drain(const absl::Status& why) {
   is_draining_ = true;
+  calls_.Drain();
   Send({.kind = MessageKind::kDrain, .status = ToWireStatus(why)});
 }
 
@@ -178,7 +108,7 @@ void GateLink::Send(Message message, absl::string_view body, UniqueFd descriptor
 void GateLink::GoOnAfter(const absl::Status& sent) {
   if (!sent.ok()) return Finish(End::kDied);
   Listen();
-  if (!ended_) watches_.MoveOnAll();
+  if (!ended_) calls_.MoveOnAll();
 }
 
 bool GateLink::IsStuck(absl::Time now) {

@@ -3,17 +3,15 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "daemon/accept/gate_calls.h"
 #include "daemon/accept/gate_outbox.h"
-#include "daemon/accept/gate_watches.h"
 #include "daemon/accept/poller.h"
 #include "daemon/accept/wake_list.h"
 #include "daemon/base/unique_fd.h"
@@ -57,9 +55,9 @@ class GateLink {
   void Forget(uint64_t connection);
 
   // That watch may have something to say, or that call goes on.
-  void Wake(uint64_t call);
+  void Wake(uint64_t call) { calls_.Wake(call); }
   // Calls that could not go on may try again; for the last time, if they `must_end`.
-  void Resume(bool must_end);
+  void Resume(bool must_end) { calls_.Resume(must_end); }
   // Calls that come from now on are answered with `why`.
   void Drain(const absl::Status& why);
   // After Drain: all that it had to answer is with its callers.
@@ -77,13 +75,6 @@ class GateLink {
   void OnEvents(uint32_t events);
   // False: it breaks the protocol.
   bool Handle(Message message);
-  bool OnCall(Message message);
-  bool OnCancel(uint64_t call);
-  bool OnPull(uint64_t call);
-
-  // Runs it, and answers it or keeps it.
-  void Try(uint64_t id, CallRunner::Call call, bool must_end);
-  void Answer(uint64_t id, const absl::StatusOr<std::string>& answer);
 
   void Send(Message message, absl::string_view body = "", UniqueFd descriptor = UniqueFd());
   // The gate has taken something, or not.
@@ -91,8 +82,6 @@ class GateLink {
   void Listen();  // for what it now makes sense to hear
   void Finish(End end);
 
-  const uint64_t number_;
-  const bool for_metrics_;
   const Channel channel_;
   GateOutbox out_;
   const Services* const services_;
@@ -104,10 +93,7 @@ class GateLink {
   bool is_draining_ = false;
   bool is_drained_ = false;
 
-  std::map<uint64_t, std::shared_ptr<const Caller>> callers_;  // by connection
-  uint64_t last_call_ = 0;
-  std::map<uint64_t, CallRunner::Call> parked_;
-  GateWatches watches_;
+  GateCalls calls_;
   absl::Time last_heard_;
   absl::Time check_at_;
 };

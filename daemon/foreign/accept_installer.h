@@ -13,20 +13,10 @@
 #include "daemon/base/condition.h"
 #include "daemon/base/repair_limit.h"
 #include "daemon/foreign/accept_plan.h"
+#include "daemon/foreign/foreign_firewall_goal.h"
 #include "daemon/foreign/foreign_firewalls.h"
 
 namespace svnet {
-
-struct ForeignFirewallGoal {
-  bool manage = false;  // `manage_foreign_firewalls`
-  // svnetd has turned forwarding on, and does not drop what is forwarded between other links.
-  bool forwards_for_all = false;
-  // The networks that exist, and those that do not.
-  std::vector<GuestNetwork> up;
-  std::vector<GuestNetwork> down;
-
-  bool WantsAccepts() const { return manage && !up.empty(); }
-};
 
 // Reads the chains, and adds and removes svnetd's rules. Not thread-safe.
 class AcceptInstaller {

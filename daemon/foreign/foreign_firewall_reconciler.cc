@@ -1,43 +1,15 @@
 #include "daemon/foreign/foreign_firewall_reconciler.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "daemon/base/status_macros.h"
-
 namespace svnet {
-namespace {
-
-using Kind = ForeignFirewallReport::Entry::Kind;
-
-// After chains could not be read.
-constexpr absl::Duration kRetry = absl::Seconds(10);
-
-std::vector<GuestNetwork>::iterator FindNamed(const NetworkName& name,
-                                              std::vector<GuestNetwork>* networks) {
-  return std::find_if(networks->begin(), networks->end(),
-                      [&](const GuestNetwork& each) { return each.name == name; });
-}
-
-// Keeps the order by name, in which rules are placed. False if it is not in `from`.
-bool Move(const NetworkName& name, std::vector<GuestNetwork>* from, std::vector<GuestNetwork>* to) {
-  const auto network = FindNamed(name, from);
-  if (network == from->end()) return false;
-  const auto place = std::find_if(to->begin(), to->end(),
-                                  [&](const GuestNetwork& each) { return name < each.name; });
-  to->insert(place, std::move(*network));
-  from->erase(network);
-  return true;
-}
-
-}  // namespace
 
 ForeignFirewallReconciler::ForeignFirewallReconciler(std::vector<GuestNetwork> networks,
                                                      bool manage, ForeignFirewalls* foreign,
                                                      Clock clock)
     : clock_(clock),
-      installer_(foreign, std::move(clock)),
+      installer_(foreign, clock),
+      runner_(&installer_, std::move(clock)),
       goal_{.manage = manage, .up = {}, .down = std::move(networks)} {}
 
 void ForeignFirewallReconciler::AddNetwork(const GuestNetwork& network) {
@@ -52,9 +24,7 @@ void ForeignFirewallReconciler::SetManage(bool manage) {
 
 void ForeignFirewallReconciler::NetworkUp(const NetworkName& name, const std::string& uplink) {
   MutexLock lock(&mutex_);
-  const bool is_new = Move(name, &goal_.down, &goal_.up);
-  GuestNetwork& network = *FindNamed(name, &goal_.up);
-  if (std::exchange(network.uplink, uplink) != uplink || is_new) MarkDirtyNow();
+  if (goal_.BringUp(name, uplink)) MarkDirtyNow();
 }
 
 void ForeignFirewallReconciler::SetForwardsForAll(bool for_all) {
@@ -108,55 +78,19 @@ ForeignFirewallReport ForeignFirewallReconciler::RunOnce() {
   const ForeignFirewallGoal goal = BeginRun(&dirty);
   dirty = dirty || installer_.IptablesLegacyMayHaveChanged();
   const absl::Time start = clock_();
-  ForeignFirewallReport report;
-  if (dirty) report = Reconcile(goal);
+  AcceptRunner::Outcome outcome;
+  if (dirty) outcome = runner_.Run(goal);
   MutexLock lock(&mutex_);
+  if (outcome.changed_again) MarkDirtyNow();
+  if (outcome.retry_at.has_value()) schedule_.RetryAt(*outcome.retry_at);
+  if (outcome.conditions.has_value()) conditions_ = *std::move(outcome.conditions);
   schedule_.End(start, clock_());
-  return report;
-}
-
-ForeignFirewallReport ForeignFirewallReconciler::Reconcile(const ForeignFirewallGoal& goal) {
-  ForeignFirewallReport report;
-  absl::StatusOr<std::vector<FilterChain>> chains = installer_.Read();
-  if (chains.ok()) {
-    if (!goal.up.empty()) {
-      report.forward_filter = DescribeForwardFilter(*chains, goal.up.front().tables.text());
-    }
-    const AcceptPlan plan = installer_.Plan(*chains, goal);
-    installer_.ClearFailure();
-    if (!plan.IsEmpty()) {
-      const std::string repaired = installer_.Install(plan, goal);
-      if (!repaired.empty()) report.entries.push_back({Kind::kRepaired, repaired});
-      chains = installer_.Read();
-      // Another program has changed the chains since: iptables-legacy will not report that again.
-      const bool again =
-          chains.ok() && !repaired.empty() && !installer_.Plan(*chains, goal).IsEmpty();
-      MutexLock lock(&mutex_);
-      if (again) MarkDirtyNow();
-    }
-  }
-  const std::string failed = TakeConditions(chains, goal);
-  const bool is_new = std::exchange(last_failed_, failed) != failed;
-  if (is_new && !failed.empty()) report.entries.push_back({Kind::kFailed, failed});
-  return report;
-}
-
-std::string ForeignFirewallReconciler::TakeConditions(
-    const absl::StatusOr<std::vector<FilterChain>>& chains, const ForeignFirewallGoal& goal) {
-  MutexLock lock(&mutex_);
-  if (!chains.ok()) {
-    schedule_.RetryAt(clock_() + kRetry);
-    return std::string(chains.status().message());
-  }
-  if (installer_.retry_at().has_value()) schedule_.RetryAt(*installer_.retry_at());
-  conditions_ = installer_.Describe(*chains, goal);
-  if (installer_.failure().ok()) return "";
-  return absl::StrCat("cannot change other programs' firewalls: ", installer_.failure().message());
+  return outcome.report;
 }
 
 ForeignFirewallGoal ForeignFirewallReconciler::EndGoal(const NetworkName& name) {
   MutexLock lock(&mutex_);
-  Move(name, &goal_.up, &goal_.down);
+  goal_.TakeDown(name);
   std::erase_if(conditions_, [&](const Condition& each) { return each.network == name; });
   if (goal_.up.empty()) {
     conditions_.clear();

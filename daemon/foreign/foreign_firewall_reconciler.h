@@ -14,26 +14,14 @@
 #include "daemon/base/mutex.h"
 #include "daemon/base/network_name.h"
 #include "daemon/foreign/accept_installer.h"
+#include "daemon/foreign/accept_runner.h"
 #include "daemon/foreign/blocking_chains.h"
+#include "daemon/foreign/foreign_firewall_goal.h"
+#include "daemon/foreign/foreign_firewall_report.h"
 #include "daemon/foreign/foreign_firewalls.h"
 #include "daemon/foreign/run_schedule.h"
 
 namespace svnet {
-
-// What one run did, for its caller to publish.
-struct ForeignFirewallReport {
-  struct Entry {
-    enum class Kind { kRepaired, kFailed };
-    Kind kind;
-    std::string text;
-
-    friend bool operator==(const Entry&, const Entry&) = default;
-  };
-  std::vector<Entry> entries;
-  // Which other program filters the traffic that the host forwards, as in "Docker (chain FORWARD
-  // of table ip filter)"; nullopt: none, or there is no network.
-  std::optional<std::string> forward_filter;
-};
 
 // Finds chains of other firewalls that drop guest traffic. With `manage_foreign_firewalls` it
 // also keeps svnetd's accept rules in their extension points (DOCKER-USER, ufw-user-forward, a
@@ -90,12 +78,6 @@ class ForeignFirewallReconciler {
   ForeignFirewallGoal BeginRun(bool* dirty) ABSL_LOCKS_EXCLUDED(mutex_);
   // The goal once that network is gone.
   ForeignFirewallGoal EndGoal(const NetworkName& name) ABSL_LOCKS_EXCLUDED(mutex_);
-  ForeignFirewallReport Reconcile(const ForeignFirewallGoal& goal)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_mutex_);
-  // Keeps the conditions of `chains` and returns what failed, for people; empty: nothing.
-  std::string TakeConditions(const absl::StatusOr<std::vector<FilterChain>>& chains,
-                             const ForeignFirewallGoal& goal)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_mutex_);
   void RefreshConditions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_mutex_);
   void MarkDirtyNow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -103,7 +85,7 @@ class ForeignFirewallReconciler {
 
   Mutex io_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   AcceptInstaller installer_ ABSL_GUARDED_BY(io_mutex_);
-  std::string last_failed_ ABSL_GUARDED_BY(io_mutex_);
+  AcceptRunner runner_ ABSL_GUARDED_BY(io_mutex_);
 
   Mutex mutex_;
   std::condition_variable_any changed_;

@@ -22,13 +22,10 @@
 #include "daemon/base/mutex.h"
 #include "daemon/base/network_name.h"
 #include "daemon/firewall/firewall.h"
-#include "daemon/foreign/blocking_chains.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/ids.h"
-#include "daemon/network/condition_log.h"
-#include "daemon/network/event_poller.h"
+#include "daemon/network/added_network.h"
 #include "daemon/network/network_health.h"
-#include "daemon/ruleset/ruleset_network.h"
 #include "daemon/segment/network_settings.h"
 #include "daemon/store/spec_store.h"
 
@@ -38,14 +35,7 @@ class ForeignFirewallReconciler;
 struct ForeignFirewallReport;
 class EventSink;
 class NetworkMembers;
-class Networks;
-
-// A network, as each of those who look after it sees it.
-struct AddedNetwork {
-  NetworkSettings settings;
-  RulesetNetwork rules;
-  GuestNetwork guests;
-};
+class NetworkUpkeep;
 
 // The kernel is the store: a lease is a TAP with an alias of ours, and what is known here only
 // spares a dump.
@@ -87,7 +77,7 @@ class NetworkRegistry {
   void NoteForeignFirewalls(const ForeignFirewallReport& report) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Readable when HandleEvents has something to do.
-  int event_fd() const { return poller_fd_; }
+  int event_fd() const { return event_fd_; }
   // Does what no caller asked for: repairs, ends leases. False if it cannot hear what the kernel
   // says: event_fd may stay readable, and everything is read again each time.
   bool HandleEvents() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -114,21 +104,12 @@ class NetworkRegistry {
   friend class CallTurn;
   friend class ReapWorker;
 
-  NetworkRegistry(const std::vector<NetworkSettings>& settings, const Parts& parts,
-                  EventPoller poller);
+  NetworkRegistry(std::unique_ptr<NetworkUpkeep> upkeep, const Parts& parts);
 
-  absl::Status Begin() ABSL_LOCKS_EXCLUDED(mutex_);
   // Has every network take in what has happened.
   void CatchUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Tells others what was changed, and deletes what it left.
   void EndTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ReportHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Logs which conditions have begun and ended.
-  void NoteConditions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // One of them may have begun or ended.
-  void NoteConditionsSoon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  std::optional<absl::Time> NextReap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What other programs' firewalls mean for guests.
   void NoteForeignConditions() ABSL_LOCKS_EXCLUDED(mutex_);
   // Another program filters what is forwarded.
@@ -142,17 +123,10 @@ class NetworkRegistry {
 
   Mutex mutex_;
   std::condition_variable_any changed_;  // what is retired, or stopped_
-  Kernel* const kernel_ ABSL_PT_GUARDED_BY(mutex_);
-  EventPoller poller_ ABSL_GUARDED_BY(mutex_);
-  const int poller_fd_;
-  const std::unique_ptr<Networks> networks_ ABSL_PT_GUARDED_BY(mutex_);
-  NetworkMembers* const members_ ABSL_PT_GUARDED_BY(mutex_);        // those of networks_
+  const int event_fd_;
+  const std::unique_ptr<NetworkUpkeep> upkeep_ ABSL_PT_GUARDED_BY(mutex_);
+  NetworkMembers* const members_ ABSL_PT_GUARDED_BY(mutex_);        // those that upkeep_ is for
   std::optional<absl::Time> awaited_reap_ ABSL_GUARDED_BY(mutex_);  // by a ReapWorker
-  std::optional<HealthOfNetworks> reported_ ABSL_GUARDED_BY(mutex_);
-  // Those of which other programs' firewalls drop what guests send or get.
-  std::set<NetworkName> blocked_by_others_ ABSL_GUARDED_BY(mutex_);
-  ConditionLog condition_log_ ABSL_GUARDED_BY(mutex_);
-  std::optional<absl::Time> due_ ABSL_GUARDED_BY(mutex_);  // of the networks
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

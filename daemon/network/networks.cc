@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/foreign/foreign_firewall_reconciler.h"
 #include "daemon/network/event_sink.h"
 #include "daemon/network/network.h"
 
@@ -35,10 +36,21 @@ NetworkMember* Networks::Insert(const NetworkSettings& settings) {
   return members_.Insert(std::move(network), parts_.events, parts_.clock);
 }
 
-void Networks::Add(const std::vector<NetworkSettings>& settings) {
+absl::Status Networks::Add(const std::vector<AddedNetwork>& networks) {
+  std::vector<Ipv4Prefix> prefixes;
+  for (const Network* each : members_.Select(std::nullopt)) {
+    prefixes.push_back(each->settings().prefix);
+  }
+  for (const AddedNetwork& each : networks) prefixes.push_back(each.settings.prefix);
+  SVNET_RETURN_IF_ERROR(parts_.kernel->WatchRoutesOf(prefixes));
   std::vector<NetworkMember*> members;
-  for (const NetworkSettings& each : settings) members.push_back(Insert(each));
+  for (const AddedNetwork& each : networks) {
+    parts_.firewall->AddNetwork(each.rules);
+    parts_.foreign->AddNetwork(each.guests);
+    members.push_back(Insert(each.settings));
+  }
   Start(members);
+  return absl::OkStatus();
 }
 
 absl::Status Networks::Begin() {

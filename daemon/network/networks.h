@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "daemon/base/clock.h"
+#include "daemon/network/added_network.h"
 #include "daemon/network/host_events.h"
 #include "daemon/network/host_relations.h"
 #include "daemon/network/host_rules.h"
@@ -39,8 +40,8 @@ class Networks {
   // start is tried again by CatchUp, with growing pauses; an error: none can, or one has leases
   // that do not fit it (CheckLeftTaps), and nothing was changed.
   absl::Status Begin();
-  // More of them, of other names. To be followed by CatchUp.
-  void Add(const std::vector<NetworkSettings>& settings);
+  // More of them, of other names. To be followed by CatchUp. An error: nothing has changed.
+  absl::Status Add(const std::vector<AddedNetwork>& networks);
   // Has each of them take in what has happened. Returns when it has something to do, though nothing
   // happens, in `next`.
   void CatchUp(HostEvents events, std::optional<absl::Time>* next);

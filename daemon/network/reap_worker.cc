@@ -26,7 +26,7 @@ TapDestroyer::Result ReapWorker::ReapAll() {
 std::optional<ReapPiece> ReapWorker::WaitForPiece() {
   MutexLock lock(&registry_->mutex_);
   while (!registry_->stopped_) {
-    const std::optional<absl::Time> due = registry_->NextReap();
+    const std::optional<absl::Time> due = registry_->members_->NextReap();
     registry_->awaited_reap_ = due;
     const absl::Duration left =
         due.has_value() ? *due - registry_->parts_.clock() : absl::InfiniteDuration();
@@ -43,7 +43,7 @@ std::optional<ReapPiece> ReapWorker::WaitForPiece() {
 
 std::optional<ReapPiece> ReapWorker::TakeDue() {
   registry_->CatchUp();
-  const std::optional<absl::Time> due = registry_->NextReap();
+  const std::optional<absl::Time> due = registry_->members_->NextReap();
   if (!due.has_value() || *due > registry_->parts_.clock()) return std::nullopt;
   return registry_->members_->TakeReapPiece();
 }

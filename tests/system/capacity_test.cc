@@ -1,7 +1,6 @@
 // As many guests as a platform puts on one host.
 #include <signal.h>
 
-#include <atomic>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -13,6 +12,7 @@
 #include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/kernel_count.h"
+#include "tests/system/pinging.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
 
@@ -82,17 +82,7 @@ TEST_F(CapacityTest, TenThousandGuestsOnARoutedNetwork) {
     }
   }
 
-  std::atomic<bool> stop = false;
-  std::atomic<int> sent = 0;
-  std::atomic<int> lost = 0;
-  std::thread pinging([&] {
-    while (!stop) {
-      for (const TapGuest& guest : guests) {
-        ++sent;
-        if (!guest.Pings(kOutside, absl::Seconds(2))) ++lost;
-      }
-    }
-  });
+  Pinging pinging(guests, kOutside);
   EXPECT_EQ(CountKernel().taps, kGuests);
   for (const int signal : {SIGTERM, SIGKILL}) {
     svnetd().Stop(signal);
@@ -102,11 +92,8 @@ TEST_F(CapacityTest, TenThousandGuestsOnARoutedNetwork) {
     EXPECT_THAT(alice.MustGetNetwork().conditions(), IsEmpty());
     EXPECT_EQ(alice.MustGetNetwork().addresses().used(), kGuests);
   }
-  const int seen = sent;
-  EXPECT_TRUE(Eventually([&] { return sent >= seen + kPinging; }));
-  stop = true;
-  pinging.join();
-  EXPECT_EQ(lost, 0) << "of " << sent;
+  pinging.WaitForAll();
+  pinging.ExpectNoneIsLost();
 
   EXPECT_EQ(As(kAlice).MustCleanup(v1::CLEANUP_SCOPE_CALLER).taps_removed(), kGuests);
   EXPECT_TRUE(Eventually([] { return CountKernel().taps == 0; }, absl::Seconds(60)));

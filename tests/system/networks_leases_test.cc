@@ -3,13 +3,12 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <atomic>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/sandbox/internet.h"
+#include "tests/system/pinging.h"
 #include "tests/system/several_networks.h"
 
 namespace svnet::testing {
@@ -81,26 +80,13 @@ class NetworksLeasesTest : public SeveralNetworksTest {
     const Internet internet;
     Serve();
     const std::vector<TapGuest> guests = MakeGuests();
-    std::atomic<bool> stop = false;
-    std::atomic<int> sent = 0;
-    std::atomic<int> lost = 0;
-    std::thread pinging([&] {
-      while (!stop) {
-        for (const TapGuest& guest : guests) {
-          ++sent;
-          if (!guest.Pings(kOutside, absl::Seconds(1))) ++lost;
-        }
-      }
-    });
+    Pinging pinging(guests, kOutside);
     for (int i = 0; i < 20; ++i) {
-      const int sent_before = sent;
       EXPECT_EQ(served().Stop(i % 2 == 0 ? SIGTERM : SIGKILL), i % 2 == 0 ? 0 : -1);
       Serve();
-      while (sent < sent_before + 30) std::this_thread::yield();
+      for (int round = 0; round < 10; ++round) pinging.WaitForAll();
     }
-    stop = true;
-    pinging.join();
-    EXPECT_EQ(lost, 0) << "of " << sent;
+    pinging.ExpectNoneIsLost();
   }
 };
 INSTANTIATE_TEST_SUITE_P(Kinds, NetworksLeasesTest, ::testing::ValuesIn(kBothKinds), NameOfKind);

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <initializer_list>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/error.h"
@@ -88,6 +90,80 @@ NetlinkMessage InsertAccept(const NftTableInfo& table, const std::string& chain)
   return message;
 }
 
+// The parts of a rule (linux/netfilter/nf_tables.h). Numbers are in network order.
+class RuleMessage {
+ public:
+  RuleMessage(uint8_t family, const std::string& table, const std::string& chain)
+      : message_(NftMessage(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, family)) {
+    message_.PutText(NFTA_RULE_TABLE, table);
+    message_.PutText(NFTA_RULE_CHAIN, chain);
+    expressions_.emplace(&message_, NFTA_RULE_EXPRESSIONS);
+  }
+
+  void LoadMeta(uint32_t key, uint32_t to) {
+    Add("meta", {{NFTA_META_KEY, key}, {NFTA_META_DREG, to}});
+  }
+  // Four bytes from `offset` of the transport header.
+  void LoadPayload(uint32_t offset, uint32_t to) {
+    Add("payload", {{NFTA_PAYLOAD_DREG, to},
+                    {NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER},
+                    {NFTA_PAYLOAD_OFFSET, offset},
+                    {NFTA_PAYLOAD_LEN, 4}});
+  }
+  // Into the same place; an Internet checksum at `checksum` goes with it.
+  void StorePayload(uint32_t from, uint32_t offset, uint32_t checksum) {
+    Add("payload", {{NFTA_PAYLOAD_SREG, from},
+                    {NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER},
+                    {NFTA_PAYLOAD_OFFSET, offset},
+                    {NFTA_PAYLOAD_LEN, 4},
+                    {NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET},
+                    {NFTA_PAYLOAD_CSUM_OFFSET, checksum}});
+  }
+  // The rule ends here if the map has no such key.
+  void LookUp(absl::string_view map, uint32_t key, uint32_t to) {
+    const Nest expression(&message_, NFTA_LIST_ELEM);
+    message_.PutText(NFTA_EXPR_NAME, "lookup");
+    const Nest data(&message_, NFTA_EXPR_DATA);
+    message_.PutText(NFTA_LOOKUP_SET, map);
+    message_.Put(NFTA_LOOKUP_SREG, htonl(key));
+    message_.Put(NFTA_LOOKUP_DREG, htonl(to));
+  }
+
+  NetlinkMessage Take() {
+    expressions_.reset();
+    return std::move(message_);
+  }
+
+ private:
+  void Add(absl::string_view name, std::initializer_list<std::pair<int, uint32_t>> values) {
+    const Nest expression(&message_, NFTA_LIST_ELEM);
+    message_.PutText(NFTA_EXPR_NAME, name);
+    const Nest data(&message_, NFTA_EXPR_DATA);
+    for (const auto& [type, value] : values) message_.Put(type, htonl(value));
+  }
+
+  NetlinkMessage message_;
+  std::optional<Nest> expressions_;
+};
+
+// Of an ICMP error's quoted IPv4 header, from the start of the ICMP header.
+constexpr uint32_t kQuotedHeader = 8;
+constexpr uint32_t kQuotedChecksum = kQuotedHeader + 10;
+constexpr uint32_t kQuotedSource = kQuotedHeader + 12;
+constexpr uint32_t kQuotedDestination = kQuotedHeader + 16;
+
+NetlinkMessage NewRule(const std::string& table, const QuotedAddressRule& rule) {
+  const uint32_t offset =
+      rule.which == QuotedAddressRule::Which::kSource ? kQuotedSource : kQuotedDestination;
+  const bool by_in = rule.link == QuotedAddressRule::Link::kIn;
+  RuleMessage message(NFPROTO_INET, table, rule.chain);
+  message.LoadMeta(by_in ? NFT_META_IIF : NFT_META_OIF, NFT_REG32_00);
+  message.LoadPayload(offset, NFT_REG32_01);
+  message.LookUp(rule.map, NFT_REG32_00, NFT_REG32_02);
+  message.StorePayload(NFT_REG32_02, offset, kQuotedChecksum);
+  return message.Take();
+}
+
 }  // namespace
 
 absl::StatusOr<NftSocket> NftSocket::Open() {
@@ -142,6 +218,14 @@ absl::Status NftSocket::ChangeElements(const std::string& table, const std::vect
       requests.push_back(ElementMessage(type, table, element));
     }
   }
+  return ChangeAll(std::move(requests));
+}
+
+absl::Status NftSocket::AddRules(const std::string& table,
+                                 const std::vector<QuotedAddressRule>& rules) {
+  std::vector<NetlinkMessage> requests;
+  requests.reserve(rules.size());
+  for (const QuotedAddressRule& rule : rules) requests.push_back(NewRule(table, rule));
   return ChangeAll(std::move(requests));
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/netlink/netlink_socket.h"
 #include "daemon/netlink/nft_tables.h"
 #include "daemon/ruleset/nft_element.h"
+#include "daemon/ruleset/quoted_address_rule.h"
 
 namespace svnet {
 
@@ -41,6 +42,9 @@ class NftSocket {
   // there is no such table or set.
   absl::Status Add(const std::string& table, const std::vector<NftElement>& elements);
   absl::Status Delete(const std::string& table, const std::vector<NftElement>& elements);
+
+  // One transaction: each is the last of its chain.
+  absl::Status AddRules(const std::string& table, const std::vector<QuotedAddressRule>& rules);
 
   // The tables of these names, of the families inet, bridge and arp.
   absl::StatusOr<std::vector<NftTableInfo>> ListTables(const std::vector<std::string>& names);

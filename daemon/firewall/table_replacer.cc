@@ -8,6 +8,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/ruleset/quoted_address_rule.h"
 
 namespace svnet {
 namespace {
@@ -55,7 +56,7 @@ absl::Status TableReplacer::ReplaceByPersistent(const RulesetSpec& spec,
     if (made.ok()) socket_.DeleteTables(*made).IgnoreError();
   };
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.fill"));
-  SVNET_RETURN_IF_ERROR(commands_.Run(RenderCommands(spec, networks, next)).status());
+  SVNET_RETURN_IF_ERROR(Make(RenderCommands(spec, networks, next), spec, networks, next));
   std::move(remove).Cancel();
   in_force_ = next;
   return Retire(TablesNotNamed(tables, next));
@@ -78,10 +79,18 @@ absl::Status TableReplacer::MakePlain(const RulesetSpec& spec,
                                       const std::string& name, const TableList& tables) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.plain"));
   SVNET_RETURN_IF_ERROR(
-      commands_.Run(absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, networks, name)))
-          .status());
+      Make(absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, networks, name)), spec,
+           networks, name));
   in_force_ = name;
   return Retire(TablesNotNamed(tables, name));
+}
+
+absl::Status TableReplacer::Make(const std::string& commands, const RulesetSpec& spec,
+                                 const std::vector<NetworkGuests>& networks,
+                                 const std::string& name) {
+  SVNET_RETURN_IF_ERROR(commands_.Run(commands).status());
+  SVNET_RETURN_IF_ERROR(FaultPoint("rules.quotes"));
+  return socket_.AddRules(name, QuotedAddressRulesOf(spec, networks));
 }
 
 // In two transactions after the one that made the new tables. Until the kernel has unhooked a chain

@@ -59,6 +59,9 @@ class TableReplacer {
   // In place of all others.
   absl::Status MakePlain(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks,
                          const std::string& name, const TableList& tables);
+  // Runs `commands`, which make the rules of tables of that name, and adds those that have no text.
+  absl::Status Make(const std::string& commands, const RulesetSpec& spec,
+                    const std::vector<NetworkGuests>& networks, const std::string& name);
   // Takes away old tables, beside which new ones are in force.
   absl::Status Retire(const TableList& old);
 

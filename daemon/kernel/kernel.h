@@ -192,7 +192,8 @@ struct RoutedTapSpec {
   uint32_t group;       // IFLA_GROUP
   uint32_t mtu;         // bytes
   MacAddress mac;       // the TAP's own, on the host's side: what the guest takes for the gateway's
-  Neighbour guest;      // the only one behind it
+  Ipv4Address address;  // which the host routes to it
+  Neighbour guest;      // the only one behind it, with the address that it has itself
   Ipv4Address gateway;  // with which the host sends to the guest
 };
 

@@ -101,8 +101,8 @@ void AddRouting(Ifindex tap, const RoutedTapSpec& spec, int flags, Steps* steps)
   steps->Add("set the TAP up for routing", SettingsRequest(tap, spec));
   steps->AddOptional(AnswerAtOnceRequest(tap));
   steps->Add("bring the TAP up", MarkAndUpRequest(tap, spec));
-  steps->Add(absl::StrCat("route to ", spec.guest.address.ToString()),
-             GuestRouteRequest({.tap = tap, .guest = spec.guest.address}, spec.gateway, flags));
+  steps->Add(absl::StrCat("route to ", spec.address.ToString()),
+             GuestRouteRequest({.tap = tap, .guest = spec.address}, spec.gateway, flags));
   steps->Add(absl::StrCat("neighbour ", spec.guest.address.ToString()),
              NeighbourRequest(tap, spec.guest));
 }

@@ -91,17 +91,20 @@ Condition InTheWay(absl::string_view tap) {
   return LeftAlone(tap, "another TAP has the same owner and ids, address or MAC");
 }
 
-Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ipv4Prefix& prefix) {
+Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ipv4Prefix& prefix,
+               const std::function<std::optional<GuestView>(const std::string&)>& view_of) {
   Adoption adoption;
   LeaseTable unique;
   for (const Link& link : links) {
-    const absl::StatusOr<std::optional<Lease>> lease = ReadLease(link, network, prefix);
+    absl::StatusOr<std::optional<Lease>> lease = ReadLease(link, network, prefix);
     if (!lease.ok()) {
       adoption.conditions.push_back(LeftAlone(link.name, lease.status().message()));
       continue;
     }
     if (!lease->has_value()) continue;
-    const std::string tampering = DescribeTampering((*lease)->spec, link, network.mac);
+    LeaseSpec& spec = (*lease)->spec;
+    if (!spec.text_digest.empty()) spec.view = view_of(spec.text_digest);
+    const std::string tampering = DescribeTampering(spec, link, network);
     EndedTap ended = {.lease = **lease, .tampering = tampering, .mac = link.mac};
     if (const auto number = RetiredGroupNumber(network.group, link.group)) {
       ended.retired_group = *number;

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,6 +57,9 @@ absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const PortPlan&
 // The condition of a TAP that has the key, the address or the MAC of an existing lease.
 Condition InTheWay(absl::string_view tap);
 
-Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ipv4Prefix& prefix);
+// `view_of`: what the text of that digest says of the guest's view; nullopt: nothing, or it is
+// lost.
+Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ipv4Prefix& prefix,
+               const std::function<std::optional<GuestView>(const std::string&)>& view_of);
 
 }  // namespace svnet

@@ -2,7 +2,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "daemon/address/address_pool.h"
 #include "daemon/base/error.h"
 
 namespace svnet {
@@ -20,10 +19,9 @@ absl::StatusOr<HostName> HostName::Parse(absl::string_view text) {
 }
 
 std::string RenderBootArgs(const BootArgs& args) {
-  std::string text =
-      absl::StrCat("ip=", args.guest.ToString(), "::", GatewayOf(args.prefix).ToString(), ":",
-                   args.prefix.netmask().ToString(), ":", args.hostname.text(), ":",
-                   args.guest_interface.text(), ":off");
+  std::string text = absl::StrCat("ip=", args.guest.ToString(), "::", args.gateway.ToString(), ":",
+                                  args.netmask.ToString(), ":", args.hostname.text(), ":",
+                                  args.guest_interface.text(), ":off");
   for (const Ipv4Address& server : args.dns_servers) absl::StrAppend(&text, ":", server.ToString());
   return text;
 }

@@ -30,7 +30,8 @@ class HostName {
 
 struct BootArgs {
   Ipv4Address guest;
-  Ipv4Prefix prefix;
+  Ipv4Address gateway;
+  Ipv4Address netmask;
   HostName hostname;
   LinkName guest_interface;
   std::vector<Ipv4Address> dns_servers;  // at most two: the kernel takes no more

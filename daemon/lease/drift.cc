@@ -51,8 +51,9 @@ RoutedTapSpec PlanRoutedTap(const Lease& lease, const PortPlan& plan, uint32_t g
   return {.alias = FormatAlias(lease.spec),
           .group = group,
           .mtu = lease.state.mtu,
-          .mac = plan.mac,
-          .guest = {.address = lease.spec.ip, .mac = lease.spec.mac},
+          .mac = TapMacOf(lease.spec, plan.mac),
+          .address = lease.spec.ip,
+          .guest = {.address = GuestAddressOf(lease.spec), .mac = GuestMacOf(lease.spec)},
           .gateway = gateway};
 }
 

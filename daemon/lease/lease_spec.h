@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/base/guest_view.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/mac_address.h"
@@ -33,8 +34,8 @@ struct LeaseKey {
   }
 };
 
-// The name of the TAP, and exactly what its alias says (alias.h). What the holder of a TAP can
-// change never changes it.
+// The name of the TAP, exactly what its alias says (alias.h), and what the text says that the alias
+// names. What the holder of a TAP can change never changes it.
 struct LeaseSpec {
   NetworkName network = {};
   LeaseKey key;
@@ -49,6 +50,8 @@ struct LeaseSpec {
   // SpecDigest of the text in the store that says what else was granted (spec_text.h); empty:
   // nothing else was.
   std::string text_digest = {};
+  // From that text; only on routed networks.
+  std::optional<GuestView> view = {};
 
   friend bool operator==(const LeaseSpec&, const LeaseSpec&) = default;
 };
@@ -56,6 +59,18 @@ struct LeaseSpec {
 // What it counts against a quota of queues: a TAP that is not multi-queue counts as a TAP only.
 inline uint32_t CountedQueues(const LeaseSpec& spec) {
   return spec.queues > 1 ? static_cast<uint32_t>(spec.queues) : 0;
+}
+
+// What is behind its TAP: the guest has this address and this MAC.
+inline Ipv4Address GuestAddressOf(const LeaseSpec& spec) {
+  return spec.view.has_value() ? spec.view->address : spec.ip;
+}
+inline MacAddress GuestMacOf(const LeaseSpec& spec) {
+  return spec.view.has_value() ? spec.view->mac : spec.mac;
+}
+// The MAC of the TAP itself, on a network where that is usually `usual`.
+inline MacAddress TapMacOf(const LeaseSpec& spec, const MacAddress& usual) {
+  return spec.view.has_value() ? spec.view->gateway_mac.value_or(usual) : usual;
 }
 
 }  // namespace svnet

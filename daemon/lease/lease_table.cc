@@ -43,6 +43,7 @@ void LeaseTable::SetSpec(const LeaseSpec& spec) {
   kept.generation = spec.generation;
   CountText(spec.text_digest);
   DiscountText(std::exchange(kept.text_digest, spec.text_digest));
+  kept.view = spec.view;
 }
 
 void LeaseTable::CountText(const std::string& digest) {

@@ -17,9 +17,14 @@ std::string ChangedTo(absl::string_view what, absl::string_view kind, const std:
                         : absl::StrCat("its ", what, " was taken away");
 }
 
+// Whether it is known which MAC the TAP is to have.
+bool IsMacKnown(const LeaseSpec& spec, const PortPlan& network) {
+  return network.kind == NetworkKind::kBridge || spec.text_digest.empty() || spec.view.has_value();
+}
+
 }  // namespace
 
-std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const MacAddress& mac) {
+std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const PortPlan& network) {
   std::vector<std::string> changes;
   if (link.owner != spec.key.owner) changes.push_back(ChangedTo("owner", "uid", link.owner));
   if (link.group_gid != spec.group) changes.push_back(ChangedTo("group", "gid", link.group_gid));
@@ -28,7 +33,8 @@ std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const Mac
   // An earlier version left the MAC that the kernel gave; the repair that writes the alias
   // anew sets it.
   const bool is_of_earlier_version = absl::StartsWith(link.alias, kAliasV1Version);
-  if (link.mac != mac && !is_of_earlier_version) {
+  const bool is_other_mac = IsMacKnown(spec, network) && link.mac != TapMacOf(spec, network.mac);
+  if (is_other_mac && !is_of_earlier_version) {
     changes.push_back(absl::StrCat("its own MAC was changed to ", link.mac.ToString()));
   }
   if (link.open_queues.value_or(0) > static_cast<uint32_t>(spec.queues)) {

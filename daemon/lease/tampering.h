@@ -4,6 +4,7 @@
 #include <string>
 
 #include "daemon/kernel/kernel.h"
+#include "daemon/lease/drift.h"
 #include "daemon/lease/lease_spec.h"
 
 namespace svnet {
@@ -13,8 +14,8 @@ namespace svnet {
 // (drivers/net/tun.c). The alias says what was granted; this says, for people, in what
 // the TAP differs from that: "its owner was changed to uid 1001"; empty: in nothing. What
 // VMMs do change (carrier, offloads, vnet header, send buffer, filters, queues up to those
-// granted) is not compared. Pure.
-std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const MacAddress& mac);
+// granted) is not compared; nor is the MAC of a TAP on a routed network whose text is lost. Pure.
+std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const PortPlan& network);
 
 // Why a lease ended for that.
 std::string ByItsHolder(const std::string& what);

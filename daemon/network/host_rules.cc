@@ -32,14 +32,27 @@ absl::StatusOr<bool> HostRules::PlanForwarding(bool needed) {
   return true;
 }
 
-absl::Status HostRules::Apply() {
-  SVNET_RETURN_IF_ERROR(firewall_.Apply(AllGuests(), others()));
+absl::Status HostRules::Apply() { return ApplyFor(AllGuests()); }
+
+absl::Status HostRules::ApplyFor(const std::vector<NetworkGuests>& guests) {
+  SVNET_RETURN_IF_ERROR(firewall_.Apply(guests, others()));
+  have_views_ = HaveViews(guests);
   clean_ = true;
   return absl::OkStatus();
 }
 
+absl::Status HostRules::ApplyWith(const NetworkName& network, const Binding& binding) {
+  std::vector<NetworkGuests> guests = AllGuests();
+  for (NetworkGuests& each : guests) {
+    if (each.name == network) each.bindings.push_back(binding);
+  }
+  return ApplyFor(guests);
+}
+
 absl::Status HostRules::Bind(const NetworkName& network, const Binding& binding) {
-  const absl::Status status = firewall_.Bind(network, binding);
+  const bool is_first_view = binding.view.has_value() && !have_views_;
+  const absl::Status status =
+      is_first_view ? ApplyWith(network, binding) : firewall_.Bind(network, binding);
   if (!status.ok()) MarkDirty();
   return status;
 }

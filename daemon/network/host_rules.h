@@ -43,7 +43,8 @@ class HostRules {
 
   // Makes the rules stand for all members that have guests.
   absl::Status Apply();
-  // Opens a port, or closes it: see Firewall. An error makes the rules dirty.
+  // Opens a port, or closes it: see Firewall. An error makes the rules dirty. The first guest with
+  // a view has all rules made anew: without one, no packet pays for views.
   absl::Status Bind(const NetworkName& network, const Binding& binding);
   absl::Status Unbind(const NetworkName& network, const Binding& binding);
 
@@ -89,12 +90,16 @@ class HostRules {
 
  private:
   std::vector<NetworkGuests> AllGuests() const;
+  absl::Status ApplyFor(const std::vector<NetworkGuests>& guests);
+  // For one more, which the members do not know yet.
+  absl::Status ApplyWith(const NetworkName& network, const Binding& binding);
   OtherForwarding others() const { return others_.value_or(OtherForwarding::kAsItIs); }
 
   Kernel& kernel_;
   Firewall& firewall_;
   std::vector<const Member*> members_;
   bool clean_ = false;
+  bool have_views_ = false;  // the rules in force turn addresses
   bool forwarding_clean_ = false;
   std::map<NetworkName, std::map<Ifindex, Ipv4Address>> wanted_sources_;
   std::map<Ifindex, Ipv4Address> preferred_sources_;  // those in force

@@ -31,6 +31,7 @@ absl::StatusOr<LeaseCreator::Created> LeaseCreator::Create(const LeaseKey& key,
     return RetryableIfReaping(full);
   }
   SVNET_ASSIGN_OR_RETURN(const std::string text_digest, parts_.texts->Keep(request.spec_text));
+  SVNET_RETURN_IF_ERROR(CheckView(text_digest));
   SVNET_ASSIGN_OR_RETURN(const Infrastructure::Change change,
                          parts_.infrastructure->Ensure(Infrastructure::For::kNewLease));
   absl::Cleanup undo = [&] { parts_.infrastructure->Undo(change); };
@@ -48,6 +49,15 @@ absl::StatusOr<LeaseCreator::Created> LeaseCreator::Create(const LeaseKey& key,
   std::move(undo).Cancel();
   return Created{.lease = *std::move(lease),
                  .turned_forwarding_on = change.rules.turned_forwarding_on};
+}
+
+absl::Status LeaseCreator::CheckView(const std::string& text_digest) const {
+  const bool has_view = parts_.texts->ViewOf(text_digest).has_value();
+  if (!has_view || settings_.kind == NetworkKind::kRouted) return absl::OkStatus();
+  return Error(Reason::kInvalidRequest,
+               absl::StrCat("guest_view: network ", settings_.name.text(),
+                            " is a bridge; a guest has a view on a routed network only "
+                            "(kind = \"routed\")"));
 }
 
 bool LeaseCreator::MayTryAnother(const TapRequest& request, const absl::StatusOr<Lease>& lease) {
@@ -71,7 +81,8 @@ absl::StatusOr<Lease> LeaseCreator::MakeTap(const LeaseKey& key, const TapReques
                  .group = request.group,
                  .lifetime = request.lifetime,
                  .create_time = absl::ToUnixSeconds(parts_.wall_clock()),
-                 .text_digest = text_digest},
+                 .text_digest = text_digest,
+                 .view = parts_.texts->ViewOf(text_digest)},
                 tap.device.get());
 }
 

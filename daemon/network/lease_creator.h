@@ -58,6 +58,8 @@ class LeaseCreator {
     MacAddress mac;
   };
 
+  // INVALID_REQUEST if this kind of network has no views.
+  absl::Status CheckView(const std::string& text_digest) const;
   // The address cannot be had, and the request leaves it to svnetd.
   static bool MayTryAnother(const TapRequest& request, const absl::StatusOr<Lease>& lease);
   absl::StatusOr<Lease> MakeTap(const LeaseKey& key, const TapRequest& request,

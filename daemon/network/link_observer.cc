@@ -68,7 +68,7 @@ void LinkObserver::NoteEarlierTap(Link link) {
 }
 
 void LinkObserver::NoteTampering(const Link& link, const Lease& lease) {
-  const std::string what = DescribeTampering(lease.spec, link, parts_.segment->plan().mac);
+  const std::string what = DescribeTampering(lease.spec, link, parts_.segment->plan());
   if (what.empty()) return;
   parts_.book->MarkTampered(link.ifindex, what);
   NoteOwnMac(link);

@@ -90,8 +90,13 @@ absl::Status Network::RemoveTap(const Lease& lease) {
 }
 
 std::string Network::BootArgsFor(const Lease& lease, const BootArgsRequest& request) const {
-  return RenderBootArgs({.guest = lease.spec.ip,
-                         .prefix = settings_.prefix,
+  const std::optional<GuestView>& view = lease.spec.view;
+  const Ipv4Prefix prefix = view.has_value()
+                                ? Ipv4Prefix::Containing(view->address, view->prefix_length)
+                                : settings_.prefix;
+  return RenderBootArgs({.guest = GuestAddressOf(lease.spec),
+                         .gateway = view.has_value() ? view->gateway : GatewayOf(prefix),
+                         .netmask = prefix.netmask(),
                          .hostname = request.hostname,
                          .guest_interface = request.guest_interface,
                          .dns_servers = request.dns_servers});

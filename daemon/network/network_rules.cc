@@ -70,7 +70,8 @@ Binding NetworkRules::BindingOf(const LeaseSpec& spec, Ifindex tap) const {
           .mac = spec.mac,
           .ip = spec.ip,
           .zone = segment_.ZoneOf(spec, tap),
-          .owner = spec.key.owner};
+          .owner = spec.key.owner,
+          .view = spec.view};
 }
 
 std::optional<NetworkGuests> NetworkRules::Guests() const {

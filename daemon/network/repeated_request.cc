@@ -37,7 +37,9 @@ absl::Status CheckRepeated(const LeaseSpec& spec, const TapRequest& request) {
                     FormatLifetime(request.lifetime));
   }
   if (!request.spec_text.empty() && SpecDigest(request.spec_text) != spec.text_digest) {
-    return conflict("another spec", "that one");
+    return conflict(spec.view.has_value() ? absl::StrCat("guest_view ", spec.view->ToString())
+                                          : std::string("no such guest_view"),
+                    "that one");
   }
   return absl::OkStatus();
 }

@@ -29,7 +29,7 @@ struct TapRequest {
   std::optional<gid_t> group;
   int queues = 1;     // pairs, 1 to 256
   Lifetime lifetime;  // BoundToProcess: its pid counts
-  // What else is asked for (spec_text.h); empty: nothing. No rpc has a field for that yet.
+  // What else is asked for (FormatSpecText); empty: nothing.
   std::string spec_text = {};
 };
 

@@ -12,8 +12,9 @@ namespace svnet {
 
 absl::StatusOr<std::string> SpecTexts::Keep(absl::string_view text) {
   if (text.empty()) return std::string();
-  if (const absl::Status status = CheckSpecText(text); !status.ok()) {
-    return Error(Reason::kInvalidRequest, absl::StrCat("the spec: ", status.message()));
+  const absl::StatusOr<LeaseGrants> grants = ParseSpecText(text);
+  if (!grants.ok()) {
+    return Error(Reason::kInvalidRequest, absl::StrCat("the spec: ", grants.status().message()));
   }
   absl::StatusOr<std::string> digest = store_->Write(text);
   if (!digest.ok()) {
@@ -21,14 +22,14 @@ absl::StatusOr<std::string> SpecTexts::Keep(absl::string_view text) {
   }
   const auto [known, is_new] = known_.try_emplace(*digest);
   if (!is_new && known->second.text.empty()) kept_again_.insert(*digest);
-  known->second = {.text = std::string(text), .why = {}};
+  known->second = {.text = std::string(text), .why = {}, .grants = *grants};
   return digest;
 }
 
-absl::StatusOr<std::string> SpecTexts::Read(const std::string& digest) const {
+absl::StatusOr<SpecTexts::Known> SpecTexts::Read(const std::string& digest) const {
   SVNET_ASSIGN_OR_RETURN(std::string text, store_->Read(digest));
-  SVNET_RETURN_IF_ERROR(CheckSpecText(text));
-  return text;
+  SVNET_ASSIGN_OR_RETURN(LeaseGrants grants, ParseSpecText(text));
+  return Known{.text = std::move(text), .why = {}, .grants = std::move(grants)};
 }
 
 SpecTexts::Changes SpecTexts::Look(const std::set<std::string>& digests) {
@@ -36,17 +37,18 @@ SpecTexts::Changes SpecTexts::Look(const std::set<std::string>& digests) {
   changes.found = std::exchange(kept_again_, {});
   for (const std::string& digest : digests) {
     const auto [at, is_new] = known_.try_emplace(digest);
+    if (is_new) changes.met.insert(digest);
     Known& known = at->second;
     if (!known.text.empty()) {
       Restore(digest, known.text, &changes);
       continue;
     }
-    absl::StatusOr<std::string> text = Read(digest);
-    if (text.ok()) {
-      known = {.text = *std::move(text), .why = {}};
+    absl::StatusOr<Known> read = Read(digest);
+    if (read.ok()) {
+      known = *std::move(read);
       changes.found.insert(digest);
     } else {
-      known.why = std::string(text.status().message());
+      known.why = std::string(read.status().message());
       if (is_new) changes.lost.emplace(digest, known.why);
     }
   }
@@ -81,6 +83,11 @@ absl::Status SpecTexts::CheckNotLost(const LeaseSpec& spec) const {
                                                " is cut off, because what it was "
                                                "granted cannot be read (",
                                                *why, "): remove the TAP, and create it anew"));
+}
+
+std::optional<GuestView> SpecTexts::ViewOf(const std::string& digest) const {
+  const auto known = known_.find(digest);
+  return known == known_.end() ? std::nullopt : known->second.grants.view;
 }
 
 absl::Status SpecTexts::DeleteAllBut(const std::set<std::string>& digests) {

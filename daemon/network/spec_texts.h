@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "daemon/lease/lease_spec.h"
+#include "daemon/lease/spec_text.h"
 #include "daemon/store/spec_store.h"
 
 namespace svnet {
@@ -30,6 +31,7 @@ class SpecTexts {
 
   struct Changes {
     std::set<std::string> found;              // since the last time: they were lost, or unknown
+    std::set<std::string> met;                // for the first time, whether found or lost
     std::map<std::string, std::string> lost;  // and why: they were not known yet
     std::vector<std::string> restored;        // what was repaired, for people
     std::vector<std::string> failed;          // and what could not be
@@ -41,6 +43,11 @@ class SpecTexts {
   std::optional<std::string> WhyLost(const LeaseSpec& spec) const;
   // SPEC_LOST if it is.
   absl::Status CheckNotLost(const LeaseSpec& spec) const;
+
+  // No lease has come of what named that text, so that its file is another's to keep or delete.
+  void Forget(const std::string& digest) { known_.erase(digest); }
+  // What it says of the guest's view; nullopt: nothing, or it is lost.
+  std::optional<GuestView> ViewOf(const std::string& digest) const;
 
   // How many texts are known, the lost ones too.
   size_t size() const { return known_.size(); }
@@ -54,11 +61,12 @@ class SpecTexts {
 
  private:
   struct Known {
-    std::string text;  // empty: it is lost
-    std::string why;   // it is lost
+    std::string text;    // empty: it is lost
+    std::string why;     // it is lost
+    LeaseGrants grants;  // what it says
   };
 
-  absl::StatusOr<std::string> Read(const std::string& digest) const;
+  absl::StatusOr<Known> Read(const std::string& digest) const;
   void Restore(const std::string& digest, const std::string& text, Changes* changes);
 
   SpecStore* const store_;

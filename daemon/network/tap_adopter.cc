@@ -44,8 +44,9 @@ absl::StatusOr<std::vector<Link>> TapAdopter::ReadAll(bool* try_again) {
     return WithReason(Reason::kBridgeSetupFailed, "cannot read the host's links", links.status());
   }
   EndLeasesWithoutLink(*links);
+  const SpecTexts::Changes texts = ReadTexts(*links);
   AdoptUnknownTaps(*links, try_again);
-  ReadTexts();
+  NoteTexts(texts);
   parts_.segment->NoteLinks(*links);
   parts_.observer->ObserveAll(*links);
   SVNET_RETURN_IF_ERROR(ReadStaticMacs());
@@ -82,7 +83,9 @@ void TapAdopter::AdoptUnknownTaps(const std::vector<Link>& links, bool* try_agai
         book.leases().FindByIfindex(link.ifindex) != nullptr || book.IsRetired(link.ifindex);
     if (!known) unknown.push_back(link);
   }
-  Adoption adoption = Adopt(unknown, parts_.segment->PlanAmong(links), settings_.prefix);
+  Adoption adoption =
+      Adopt(unknown, parts_.segment->PlanAmong(links), settings_.prefix,
+            [&](const std::string& digest) { return parts_.texts->ViewOf(digest); });
   not_adopted_ = std::move(adoption.conditions);
   for (const Lease& lease : adoption.leases) {
     if (!AdoptLease(lease)) not_adopted_.push_back(InTheWay(lease.spec.tap.text()));
@@ -106,10 +109,22 @@ bool TapAdopter::AdoptLease(const Lease& lease) {
   return true;
 }
 
-void TapAdopter::ReadTexts() {
+SpecTexts::Changes TapAdopter::ReadTexts(const std::vector<Link>& links) {
   std::set<std::string> digests;
   for (const auto& [digest, count] : parts_.book->leases().texts()) digests.insert(digest);
-  const SpecTexts::Changes changes = parts_.texts->Look(digests);
+  const PortPlan plan = parts_.segment->PlanAmong(links);
+  for (const Link& link : links) {
+    if (!IsOurTap(link, plan)) continue;
+    const absl::string_view digest = TextDigestIn(link.alias);
+    if (!digest.empty()) digests.emplace(digest);
+  }
+  return parts_.texts->Look(digests);
+}
+
+void TapAdopter::NoteTexts(const SpecTexts::Changes& changes) {
+  for (const std::string& digest : changes.met) {
+    if (!parts_.book->leases().texts().contains(digest)) parts_.texts->Forget(digest);
+  }
   ReportLost(changes.lost);
   ReadmitLeasesWith(changes.found);
   for (const std::string& what : changes.restored) {
@@ -129,11 +144,22 @@ void TapAdopter::ReportLost(const std::map<std::string, std::string>& lost) {
   }
 }
 
-void TapAdopter::ReadmitLeasesWith(const std::set<std::string>& texts) {
-  // Rules that are not there yet will have them.
-  if (texts.empty() || !parts_.rules->are_clean()) return;
+std::vector<Lease> TapAdopter::LeasesWith(const std::set<std::string>& texts) const {
+  std::vector<Lease> leases;
   for (const auto& [tap, lease] : parts_.book->leases().all()) {
-    if (!texts.contains(lease.spec.text_digest)) continue;
+    if (texts.contains(lease.spec.text_digest)) leases.push_back(lease);
+  }
+  return leases;
+}
+
+void TapAdopter::ReadmitLeasesWith(const std::set<std::string>& texts) {
+  for (Lease lease : LeasesWith(texts)) {
+    lease.spec.view = parts_.texts->ViewOf(lease.spec.text_digest);
+    parts_.book->SetSpec(lease.spec);
+    // The guest's own addresses.
+    parts_.segment->MarkEntriesDirty();
+    // Rules that are not there yet will have them.
+    if (!parts_.rules->are_clean()) continue;
     // If that fails, all rules are made anew.
     parts_.rules->Admit(lease.spec, lease.state.ifindex).IgnoreError();
     parts_.events->Publish({.type = TapEvent::Type::kRepaired,

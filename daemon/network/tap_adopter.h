@@ -12,6 +12,7 @@
 #include "daemon/base/condition.h"
 #include "daemon/kernel/kernel.h"
 #include "daemon/lease/adoption.h"
+#include "daemon/network/spec_texts.h"
 #include "daemon/segment/network_settings.h"
 
 namespace svnet {
@@ -23,7 +24,6 @@ class LeaseBook;
 class LinkObserver;
 class NetworkRules;
 class Segment;
-class SpecTexts;
 class TapReaper;
 
 // Takes over what an earlier svnetd left, and ends leases whose TAPs are gone. Not thread-safe.
@@ -60,8 +60,11 @@ class TapAdopter {
  private:
   void EndLeasesWithoutLink(const std::vector<Link>& links);
   void AdoptUnknownTaps(const std::vector<Link>& links, bool* try_again);
-  // Reads what else leases were granted; lets those through whose texts are found again.
-  void ReadTexts();
+  // Reads what else was granted to leases, and to TAPs that may become leases.
+  SpecTexts::Changes ReadTexts(const std::vector<Link>& links);
+  // Lets those leases through whose texts are found again.
+  void NoteTexts(const SpecTexts::Changes& changes);
+  std::vector<Lease> LeasesWith(const std::set<std::string>& texts) const;
   void ReadmitLeasesWith(const std::set<std::string>& texts);
   void ReportLost(const std::map<std::string, std::string>& lost);
   // False if another lease is in its way.

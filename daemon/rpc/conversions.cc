@@ -10,6 +10,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/network_name.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/lease/spec_text.h"
 
 namespace svnet {
 namespace {
@@ -25,13 +26,38 @@ absl::StatusOr<Ipv4Address> ParseAddress(absl::string_view field, absl::string_v
   return WithReason(Reason::kInvalidAddress, field, address.status());
 }
 
+absl::StatusOr<MacAddress> ParseAnyMac(absl::string_view field, absl::string_view text) {
+  absl::StatusOr<MacAddress> mac = MacAddress::Parse(text);
+  if (mac.ok()) return mac;
+  return WithReason(Reason::kInvalidAddress, field, mac.status());
+}
+
 absl::StatusOr<MacAddress> ParseMac(absl::string_view text) {
-  const absl::StatusOr<MacAddress> mac = MacAddress::Parse(text);
-  if (!mac.ok()) return WithReason(Reason::kInvalidAddress, "mac_address", mac.status());
+  const absl::StatusOr<MacAddress> mac = ParseAnyMac("mac_address", text);
+  if (!mac.ok()) return mac;
   if (mac->IsUnicast()) return *mac;
   return Error(Reason::kInvalidAddress,
                absl::StrCat("mac_address: ", mac->ToString(),
                             " is no guest's: the first octet must be even, and not all zero"));
+}
+
+absl::StatusOr<GuestView> ParseGuestView(const v1::GuestView& request) {
+  SVNET_ASSIGN_OR_RETURN(const Ipv4Address address,
+                         ParseAddress("guest_view.address", request.address()));
+  SVNET_ASSIGN_OR_RETURN(const Ipv4Address gateway,
+                         ParseAddress("guest_view.gateway", request.gateway()));
+  SVNET_ASSIGN_OR_RETURN(const MacAddress mac, ParseAnyMac("guest_view.mac", request.mac()));
+  GuestView view = {.address = address, .gateway = gateway, .mac = mac};
+  if (request.prefix_length() != 0) {
+    view.prefix_length = static_cast<int>(std::min(request.prefix_length(), 33u));
+  }
+  if (!request.gateway_mac().empty()) {
+    SVNET_ASSIGN_OR_RETURN(view.gateway_mac,
+                           ParseAnyMac("guest_view.gateway_mac", request.gateway_mac()));
+  }
+  const absl::Status valid = CheckGuestView(view);
+  if (valid.ok()) return view;
+  return Error(Reason::kInvalidAddress, absl::StrCat("guest_view.", valid.message()));
 }
 
 absl::StatusOr<LinkName> ParseLinkName(absl::string_view field, absl::string_view text) {
@@ -81,6 +107,16 @@ void SetLifetime(const UntilDetached& detached, v1::Lifetime* lifetime) {
   google::protobuf::Duration* grace = lifetime->mutable_until_detached()->mutable_grace();
   grace->set_seconds(milliseconds / 1000);
   grace->set_nanos(static_cast<int32_t>(milliseconds % 1000 * 1'000'000));
+}
+
+v1::GuestView ToProto(const GuestView& view) {
+  v1::GuestView message;
+  message.set_address(view.address.ToString());
+  message.set_prefix_length(static_cast<uint32_t>(view.prefix_length));
+  message.set_gateway(view.gateway.ToString());
+  message.set_mac(view.mac.ToString());
+  if (view.gateway_mac.has_value()) message.set_gateway_mac(view.gateway_mac->ToString());
+  return message;
 }
 
 v1::TapEventType ToProto(TapEvent::Type type) {
@@ -177,6 +213,10 @@ absl::StatusOr<TapRequest> FromProto(const v1::CreateTapRequest& request) {
   tap.queues = std::max(1, static_cast<int>(request.queues()));
   SVNET_ASSIGN_OR_RETURN(tap.lifetime, ParseLifetime(request.lifetime()));
   SVNET_ASSIGN_OR_RETURN(tap.network, ParseNetworkFilter(request.network()));
+  if (request.has_guest_view()) {
+    SVNET_ASSIGN_OR_RETURN(const GuestView view, ParseGuestView(request.guest_view()));
+    tap.spec_text = FormatSpecText({.view = view});
+  }
   return tap;
 }
 
@@ -284,6 +324,7 @@ v1::Tap ToProto(const Lease& lease, const Ipv4Prefix& prefix) {
   tap.set_queues(static_cast<uint32_t>(lease.spec.queues));
   if (lease.spec.group.has_value()) tap.set_group_gid(*lease.spec.group);
   tap.set_network(lease.spec.network.text());
+  if (lease.spec.view.has_value()) *tap.mutable_guest_view() = ToProto(*lease.spec.view);
   tap.set_generation(lease.spec.generation);
   tap.mutable_create_time()->set_seconds(lease.spec.create_time);
   return tap;

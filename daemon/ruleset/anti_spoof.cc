@@ -119,6 +119,7 @@ constexpr absl::string_view kRoutedFromTaps = R"(    $from_guests goto ~from_tap
 constexpr absl::string_view kRoutedChains = R"(
   chain ~from_tap {
     iif . ip saddr @sources goto ~checked_guest comment "nearly every packet: one lookup"
+%inet.from_tap
     meta nfproto ipv6 counter name ~foreign_protocol drop
     counter name ~foreign_address drop
   }
@@ -182,6 +183,8 @@ void AddElements(const Binding& binding, const RulesetNetwork& network,
   const NftField ifindex = NftField::Ifindex(binding.ifindex);
   const NftField address = NftField::Address(binding.ip);
   if (network.kind == NetworkKind::kRouted) {
+    // A guest with a view never sends with the lease's address.
+    if (binding.view.has_value()) return;
     elements->push_back({.family = NftElement::Family::kInet,
                          .set = "sources",
                          .key = {ifindex, address},

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "daemon/base/guest_view.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/mac_address.h"
 #include "daemon/base/network_name.h"
@@ -20,6 +22,8 @@ struct Binding {
   uint32_t zone;
   // Whose connections count together: the lease's owner.
   uint32_t owner = 0;
+  // What the guest believes instead; only on routed networks.
+  std::optional<GuestView> view = {};
 
   friend bool operator==(const Binding&, const Binding&) = default;
 };
@@ -38,6 +42,9 @@ struct NetworkGuests {
   GuestBridge bridge;
   std::vector<Binding> bindings = {};
 };
+
+// Whether any of those guests has a view: then the rules turn addresses.
+bool HaveViews(const std::vector<NetworkGuests>& networks);
 
 // What the host forwards between two links of which neither is a network's: whatever it
 // would without svnetd, or nothing. The latter is also the record, for a later svnetd, that

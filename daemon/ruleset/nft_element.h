@@ -38,7 +38,7 @@ class NftField {
 // An element of a set, or of a map if it has data.
 struct NftElement {
   // Of the table.
-  enum class Family : uint8_t { kInet = 1, kBridge = 7 };  // NFPROTO_INET, NFPROTO_BRIDGE
+  enum class Family : uint8_t { kInet = 1, kArp = 3, kBridge = 7 };  // NFPROTO_...
   Family family = Family::kBridge;
   absl::string_view set;  // of static lifetime
   std::vector<NftField> key;

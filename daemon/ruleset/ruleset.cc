@@ -94,10 +94,12 @@ constexpr absl::string_view kOtherTables = R"(table inet $table {
 table arp $table {
   comment "$comment"
 
+%arp.maps
   chain input {
     type filter hook input priority filter; policy accept;
 %%arp.input
   }
+%arp.chains
 }
 )";
 
@@ -123,7 +125,7 @@ void RenderFrame(RulesetSlots* slots) {
 }
 
 RulesetContext ContextOf(const RulesetSpec& spec, const std::vector<NetworkGuests>& networks) {
-  RulesetContext context = {.spec = spec, .networks = {}};
+  RulesetContext context = {.spec = spec, .networks = {}, .views = HaveViews(networks)};
   for (const NetworkGuests& each : networks) {
     context.networks.push_back({.network = &spec.networks.at(each.name), .bridge = each.bridge});
   }
@@ -145,6 +147,18 @@ std::string Render(const RulesetContext& context, const std::string& table) {
   return absl::StrReplaceAll(text, {{"$table", table}, {"$comment", kTableComment}});
 }
 
+absl::string_view NameOf(NftElement::Family family) {
+  switch (family) {
+    case NftElement::Family::kInet:
+      return "inet";
+    case NftElement::Family::kArp:
+      return "arp";
+    case NftElement::Family::kBridge:
+      break;
+  }
+  return "bridge";
+}
+
 // The texts of all elements by the start of their set's line: "inet set macs".
 using ElementTexts = std::map<std::string, std::vector<std::string>>;
 
@@ -152,8 +166,8 @@ ElementTexts ElementTextsOf(const RulesetSpec& spec, const std::vector<NetworkGu
   ElementTexts texts;
   const auto add = [&](const std::vector<NftElement>& elements) {
     for (const NftElement& element : elements) {
-      const char* family = element.family == NftElement::Family::kInet ? "inet" : "bridge";
-      texts[absl::StrCat(family, " ", element.data.empty() ? "set" : "map", " ", element.set)]
+      texts[absl::StrCat(NameOf(element.family), " ", element.data.empty() ? "set" : "map", " ",
+                         element.set)]
           .push_back(element.Text());
     }
   };

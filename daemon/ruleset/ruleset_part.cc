@@ -11,9 +11,9 @@ bool RulesetContext::Has(NetworkKind kind) const {
 
 const std::vector<const RulesetPart*>& RulesetParts() {
   static const auto* const parts = new std::vector<const RulesetPart*>{
-      &kAntiSpoof,       &kIsolation,        &kBetweenNetworks, &kBlockedDestinations,
-      &kSegmentSize,     &kInbound,          &kHostAccess,      &kLocalAccess,
-      &kOtherForwarding, &kConnectionLimits, &kMasquerade};
+      &kGuestView,           &kAntiSpoof,       &kIsolation,        &kBetweenNetworks,
+      &kBlockedDestinations, &kSegmentSize,     &kInbound,          &kHostAccess,
+      &kLocalAccess,         &kOtherForwarding, &kConnectionLimits, &kMasquerade};
   return *parts;
 }
 

@@ -17,6 +17,7 @@ namespace svnet {
 struct RulesetContext {
   const RulesetSpec& spec;
   std::vector<GuardedNetwork> networks;  // those that are served
+  bool views = false;                    // HaveViews
 
   bool Has(NetworkKind kind) const;
 };
@@ -35,6 +36,8 @@ struct RulesetPart {
                                std::vector<NftElement>* elements) = nullptr;
 };
 
+// What a guest believes of its addresses is turned into what its lease has, and back.
+extern const RulesetPart kGuestView;
 // A guest sends with its own MAC and address only, and gets nothing that is for others.
 extern const RulesetPart kAntiSpoof;
 // Which guests reach each other.

@@ -72,7 +72,7 @@ absl::Status RoutedSegment::EnsureNeighbours(const LeaseTable& leases) {
   std::map<Ifindex, Neighbour> known;
   for (const auto& [link, neighbour] : neighbours) known.emplace(link, neighbour);
   for (const auto& [tap, lease] : leases.all()) {
-    const Neighbour guest = {.address = lease.spec.ip, .mac = lease.spec.mac};
+    const Neighbour guest = {.address = GuestAddressOf(lease.spec), .mac = GuestMacOf(lease.spec)};
     const auto found = known.find(lease.state.ifindex);
     if (found != known.end() && found->second == guest) continue;
     const Ifindex link = lease.state.ifindex;
@@ -150,8 +150,8 @@ std::string RoutedSegment::Compare(const Lease& lease, const Link& link) const {
 bool RoutedSegment::HasEntries(const Lease& lease) {
   const Ifindex tap = lease.state.ifindex;
   const absl::StatusOr<RouteAnswer> way = kernel_->FindRoute({.destination = lease.spec.ip});
-  const auto mac = kernel_->FindNeighbour(tap, lease.spec.ip);
-  return way.ok() && !way->dropped && way->out == tap && mac.ok() && *mac == lease.spec.mac;
+  const auto mac = kernel_->FindNeighbour(tap, GuestAddressOf(lease.spec));
+  return way.ok() && !way->dropped && way->out == tap && mac.ok() && *mac == GuestMacOf(lease.spec);
 }
 
 absl::StatusOr<TapState> RoutedSegment::Repair(const Lease& lease, const Link& link) {
@@ -172,7 +172,8 @@ std::map<Ifindex, std::string> RoutedSegment::FindSpoilt(const KernelChanges& ch
   std::map<Ifindex, std::string> spoilt;
   for (const auto& [at, mac] : changes.neighbours) {
     const Lease* lease = leases.FindByIfindex(at.first);
-    if (lease == nullptr || lease->spec.ip != at.second || mac == lease->spec.mac) continue;
+    if (lease == nullptr || GuestAddressOf(lease->spec) != at.second) continue;
+    if (mac == GuestMacOf(lease->spec)) continue;
     spoilt[at.first] = "its guest's MAC was changed (ip neighbour)";
   }
   for (const auto& [guest, exists] : changes.guest_routes) {

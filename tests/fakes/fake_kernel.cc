@@ -42,7 +42,7 @@ class FakeOpenTap final : public OpenTap {
 
   absl::Status Route(const RoutedTapSpec& spec) override {
     SVNET_RETURN_IF_ERROR(kernel_->faults_->Check("Route"));
-    if (kernel_->HasHostRoute(spec.guest.address)) {
+    if (kernel_->HasHostRoute(spec.address)) {
       return absl::AlreadyExistsError("File exists");
     }
     kernel_->SetUpRouting(&kernel_->links_.at(ifindex_), spec);
@@ -354,9 +354,9 @@ void FakeKernel::SetUpRouting(Link* link, const RoutedTapSpec& spec) {
   link->pinned = false;
   link->routed = true;
   touched_.insert(link->ifindex);
-  guest_routes_.insert_or_assign(spec.guest.address,
+  guest_routes_.insert_or_assign(spec.address,
                                  RouteToGuest{.tap = link->ifindex, .source = spec.gateway});
-  touched_routes_.insert(spec.guest.address);
+  touched_routes_.insert(spec.address);
   neighbours_.insert_or_assign({link->ifindex, spec.guest.address}, spec.guest.mac);
   touched_neighbours_.emplace(link->ifindex, spec.guest.address);
 }

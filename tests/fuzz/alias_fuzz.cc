@@ -36,7 +36,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                      .group = 100,
                      .owner = 1000,
                      .persistent = true};
-  const Adoption adoption = Adopt({link}, network, Ipv4Prefix::Parse("172.30.0.0/24").value());
+  const Adoption adoption = Adopt({link}, network, Ipv4Prefix::Parse("172.30.0.0/24").value(),
+                                  [](const std::string&) { return std::nullopt; });
   Check(adoption.leases.size() + adoption.tampered.size() + adoption.conditions.size() <= 1,
         "one link became two things");
   for (const Condition& condition : adoption.conditions) CheckPrintable(condition.message);

@@ -199,6 +199,7 @@ class KernelContractTest : public ::testing::TestWithParam<Implementation> {
             .group = 7,
             .mtu = 1400,
             .mac = testing::kOwnMac,
+            .address = kGuestAddress,
             .guest = {.address = kGuestAddress, .mac = kGuest},
             .gateway = Spec().gateway};
   }

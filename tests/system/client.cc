@@ -105,6 +105,12 @@ v1::Tap Client::MustGet(const std::string& tap_name) {
   return Must(*stub_, &v1::NetworkService::Stub::GetTap, request).tap();
 }
 
+std::string Client::MustGetBootArgs(const std::string& tap_name) {
+  v1::GetBootArgsRequest request;
+  request.set_tap_name(tap_name);
+  return Must(*stub_, &v1::NetworkService::Stub::GetBootArgs, request).boot_args();
+}
+
 v1::Tap Client::MustUpdate(const v1::UpdateTapRequest& request) {
   return Must(*stub_, &v1::NetworkService::Stub::UpdateTap, request).tap();
 }

@@ -40,6 +40,7 @@ class Client {
   v1::Tap MustCreate(const v1::CreateTapRequest& request);
   std::vector<v1::Tap> MustList();
   v1::Tap MustGet(const std::string& tap_name);
+  std::string MustGetBootArgs(const std::string& tap_name);
   v1::Tap MustUpdate(const v1::UpdateTapRequest& request);
   v1::GetNetworkResponse MustGetNetwork(const std::string& network = "");
   v1::CleanupResponse MustCleanup(v1::CleanupScope scope, const std::string& network = "");

@@ -45,9 +45,12 @@ void WaitToRead(const UniqueFd& fd, absl::Duration patience) {
 
 TapGuest::TapGuest(const v1::Tap& tap)
     : fd_(OpenTap(tap.tap_name())),
-      mac_(MacAddress::Parse(tap.mac()).value()),
-      ip_(Ipv4Address::Parse(tap.guest_ip()).value()),
-      gateway_(Ipv4Address::Parse(tap.gateway_ip()).value()) {
+      mac_(MacAddress::Parse(tap.has_guest_view() ? tap.guest_view().mac() : tap.mac()).value()),
+      ip_(Ipv4Address::Parse(tap.has_guest_view() ? tap.guest_view().address() : tap.guest_ip())
+              .value()),
+      gateway_(
+          Ipv4Address::Parse(tap.has_guest_view() ? tap.guest_view().gateway() : tap.gateway_ip())
+              .value()) {
   WaitUntilPortPasses();
 }
 

@@ -24,7 +24,8 @@ using client::PingRequest;
 
 class TapGuest {
  public:
-  // Opens the TAP, and waits until its port passes frames.
+  // Opens the TAP, and waits until its port passes frames. It believes what its view says, if it
+  // has one.
   explicit TapGuest(const v1::Tap& tap);
 
   const MacAddress& mac() const { return mac_; }

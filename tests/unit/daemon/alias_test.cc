@@ -236,7 +236,7 @@ PortPlan Network() {
 }
 
 Adoption AdoptAll(const std::vector<Link>& links) {
-  return Adopt(links, Network(), Prefix("172.30.0.0/24"));
+  return Adopt(links, Network(), Prefix("172.30.0.0/24"), [](const auto&) { return std::nullopt; });
 }
 
 TEST(AdoptionTest, ALeaseIsReadBack) {

@@ -74,7 +74,8 @@ TEST(VectorsTest, MasksAreThoseOfTypeScript) {
 TEST(VectorsTest, BootArgsAreThoseOfTypeScript) {
   for (const Vector& vector : VectorsOf("boot_args")) {
     EXPECT_EQ(RenderBootArgs({.guest = Ip(vector.at("guest_ip").string_value()),
-                              .prefix = Prefix("172.30.0.0/24"),
+                              .gateway = Ip("172.30.0.1"),
+                              .netmask = Ip("255.255.255.0"),
                               .hostname = HostName(),
                               .guest_interface = Name("eth0"),
                               .dns_servers = {}}),
@@ -84,7 +85,8 @@ TEST(VectorsTest, BootArgsAreThoseOfTypeScript) {
 
 TEST(BootArgsTest, WithEverything) {
   EXPECT_EQ(RenderBootArgs({.guest = Ip("10.1.2.66"),
-                            .prefix = Prefix("10.1.2.64/26"),
+                            .gateway = Ip("10.1.2.65"),
+                            .netmask = Ip("255.255.255.192"),
                             .hostname = HostName::Parse("web-1.example").value(),
                             .guest_interface = Name("ens3"),
                             .dns_servers = {Ip("1.1.1.1"), Ip("9.9.9.9")}}),

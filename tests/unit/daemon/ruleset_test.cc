@@ -66,6 +66,18 @@ const Binding kBinding = {.ifindex = 7,
                           .zone = 4294967294,
                           .owner = 100'000};
 
+// Only routed networks have guests with a view.
+std::vector<Binding> BindingsOf(NetworkKind kind) {
+  if (kind == NetworkKind::kBridge) return {kBinding};
+  Binding clone = kBinding;
+  clone.ifindex = 8;
+  clone.ip = Ip("10.1.2.67");
+  clone.zone = 4294967293;
+  clone.owner = 100'001;
+  clone.view = GuestView::Parse("10.0.0.2/24,10.0.0.1,06:00:ac:10:00:02").value();
+  return {kBinding, clone};
+}
+
 std::string NameOf(NetworkKind kind) { return kind == NetworkKind::kBridge ? "bridge" : "routed"; }
 
 std::string GoldenText(absl::string_view name) {
@@ -86,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, RulesetOfKindTest,
 
 // The whole policy, as a reader should see it.
 TEST_P(RulesetOfKindTest, IsTheGoldenText) {
-  EXPECT_EQ(RenderRuleset(FullSpec(GetParam()), Guests({kBinding}), "svnet-br-vm.1"),
+  EXPECT_EQ(RenderRuleset(FullSpec(GetParam()), Guests(BindingsOf(GetParam())), "svnet-br-vm.1"),
             Golden(GetParam(), "whole"));
 }
 
@@ -99,8 +111,8 @@ class RulesetPartTest
   static std::map<std::string, std::string> Texts() {
     const RulesetNetwork network = FullNetwork(kind());
     const RulesetSpec spec = FullSpec(network);
-    const RulesetContext context = {.spec = spec,
-                                    .networks = {{.network = &network, .bridge = kBridge}}};
+    const RulesetContext context = {
+        .spec = spec, .networks = {{.network = &network, .bridge = kBridge}}, .views = true};
     RulesetSlots slots;
     if (part().render_shared != nullptr) part().render_shared(context, &slots);
     part().render(network, context, &slots);
@@ -121,13 +133,17 @@ TEST_P(RulesetPartTest, IsItsGoldenText) {
   std::string text;
   for (const auto& [slot, lines] : Texts()) absl::StrAppend(&text, "%", slot, "\n", lines);
   std::vector<NftElement> elements;
-  if (part().add_elements != nullptr) part().add_elements(kBinding, FullNetwork(kind()), &elements);
+  for (const Binding& binding : BindingsOf(kind())) {
+    if (part().add_elements == nullptr) continue;
+    part().add_elements(binding, FullNetwork(kind()), &elements);
+  }
   for (const NftElement& element : elements) {
     absl::StrAppend(&text, "element ", element.set, " { ", element.Text(), " }\n");
   }
   elements.clear();
-  if (part().add_lasting_elements != nullptr) {
-    part().add_lasting_elements(kBinding, FullNetwork(kind()), &elements);
+  for (const Binding& binding : BindingsOf(kind())) {
+    if (part().add_lasting_elements == nullptr) continue;
+    part().add_lasting_elements(binding, FullNetwork(kind()), &elements);
   }
   for (const NftElement& element : elements) {
     absl::StrAppend(&text, "lasting element ", element.set, " { ", element.Text(), " }\n");
@@ -137,7 +153,11 @@ TEST_P(RulesetPartTest, IsItsGoldenText) {
 
 // A part that is rendered for a place that the tables do not have would be lost.
 TEST_P(RulesetPartTest, IsInTheWhole) {
-  const std::string whole = RenderRuleset(FullSpec(kind()), Guests(), "svnet-br-vm.1");
+  // Sets are empty in one, and what is there for views in the other.
+  std::string whole;
+  for (const std::vector<Binding>& bindings : {std::vector<Binding>(), BindingsOf(kind())}) {
+    absl::StrAppend(&whole, RenderRuleset(FullSpec(kind()), Guests(bindings), "svnet-br-vm.1"));
+  }
   for (const auto& [slot, lines] : Texts()) {
     for (const absl::string_view line : absl::StrSplit(lines, '\n', absl::SkipWhitespace())) {
       if (line[0] == '%') continue;
@@ -167,6 +187,18 @@ TEST(RulesetTest, BlocksOneDestinationWithoutASet) {
                     Guests(), "svnet-svbr0");
   EXPECT_THAT(ruleset, HasSubstr("ip daddr 169.254.0.0/16 ip daddr != 172.30.0.0/24 counter name"));
   EXPECT_THAT(ruleset, Not(HasSubstr("set blocked")));
+}
+
+// The hook for what goes to TAPs is there only if a guest has a view.
+TEST(RulesetTest, CostsNothingForViewsWhileNobodyHasOne) {
+  const RulesetSpec spec = FullSpec(NetworkKind::kRouted);
+  const std::string without = RenderRuleset(spec, Guests({kBinding}), "svnet-br-vm.1");
+  const std::string with =
+      RenderRuleset(spec, Guests(BindingsOf(NetworkKind::kRouted)), "svnet-br-vm.1");
+  for (const char* hook : {"hook postrouting priority 300", "arp saddr ip set oif"}) {
+    EXPECT_THAT(without, Not(HasSubstr(hook)));
+    EXPECT_THAT(with, HasSubstr(hook));
+  }
 }
 
 // A packet is led to its own network's chains by one lookup.
@@ -200,6 +232,7 @@ TEST(RulesetTest, OfSeveralNetworksIsTheGoldenText) {
     guests.push_back({.name = name, .bridge = {.ifindex = ifindex++, .mac = kBridge.mac}});
   }
   guests[0].bindings = {kBinding};
+  guests[2].bindings = {BindingsOf(NetworkKind::kRouted)[1]};
   guests[3].bindings = {{.ifindex = 8,
                          .mac = Mac("02:00:00:00:00:08"),
                          .ip = Ip("10.201.0.2"),

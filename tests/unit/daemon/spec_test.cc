@@ -26,17 +26,32 @@ constexpr char kOther[] = "svnet-spec 1\n# the second\n";
 constexpr char kUnknown[] = "svnet-spec 1\npolicy deny\n";
 
 TEST(SpecTextTest, HasNothingThatThisVersionDoesNotKnow) {
-  EXPECT_TRUE(CheckSpecText("svnet-spec 1\n").ok());
-  EXPECT_TRUE(CheckSpecText(kText).ok());
+  EXPECT_TRUE(ParseSpecText("svnet-spec 1\n").ok());
+  EXPECT_TRUE(ParseSpecText(kText).ok());
   for (const char* text :
        {"", "\n", "svnet-spec 1", "svnet-spec 2\n", "svnet-spec 1 \n", "svnet-spec 1\n#",
         "svnet-spec 1\n\n", "svnet-spec 1\n #\n", "# svnet-spec 1\n", "svnet-spec 1\r\n"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(CheckSpecText(text))) << text;
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseSpecText(text).status())) << text;
   }
-  EXPECT_THAT(std::string(CheckSpecText("svnet-spec 1\n#\npolicy a\n").message()),
+  EXPECT_THAT(std::string(ParseSpecText("svnet-spec 1\n#\npolicy a\n").status().message()),
               HasSubstr("line 3 is about \"policy\", which this version"));
-  EXPECT_THAT(std::string(CheckSpecText("svnet-spec 1\n\xff\x1b[2J\n").message()),
+  EXPECT_THAT(std::string(ParseSpecText("svnet-spec 1\n\xff\x1b[2J\n").status().message()),
               HasSubstr("\"\\xff\\x1b[2J\""));
+}
+
+TEST(SpecTextTest, SaysWhatViewItsGuestHas) {
+  const LeaseGrants grants = {
+      .view = GuestView::Parse("10.0.0.2/24,10.0.0.1,06:00:ac:10:00:02").value()};
+  const std::string text = "svnet-spec 1\nview 10.0.0.2/24,10.0.0.1,06:00:ac:10:00:02\n";
+  EXPECT_EQ(FormatSpecText(grants), text);
+  EXPECT_EQ(ParseSpecText(text).value(), grants);
+  EXPECT_EQ(FormatSpecText(LeaseGrants()), "");
+  EXPECT_EQ(ParseSpecText(kText).value(), LeaseGrants());
+  for (const std::string& wrong :
+       {text + "view 10.0.0.2/24,10.0.0.1,06:00:ac:10:00:02\n", text + "view\n",
+        std::string("svnet-spec 1\nview 10.0.0.2\n"), std::string("svnet-spec 1\nview \n")}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseSpecText(wrong).status())) << wrong;
+  }
 }
 
 class SpecTest : public NetworkRegistryTest {

@@ -58,15 +58,27 @@ class PlainCandidate final : public Candidate {
   const int bridge_;
 };
 
+// For a guest that was restored from a snapshot.
+v1::CreateTapRequest CloneRequest(const std::string& vm) {
+  v1::CreateTapRequest request;
+  request.set_vm_id(vm);
+  request.set_iface_id("eth0");
+  v1::GuestView* view = request.mutable_guest_view();
+  view->set_address("10.99.0.2");
+  view->set_gateway("10.99.0.1");
+  view->set_mac("06:00:ac:10:00:02");
+  return request;
+}
+
 // svnetd with so many guests, and the traffic of two of them.
 class Served {
  public:
+  enum class Guests { kPlain, kClones };
   Served(const std::string& name, const std::vector<std::string>& flags, int leases,
-         const std::string& networks = "")
+         const std::string& networks = "", Guests guests = Guests::kPlain)
       : svnetd_(name, testing::kSvnetd, flags, networks),
         leases_(Lease(leases)),
-        traffic_(svnetd_, leases, svnetd_.caller().MustCreate("guest"),
-                 svnetd_.caller().MustCreate("other")) {}
+        traffic_(svnetd_, leases, MakeGuest("guest", guests), MakeGuest("other", guests)) {}
   ~Served() {
     svnetd_.Enter();
     SvnetdCandidate::CleanupBy(svnetd_.caller(), v1::CLEANUP_SCOPE_CALLER);
@@ -78,6 +90,10 @@ class Served {
   Traffic& traffic() { return traffic_; }
 
  private:
+  v1::Tap MakeGuest(const std::string& vm, Guests guests) {
+    return guests == Guests::kClones ? svnetd_.caller().MustCreate(CloneRequest(vm))
+                                     : svnetd_.caller().MustCreate(vm);
+  }
   // All but those two.
   int Lease(int leases) {
     for (Number number = kGuests; number < leases; ++number) svnetd_.Create(number);
@@ -112,10 +128,11 @@ int Main(int argc, char** argv) {
   Served routed_two("svnetd routed", routed, kGuests);
   Served routed_thousand("svnetd routed", routed, many);
   Served routed_networks("svnetd routed with 8 networks", routed, kGuests, MoreNetworks());
+  Served clones("svnetd routed with clones", routed, kGuests, "", Served::Guests::kClones);
   for (int round = 0; round < options.rounds(15); ++round) {
-    for (Traffic* each :
-         {&plain_traffic, &two.traffic(), &thousand.traffic(), &networks.traffic(),
-          &routed_two.traffic(), &routed_thousand.traffic(), &routed_networks.traffic()}) {
+    for (Traffic* each : {&plain_traffic, &two.traffic(), &thousand.traffic(), &networks.traffic(),
+                          &routed_two.traffic(), &routed_thousand.traffic(),
+                          &routed_networks.traffic(), &clones.traffic()}) {
       each->Send(options.quick ? 10'000 : 50'000, &results);
     }
   }

@@ -63,6 +63,7 @@ Traffic::Traffic(const Candidate& candidate, int bound, const v1::Tap& guest, co
       bound_(bound),
       guest_(guest),
       other_(other),
+      other_address_(Ipv4Address::Parse(other.guest_ip()).value()),
       outside_(OpenOutside()),
       small_(Make([&](int flow) { return ToOutside(flow, kSmall); })),
       large_(Make([&](int flow) { return ToOutside(flow, kLarge); })),
@@ -116,7 +117,7 @@ testing::Frame Traffic::ToOther(int flow) const {
   return testing::Ethernet(
       routed ? guest_.gateway_mac() : other_.mac(), guest_.mac(), testing::kIpv4Type,
       testing::Udp(
-          {.from = guest_.ip(), .to = other_.ip(), .from_port = port, .to_port = kServerPort},
+          {.from = guest_.ip(), .to = other_address_, .from_port = port, .to_port = kServerPort},
           Payload(kSmall)));
 }
 

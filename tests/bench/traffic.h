@@ -47,7 +47,8 @@ class Traffic {
   const testing::Internet internet_;
   const testing::TapGuest guest_;
   const testing::TapGuest other_;
-  const UniqueFd outside_;  // a packet socket there
+  const Ipv4Address other_address_;  // by which others know it
+  const UniqueFd outside_;           // a packet socket there
   const Frames small_;
   const Frames large_;
   const Frames from_outside_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "client/guest_view.h"
 #include "client/lease_format.h"
 #include "client/lifetime.h"
 #include "client/options.h"
@@ -48,6 +49,19 @@ void AddAddresses(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapReque
           [request](const std::string& mac) { request->set_mac_address(mac); });
 }
 
+void AddGuestView(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapRequest>& request) {
+  subcommand
+      ->add_option_function<std::string>(
+          "--guest-view",
+          [request](const std::string& text) {
+            *request->mutable_guest_view() = *ParseGuestView(text);
+          },
+          "What the guest believes, because it was restored from a snapshot: its address, gateway "
+          "and MAC, and its gateway's MAC (default: the network's)")
+      ->type_name("ADDRESS/LENGTH,GATEWAY,MAC[,GATEWAY_MAC]")
+      ->check(ParsedBy(ParseGuestView));
+}
+
 // All options of a CreateTapRequest except its VM and its lifetime.
 void AddLeaseToCreate(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapRequest>& request) {
   request->set_iface_id(kDefaultIface);
@@ -56,6 +70,7 @@ void AddLeaseToCreate(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapR
       subcommand, [request](const std::string& network) { request->set_network(network); },
       "The network (default: default); svnetctl networks lists them");
   AddAddresses(subcommand, request);
+  AddGuestView(subcommand, request);
   AddOwner(
       subcommand, [request](uint32_t uid) { request->set_owner_uid(uid); },
       "The user who may open the TAP (default: you; others: administrators)");

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "client/guest_view.h"
 #include "client/json.h"
 
 namespace svnet::client {
@@ -123,7 +124,9 @@ absl::StatusOr<LeaseFormat> ParseLeaseFormat(const std::string& name) {
       absl::StrCat("there is no format '", name, "'; choose one of ", LeaseFormatNames()));
 }
 
-absl::StatusOr<std::string> RenderLease(const v1::Tap& tap, LeaseFormat format) {
+absl::StatusOr<std::string> RenderLease(const v1::Tap& lease, LeaseFormat format) {
+  // All of them are for the guest, or for the VMM that makes it.
+  const v1::Tap tap = AsItsGuestKnowsIt(lease);
   switch (format) {
     case LeaseFormat::kEnv:
       return RenderEnv(tap);

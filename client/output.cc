@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "client/account.h"
+#include "client/guest_view.h"
 #include "client/lifetime.h"
 #include "client/table.h"
 #include "client/text.h"
@@ -91,6 +92,7 @@ std::vector<Row> FactsOfUse(const v1::Tap& tap) {
                             {"gateway", tap.gateway_ip()},
                             {"guest mac", tap.mac()},
                             {"mtu", absl::StrCat(tap.mtu())}};
+  if (tap.has_guest_view()) facts.push_back({"guest view", FormatGuestView(tap.guest_view())});
   if (tap.queues() > 1) {
     facts.push_back({"queues", absl::StrCat(tap.queues(), " (open it with IFF_MULTI_QUEUE)")});
   }

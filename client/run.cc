@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "client/child.h"
 #include "client/connection.h"
+#include "client/guest_view.h"
 #include "client/placeholders.h"
 #include "client/standard_streams.h"
 
@@ -54,7 +55,9 @@ std::map<std::string, std::string> Names() {
   return names;
 }
 
-std::map<std::string, std::string> ValuesOf(const v1::Tap& tap, const std::string& boot_args) {
+// As its guest is to be told.
+std::map<std::string, std::string> ValuesOf(const v1::Tap& lease, const std::string& boot_args) {
+  const v1::Tap tap = AsItsGuestKnowsIt(lease);
   return {{"tap", tap.tap_name()},          {"mac", tap.mac()},
           {"ip", tap.guest_ip()},           {"gateway", tap.gateway_ip()},
           {"netmask", tap.subnet_mask()},   {"prefix_length", absl::StrCat(tap.prefix_length())},

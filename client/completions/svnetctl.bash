@@ -39,8 +39,8 @@ _svnetctl() {
   esac
   case $command in
     '') each="create show update run remove list boot-args cleanup networks status watch wait metrics doctor help $global" ;;
-    create) each="--iface --network --ip --mac --owner --group --queues --lifetime --format $global" ;;
-    run) each="--iface --network --ip --mac --owner --group --queues --lifetime $global" ;;
+    create) each="--iface --network --ip --mac --guest-view --owner --group --queues --lifetime --format $global" ;;
+    run) each="--iface --network --ip --mac --guest-view --owner --group --queues --lifetime $global" ;;
     update) each="--iface --tap --owner --lifetime --if-generation $global" ;;
     list) each="--vm --network --owner --attached --detached --output --watch $global" ;;
     networks) each="--output $global" ;;

@@ -34,6 +34,7 @@ complete -c svnetctl -n __fish_use_subcommand -a doctor -d 'Find out why guests 
 complete -c svnetctl -n __fish_use_subcommand -a help -d 'Explain a command'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l ip -x -d 'This guest address'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l mac -x -d 'This guest MAC'
+complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l guest-view -x -d 'What the restored guest believes'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run list status watch' -l network -x -a '(__svnetctl_networks)' -d 'The network'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l group -x -a '(__fish_complete_groups)' -d 'Require this group'
 complete -c svnetctl -n '__fish_seen_subcommand_from create run' -l queues -x -d 'Queue pairs'

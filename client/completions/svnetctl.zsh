@@ -44,6 +44,7 @@ _svnetctl() {
   local network='--network[the network]:network:_svnetctl_networks'
   local -a wish=(
     $iface $network '--ip[this guest address]:address:' '--mac[this guest MAC]:MAC:'
+    '--guest-view[what the restored guest believes]:ADDRESS/LENGTH,GATEWAY,MAC:'
     '--owner[who may open the TAP]:user:_users' '--group[demand this group]:group:_groups'
     '--queues[queue pairs]:number:' "$lifetime")
   local format='--format[what to print]:format:(table json env firecracker cloud-hypervisor qemu cloud-init)'

@@ -61,7 +61,22 @@ Response Call(testing::Client& caller,
   return response;
 }
 
+v1::CreateTapRequest RequestOf(Number number) {
+  v1::CreateTapRequest request;
+  request.set_vm_id(VmId(number));
+  request.set_iface_id("eth0");
+  return request;
+}
+
 }  // namespace
+
+v1::GuestView SnapshotView() {
+  v1::GuestView view;
+  view.set_address("10.99.0.2");
+  view.set_gateway("10.99.0.1");
+  view.set_mac("06:00:ac:10:00:02");
+  return view;
+}
 
 Candidate::Candidate(std::string name) : name_(std::move(name)) {
   testing::EnterFreshNetworkNamespace();
@@ -128,11 +143,14 @@ std::unique_ptr<testing::Client> SvnetdCandidate::Connect(uid_t uid) const {
   return std::make_unique<testing::Client>(daemon_->socket(), uid);
 }
 
+void SvnetdCandidate::Create(Number number) {
+  v1::CreateTapRequest request = RequestOf(number);
+  if (view_) *request.mutable_guest_view() = *view_;
+  Call(*caller_, &v1::NetworkService::Stub::CreateTap, request);
+}
+
 void SvnetdCandidate::CreateBy(testing::Client& caller, Number number) {
-  v1::CreateTapRequest request;
-  request.set_vm_id(VmId(number));
-  request.set_iface_id("eth0");
-  Call(caller, &v1::NetworkService::Stub::CreateTap, request);
+  Call(caller, &v1::NetworkService::Stub::CreateTap, RequestOf(number));
 }
 
 void SvnetdCandidate::RemoveBy(testing::Client& caller, Number number) {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/base/network_kind.h"
@@ -20,6 +22,9 @@ inline constexpr uid_t kFirstUid = 1000;
 
 // The number of a device, below 20,000: of it come its name and its address.
 using Number = int;
+
+// What a guest that was restored from a snapshot takes for its own; the same for all of them.
+v1::GuestView SnapshotView();
 
 class Candidate {
  public:
@@ -70,7 +75,7 @@ class SvnetdCandidate final : public Candidate {
   explicit SvnetdCandidate(std::string name = "svnetd", std::string program = testing::kSvnetd,
                            std::vector<std::string> flags = {}, const std::string& networks = "");
 
-  void Create(Number number) override { CreateBy(*caller_, number); }
+  void Create(Number number) override;
   void Remove(Number number) override { RemoveBy(*caller_, number); }
   bool is_idempotent() const override { return true; }
   void WaitUntilGone(int count) override { deleted_.Wait(count); }
@@ -78,6 +83,8 @@ class SvnetdCandidate final : public Candidate {
   // Another caller with its own connection.
   std::unique_ptr<testing::Client> Connect(uid_t uid) const;
   testing::Client& caller() { return *caller_; }
+  // From now on Create leases for guests that have this view.
+  void GiveView(v1::GuestView view) { view_ = std::move(view); }
   static void CreateBy(testing::Client& caller, Number number);
   static void RemoveBy(testing::Client& caller, Number number);
   static void ListBy(testing::Client& caller);  // all pages
@@ -96,6 +103,7 @@ class SvnetdCandidate final : public Candidate {
   const std::string config_;
   std::unique_ptr<testing::Daemon> daemon_;
   std::unique_ptr<testing::Client> caller_;
+  std::optional<v1::GuestView> view_;
   DeletedLinks deleted_;
 };
 

@@ -63,10 +63,7 @@ v1::CreateTapRequest CloneRequest(const std::string& vm) {
   v1::CreateTapRequest request;
   request.set_vm_id(vm);
   request.set_iface_id("eth0");
-  v1::GuestView* view = request.mutable_guest_view();
-  view->set_address("10.99.0.2");
-  view->set_gateway("10.99.0.1");
-  view->set_mac("06:00:ac:10:00:02");
+  *request.mutable_guest_view() = SnapshotView();
   return request;
 }
 

@@ -44,6 +44,11 @@ function packets(what, operation, who, limit) {
     operation "," who ",2,1", ">=", 0.97)
 }
 
+function clone_packets(operation, where) {
+  target(operation where ", of clones / of plain guests of a routed network",
+    operation "," clones ",2,1", operation ",svnetd routed,2,1", ">=", 0.85)
+}
+
 function create(who, present) { return "create," who "," present ",1" }
 
 # CreateTap on a routed network, in units of a call that changes nothing and 1.3 raw loops.
@@ -117,10 +122,19 @@ END {
   for (i = 1; i <= 3; ++i) routed_target(presents[i])
   target("TAPs a second on a routed network, 64 callers / the bridge floor's one thread",
     "create all,svnetd routed,0,64", "create all,floor,0,1", ">=", 0.85)
-  target("a network namespace by shell / CreateTap on a routed network", create("netns by shell", 1),
-    create("svnetd routed", 1), ">=", 20)
-  target("a network namespace by netlink / CreateTap on a routed network",
-    create("netns by netlink", 1), create("svnetd routed", 1), ">=", 2)
+  clones = "svnetd routed with clones"
+  split("1," hundred "," thousand, presents, ",")
+  for (i = 1; i <= 3; ++i) {
+    target("CreateTap with a guest view / without, " presents[i] " present",
+      create(clones, presents[i]), create("svnetd routed", presents[i]), "<=", 1.2)
+  }
+  target("a network namespace by shell / CreateTap with a guest view", create("netns by shell", 1),
+    create(clones, 1), ">=", 20)
+  target("a network namespace by netlink / CreateTap with a guest view",
+    create("netns by netlink", 1), create(clones, 1), ">=", 2)
+  clone_packets("packets", " to the outside")
+  clone_packets("packets from outside", "")
+  clone_packets("packets between guests", "")
   printf "\n### All figures\n\n"
   printf "| operation | who | TAPs present | callers | median | p99 | samples |\n"
   printf "|---|---|---:|---:|---:|---:|---:|\n"

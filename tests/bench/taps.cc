@@ -111,13 +111,15 @@ int Main(int argc, char** argv) {
   FloorCandidate floor_routed("floor routed", NetworkKind::kRouted);
   SvnetdCandidate svnetd;
   SvnetdCandidate routed("svnetd routed", testing::kSvnetd, {"--kind=routed"});
+  SvnetdCandidate clones("svnetd routed with clones", testing::kSvnetd, {"--kind=routed"});
+  clones.GiveView(SnapshotView());
   ShellCandidate shell;
   QemuHelperCandidate qemu;
   CniCandidate cni;
   NetavarkCandidate netavark;
   ShellNamespaceCandidate namespaces_by_shell;
   NetlinkNamespaceCandidate namespaces_by_netlink;
-  const Candidates fast = {&floor, &floor_routed, &svnetd, &routed};
+  const Candidates fast = {&floor, &floor_routed, &svnetd, &routed, &clones};
   // Not one directly after the other: the kernel destroys one namespace at a time.
   Candidates all = fast;
   all.insert(all.end(),

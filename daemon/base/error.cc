@@ -43,6 +43,7 @@ constexpr std::array kReasons = {
     ReasonFacts{Reason::kNetworkNotFound, "NETWORK_NOT_FOUND", absl::StatusCode::kNotFound, ""},
     ReasonFacts{Reason::kStaleGeneration, "STALE_GENERATION", absl::StatusCode::kAborted, ""},
     ReasonFacts{Reason::kSpecLost, "SPEC_LOST", absl::StatusCode::kFailedPrecondition, ""},
+    ReasonFacts{Reason::kTapAttached, "TAP_ATTACHED", absl::StatusCode::kFailedPrecondition, ""},
 };
 
 const ReasonFacts& FactsOf(Reason reason) { return kReasons[static_cast<size_t>(reason)]; }

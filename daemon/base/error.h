@@ -28,6 +28,7 @@ enum class Reason {
   kNetworkNotFound,
   kStaleGeneration,
   kSpecLost,
+  kTapAttached,
 };
 
 // "TAP_NOT_FOUND": the name in the contract.

@@ -339,6 +339,14 @@ class Kernel {
   // Link::open_queues.
   virtual absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) = 0;
 
+  // A queue of the TAP of that name and number, which does not block. NotFound if there is none;
+  // nullopt: a process holds all that there can be.
+  virtual absl::StatusOr<std::optional<UniqueFd>> OpenQueue(const LinkName& name, Ifindex tap,
+                                                            bool multi_queue) = 0;
+  // Makes what a VMM may have set on that TAP by a queue what it is on a new one: the offloads, the
+  // virtio-net header, the send buffer, filters.
+  virtual absl::Status ResetQueueSettings(const UniqueFd& queue) = 0;
+
   // NotFound if there is none of that number, in svnetd's own pid namespace.
   virtual absl::StatusOr<Process> OpenProcess(pid_t pid) = 0;
 

@@ -189,10 +189,20 @@ absl::Status NetlinkKernel::Rename(Ifindex link, const LinkName& name) {
 }
 
 absl::StatusOr<std::optional<UniqueFd>> NetlinkKernel::HoldTap(const LinkName& name, Ifindex tap) {
-  SVNET_ASSIGN_OR_RETURN(std::optional<TapDevice> device, HoldTapDevice(ioctl_socket_, name));
+  return OpenQueue(name, tap, false);
+}
+
+absl::StatusOr<std::optional<UniqueFd>> NetlinkKernel::OpenQueue(const LinkName& name, Ifindex tap,
+                                                                 bool multi_queue) {
+  SVNET_ASSIGN_OR_RETURN(std::optional<TapDevice> device,
+                         OpenTapDevice(ioctl_socket_, name, multi_queue));
   if (!device.has_value()) return std::nullopt;
   if (device->ifindex != tap) return absl::NotFoundError("another TAP has that name");
   return std::move(device->fd);
+}
+
+absl::Status NetlinkKernel::ResetQueueSettings(const UniqueFd& queue) {
+  return ResetTapDevice(queue);
 }
 
 absl::StatusOr<Process> NetlinkKernel::OpenProcess(pid_t pid) { return OpenProcessOf(pid); }

@@ -52,6 +52,9 @@ class NetlinkKernel final : public Kernel {
   absl::Status SetAlias(Ifindex tap, const std::string& alias) override;
   absl::Status RetireTap(Ifindex tap, uint32_t group) override;
   absl::StatusOr<std::optional<UniqueFd>> HoldTap(const LinkName& name, Ifindex tap) override;
+  absl::StatusOr<std::optional<UniqueFd>> OpenQueue(const LinkName& name, Ifindex tap,
+                                                    bool multi_queue) override;
+  absl::Status ResetQueueSettings(const UniqueFd& queue) override;
   absl::StatusOr<Process> OpenProcess(pid_t pid) override;
   absl::Status WatchRoutesOf(const std::vector<Ipv4Prefix>& guests) override {
     return monitor_.WatchRoutesOf(guests);

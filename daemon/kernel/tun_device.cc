@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <utility>
 
@@ -31,7 +32,7 @@ int SetInterface(const UniqueFd& tap, const LinkName& name, int flags) {
 }
 
 absl::StatusOr<UniqueFd> OpenTunDevice() {
-  UniqueFd tap(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+  UniqueFd tap(open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
   if (!tap.valid()) return absl::ErrnoToStatus(errno, "/dev/net/tun");
   return tap;
 }
@@ -75,8 +76,8 @@ absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& ioctl_socket, const Ta
   return TapDevice{.fd = std::move(tap), .ifindex = ifindex};
 }
 
-absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& ioctl_socket,
-                                                       const LinkName& name) {
+absl::StatusOr<std::optional<TapDevice>> OpenTapDevice(const UniqueFd& ioctl_socket,
+                                                       const LinkName& name, bool multi_queue) {
   // Without such a link the kernel would make one.
   ifreq request = {};
   std::memcpy(request.ifr_name, name.text().c_str(), name.text().size() + 1);
@@ -84,11 +85,37 @@ absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& ioctl_soc
     return absl::NotFoundError("the TAP is gone");
   }
   SVNET_ASSIGN_OR_RETURN(UniqueFd tap, OpenTunDevice());
-  const int error = SetInterface(tap, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
-  if (error == EBUSY) return std::nullopt;
+  const int error = SetInterface(
+      tap, name, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multi_queue ? IFF_MULTI_QUEUE : 0));
+  if (error == EBUSY || error == E2BIG) return std::nullopt;
   if (error != 0) return absl::ErrnoToStatus(error, "TUNSETIFF");
   SVNET_ASSIGN_OR_RETURN(const Ifindex ifindex, IndexOf(ioctl_socket, tap));
   return TapDevice{.fd = std::move(tap), .ifindex = ifindex};
+}
+
+absl::Status ResetTapDevice(const UniqueFd& tap) {
+  SVNET_RETURN_IF_ERROR(Control(tap, TUNSETOFFLOAD, 0, "TUNSETOFFLOAD"));
+  int header = 10;            // sizeof(virtio_net_hdr)
+  int send_buffer = INT_MAX;  // drivers/net/tun.c: tun_set_iff
+  int little_endian = 0;
+  tun_filter all = {};
+  int no_program = -1;
+  struct Setting {
+    unsigned long request;
+    void* value;
+    const char* what;
+  };
+  for (const Setting& each : {Setting{TUNSETVNETHDRSZ, &header, "TUNSETVNETHDRSZ"},
+                              Setting{TUNSETSNDBUF, &send_buffer, "TUNSETSNDBUF"},
+                              Setting{TUNSETVNETLE, &little_endian, "TUNSETVNETLE"},
+                              Setting{TUNSETTXFILTER, &all, "TUNSETTXFILTER"},
+                              Setting{TUNSETFILTEREBPF, &no_program, "TUNSETFILTEREBPF"},
+                              Setting{TUNSETSTEERINGEBPF, &no_program, "TUNSETSTEERINGEBPF"}}) {
+    if (ioctl(tap.get(), each.request, each.value) < 0) {
+      return absl::ErrnoToStatus(errno, each.what);
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SwitchCarrierOff(const UniqueFd& tap) {

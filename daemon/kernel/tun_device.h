@@ -20,10 +20,14 @@ struct TapDevice {
 // `ioctl_socket`, of whatever kind, is of the network namespace that the thread is in.
 absl::StatusOr<TapDevice> CreateTapDevice(const UniqueFd& ioctl_socket, const TapSpec& spec);
 
-// Opens a TAP that is there, and not multi-queue, so that no other process can until the
-// descriptor is closed. nullopt: a process holds it. NotFound: there is no such TAP.
-absl::StatusOr<std::optional<TapDevice>> HoldTapDevice(const UniqueFd& ioctl_socket,
-                                                       const LinkName& name);
+// Opens a queue of a TAP that is there; of one that is not multi-queue no other process can until
+// the descriptor is closed, which does not block. nullopt: processes hold all queues that there
+// can be. NotFound: there is no such TAP.
+absl::StatusOr<std::optional<TapDevice>> OpenTapDevice(const UniqueFd& ioctl_socket,
+                                                       const LinkName& name, bool multi_queue);
+
+// See Kernel::ResetQueueSettings.
+absl::Status ResetTapDevice(const UniqueFd& tap);
 
 // The TAP has no carrier until somebody else opens it (TUNSETCARRIER).
 absl::Status SwitchCarrierOff(const UniqueFd& tap);

@@ -407,6 +407,16 @@ absl::StatusOr<std::optional<UniqueFd>> FakeKernel::HoldTap(const LinkName& name
   return UniqueFd(eventfd(0, EFD_CLOEXEC));
 }
 
+absl::StatusOr<std::optional<UniqueFd>> FakeKernel::OpenQueue(const LinkName& name, Ifindex tap,
+                                                              bool /*multi_queue*/) {
+  SVNET_RETURN_IF_ERROR(faults_->Check("OpenQueue"));
+  return HoldTap(name, tap);
+}
+
+absl::Status FakeKernel::ResetQueueSettings(const UniqueFd& /*queue*/) {
+  return faults_->Check("ResetQueueSettings");
+}
+
 absl::StatusOr<Process> FakeKernel::OpenProcess(pid_t pid) {
   SVNET_RETURN_IF_ERROR(faults_->Check("OpenProcess"));
   const auto found = processes_.find(pid);

@@ -566,6 +566,19 @@ TEST_P(KernelContractTest, ATapIsHeldByOneAtATime) {
   EXPECT_TRUE(kernel().HoldTap(Name("tap1"), tap).value().has_value());
 }
 
+TEST_P(KernelContractTest, AQueueIsOpenedOfTheTapThatIsThere) {
+  const Ifindex tap = MakeTap("tap1", MakeBridge().ifindex);
+  EXPECT_TRUE(absl::IsNotFound(kernel().OpenQueue(Name("tap1"), tap + 100, false).status()));
+  EXPECT_TRUE(absl::IsNotFound(kernel().OpenQueue(Name("tap2"), tap, false).status()));
+  EXPECT_EQ(Find("tap2"), std::nullopt);
+  host().Attach("tap1", false);
+  EXPECT_EQ(kernel().OpenQueue(Name("tap1"), tap, false).value(), std::nullopt);
+  host().Detach("tap1");
+  const std::optional<UniqueFd> queue = kernel().OpenQueue(Name("tap1"), tap, false).value();
+  ASSERT_TRUE(queue.has_value());
+  EXPECT_TRUE(kernel().ResetQueueSettings(*queue).ok());
+}
+
 TEST_P(KernelContractTest, TheQueuesOfAMultiQueueTapAreCounted) {
   MakeTap("tap1", MakeBridge().ifindex, true);
   EXPECT_EQ(Find("tap1")->open_queues, 0u);

@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -33,6 +35,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/link_name.h"
 #include "daemon/base/status_macros.h"
+#include "daemon/base/tap_socket.h"
 #include "daemon/config/config.h"
 #include "daemon/config/effective_settings.h"
 #include "daemon/config/load_config.h"
@@ -82,22 +85,51 @@ void Warn(const absl::Status& status) {
   if (!status.ok()) spdlog::warn("{}", std::string(status.message()));
 }
 
-// The socket of systemd, or one that svnetd opens.
-absl::StatusOr<ListeningSocket> OpenListeningSocket(const Config& config,
-                                                    const AdmissionRules& callers) {
-  SVNET_ASSIGN_OR_RETURN(std::optional<ListeningSocket> systemds,
-                         ListeningSocket::TakeFromSystemd());
-  if (!systemds.has_value()) {
-    return ListeningSocket::Listen(config.socket, callers.socket_group,
-                                   callers.ReachBeyondSocketGroup());
+// Where callers connect.
+struct Sockets {
+  ListeningSocket calls;
+  std::optional<ListeningSocket> taps;
+
+  std::vector<const ListeningSocket*> all() const {
+    if (!taps.has_value()) return {&calls};
+    return {&calls, &*taps};
   }
+};
+
+absl::StatusOr<Sockets> OpenSockets(const Config& config, const AdmissionRules& callers) {
+  const bool open = callers.ReachBeyondSocketGroup();
+  SVNET_ASSIGN_OR_RETURN(
+      ListeningSocket calls,
+      ListeningSocket::Listen(config.socket, SOCK_STREAM, callers.socket_group, open));
+  SVNET_ASSIGN_OR_RETURN(ListeningSocket taps,
+                         ListeningSocket::Listen(TapSocketOf(config.socket), SOCK_SEQPACKET,
+                                                 callers.socket_group, open));
+  return Sockets{.calls = std::move(calls), .taps = std::move(taps)};
+}
+
+// Those of systemd, or else such that svnetd opens.
+absl::StatusOr<Sockets> TakeOrOpenSockets(const Config& config, const AdmissionRules& callers) {
+  SVNET_ASSIGN_OR_RETURN(std::optional<ListeningSocket> systemds,
+                         ListeningSocket::TakeFromSystemd(SOCK_STREAM));
+  if (!systemds.has_value()) return OpenSockets(config, callers);
+  SVNET_ASSIGN_OR_RETURN(std::optional<ListeningSocket> taps,
+                         ListeningSocket::TakeFromSystemd(SOCK_SEQPACKET));
   if (systemds->path() != config.socket) {
     spdlog::warn(
         "socket-activated on {}; the setting socket = {} is ignored (change svnetd.socket instead)",
         systemds->path(), config.socket);
   }
-  Warn(systemds->SetOpen(callers.ReachBeyondSocketGroup()));
-  return *std::move(systemds);
+  if (!taps.has_value()) {
+    spdlog::warn(
+        "systemd passes no socket of type SOCK_SEQPACKET: TAPs are not handed out as descriptors "
+        "until svnetd.socket, with {}, is started again",
+        TapSocketOf(systemds->path()));
+  }
+  Sockets sockets = {.calls = *std::move(systemds), .taps = std::move(taps)};
+  for (const ListeningSocket* each : sockets.all()) {
+    Warn(each->SetOpen(callers.ReachBeyondSocketGroup()));
+  }
+  return sockets;
 }
 
 // Runs until svnetd is told to stop.
@@ -167,7 +199,8 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   Config running = config;
   AdmissionRules callers = config.callers;
   callers.socket_group = FindSocketGroup(config.socket_group);
-  SVNET_ASSIGN_OR_RETURN(const ListeningSocket listening, OpenListeningSocket(config, callers));
+  SVNET_ASSIGN_OR_RETURN(const Sockets sockets, TakeOrOpenSockets(config, callers));
+  const ListeningSocket& listening = sockets.calls;
   NoteSocketGroup(listening.group_status(), &board);
   running.socket = listening.path();
   board.SetSettings(EffectiveSettings(running));
@@ -182,16 +215,19 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
                        .manager = &service_manager});
   const MetricsPage page(&metrics, [&] { return runner.Measure(); });
   std::unique_ptr<MetricsListener> metrics_listener;
-  SVNET_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
-                         Server::Create({.listening = listening.fd(),
-                                         .wake = service_manager.fd(),
-                                         .parent = parent->fd(),
-                                         .maker = parent,
-                                         .runner = &runner,
-                                         .metrics = &metrics,
-                                         .metrics_page = [&] { return metrics_listener->Page(); },
-                                         .log = &log},
-                                        callers, RaiseDescriptorLimit(config)));
+  SVNET_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Server> server,
+      Server::Create(
+          {.listening = listening.fd(),
+           .taps = sockets.taps.has_value() ? std::make_optional(sockets.taps->fd()) : std::nullopt,
+           .wake = service_manager.fd(),
+           .parent = parent->fd(),
+           .maker = parent,
+           .runner = &runner,
+           .metrics = &metrics,
+           .metrics_page = [&] { return metrics_listener->Page(); },
+           .log = &log},
+          callers, RaiseDescriptorLimit(config)));
   const absl::Cleanup stop_threads = [&] { network.StopThreads(); };
   SVNET_ASSIGN_OR_RETURN(
       const std::unique_ptr<Watchdog> watchdog,
@@ -224,7 +260,7 @@ absl::Status Serve(const Config& config, const std::function<LoadedConfig()>& lo
   }
   service_manager.Ready();
   Reloader reloader(config.socket, {.running = &running,
-                                    .listening = &listening,
+                                    .listening = sockets.all(),
                                     .socket_group = callers.socket_group,
                                     .server = server.get(),
                                     .network = &network,

@@ -10,15 +10,25 @@ namespace {
 // What svnetd needs for itself: files, sockets to the kernel, one for each gate. Some to spare.
 constexpr size_t kOwnDescriptors = 256;
 constexpr size_t kMaxAdministrators = 1024;
+// What is not for calls: one of so many descriptors is for connections of that kind.
+constexpr size_t kOneForTapsOf = 16;
+constexpr size_t kOneForAdministratorsTapsOf = 64;
 
 }  // namespace
 
 ConnectionLimits ConnectionLimits::Plan(size_t descriptors, size_t users) {
   // A connection takes two while it is handed to its gate.
-  const size_t others = kOwnDescriptors + 2 * ConnectionCounts::kMaxRefused;
+  const ConnectionLimits taps = PlanForTaps(descriptors);
+  const size_t others = kOwnDescriptors + 2 * ConnectionCounts::kMaxRefused + taps.users +
+                        taps.administrators + ConnectionCounts::kMaxRefused;
   const size_t connections = (std::max(descriptors, 2 * others) - others) / 2;
   const size_t administrators = std::min(kMaxAdministrators, connections / 4);
   return {.users = std::min(users, connections - administrators), .administrators = administrators};
+}
+
+ConnectionLimits ConnectionLimits::PlanForTaps(size_t descriptors) {
+  return {.users = descriptors / kOneForTapsOf,
+          .administrators = descriptors / kOneForAdministratorsTapsOf};
 }
 
 uint32_t& ConnectionCounts::Count::Of(const Caller& caller, const absl::Status& verdict) {

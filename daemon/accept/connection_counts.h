@@ -24,6 +24,8 @@ struct ConnectionLimits {
 
   // What that many descriptors are enough for: at most `users` of users.
   static ConnectionLimits Plan(size_t descriptors, size_t users);
+  // Of those on the socket of TAPs, which take one each: a small part of all.
+  static ConnectionLimits PlanForTaps(size_t descriptors);
 };
 
 // Counts connections by uid and by kind: of users, of administrators, and of those who are only

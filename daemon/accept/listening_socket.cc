@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -32,8 +33,8 @@ absl::StatusOr<sockaddr_un> AddressOf(const std::string& path) {
   return address;
 }
 
-absl::StatusOr<UniqueFd> OpenSocket() {
-  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+absl::StatusOr<UniqueFd> OpenSocket(int type) {
+  UniqueFd fd(socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return Errno("socket");
   return fd;
 }
@@ -52,14 +53,14 @@ absl::Status EnsureFolder(const std::filesystem::path& path) {
 }
 
 // A socket's file outlives a process that was killed; nobody answers there.
-absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
+absl::Status RemoveStale(const std::string& path, int type, const sockaddr_un& address) {
   struct stat file = {};
   if (lstat(path.c_str(), &file) != 0) return errno == ENOENT ? absl::OkStatus() : Errno(path);
   if (!S_ISSOCK(file.st_mode)) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, " is there and is no socket: remove it, or set another `socket`"));
   }
-  SVNET_ASSIGN_OR_RETURN(const UniqueFd probe, OpenSocket());
+  SVNET_ASSIGN_OR_RETURN(const UniqueFd probe, OpenSocket(type));
   // EAGAIN: somebody listens, and has more callers waiting than it takes.
   if (connect(probe.get(), Generic(address), sizeof(address)) == 0 || errno == EAGAIN) {
     return absl::AlreadyExistsError(
@@ -79,6 +80,25 @@ absl::StatusOr<std::string> PathOf(const UniqueFd& fd) {
   return absl::InvalidArgumentError("the socket that systemd passes has no path");
 }
 
+bool Listens(int fd, int type) { return sd_is_socket_unix(fd, type, 1, nullptr, 0) > 0; }
+
+// Invalid if there is none of that type. Others are looked at, too, but not taken.
+absl::StatusOr<UniqueFd> PassedBySystemd(int type) {
+  UniqueFd found;
+  const int end = SD_LISTEN_FDS_START + sd_listen_fds(0);
+  for (int fd = SD_LISTEN_FDS_START; fd < end; ++fd) {
+    const bool wanted = Listens(fd, type);
+    const bool known = Listens(fd, SOCK_STREAM) || Listens(fd, SOCK_SEQPACKET);
+    if (!known || (wanted && found.valid())) {
+      return absl::InvalidArgumentError(
+          "systemd passes something else than one listening Unix stream socket, and perhaps one of "
+          "type SOCK_SEQPACKET: look at svnetd.socket");
+    }
+    if (wanted) found = UniqueFd(fd);
+  }
+  return found;
+}
+
 absl::Status Bind(const UniqueFd& fd, const sockaddr_un& address) {
   // Born closed to everybody else: it must not be open between bind and chmod.
   const mode_t before = umask(0177);
@@ -89,13 +109,13 @@ absl::Status Bind(const UniqueFd& fd, const sockaddr_un& address) {
 
 }  // namespace
 
-absl::StatusOr<ListeningSocket> ListeningSocket::Listen(absl::string_view path_text,
+absl::StatusOr<ListeningSocket> ListeningSocket::Listen(absl::string_view path_text, int type,
                                                         std::optional<gid_t> group, bool open) {
   const std::string path(path_text);
   SVNET_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(path));
   SVNET_RETURN_IF_ERROR(EnsureFolder(path));
-  SVNET_RETURN_IF_ERROR(RemoveStale(path, address));
-  SVNET_ASSIGN_OR_RETURN(UniqueFd fd, OpenSocket());
+  SVNET_RETURN_IF_ERROR(RemoveStale(path, type, address));
+  SVNET_ASSIGN_OR_RETURN(UniqueFd fd, OpenSocket(type));
   SVNET_RETURN_IF_ERROR(Bind(fd, address));
   struct stat file = {};
   if (lstat(path.c_str(), &file) != 0) return Errno(path);
@@ -116,15 +136,9 @@ void ListeningSocket::GiveTo(std::optional<gid_t> group) {
   }
 }
 
-absl::StatusOr<std::optional<ListeningSocket>> ListeningSocket::TakeFromSystemd() {
-  const int count = sd_listen_fds(1);
-  if (count == 0) return std::nullopt;
-  UniqueFd fd(SD_LISTEN_FDS_START);
-  if (count != 1 || sd_is_socket_unix(fd.get(), SOCK_STREAM, 1, nullptr, 0) <= 0) {
-    return absl::InvalidArgumentError(
-        "systemd passes something else than one listening Unix stream socket: look at "
-        "svnetd.socket");
-  }
+absl::StatusOr<std::optional<ListeningSocket>> ListeningSocket::TakeFromSystemd(int type) {
+  SVNET_ASSIGN_OR_RETURN(UniqueFd fd, PassedBySystemd(type));
+  if (!fd.valid()) return std::nullopt;
   SVNET_ASSIGN_OR_RETURN(const std::string path, PathOf(fd));
   if (fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK) != 0) return Errno("fcntl");
   return ListeningSocket(std::move(fd), path);
@@ -152,12 +166,19 @@ bool ListeningSocket::OwnsFile() const {
 }
 
 void RefuseWaiting(absl::Duration time) {
-  if (sd_listen_fds(1) < 1) return;
+  std::vector<pollfd> sockets;
+  for (int i = 0; i < sd_listen_fds(0); ++i) {
+    sockets.push_back({.fd = SD_LISTEN_FDS_START + i, .events = POLLIN, .revents = 0});
+  }
+  if (sockets.empty()) return;
   const absl::Time end = MonotonicNow() + time;
   for (absl::Time now = MonotonicNow(); now < end; now = MonotonicNow()) {
-    pollfd wait = {.fd = SD_LISTEN_FDS_START, .events = POLLIN, .revents = 0};
-    if (poll(&wait, 1, static_cast<int>(absl::ToInt64Milliseconds(end - now)) + 1) <= 0) continue;
-    const UniqueFd refused(accept4(SD_LISTEN_FDS_START, nullptr, nullptr, SOCK_CLOEXEC));
+    const int rest = static_cast<int>(absl::ToInt64Milliseconds(end - now)) + 1;
+    if (poll(sockets.data(), sockets.size(), rest) <= 0) continue;
+    for (const pollfd& each : sockets) {
+      if (each.revents == 0) continue;
+      const UniqueFd refused(accept4(each.fd, nullptr, nullptr, SOCK_CLOEXEC));
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// The Unix socket that svnetd listens on.
+// A Unix socket that svnetd listens on.
 #pragma once
 
 #include <sys/stat.h>
@@ -19,18 +19,21 @@ namespace svnet {
 // Listens as long as it lives. Not thread-safe.
 class ListeningSocket {
  public:
+  // Both are made and passed by `type`, SOCK_STREAM or SOCK_SEQPACKET.
+
   // Makes the socket, mode 0660, root's and `group`'s (nullopt: root's alone, 0600), or
   // `open` to everybody, 0666; and its folder if that is missing. What an svnetd that was killed
   // left behind is replaced. AlreadyExists if somebody listens there; FailedPrecondition if the
   // file is no socket. If the group cannot get it, it is root's alone: see group_status. Changes
   // the umask for a moment: no threads should run yet. Its file goes with it.
-  static absl::StatusOr<ListeningSocket> Listen(absl::string_view path, std::optional<gid_t> group,
-                                                bool open);
+  static absl::StatusOr<ListeningSocket> Listen(absl::string_view path, int type,
+                                                std::optional<gid_t> group, bool open);
 
   // The one that systemd passes (sd_listen_fds(3)), if it does: it listens already, also
   // before svnetd starts and after it ends. Its file is systemd's. InvalidArgument if
-  // what is passed is not one listening Unix stream socket with a path.
-  static absl::StatusOr<std::optional<ListeningSocket>> TakeFromSystemd();
+  // it passes two of them, or something that is no listening Unix socket with a path. To be called
+  // once for each type.
+  static absl::StatusOr<std::optional<ListeningSocket>> TakeFromSystemd(int type);
 
   ListeningSocket(ListeningSocket&&) = default;
   ~ListeningSocket();
@@ -62,8 +65,8 @@ class ListeningSocket {
   std::optional<struct stat> file_;
 };
 
-// Closes the connections of those who wait on the socket that systemd passes, of whatever kind it
-// is, and of those who come in that time. Does nothing if systemd passes none.
+// Closes the connections of those who wait on the sockets that systemd passes, of whatever kind
+// they are, and of those who come in that time. Does nothing if systemd passes none.
 void RefuseWaiting(absl::Duration time);
 
 }  // namespace svnet

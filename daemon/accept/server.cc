@@ -11,7 +11,7 @@ namespace svnet {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Parts& parts,
                                                        const AdmissionRules& rules,
-                                                       const ConnectionLimits& limits) {
+                                                       const ServerLimits& limits) {
   std::unique_ptr<Server> server(new Server());
   SVNET_ASSIGN_OR_RETURN(server->poller_, Poller::Open());
   SVNET_ASSIGN_OR_RETURN(const std::shared_ptr<WakeList> wakes, WakeList::Open());
@@ -26,7 +26,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Parts& parts,
                    .log = parts.log,
                    .clock = MonotonicNow,
                    .on_lost = [raw](uint64_t connection) { raw->connections_->Lost(connection); }});
-  SVNET_ASSIGN_OR_RETURN(server->admission_, AdmissionControl::Create(parts.log, rules, limits));
+  SVNET_ASSIGN_OR_RETURN(server->admission_,
+                         AdmissionControl::Create(parts.log, rules, limits.calls));
   SVNET_ASSIGN_OR_RETURN(server->acceptor_,
                          Acceptor::Start(parts.listening, server->admission_.get(), parts.log));
   SVNET_ASSIGN_OR_RETURN(server->connections_,
@@ -39,6 +40,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Parts& parts,
       server->poller_->Add(wakes->fd(), EPOLLIN, [raw](uint32_t) { raw->gates_->OnNews(); })
           .status());
   SVNET_RETURN_IF_ERROR(server->Listen(parts));
+  if (parts.taps.has_value()) {
+    SVNET_RETURN_IF_ERROR(server->ServeTaps(parts, rules, limits.taps));
+  }
   server->gates_->Tick();  // makes the spare gate before the first caller comes
   return server;
 }
@@ -48,6 +52,21 @@ absl::Status Server::Listen(const Parts& parts) {
                          poller_->Add(parts.wake, EPOLLIN, [this](uint32_t) { woken_ = true; }));
   return poller_->Add(parts.parent, EPOLLIN, [this](uint32_t) { parent_has_ended_ = true; })
       .status();
+}
+
+absl::Status Server::ServeTaps(const Parts& parts, const AdmissionRules& rules,
+                               const ConnectionLimits& limits) {
+  SVNET_ASSIGN_OR_RETURN(tap_admission_,
+                         AdmissionControl::Create(parts.log, ForTaps(rules), limits));
+  SVNET_ASSIGN_OR_RETURN(tap_acceptor_,
+                         Acceptor::Start(*parts.taps, tap_admission_.get(), parts.log));
+  SVNET_ASSIGN_OR_RETURN(tap_connections_,
+                         TapConnections::Create({.admission = tap_admission_.get(),
+                                                 .poller = poller_.get(),
+                                                 .runner = parts.runner,
+                                                 .metrics = &parts.metrics->connections(),
+                                                 .log = parts.log}));
+  return absl::OkStatus();
 }
 
 absl::Status Server::ServeMetrics(int listening) {
@@ -61,10 +80,13 @@ absl::Status Server::Run() {
 }
 
 absl::Status Server::Turn(absl::Time deadline) {
-  const absl::Time due = std::min({deadline, gates_->NextDue(), connections_->NextDue()});
+  const absl::Time taps_due =
+      tap_connections_ != nullptr ? tap_connections_->NextDue() : absl::InfiniteFuture();
+  const absl::Time due = std::min({deadline, gates_->NextDue(), connections_->NextDue(), taps_due});
   SVNET_RETURN_IF_ERROR(poller_->Wait(due - MonotonicNow()));
   gates_->Tick();
   connections_->CloseOverdue();
+  if (tap_connections_ != nullptr) tap_connections_->Tick();
   if (parent_has_ended_) return absl::UnavailableError("the parent of the gates has ended");
   return absl::OkStatus();
 }
@@ -75,17 +97,24 @@ void Server::AcceptReader(int listening) {
   if (reader.valid()) gates_->ServeMetrics(std::move(reader)).IgnoreError();
 }
 
-size_t Server::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
-  return connections_->ChangeRules(rules, limits);
+size_t Server::ChangeRules(const AdmissionRules& rules, const ServerLimits& limits) {
+  const size_t ended = connections_->ChangeRules(rules, limits.calls);
+  if (tap_connections_ == nullptr) return ended;
+  return ended + tap_connections_->ChangeRules(rules, limits.taps);
 }
 
 absl::Status Server::Settle() {
   poller_->Remove(wake_watch_);  // nobody takes what there is to read
   acceptor_->Stop();
+  if (tap_acceptor_ != nullptr) tap_acceptor_->Stop();
   connections_->Take();
+  if (tap_connections_ != nullptr) tap_connections_->Take();
+  const auto is_to_wait = [&](absl::Time now) {
+    return connections_->HasConnectionSince(now - kSettleTime) ||
+           (tap_connections_ != nullptr && tap_connections_->HasUnanswered());
+  };
   const absl::Time end = MonotonicNow() + kSettleTime;
-  for (absl::Time now = MonotonicNow();
-       now < end && connections_->HasConnectionSince(now - kSettleTime); now = MonotonicNow()) {
+  for (absl::Time now = MonotonicNow(); now < end && is_to_wait(now); now = MonotonicNow()) {
     SVNET_RETURN_IF_ERROR(Turn(end));
   }
   return absl::OkStatus();

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "daemon/accept/gate_maker.h"
 #include "daemon/accept/gates.h"
 #include "daemon/accept/poller.h"
+#include "daemon/accept/tap_connections.h"
 #include "daemon/accept/wake_list.h"
 #include "daemon/log/limited_log.h"
 #include "daemon/metrics/metrics.h"
@@ -23,14 +25,21 @@
 
 namespace svnet {
 
+// How many connections there may be.
+struct ServerLimits {
+  ConnectionLimits calls;
+  ConnectionLimits taps;
+};
+
 // Not thread-safe, but for Resume.
 class Server {
  public:
   // All outlive it.
   struct Parts {
-    int listening;  // a listening, non-blocking socket
-    int wake;       // when there is something to read from it, Run returns
-    int parent;     // readable when the parent of the gates has ended
+    int listening;            // a listening, non-blocking socket
+    std::optional<int> taps;  // another, of type SOCK_SEQPACKET: see TapConnections
+    int wake;                 // when there is something to read from it, Run returns
+    int parent;               // readable when the parent of the gates has ended
     GateMaker* maker;
     CallRunner* runner;
     Metrics* metrics;
@@ -39,7 +48,7 @@ class Server {
   };
   static absl::StatusOr<std::unique_ptr<Server>> Create(const Parts& parts,
                                                         const AdmissionRules& rules,
-                                                        const ConnectionLimits& limits);
+                                                        const ServerLimits& limits);
 
   // Serves those who connect to that listening socket the metrics by HTTP.
   absl::Status ServeMetrics(int listening);
@@ -48,7 +57,7 @@ class Server {
   absl::Status Run();
 
   // See CallerConnections.
-  size_t ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits);
+  size_t ChangeRules(const AdmissionRules& rules, const ServerLimits& limits);
 
   // Calls that wait for what was dying may go on. Thread-safe.
   void Resume() { gates_->Resume(); }
@@ -74,6 +83,8 @@ class Server {
   Server() = default;
 
   absl::Status Listen(const Parts& parts);
+  absl::Status ServeTaps(const Parts& parts, const AdmissionRules& rules,
+                         const ConnectionLimits& limits);
   // Handles what comes until `deadline`, or what is due before.
   absl::Status Turn(absl::Time deadline);
   void AcceptReader(int listening);
@@ -83,6 +94,10 @@ class Server {
   std::unique_ptr<AdmissionControl> admission_;
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<CallerConnections> connections_;
+  // nullptr: there is no such socket.
+  std::unique_ptr<AdmissionControl> tap_admission_;
+  std::unique_ptr<Acceptor> tap_acceptor_;
+  std::unique_ptr<TapConnections> tap_connections_;
   Poller::Id wake_watch_ = 0;
   bool woken_ = false;
   bool parent_has_ended_ = false;

@@ -8,6 +8,7 @@
 #include "daemon/network/authorizer.h"
 #include "daemon/network/host_relations.h"
 #include "daemon/network/network_parts.h"
+#include "daemon/network/queue_opener.h"
 #include "daemon/network/repeated_request.h"
 
 namespace svnet {
@@ -87,6 +88,10 @@ absl::Status Network::RemoveTap(const Lease& lease) {
   if (removed.ok()) return removed;
   return WithReason(Reason::kBridgeSetupFailed, absl::StrCat("cannot remove ", tap.text()),
                     removed);
+}
+
+absl::Status Network::OpenQueues(const Lease& lease, size_t most, OpenedTap* opened) {
+  return QueueOpener(given_.kernel).Open(lease, most, opened);
 }
 
 std::string Network::BootArgsFor(const Lease& lease, const BootArgsRequest& request) const {

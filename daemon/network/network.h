@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,6 +35,7 @@ class HostRules;
 class SpecTexts;
 struct HostEvents;
 struct NetworkParts;
+struct OpenedTap;
 
 // Knows the order in which its parts work. No lock: NetworkRegistry has it. Each call is to come
 // after a CatchUp. Errors have a reason of the contract.
@@ -68,6 +70,8 @@ class Network {
   absl::StatusOr<Lease> UpdateTap(const Caller& caller, const Lease& lease,
                                   const UpdateRequest& request);
   absl::Status RemoveTap(const Lease& lease);
+  // See QueueOpener.
+  absl::Status OpenQueues(const Lease& lease, size_t most, OpenedTap* opened);
   std::string BootArgsFor(const Lease& lease, const BootArgsRequest& request) const;
   // Cleanup: the TAPs are retired, and when they are reaped, all else goes. As NetworkCleaner has
   // it.

@@ -83,6 +83,14 @@ absl::StatusOr<Lease> NetworkApi::GetTap(const Caller& caller, const LeaseSelect
   return *lease;
 }
 
+absl::StatusOr<Lease> NetworkApi::OpenQueues(const Caller& caller, const LeaseSelector& selector,
+                                             size_t most, OpenedTap* opened) {
+  const CallTurn turn(registry_, caller, std::nullopt, CallTurn::AsksItself());
+  SVNET_ASSIGN_OR_RETURN(const Lease* lease, Get(caller, turn.networks(), selector));
+  SVNET_RETURN_IF_ERROR(turn.networks().Get(lease->spec.network).OpenQueues(*lease, most, opened));
+  return *lease;
+}
+
 absl::StatusOr<Lease> NetworkApi::UpdateTap(const Caller& caller, const UpdateRequest& request) {
   const CallTurn turn(registry_, caller, std::nullopt, CallTurn::AsksItself());
   SVNET_ASSIGN_OR_RETURN(const Lease* lease, Get(caller, turn.networks(), request.lease));

@@ -1,6 +1,7 @@
 // The calls of the contract.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "daemon/network/event_sink.h"
 #include "daemon/network/network_registry.h"
 #include "daemon/network/network_status.h"
+#include "daemon/network/opened_tap.h"
 #include "daemon/network/requests.h"
 #include "daemon/network/watchers.h"
 
@@ -43,6 +45,9 @@ class NetworkApi {
                                                  const LeaseSelector& selector);
   absl::StatusOr<std::string> GetBootArgs(const Caller& caller, const BootArgsRequest& request);
   absl::StatusOr<Lease> GetTap(const Caller& caller, const LeaseSelector& selector);
+  // Opens queues of a lease of the caller's, at most `most` more: see QueueOpener. The lease.
+  absl::StatusOr<Lease> OpenQueues(const Caller& caller, const LeaseSelector& selector, size_t most,
+                                   OpenedTap* opened);
   absl::StatusOr<Lease> UpdateTap(const Caller& caller, const UpdateRequest& request);
   // Does nothing yet: see Cleanup::GoOn.
   std::unique_ptr<Cleanup> BeginCleanup(const Caller& caller, const CleanupRequest& request) {

@@ -22,6 +22,9 @@ using grpc::health::v1::HealthCheckResponse;
 // How often a call waits for what is dying to be gone, before it is refused after all.
 constexpr int kMaxTimesParked = 16;
 
+// No rpc: it is said on a socket of its own.
+constexpr absl::string_view kOpenTap = "OpenTap";
+
 template <typename Request, typename Response>
 absl::StatusOr<std::string> Answer(NetworkCalls& calls, const std::string& bytes, LogLine* line,
                                    absl::StatusOr<Response> (NetworkCalls::*method)(const Request&,
@@ -81,6 +84,23 @@ std::optional<absl::StatusOr<std::string>> CallRunner::Run(Call& call, bool must
   CallLog(call.caller, parts_.log).Write(name, line, answer->status());
   parts_.metrics->calls().Answered(name, answer->status(), MonotonicNow() - call.since);
   return answer;
+}
+
+absl::Status CallRunner::OpenTap(const OpenTapCall& call, size_t most, OpenedTap* opened) {
+  LogLine line;
+  const absl::Status status = OpenTapNow(call, most, opened, &line);
+  if (status.ok() && !opened->is_complete()) return status;
+  CallLog(call.caller, parts_.log).Write(kOpenTap, line, status);
+  parts_.metrics->calls().Answered(kOpenTap, status, MonotonicNow() - call.since);
+  return status;
+}
+
+absl::Status CallRunner::OpenTapNow(const OpenTapCall& call, size_t most, OpenedTap* opened,
+                                    LogLine* line) {
+  if (api_ == nullptr) return CallsBeforeStart(call.caller).Refuse();
+  SVNET_ASSIGN_OR_RETURN(const auto request, ParseRequest<v1::OpenTapRequest>(call.request));
+  return NetworkCalls(call.caller, api_, parts_.metrics, parts_.board)
+      .OpenTap(request, most, opened, line);
 }
 
 std::optional<absl::StatusOr<std::string>> CallRunner::GoOnWithCleanup(Call& call, bool must_end,

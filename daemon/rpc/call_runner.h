@@ -1,6 +1,7 @@
 // Runs the calls of all callers.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -67,6 +68,16 @@ class CallRunner {
   // `must_end`, nor too often. The method is no watch.
   std::optional<absl::StatusOr<std::string>> Run(Call& call, bool must_end);
 
+  // What one says on the socket of TAPs: whose queues it opens.
+  struct OpenTapCall {
+    Caller caller;
+    std::string request;  // the bytes of an OpenTapRequest
+    absl::Time since;
+  };
+  // At most `most` more queues. To be repeated until `opened` is complete, or an error is the
+  // answer.
+  absl::Status OpenTap(const OpenTapCall& call, size_t most, OpenedTap* opened);
+
   // What the watch says, one message after the other; `wake` is as NetworkApi::WatchTaps
   // has it.
   absl::StatusOr<std::shared_ptr<MessageSource>> Watch(const Caller& caller, Method method,
@@ -81,6 +92,7 @@ class CallRunner {
   absl::StatusOr<std::shared_ptr<MessageSource>> WatchTaps(const Caller& caller,
                                                            const std::string& request,
                                                            std::function<void()> wake);
+  absl::Status OpenTapNow(const OpenTapCall& call, size_t most, OpenedTap* opened, LogLine* line);
   absl::StatusOr<std::string> RunNow(const Call& call, LogLine* line);
   // nullopt as Run has it.
   std::optional<absl::StatusOr<std::string>> GoOnWithCleanup(Call& call, bool must_end,

@@ -250,6 +250,10 @@ absl::StatusOr<UpdateRequest> FromProto(const v1::UpdateTapRequest& request) {
   return update;
 }
 
+absl::StatusOr<LeaseSelector> FromProto(const v1::OpenTapRequest& request) {
+  return ParseSelector(request);
+}
+
 absl::StatusOr<LeaseSelector> FromProto(const v1::RemoveTapRequest& request) {
   return ParseSelector(request);
 }

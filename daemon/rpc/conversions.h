@@ -22,6 +22,7 @@ absl::StatusOr<TapRequest> FromProto(const v1::CreateTapRequest& request);
 absl::StatusOr<LeaseSelector> FromProto(const v1::RemoveTapRequest& request);
 absl::StatusOr<BootArgsRequest> FromProto(const v1::GetBootArgsRequest& request);
 absl::StatusOr<LeaseSelector> FromProto(const v1::GetTapRequest& request);
+absl::StatusOr<LeaseSelector> FromProto(const v1::OpenTapRequest& request);
 absl::StatusOr<UpdateRequest> FromProto(const v1::UpdateTapRequest& request);
 absl::StatusOr<CleanupRequest> FromProto(const v1::CleanupRequest& request);
 // The network "default" if `name` is empty.

@@ -4,7 +4,6 @@
 
 #include "daemon/base/error.h"
 #include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 
 namespace svnet {
 
@@ -32,6 +31,15 @@ WireStatus ToWireStatus(const absl::Status& status) {
   details.add_details()->PackFrom(info);
   wire.details = details.SerializeAsString();
   return wire;
+}
+
+google::rpc::Status ToProtoStatus(const absl::Status& status) {
+  const WireStatus wire = ToWireStatus(status);
+  google::rpc::Status message;
+  if (!wire.details.empty() && message.ParseFromString(wire.details)) return message;
+  message.set_code(wire.code);
+  message.set_message(wire.text);
+  return message;
 }
 
 }  // namespace svnet

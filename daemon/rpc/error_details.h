@@ -3,6 +3,7 @@
 
 #include "absl/status/status.h"
 #include "daemon/wire/message.h"
+#include "google/rpc/status.pb.h"
 
 namespace svnet {
 
@@ -10,5 +11,8 @@ namespace svnet {
 // TypeScript NetworkManager called it. An error without a reason is BRIDGE_SETUP_FAILED; but
 // UNAVAILABLE, CANCELLED and NOT_FOUND have no details then.
 WireStatus ToWireStatus(const absl::Status& status);
+
+// The same as a message; of OK, too.
+google::rpc::Status ToProtoStatus(const absl::Status& status);
 
 }  // namespace svnet

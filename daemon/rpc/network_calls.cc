@@ -116,6 +116,18 @@ absl::StatusOr<v1::RemoveTapResponse> NetworkCalls::RemoveTap(const v1::RemoveTa
   return response;
 }
 
+absl::Status NetworkCalls::OpenTap(const v1::OpenTapRequest& request, size_t most,
+                                   OpenedTap* opened, LogLine* log) {
+  LogSelector(log, request);
+  SVNET_ASSIGN_OR_RETURN(const LeaseSelector selector, FromProto(request));
+  SVNET_ASSIGN_OR_RETURN(const Lease lease, api_->OpenQueues(caller_, selector, most, opened));
+  log->changed = true;
+  log->fields = FieldsOf(lease);
+  absl::StrAppend(&log->text, " opened=", lease.spec.tap.text(), " queues=", lease.spec.queues,
+                  " owner=", lease.spec.key.owner);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::GetBootArgsResponse> NetworkCalls::GetBootArgs(
     const v1::GetBootArgsRequest& request, LogLine* log) {
   LogSelector(log, request);

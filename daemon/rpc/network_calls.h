@@ -1,6 +1,7 @@
 // The rpcs of one caller, without gRPC: check, convert, call, convert.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,6 +34,9 @@ class NetworkCalls {
                                                   LogLine* log);
   absl::StatusOr<v1::RemoveTapResponse> RemoveTap(const v1::RemoveTapRequest& request,
                                                   LogLine* log);
+  // At most `most` more queues: see NetworkApi::OpenQueues.
+  absl::Status OpenTap(const v1::OpenTapRequest& request, size_t most, OpenedTap* opened,
+                       LogLine* log);
   absl::StatusOr<v1::GetBootArgsResponse> GetBootArgs(const v1::GetBootArgsRequest& request,
                                                       LogLine* log);
   // A Cleanup is several calls of GoOn.

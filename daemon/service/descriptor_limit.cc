@@ -19,8 +19,10 @@ size_t RaiseLimit() {
 
 }  // namespace
 
-ConnectionLimits RaiseDescriptorLimit(const Config& config) {
-  return ConnectionLimits::Plan(RaiseLimit(), config.connections);
+ServerLimits RaiseDescriptorLimit(const Config& config) {
+  const size_t descriptors = RaiseLimit();
+  return {.calls = ConnectionLimits::Plan(descriptors, config.connections),
+          .taps = ConnectionLimits::PlanForTaps(descriptors)};
 }
 
 }  // namespace svnet

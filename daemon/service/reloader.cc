@@ -66,8 +66,10 @@ void Reloader::ApplyCallers(const Config& next) {
         "{} connections ended, because the permissions or limits of their callers have changed",
         ended);
   }
-  const absl::Status opened = parts_.listening->SetOpen(callers.ReachBeyondSocketGroup());
-  if (!opened.ok()) spdlog::warn("{}", std::string(opened.message()));
+  for (const ListeningSocket* each : parts_.listening) {
+    const absl::Status opened = each->SetOpen(callers.ReachBeyondSocketGroup());
+    if (!opened.ok()) spdlog::warn("{}", std::string(opened.message()));
+  }
 }
 
 void Reloader::LogReload(const Config& before, const Config& next) {

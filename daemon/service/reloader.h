@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-
 #include "daemon/accept/listening_socket.h"
 #include "daemon/accept/server.h"
 #include "daemon/config/config.h"
@@ -28,7 +28,7 @@ class Reloader {
   // The objects that a reload changes; all must outlive it.
   struct Parts {
     Config* running;  // with what reloads have changed
-    const ListeningSocket* listening;
+    std::vector<const ListeningSocket*> listening;
     std::optional<gid_t> socket_group;
     Server* server;
     LateNetwork* network;

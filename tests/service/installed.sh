@@ -29,7 +29,11 @@ check "its exposure is at most 1.5" inside systemd-analyze security --no-pager \
   --threshold=$threshold svnetd.service
 check "the socket is the group's" inside bash -c \
   '[[ $(stat -c "%a %U %G" /run/svnet/svnetd.sock) == "660 root svnet" ]]'
+check "so is the one for TAPs as descriptors" inside bash -c \
+  '[[ $(stat -c "%a %U %G" /run/svnet/tap.sock) == "660 root svnet" ]]'
 check "a member of the group gets a TAP" as alice svnetctl create vm1
+check "and one as an open descriptor" as alice svnetctl run vm10 -- \
+  sh -c 'grep -q "^iff:.svvm10eth0$" /proc/$$/fdinfo/{fd}'
 check "a lease is bound to a process of hers, and ends with it" \
   as alice svnetctl run vm9 -- true
 check "forwarding is on" inside grep -x 1 /proc/sys/net/ipv4/ip_forward

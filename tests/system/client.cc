@@ -16,8 +16,8 @@
 namespace svnet::testing {
 namespace {
 
-int Connect(const std::string& path) {
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+int Connect(const std::string& path, int type) {
+  const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
   sockaddr_un address = {.sun_family = AF_UNIX};
   std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
   const int result = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
@@ -56,9 +56,9 @@ Response Must(v1::NetworkService::Stub& stub,
 
 }  // namespace
 
-UniqueFd ConnectAs(const std::string& socket, const RunAs& who) {
+UniqueFd ConnectAs(const std::string& socket, const RunAs& who, int type) {
   const BorrowedIds ids(who);
-  return UniqueFd(Connect(socket));
+  return UniqueFd(Connect(socket, type));
 }
 
 Client::Client(const std::string& socket, const RunAs& who) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <sys/socket.h>
 
 #include <memory>
 #include <string>
@@ -14,8 +15,8 @@
 namespace svnet::testing {
 
 // A connected socket, and what the kernel recorded of who connected: the calling
-// thread takes these ids for the time of connect(2). Non-blocking.
-UniqueFd ConnectAs(const std::string& socket, const RunAs& who);
+// thread takes these ids for the time of connect(2). Non-blocking. `type`: also SOCK_SEQPACKET.
+UniqueFd ConnectAs(const std::string& socket, const RunAs& who, int type = SOCK_STREAM);
 
 // A connection to svnetd that a process of that uid opened.
 class Client {

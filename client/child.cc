@@ -62,7 +62,8 @@ int PendingSignal() {
   return 0;
 }
 
-absl::StatusOr<pid_t> StartProgram(const std::vector<std::string>& command) {
+absl::StatusOr<pid_t> StartProgram(const std::vector<std::string>& command,
+                                   const std::vector<UniqueFd>& descriptors) {
   posix_spawnattr_t attributes;
   if (const int error = posix_spawnattr_init(&attributes); error != 0) {
     return absl::ErrnoToStatus(error, "posix_spawnattr_init");
@@ -76,8 +77,17 @@ absl::StatusOr<pid_t> StartProgram(const std::vector<std::string>& command) {
   sigaddset(&pipe, SIGPIPE);
   posix_spawnattr_setsigdefault(&attributes, &pipe);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawn_file_actions_t actions;
+  if (const int error = posix_spawn_file_actions_init(&actions); error != 0) {
+    return absl::ErrnoToStatus(error, "posix_spawn_file_actions_init");
+  }
+  const absl::Cleanup destroy_actions = [&] { posix_spawn_file_actions_destroy(&actions); };
+  for (const UniqueFd& each : descriptors) {
+    // To itself: it is not closed on exec any more.
+    posix_spawn_file_actions_adddup2(&actions, each.get(), each.get());
+  }
   pid_t child;
-  const int error = posix_spawnp(&child, command[0].c_str(), nullptr, &attributes,
+  const int error = posix_spawnp(&child, command[0].c_str(), &actions, &attributes,
                                  Arguments(command).data(), environ);
   if (error != 0) return absl::ErrnoToStatus(error, command[0]);
   return child;

@@ -177,7 +177,10 @@ void AddRun(CLI::App& app, std::optional<Command>& chosen) {
       "    downscript=no -device virtio-net-pci,netdev=n,mac={mac} -append '{boot_args}' ...\n"
       "\n"
       "In the program's arguments {tap}, {mac}, {ip}, {gateway}, {netmask}, {prefix_length},\n"
-      "{mtu}, {vm}, {iface} and {boot_args} are replaced; {{tap}} becomes {tap}. The exit\n"
+      "{mtu}, {vm}, {iface} and {boot_args} are replaced; {{tap}} becomes {tap}. {fd} becomes\n"
+      "the number of a descriptor with which the program has the TAP open already, so that it\n"
+      "need not open it by its name; those of several queues are 3,4 and, with {fds}, 3:4. The "
+      "exit\n"
       "code is the program's, or 128 plus the number of the signal that ended it. If the program\n"
       "goes into the background (-daemonize), and a process still has the TAP open, the lease\n"
       "stays until that closes it.");

@@ -69,4 +69,9 @@ absl::StatusOr<std::string> Substitute(const std::string& argument,
   return text;
 }
 
+bool Mentions(const std::string& argument, const std::string& name) {
+  const auto with = [&](const char* value) { return Substitute(argument, {{name, value}}); };
+  return with("0").value_or("") != with("1").value_or("");
+}
+
 }  // namespace svnet::client

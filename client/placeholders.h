@@ -14,4 +14,7 @@ namespace svnet::client {
 absl::StatusOr<std::string> Substitute(const std::string& argument,
                                        const std::map<std::string, std::string>& values);
 
+// Whether Substitute would put a value in the place of {name}.
+bool Mentions(const std::string& argument, const std::string& name);
+
 }  // namespace svnet::client

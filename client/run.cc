@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/child.h"
@@ -18,6 +20,8 @@
 #include "client/guest_view.h"
 #include "client/placeholders.h"
 #include "client/standard_streams.h"
+#include "client/tap_queues.h"
+#include "daemon/base/unique_fd.h"
 
 namespace svnet::client {
 namespace {
@@ -32,10 +36,10 @@ constexpr int kNoSuchProgram = 127;
 constexpr absl::Duration kAnnouncedAfter = absl::Milliseconds(1500);
 constexpr absl::Duration kAskAgain = absl::Milliseconds(20);
 
-// The values of the placeholders.
 struct Placed {
   std::string tap_name;
-  std::map<std::string, std::string> values;
+  std::map<std::string, std::string> values;  // of the placeholders
+  std::vector<UniqueFd> queues;               // if the program wants them
 };
 
 Failure UsageFailure(absl::string_view message) {
@@ -49,7 +53,7 @@ Failure UsageFailure(absl::string_view message) {
 std::map<std::string, std::string> Names() {
   std::map<std::string, std::string> names;
   for (const char* name : {"tap", "mac", "ip", "gateway", "netmask", "prefix_length", "mtu", "vm",
-                           "iface", "boot_args"}) {
+                           "iface", "boot_args", "fd", "fds"}) {
     names[name] = "";
   }
   return names;
@@ -162,7 +166,31 @@ Result<Placed> CreateLeaseFor(const std::string& socket, absl::Duration timeout,
     return *failure;
   }
   return Placed{.tap_name = tap.tap_name(),
-                .values = ValuesOf(tap, std::get<v1::GetBootArgsResponse>(args).boot_args())};
+                .values = ValuesOf(tap, std::get<v1::GetBootArgsResponse>(args).boot_args()),
+                .queues = {}};
+}
+
+std::string NumbersOf(const std::vector<UniqueFd>& queues, absl::string_view separator) {
+  return absl::StrJoin(queues, separator, [](std::string* text, const UniqueFd& queue) {
+    absl::StrAppend(text, queue.get());
+  });
+}
+
+bool WantsQueues(const std::vector<std::string>& program) {
+  return std::any_of(program.begin(), program.end(), [](const std::string& argument) {
+    return Mentions(argument, "fd") || Mentions(argument, "fds");
+  });
+}
+
+// For a program that gets the TAP open, and not by its name.
+std::optional<Failure> AddQueues(const std::string& socket, absl::Duration timeout,
+                                 Placed* placed) {
+  Result<std::vector<UniqueFd>> queues = OpenTap(socket, timeout, placed->tap_name);
+  if (const auto* failure = std::get_if<Failure>(&queues)) return *failure;
+  placed->queues = std::move(std::get<std::vector<UniqueFd>>(queues));
+  placed->values["fd"] = NumbersOf(placed->queues, ",");
+  placed->values["fds"] = NumbersOf(placed->queues, ":");
+  return std::nullopt;
 }
 
 int ExplainNoStart(const absl::Status& status) {
@@ -171,9 +199,10 @@ int ExplainNoStart(const absl::Status& status) {
   return absl::IsNotFound(status) ? kNoSuchProgram : kCannotRun;
 }
 
-int RunToItsEnd(const std::vector<std::string>& command) {
+int RunToItsEnd(const std::vector<std::string>& command, std::vector<UniqueFd> queues) {
   if (const int signal = PendingSignal(); signal != 0) return 128 + signal;
-  const absl::StatusOr<pid_t> child = StartProgram(command);
+  const absl::StatusOr<pid_t> child = StartProgram(command, queues);
+  queues.clear();  // only the program has the TAP open
   return child.ok() ? WaitAndForwardSignals(*child) : ExplainNoStart(child.status());
 }
 
@@ -183,14 +212,17 @@ Result<int> RunProgram(const std::string& socket, absl::Duration timeout, const 
   const auto tried = SubstituteAll(run.program, Names());
   if (const auto* failure = std::get_if<Failure>(&tried)) return *failure;
   BlockForwardedSignals();
-  const Result<Placed> placed = CreateLeaseFor(socket, timeout, run.request);
+  Result<Placed> placed = CreateLeaseFor(socket, timeout, run.request);
   if (const auto* failure = std::get_if<Failure>(&placed)) return *failure;
-  const auto& lease = std::get<Placed>(placed);
+  auto& lease = std::get<Placed>(placed);
   const bool ends_by_itself = !run.request.has_lifetime();
   const absl::Cleanup end = [&] { EndLease(socket, timeout, lease.tap_name, ends_by_itself); };
+  if (WantsQueues(run.program)) {
+    if (const auto failure = AddQueues(socket, timeout, &lease)) return *failure;
+  }
   const auto command = SubstituteAll(run.program, lease.values);
   if (const auto* failure = std::get_if<Failure>(&command)) return *failure;
-  return RunToItsEnd(std::get<std::vector<std::string>>(command));
+  return RunToItsEnd(std::get<std::vector<std::string>>(command), std::move(lease.queues));
 }
 
 }  // namespace svnet::client

@@ -89,6 +89,12 @@ no_tap_is_left() {
   return 1
 }
 
+# The same when it is svnetd who opens the TAP.
+opens_it_by_svnetd() {
+  as_alice /usr/bin/python3 -B build/clients/python/supervisor.py vm1 --by-svnetd >"$scratch/out" &&
+    expected_of python | diff - "$scratch/out"
+}
+
 prints_what_it_should() {
   run_example "$1" >"$scratch/out" && expected_of "$1" | diff - "$scratch/out"
 }
@@ -160,6 +166,11 @@ for language in "${languages[@]}"; do
   check "$language: leaves no TAP then, either" no_tap_is_left
   stop_svnetd
 done
+
+start_svnetd
+check "python: has svnetd open the TAP" opens_it_by_svnetd
+check "python: leaves no TAP after that" no_tap_is_left
+stop_svnetd
 
 start_svnetd
 check "typescript: serves programs of the old NetworkManager" serves_programs_of_the_old_class

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "tests/eventually.h"
@@ -98,6 +99,40 @@ TEST_F(SvnetctlRunTest, RunsQemuAndEndsItWithASignal) {
   int status = 0;
   waitpid(svnetctl, &status, 0);
   // QEMU ends in order, or, if it was not ready to, by the signal: both are its own end.
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_THAT(WEXITSTATUS(status), AnyOf(0, 128 + SIGTERM));
+  EXPECT_EQ(Taps().size(), 0);
+}
+
+// As in a jail: the program has the TAP open, and never sees /dev/net/tun.
+TEST_F(SvnetctlRunTest, PassesTheTapByItsDescriptor) {
+  const Exited one = Svnetctl({"run", "vm1", "--", "sh", "-c", "grep iff: /proc/$$/fdinfo/{fd}"});
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.out, "iff:\tsvvm1eth0\n");
+  const Exited several =
+      Svnetctl({"run", "vm2", "--queues", "3", "--", "sh", "-c",
+                "echo {fd} {fds}; grep -ls svvm2eth0 /proc/$$/fdinfo/* || true"});
+  EXPECT_EQ(several.code, 0) << several.err;
+  const std::vector<std::string> lines = absl::StrSplit(several.out, '\n', absl::SkipEmpty());
+  ASSERT_EQ(lines.size(), 4u) << several.out;
+  const std::vector<std::string> both = absl::StrSplit(lines[0], ' ');
+  EXPECT_EQ(std::vector<std::string>(absl::StrSplit(both[0], ',')).size(), 3u);
+  EXPECT_EQ(absl::StrReplaceAll(both[0], {{",", ":"}}), both[1]);
+  EXPECT_EQ(Taps().size(), 0);
+}
+
+TEST_F(SvnetctlRunTest, RunsQemuOnADescriptor) {
+  std::vector<std::string> command = {"run", "vm1", "--"};
+  for (const std::string& argument : Qemu()) command.push_back(argument);
+  command.insert(command.end(),
+                 {"-netdev", "tap,id=n,fd={fd}", "-device", "virtio-net-pci,netdev=n,mac={mac}"});
+  const pid_t svnetctl = StartSvnetctl(command);
+  ASSERT_TRUE(WaitForTap(true));
+  // svnetctl itself has let go of it: QEMU's end is the end of the queue.
+  EXPECT_EQ(Shell(absl::StrCat("grep -ls svvm1eth0 /proc/", svnetctl, "/fdinfo/* || true")), "");
+  kill(svnetctl, SIGTERM);
+  int status = 0;
+  waitpid(svnetctl, &status, 0);
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_THAT(WEXITSTATUS(status), AnyOf(0, 128 + SIGTERM));
   EXPECT_EQ(Taps().size(), 0);

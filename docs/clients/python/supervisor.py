@@ -1,15 +1,19 @@
 """A supervisor in Python: leases a TAP for a VM, opens it as a VMM would, and removes it.
 
-    python3 supervisor.py VM
+    python3 supervisor.py VM [--by-svnetd]
+
+With --by-svnetd it is svnetd who opens the TAP, and passes it on.
 """
 
 import os
 import sys
 
 from network import Network, NetworkError
+from open_tap import OpenedTap, OpenTapError
 from tap_device import TapDevice
 
 SOCKET = os.environ.get("SVNET_SOCKET", "/run/svnet/svnetd.sock")
+TAP_SOCKET = os.path.join(os.path.dirname(SOCKET), "tap.sock")
 
 
 def what_to_do(reason: str | None) -> str:
@@ -23,12 +27,16 @@ def what_to_do(reason: str | None) -> str:
             return "give up, and show the message"
 
 
-def use(network: Network, vm: str, tap) -> None:
+def open_device(tap_name: str, by_svnetd: bool) -> OpenedTap | TapDevice:
+    return OpenedTap(TAP_SOCKET, tap_name) if by_svnetd else TapDevice(tap_name)
+
+
+def use(network: Network, vm: str, tap, by_svnetd: bool) -> None:
     print(f"tap {tap.tap_name}")
     print(f"guest {tap.guest_ip}/{tap.prefix_length} {tap.mac}")
     print(f"boot args {network.get_boot_args(tap.tap_name)}")
 
-    with TapDevice(tap.tap_name):
+    with open_device(tap.tap_name, by_svnetd):
         same = network.create_tap(vm, "eth0")
         attached = "attached" if same.attached else "not attached"
         print(f"asked again: {same.tap_name} {same.guest_ip}, {attached}")
@@ -39,11 +47,11 @@ def use(network: Network, vm: str, tap) -> None:
         print(f"refused: {error.reason}: {what_to_do(error.reason)}")
 
 
-def run(vm: str) -> None:
+def run(vm: str, by_svnetd: bool) -> None:
     with Network(SOCKET) as network:
         tap = network.create_tap(vm, "eth0")
         try:
-            use(network, vm, tap)
+            use(network, vm, tap, by_svnetd)
         finally:
             network.remove_tap(tap.tap_name)
         network.remove_tap(tap.tap_name)
@@ -51,12 +59,13 @@ def run(vm: str) -> None:
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
-        print("usage: supervisor.py VM", file=sys.stderr)
+    by_svnetd = sys.argv[2:] == ["--by-svnetd"]
+    if len(sys.argv) < 2 or (sys.argv[2:] and not by_svnetd):
+        print("usage: supervisor.py VM [--by-svnetd]", file=sys.stderr)
         return 2
     try:
-        run(sys.argv[1])
-    except (NetworkError, OSError) as error:
+        run(sys.argv[1], by_svnetd)
+    except (NetworkError, OpenTapError, OSError) as error:
         print(f"supervisor: {error}", file=sys.stderr)
         return 1
     return 0

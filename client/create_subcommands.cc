@@ -1,15 +1,18 @@
 #include "client/create_subcommands.h"
 
 #include <cstdint>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/guest_view.h"
 #include "client/lease_format.h"
 #include "client/lifetime.h"
 #include "client/options.h"
+#include "client/snapshot_view.h"
 
 namespace svnet::client {
 namespace {
@@ -62,8 +65,43 @@ void AddGuestView(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapReque
       ->check(ParsedBy(ParseGuestView));
 }
 
-// All options of a CreateTapRequest except its VM and its lifetime.
-void AddLeaseToCreate(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapRequest>& request) {
+// A configuration is some kilobytes.
+constexpr size_t kMaxSnapshot = 4 << 20;
+
+std::string ReadSnapshot(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kMaxSnapshot, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.eof()) throw CLI::ValidationError("--like", absl::StrCat("cannot read ", path));
+  text.resize(file.gcount());
+  return text;
+}
+
+// What is returned is to be called when all options are known: which interface it is may come
+// later.
+std::function<void()> AddLike(CLI::App* subcommand,
+                              const std::shared_ptr<v1::CreateTapRequest>& request) {
+  const auto path = std::make_shared<std::string>();
+  AddText(subcommand, "--like", "FILE",
+          "The guest view that is in this configuration of the VM of which the snapshot was taken: "
+          "Cloud Hypervisor's config.json, Firecracker's configuration file, or what show --json "
+          "printed",
+          [path](const std::string& text) { *path = text; })
+      ->excludes(subcommand->get_option("--guest-view"));
+  return [path, request] {
+    if (path->empty()) return;
+    const auto view = ViewInSnapshot(ReadSnapshot(*path), request->iface_id());
+    if (!view.ok()) {
+      throw CLI::ValidationError("--like", absl::StrCat(*path, ": ", view.status().message()));
+    }
+    *request->mutable_guest_view() = *view;
+  };
+}
+
+// All options of a CreateTapRequest except its VM and its lifetime. What is returned is to be
+// called when they are known.
+std::function<void()> AddLeaseToCreate(CLI::App* subcommand,
+                                       const std::shared_ptr<v1::CreateTapRequest>& request) {
   request->set_iface_id(kDefaultIface);
   AddIface(subcommand, [request](const std::string& iface) { request->set_iface_id(iface); });
   AddNetwork(
@@ -76,6 +114,7 @@ void AddLeaseToCreate(CLI::App* subcommand, const std::shared_ptr<v1::CreateTapR
       "The user who may open the TAP (default: you; others: administrators)");
   AddGroup(subcommand, request);
   AddQueues(subcommand, request);
+  return AddLike(subcommand, request);
 }
 
 // Several VMs cannot have the same address.
@@ -121,12 +160,13 @@ void AddCreate(CLI::App& app, std::optional<Command>& chosen) {
   AddVms(create, [command](const std::vector<std::string>& vms) {
     command->vms = vms;
   })->required();
-  AddLeaseToCreate(create, request);
+  const std::function<void()> complete = AddLeaseToCreate(create, request);
   AddLifetime(
       create, [request] { return request->mutable_lifetime(); },
       "When the lease ends by itself (default: persistent, never)");
   AddFormat(create, command);
-  create->parse_complete_callback([command] {
+  create->parse_complete_callback([command, complete] {
+    complete();
     RefuseSharedAddresses(*command);
     RefuseSeveral(command->vms, command->format);
   });
@@ -185,7 +225,7 @@ void AddRun(CLI::App& app, std::optional<Command>& chosen) {
       "goes into the background (-daemonize), and a process still has the TAP open, the lease\n"
       "stays until that closes it.");
   AddVm(run, [request](const std::string& vm) { request->set_vm_id(vm); })->required();
-  AddLeaseToCreate(run, request);
+  run->parse_complete_callback(AddLeaseToCreate(run, request));
   AddLifetime(
       run, [request] { return request->mutable_lifetime(); },
       "When the lease ends if svnetctl cannot end it (default: with this svnetctl)");

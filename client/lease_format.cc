@@ -30,7 +30,9 @@ constexpr std::array kNames = {
     Name{"json", LeaseFormat::kJson},
     Name{"env", LeaseFormat::kEnv},
     Name{"firecracker", LeaseFormat::kFirecracker},
+    Name{"firecracker-restore", LeaseFormat::kFirecrackerRestore},
     Name{"cloud-hypervisor", LeaseFormat::kCloudHypervisor},
+    Name{"cloud-hypervisor-restore", LeaseFormat::kCloudHypervisorRestore},
     Name{"qemu", LeaseFormat::kQemu},
     Name{"cloud-init", LeaseFormat::kCloudInit},
 };
@@ -59,28 +61,39 @@ std::string RenderEnv(const v1::Tap& tap) {
   return text;
 }
 
-// https://github.com/firecracker-microvm/firecracker: NetworkInterface in its
+// https://github.com/firecracker-microvm/firecracker: NetworkInterface and NetworkOverride in its
 // firecracker.yaml. It opens a TAP without IFF_MULTI_QUEUE, and an id has none but letters,
-// digits and underscores.
-absl::StatusOr<std::string> RenderFirecracker(const v1::Tap& tap) {
+// digits and underscores. It knows "mtu" from 1.16 on.
+absl::StatusOr<std::string> RenderFirecracker(const v1::Tap& tap, bool restore) {
   if (tap.queues() > 1) {
     return absl::FailedPreconditionError(absl::StrCat("Firecracker cannot open ", tap.tap_name(),
                                                       ", which has ", tap.queues(),
                                                       " queues: create it without --queues"));
   }
   const std::string id = absl::StrReplaceAll(tap.iface_id(), {{"-", "_"}, {".", "_"}});
-  return absl::StrCat("{\"iface_id\": ", JsonString(id),
-                      ", \"host_dev_name\": ", JsonString(tap.tap_name()),
-                      ", \"guest_mac\": ", JsonString(tap.mac()), "}\n");
+  std::string text = absl::StrCat("{\"iface_id\": ", JsonString(id),
+                                  ", \"host_dev_name\": ", JsonString(tap.tap_name()));
+  if (!restore) {
+    absl::StrAppend(&text, ", \"guest_mac\": ", JsonString(tap.mac()));
+    if (tap.mtu() != kUsualMtu) absl::StrAppend(&text, ", \"mtu\": ", tap.mtu());
+  }
+  return text + "}\n";
 }
 
-// Its num_queues counts both directions. No mtu=: Cloud Hypervisor would set the
-// TAP's, which takes a privilege; without it the guest is told the TAP's own
-// (net_util/src/open_tap.rs).
+// Its num_queues counts both directions. The id is by what the device is named at a restore. No
+// mtu=: Cloud Hypervisor would set the TAP's, which takes a privilege; without it the guest is told
+// the TAP's own (net_util/src/open_tap.rs).
 std::string RenderCloudHypervisor(const v1::Tap& tap) {
-  std::string text = absl::StrCat("--net tap=", tap.tap_name(), ",mac=", tap.mac());
+  std::string text =
+      absl::StrCat("--net tap=", tap.tap_name(), ",mac=", tap.mac(), ",id=", tap.iface_id());
   if (tap.queues() > 1) absl::StrAppend(&text, ",num_queues=", 2 * tap.queues());
   return text + "\n";
+}
+
+// RestoredNetConfig in its vmm/src/config.rs; the descriptors come beside it.
+std::string RenderCloudHypervisorRestore(const v1::Tap& tap) {
+  return absl::StrCat("{\"id\": ", JsonString(tap.iface_id()), ", \"num_fds\": ", tap.queues(),
+                      "}\n");
 }
 
 // A vector for each queue of both directions, one for the configuration and one for
@@ -131,9 +144,13 @@ absl::StatusOr<std::string> RenderLease(const v1::Tap& lease, LeaseFormat format
     case LeaseFormat::kEnv:
       return RenderEnv(tap);
     case LeaseFormat::kFirecracker:
-      return RenderFirecracker(tap);
+      return RenderFirecracker(tap, false);
+    case LeaseFormat::kFirecrackerRestore:
+      return RenderFirecracker(tap, true);
     case LeaseFormat::kCloudHypervisor:
       return RenderCloudHypervisor(tap);
+    case LeaseFormat::kCloudHypervisorRestore:
+      return RenderCloudHypervisorRestore(tap);
     case LeaseFormat::kQemu:
       return RenderQemu(tap);
     case LeaseFormat::kCloudInit:

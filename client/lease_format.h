@@ -18,15 +18,19 @@ enum class LeaseFormat {
   kEnv,
   // An entry of Firecracker's network-interfaces.
   kFirecracker,
+  // An entry of network_overrides, of Firecracker's PUT /snapshot/load.
+  kFirecrackerRestore,
   // Cloud Hypervisor's --net and its value.
   kCloudHypervisor,
+  // An entry of net_fds, of Cloud Hypervisor's vm.restore.
+  kCloudHypervisorRestore,
   // QEMU's -netdev and -device.
   kQemu,
   // cloud-init's network-config, version 2.
   kCloudInit,
 };
 
-// "table|json|env|firecracker|cloud-hypervisor|qemu|cloud-init".
+// "table|json|env|...".
 std::string LeaseFormatNames();
 
 // InvalidArgument with all the names if `name` is none of them.

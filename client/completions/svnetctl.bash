@@ -20,13 +20,13 @@ _svnetctl() {
       fi
       ;;
     --of) mapfile -t COMPREPLY < <(compgen -W "$(_svnetctl_networks)" -- "$word") && return ;;
-    --socket) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+    --socket | --like) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
     --owner) mapfile -t COMPREPLY < <(compgen -u -- "$word") && return ;;
     --group) mapfile -t COMPREPLY < <(compgen -g -- "$word") && return ;;
     --vm) mapfile -t COMPREPLY < <(compgen -W "$(_svnetctl_vms)" -- "$word") && return ;;
     --format)
       mapfile -t COMPREPLY < <(compgen -W \
-        "table json env firecracker cloud-hypervisor qemu cloud-init" -- "$word")
+        "table json env firecracker firecracker-restore cloud-hypervisor cloud-hypervisor-restore qemu cloud-init" -- "$word")
       return
       ;;
     -o | --output) mapfile -t COMPREPLY < <(compgen -W "table wide name json yaml" -- "$word") && return ;;
@@ -39,8 +39,8 @@ _svnetctl() {
   esac
   case $command in
     '') each="create show update run remove list boot-args cleanup networks status watch wait metrics doctor help $global" ;;
-    create) each="--iface --network --ip --mac --guest-view --owner --group --queues --lifetime --format $global" ;;
-    run) each="--iface --network --ip --mac --guest-view --owner --group --queues --lifetime $global" ;;
+    create) each="--iface --network --ip --mac --guest-view --like --owner --group --queues --lifetime --format $global" ;;
+    run) each="--iface --network --ip --mac --guest-view --like --owner --group --queues --lifetime $global" ;;
     update) each="--iface --tap --owner --lifetime --if-generation $global" ;;
     list) each="--vm --network --owner --attached --detached --output --watch $global" ;;
     networks) each="--output $global" ;;

@@ -45,9 +45,10 @@ _svnetctl() {
   local -a wish=(
     $iface $network '--ip[this guest address]:address:' '--mac[this guest MAC]:MAC:'
     '--guest-view[what the restored guest believes]:ADDRESS/LENGTH,GATEWAY,MAC:'
+    '--like[the same, from a configuration]:file:_files'
     '--owner[who may open the TAP]:user:_users' '--group[demand this group]:group:_groups'
     '--queues[queue pairs]:number:' "$lifetime")
-  local format='--format[what to print]:format:(table json env firecracker cloud-hypervisor qemu cloud-init)'
+  local format='--format[what to print]:format:(table json env firecracker firecracker-restore cloud-hypervisor cloud-hypervisor-restore qemu cloud-init)'
   local -a output=(
     '--output[what to print]:format:(table wide name json yaml)'
     '-o[what to print]:format:(table wide name json yaml)')

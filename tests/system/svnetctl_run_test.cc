@@ -196,7 +196,13 @@ TEST_F(SvnetctlRunTest, PrintsWhatFirecrackerAndCloudHypervisorDocument) {
   };
   EXPECT_THAT(understood("vm1", "1", "firecracker"),
               HasSubstr("\"host_dev_name\": \"svvm1net-0.\", \"iface_id\": \"net_0_1\"}"));
+  EXPECT_THAT(understood("vm1", "1", "firecracker-restore"),
+              HasSubstr("{\"host_dev_name\": \"svvm1net-0.\", \"iface_id\": \"net_0_1\"}"));
   EXPECT_THAT(understood("vm1", "1", "cloud-hypervisor"), HasSubstr("\"tap\": \"svvm1net-0.\"}"));
+  // It is found again by the id that it was given.
+  EXPECT_THAT(understood("vm1", "1", "cloud-hypervisor"), HasSubstr("\"id\": \"net-0.1\""));
+  EXPECT_THAT(understood("vm2", "4", "cloud-hypervisor-restore"),
+              HasSubstr("{\"id\": \"net-0.1\", \"num_fds\": 4}"));
   EXPECT_THAT(understood("vm2", "4", "cloud-hypervisor"), HasSubstr("\"num_queues\": 8, "));
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Checks what `svnetctl --format firecracker|cloud-hypervisor` prints against vmm_network.json:
+"""Checks what `svnetctl --format` prints for VMMs against vmm_network.json:
 
     ... | tests/vectors/vmm_network.py FORMAT
 
@@ -26,7 +26,7 @@ def read_option(text):
 def main():
     name = sys.argv[1]
     text = sys.stdin.read()
-    value = json.loads(text) if name == "firecracker" else read_option(text)
+    value = read_option(text) if name == "cloud-hypervisor" else json.loads(text)
     schema = json.loads((pathlib.Path(__file__).parent / "vmm_network.json").read_text())
     jsonschema.validate(value, {"$defs": schema["$defs"], "$ref": f"#/$defs/{name}"})
     print(json.dumps(value, sort_keys=True))

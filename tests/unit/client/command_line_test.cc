@@ -241,7 +241,8 @@ TEST_F(CommandLineTest, AcceptsFormatsOfCreateAndShow) {
   EXPECT_EQ(show.format, LeaseFormat::kEnv);
   EXPECT_EQ(show.which.tap, "svvm1eth0");
   EXPECT_THAT(UsageErrorOf({"show", "vm1", "--format", "xml"}),
-              HasSubstr("table|json|env|firecracker|cloud-hypervisor|qemu|cloud-init"));
+              HasSubstr("table|json|env|firecracker|firecracker-restore|cloud-hypervisor|"
+                        "cloud-hypervisor-restore|qemu|cloud-init"));
 }
 
 TEST_F(CommandLineTest, AcceptsLifetimesOfCreate) {

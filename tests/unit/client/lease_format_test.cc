@@ -67,11 +67,35 @@ TEST(LeaseFormatTest, Firecracker) {
               HasSubstr("create it without --queues"));
 }
 
+TEST(LeaseFormatTest, FirecrackerIsToldOfAnUnusualMtuOnly) {
+  v1::Tap tap = ATap();
+  tap.set_mtu(1280);
+  EXPECT_EQ(*RenderLease(tap, LeaseFormat::kFirecracker),
+            "{\"iface_id\": \"eth0\", \"host_dev_name\": \"svvm1eth0\", "
+            "\"guest_mac\": \"02:29:a3:2f:41:c8\", \"mtu\": 1280}\n");
+}
+
+// At a restore all but the TAP stands in the snapshot.
+TEST(LeaseFormatTest, FirecrackerRestore) {
+  v1::Tap tap = ATap();
+  tap.set_mtu(1280);
+  EXPECT_EQ(*RenderLease(tap, LeaseFormat::kFirecrackerRestore),
+            "{\"iface_id\": \"eth0\", \"host_dev_name\": \"svvm1eth0\"}\n");
+  EXPECT_FALSE(RenderLease(ATapWithQueues(), LeaseFormat::kFirecrackerRestore).ok());
+}
+
 TEST(LeaseFormatTest, CloudHypervisorCountsQueuesOfBothDirections) {
   EXPECT_EQ(*RenderLease(ATap(), LeaseFormat::kCloudHypervisor),
-            "--net tap=svvm1eth0,mac=02:29:a3:2f:41:c8\n");
+            "--net tap=svvm1eth0,mac=02:29:a3:2f:41:c8,id=eth0\n");
   EXPECT_EQ(*RenderLease(ATapWithQueues(), LeaseFormat::kCloudHypervisor),
-            "--net tap=svvm1eth0,mac=02:29:a3:2f:41:c8,num_queues=8\n");
+            "--net tap=svvm1eth0,mac=02:29:a3:2f:41:c8,id=eth0,num_queues=8\n");
+}
+
+TEST(LeaseFormatTest, CloudHypervisorRestore) {
+  EXPECT_EQ(*RenderLease(ATap(), LeaseFormat::kCloudHypervisorRestore),
+            "{\"id\": \"eth0\", \"num_fds\": 1}\n");
+  EXPECT_EQ(*RenderLease(ATapWithQueues(), LeaseFormat::kCloudHypervisorRestore),
+            "{\"id\": \"eth0\", \"num_fds\": 4}\n");
 }
 
 TEST(LeaseFormatTest, Qemu) {

@@ -210,7 +210,8 @@ run_address_sanitizer() {
 # does it on each row of the long tables of what a guest, a holder or the doctor may do.
 run_thread_sanitizer() {
   step "build: ThreadSanitizer"
-  configure_and_build tsan svnetd svnetctl
+  configure_and_build tsan svnetd
+  install -D build/dev/client/svnetctl build/tsan/client/svnetctl  # which is not looked at
   step "tests: svnetd with that sanitizer"
   SVNET_UNDER_TEST=$PWD/build/tsan \
     TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
@@ -219,8 +220,10 @@ run_thread_sanitizer() {
 
 count_instructions() {
   step "instructions of a CreateTap"
-  configure_and_build bench bench_instructions bench_micro
-  tests/bench/instructions.sh build/bench
+  # Of what is shipped, and what is built for that is not built again for the packages.
+  cmake --preset release -D SVNET_BENCH=ON >/dev/null
+  configure_and_build release bench_instructions bench_micro
+  tests/bench/instructions.sh build/release
 }
 
 # What the stage does when the preset dev is built, and what is unpacked.

@@ -74,6 +74,16 @@ Admission Admit(const Caller& peer, const AdmissionRules& rules) {
   return admission;
 }
 
+AdmissionRules WithFewerConnections(AdmissionRules rules, uint32_t most) {
+  const auto restrict = [most](CallerLimits& limits) {
+    limits.connections = std::min(limits.connections, most);
+  };
+  restrict(rules.limits);
+  for (auto& [uid, limits] : rules.user_limits) restrict(limits);
+  for (auto& [gid, limits] : rules.group_limits) restrict(limits);
+  return rules;
+}
+
 absl::Status TooManyConnections(const Admission& admission) {
   return Error(Reason::kQuotaExceeded,
                absl::StrCat("uid ", admission.caller.uid, " has ", admission.connection_limit,

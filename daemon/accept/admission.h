@@ -23,6 +23,9 @@ struct Admission {
 // What the rules make of who the kernel says it is (IdentifyCaller). Pure.
 Admission Admit(const Caller& peer, const AdmissionRules& rules);
 
+// The same rules, by which no uid may have more connections than `most`. Administrators may.
+AdmissionRules WithFewerConnections(AdmissionRules rules, uint32_t most);
+
 // The verdict on a caller who has as many connections as it may have.
 absl::Status TooManyConnections(const Admission& admission);
 

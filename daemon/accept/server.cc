@@ -56,8 +56,10 @@ absl::Status Server::Listen(const Parts& parts) {
 
 absl::Status Server::ServeTaps(const Parts& parts, const AdmissionRules& rules,
                                const ConnectionLimits& limits) {
-  SVNET_ASSIGN_OR_RETURN(tap_admission_,
-                         AdmissionControl::Create(parts.log, ForTaps(rules), limits));
+  SVNET_ASSIGN_OR_RETURN(
+      tap_admission_,
+      AdmissionControl::Create(parts.log,
+                               WithFewerConnections(rules, TapConnections::kMostOfOneUid), limits));
   SVNET_ASSIGN_OR_RETURN(tap_acceptor_,
                          Acceptor::Start(*parts.taps, tap_admission_.get(), parts.log));
   SVNET_ASSIGN_OR_RETURN(tap_connections_,

@@ -30,7 +30,7 @@ absl::StatusOr<std::unique_ptr<TapConnections>> TapConnections::Create(const Par
 }
 
 size_t TapConnections::ChangeRules(const AdmissionRules& rules, const ConnectionLimits& limits) {
-  const AdmissionRules own = ForTaps(rules);
+  const AdmissionRules own = WithFewerConnections(rules, kMostOfOneUid);
   parts_.admission->ChangeRules(own, limits);
   Take();
   size_t ended = 0;
@@ -130,27 +130,15 @@ bool TapConnections::GoOn(Connections::iterator found) {
 }
 
 absl::Status TapConnections::OpenSome(Connection& connection) {
-  if (const absl::Status status = CheckUntaken(connection); !status.ok()) {
+  // Before anything is opened, it may be one.
+  const size_t more = std::max<size_t>(connection.opened.granted, 1);
+  if (const absl::Status status = untaken_.CheckRoomFor(connection.peer.uid, more); !status.ok()) {
     LogRefusal(parts_.log, connection.peer.uid, status);
     return status;
   }
   return parts_.runner->OpenTap(
       {.caller = connection.caller(), .request = connection.request, .since = connection.since},
       kInOneTurn, &connection.opened);
-}
-
-absl::Status TapConnections::CheckUntaken(const Connection& connection) const {
-  const auto found = untaken_.find(connection.peer.uid);
-  const size_t own = found == untaken_.end() ? 0 : found->second;
-  // Before anything is opened, it may be one.
-  const size_t more = std::max<size_t>(connection.opened.granted, 1);
-  if (own + more <= kMostUntakenOfOneUid && all_untaken_ + more <= kMostUntaken) {
-    return absl::OkStatus();
-  }
-  return Error(Reason::kQuotaExceeded,
-               absl::StrCat("uid ", connection.peer.uid, " has ", own,
-                            " descriptors on connections to tap.sock that it has not taken: take "
-                            "them, or close those connections"));
 }
 
 void TapConnections::Answer(Connections::iterator found, const absl::Status& status) {
@@ -167,8 +155,7 @@ void TapConnections::Answer(Connections::iterator found, const absl::Status& sta
   in_hand_ -= connection.opened.granted;
   connection.opened = {};
   connection.untaken = count;
-  untaken_[connection.peer.uid] += count;
-  all_untaken_ += count;
+  untaken_.Add(connection.peer.uid, count);
   // Its end is told again, and from now on what the caller takes.
   const uint32_t events = EPOLLOUT | EPOLLRDHUP | EPOLLET;
   if (!parts_.poller->Change(connection.watch, events).ok()) Close(found);
@@ -176,13 +163,7 @@ void TapConnections::Answer(Connections::iterator found, const absl::Status& sta
 
 void TapConnections::Close(Connections::iterator found) {
   const Connection& connection = found->second;
-  const uid_t uid = connection.peer.uid;
-  if (connection.untaken > 0) {
-    const auto untaken = untaken_.find(uid);
-    untaken->second -= connection.untaken;
-    all_untaken_ -= connection.untaken;
-    if (untaken->second == 0) untaken_.erase(untaken);
-  }
+  untaken_.Remove(connection.peer.uid, connection.untaken);
   in_hand_ -= connection.opened.granted;
   parts_.admission->Release(connection.caller(), connection.verdict);
   parts_.metrics->Closed(connection.caller(), connection.verdict);
@@ -202,16 +183,6 @@ void TapConnections::CloseOverdue() {
     deadlines_.pop_front();
     if (found != connections_.end() && !found->second.asked) Close(found);
   }
-}
-
-AdmissionRules ForTaps(AdmissionRules rules) {
-  const auto restrict = [](CallerLimits& limits) {
-    limits.connections = std::min(limits.connections, TapConnections::kMostOfOneUid);
-  };
-  restrict(rules.limits);
-  for (auto& [uid, limits] : rules.user_limits) restrict(limits);
-  for (auto& [gid, limits] : rules.group_limits) restrict(limits);
-  return rules;
 }
 
 }  // namespace svnet

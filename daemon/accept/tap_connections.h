@@ -17,6 +17,7 @@
 #include "daemon/accept/admission_control.h"
 #include "daemon/accept/connection_counts.h"
 #include "daemon/accept/poller.h"
+#include "daemon/accept/untaken_descriptors.h"
 #include "daemon/log/limited_log.h"
 #include "daemon/metrics/connection_metrics.h"
 #include "daemon/network/opened_tap.h"
@@ -26,8 +27,8 @@ namespace svnet {
 
 // The connections of tap.sock: see OpenTapRequest in the contract. What is read of a caller is one
 // short packet, which needs no gate. Callers take turns, by uid, a few queues each. A connection
-// whose descriptors nobody takes counts as its caller's until it is closed: the kernel keeps them
-// open in between, and lets svnetd send only so many. Not thread-safe; one thread runs it.
+// whose descriptors nobody takes counts as its caller's until it is closed. Not thread-safe; one
+// thread runs it.
 class TapConnections {
  public:
   // All outlive it.
@@ -53,10 +54,6 @@ class TapConnections {
 
   // A call needs one connection, and not for long.
   static constexpr uint32_t kMostOfOneUid = 16;
-  // Descriptors that a uid has not taken yet.
-  static constexpr size_t kMostUntakenOfOneUid = 512;
-  // Of all uids; the kernel takes as many as svnetd may have open (unix(7), ETOOMANYREFS).
-  static constexpr size_t kMostUntaken = 4096;
   // Descriptors that svnetd has open itself, because their answers are not sent yet.
   static constexpr size_t kMostInHand = 512;
   // How long a caller may take to ask.
@@ -87,7 +84,6 @@ class TapConnections {
   // True when it is answered.
   bool GoOn(Connections::iterator found);
   absl::Status OpenSome(Connection& connection);
-  absl::Status CheckUntaken(const Connection& connection) const;
   void Answer(Connections::iterator found, const absl::Status& status);
   void Close(Connections::iterator found);
   void CloseOverdue();
@@ -97,14 +93,10 @@ class TapConnections {
   // Those that have asked, by uid, in the order in which they did.
   std::map<uid_t, std::deque<uint64_t>> lines_;
   uid_t last_served_ = 0;
-  std::map<uid_t, size_t> untaken_;
-  size_t all_untaken_ = 0;
+  UntakenDescriptors untaken_;
   size_t in_hand_ = 0;              // with those that are still to be opened
   std::deque<Deadline> deadlines_;  // in order
   uint64_t last_number_ = 0;
 };
-
-// The same rules, with fewer connections for each uid.
-AdmissionRules ForTaps(AdmissionRules rules);
 
 }  // namespace svnet

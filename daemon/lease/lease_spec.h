@@ -68,6 +68,12 @@ inline Ipv4Address GuestAddressOf(const LeaseSpec& spec) {
 inline MacAddress GuestMacOf(const LeaseSpec& spec) {
   return spec.view.has_value() ? spec.view->mac : spec.mac;
 }
+// What it takes for its own network, on a network of that prefix.
+inline Ipv4Prefix GuestPrefixOf(const LeaseSpec& spec, const Ipv4Prefix& network) {
+  return spec.view.has_value()
+             ? Ipv4Prefix::Containing(spec.view->address, spec.view->prefix_length)
+             : network;
+}
 // The MAC of the TAP itself, on a network where that is usually `usual`.
 inline MacAddress TapMacOf(const LeaseSpec& spec, const MacAddress& usual) {
   return spec.view.has_value() ? spec.view->gateway_mac.value_or(usual) : usual;

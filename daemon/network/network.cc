@@ -95,12 +95,9 @@ absl::Status Network::OpenQueues(const Lease& lease, size_t most, OpenedTap* ope
 }
 
 std::string Network::BootArgsFor(const Lease& lease, const BootArgsRequest& request) const {
-  const std::optional<GuestView>& view = lease.spec.view;
-  const Ipv4Prefix prefix = view.has_value()
-                                ? Ipv4Prefix::Containing(view->address, view->prefix_length)
-                                : settings_.prefix;
+  const Ipv4Prefix prefix = GuestPrefixOf(lease.spec, settings_.prefix);
   return RenderBootArgs({.guest = GuestAddressOf(lease.spec),
-                         .gateway = view.has_value() ? view->gateway : GatewayOf(prefix),
+                         .gateway = lease.spec.view ? lease.spec.view->gateway : GatewayOf(prefix),
                          .netmask = prefix.netmask(),
                          .hostname = request.hostname,
                          .guest_interface = request.guest_interface,

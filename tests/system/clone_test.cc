@@ -11,17 +11,22 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
+#include "tests/system/clones.h"
 #include "tests/system/pinging.h"
+#include "tests/system/spec_files.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
+#include "tests/system/tap_holder.h"
 #include "tests/system/three_guests.h"
 #include "tests/test_run.h"
 
@@ -31,9 +36,11 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr Ipv4Address kOutside(0xcb007101);
 constexpr uint16_t kServerPort = 7777;
+constexpr char kStateDir[] = "/run/svnet/state-svbr0";
 
 uint32_t NumberAt(absl::string_view bytes, size_t at, size_t size) {
   uint32_t number = 0;
@@ -121,24 +128,6 @@ class Echo {
   std::thread thread_;
 };
 
-v1::GuestView TheView() {
-  v1::GuestView view;
-  view.set_address("10.0.0.2");
-  view.set_prefix_length(24);
-  view.set_gateway("10.0.0.1");
-  view.set_mac("06:00:ac:10:00:02");
-  view.set_gateway_mac("02:fc:00:00:00:05");
-  return view;
-}
-
-v1::CreateTapRequest CloneRequest(const std::string& vm) {
-  v1::CreateTapRequest request;
-  request.set_vm_id(vm);
-  request.set_iface_id("eth0");
-  *request.mutable_guest_view() = TheView();
-  return request;
-}
-
 class CloneTest : public SystemTest {
  protected:
   NetworkKind network_kind() const override { return NetworkKind::kRouted; }
@@ -149,6 +138,16 @@ class CloneTest : public SystemTest {
     bob_.emplace(svnetd_->socket(), Member(kBob));
   }
   v1::Tap Clone(const std::string& vm) { return alice_->MustCreate(CloneRequest(vm)); }
+
+  // Their types.
+  std::vector<std::string> Conditions() {
+    std::vector<std::string> types;
+    const v1::GetNetworkResponse network = Client(svnetd().socket(), Member(0)).MustGetNetwork();
+    for (const auto& each : network.conditions()) {
+      types.push_back(each.type());
+    }
+    return types;
+  }
 
   Daemon& svnetd() { return *svnetd_; }
   Client& alice() { return *alice_; }
@@ -559,6 +558,65 @@ TEST_F(CloneTest, IsRepairedWhatItsGuestBelieves) {
   }
   EXPECT_THAT(Shell("ip neighbour show 10.0.0.2"), HasSubstr("06:00:ac:10:00:02 PERMANENT"));
   EXPECT_THAT(Shell("ip link show dev " + tap.tap_name()), HasSubstr("02:fc:00:00:00:05"));
+}
+
+// What is lost says which MAC its TAP is to have, too.
+TEST_F(CloneTest, IsCutOffWhileItsSpecIsLostAndIsNotTakenForTampered) {
+  Begin();
+  const v1::Tap tap = Clone("vm1");
+  const TapGuest clone(tap);
+  const TapGuest plain(alice().MustCreate("vm2"));
+  const std::set<std::string> files = FilesIn(kStateDir);
+  ASSERT_EQ(files.size(), 1u);
+  const std::string file = absl::StrCat(kStateDir, "/", *files.begin());
+  svnetd().Stop(SIGKILL);
+  Shell(absl::StrCat("mv ", file, " ", folder(), "/kept"));
+  Begin();
+  ASSERT_THAT(Conditions(), ElementsAre("SPEC_LOST"));
+  EXPECT_FALSE(clone.Pings(clone.gateway(), absl::Milliseconds(200)));
+  EXPECT_TRUE(plain.Pings(plain.gateway()));
+  EXPECT_EQ(alice().MustList().size(), 2u);
+  EXPECT_EQ(ReasonOf(alice().Create(CloneRequest("vm1")).status), "SPEC_LOST");
+  EXPECT_THAT(Shell("ip link show dev " + tap.tap_name()), HasSubstr("02:fc:00:00:00:05"));
+  EXPECT_THAT(svnetd().log(), Not(HasSubstr("its own MAC was changed")));
+  Shell(absl::StrCat("cp -a ", folder(), "/kept ", file));
+  EXPECT_THAT(Conditions(), IsEmpty());
+  EXPECT_TRUE(clone.Pings(clone.gateway()));
+  EXPECT_THAT(alice().MustGet(tap.tap_name()).guest_view().gateway_mac(), "02:fc:00:00:00:05");
+}
+
+// As long as it is lost nobody can know; then it is known.
+TEST_F(CloneTest, LosesItsLeaseForAnotherMacThatItsTapGotWhileItsSpecWasLost) {
+  Begin();
+  const v1::Tap tap = Clone("vm1");
+  const TapHolder holder(tap, kAlice, 1);
+  const std::string file = absl::StrCat(kStateDir, "/", *FilesIn(kStateDir).begin());
+  svnetd().Stop(SIGKILL);
+  Shell(absl::StrCat("mv ", file, " ", folder(), "/kept"));
+  Begin();
+  ASSERT_THAT(Conditions(), ElementsAre("SPEC_LOST"));
+  EXPECT_EQ(holder.SetOwnMac("02:66:66:66:66:66"), 0);
+  EXPECT_THAT(Conditions(), ElementsAre("SPEC_LOST"));
+  Shell(absl::StrCat("cp -a ", folder(), "/kept ", file));
+  EXPECT_THAT(Conditions(), IsEmpty());
+  EXPECT_TRUE(Eventually([&] { return alice().MustList().empty(); }));
+  EXPECT_THAT(svnetd().log(), HasSubstr("its own MAC was changed"));
+}
+
+// The MAC that all other TAPs of the network have is another than this one's.
+TEST_F(CloneTest, LosesItsLeaseIfItsHolderGivesItTheNetworksGatewayMac) {
+  Begin();
+  const v1::Tap plain = alice().MustCreate("vm2");
+  const TapHolder other(plain, kAlice, 1);
+  const v1::Tap tap = Clone("vm1");
+  const TapHolder holder(tap, kAlice, 1);
+  ASSERT_EQ(holder.OwnMac(), "02:fc:00:00:00:05");
+  ASSERT_NE(other.OwnMac(), holder.OwnMac());
+  Watcher watcher(alice());
+  EXPECT_EQ(holder.SetOwnMac(other.OwnMac()), 0);
+  EXPECT_THAT(watcher.WaitFor(v1::TAP_EVENT_TYPE_REMOVED, tap.tap_name()).message(),
+              HasSubstr("its own MAC was changed to " + other.OwnMac()));
+  EXPECT_EQ(alice().MustList().size(), 1u);
 }
 
 TEST_F(CloneTest, IsToldItsViewByBootArgs) {

@@ -16,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/eventually.h"
+#include "tests/system/clones.h"
 #include "tests/system/kernel_count.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
@@ -91,8 +92,11 @@ struct HeldTap {
   HolderAction action;
   int queues;
   NetworkKind kind;
+  bool is_clones = false;  // its guest has a view
 
-  std::string Name() const { return absl::StrCat(action.name, queues, "Queues_", KindName(kind)); }
+  std::string Name() const {
+    return absl::StrCat(action.name, queues, "Queues_", is_clones ? "clone" : KindName(kind));
+  }
   friend std::ostream& operator<<(std::ostream& out, const HeldTap& each) {
     return out << each.Name();
   }
@@ -105,6 +109,7 @@ std::vector<HeldTap> AllHeldTaps() {
     all.push_back({action, 1, NetworkKind::kBridge});
     all.push_back({action, 2, NetworkKind::kBridge});
     all.push_back({action, 2, NetworkKind::kRouted});
+    all.push_back({action, 1, NetworkKind::kRouted, true});
   }
   return all;
 }
@@ -114,13 +119,18 @@ class HolderActionTest : public HolderFixture, public ::testing::WithParamInterf
   NetworkKind network_kind() const override { return GetParam().kind; }
   static const HolderAction& Action() { return GetParam().action; }
   static int Queues() { return GetParam().queues; }
+  v1::Tap MustCreateHeld() {
+    v1::CreateTapRequest request = Request("vm1", Queues());
+    if (GetParam().is_clones) *request.mutable_guest_view() = TheView();
+    return alice().MustCreate(request);
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Holder, HolderActionTest, ::testing::ValuesIn(AllHeldTaps()),
                          [](const auto& each) { return each.param.Name(); });
 
 TEST_P(HolderActionTest, CostsOnlyItsOwnLease) {
   Begin();
-  const v1::Tap tap = MustCreate("vm1", Queues());
+  const v1::Tap tap = MustCreateHeld();
   TapHolder holder(tap, kAlice, Queues());
   Watcher watcher(alice());
   watcher.WaitFor(v1::TAP_EVENT_TYPE_ADDED, tap.tap_name());
@@ -140,7 +150,7 @@ TEST_P(HolderActionTest, CostsOnlyItsOwnLease) {
 
 TEST_P(HolderActionTest, WhileSvnetdIsAwayIsFoundAtItsStart) {
   Begin();
-  const v1::Tap tap = MustCreate("vm1", Queues());
+  const v1::Tap tap = MustCreateHeld();
   TapHolder holder(tap, kAlice, Queues());
   svnetd().Stop(SIGKILL);
   EXPECT_EQ(Action().act(holder), Action().expected_errno);
@@ -159,7 +169,7 @@ TEST_P(HolderActionTest, WhileSvnetdIsAwayIsFoundAtItsStart) {
 // The holder keeps its descriptor; the TAP is cut off, and then gone.
 TEST_P(HolderActionTest, AfterTheLeaseWasRemovedHarmsNobody) {
   Begin();
-  const v1::Tap tap = MustCreate("vm1", Queues());
+  const v1::Tap tap = MustCreateHeld();
   TapHolder holder(tap, kAlice, Queues());
   EXPECT_TRUE(alice().MustRemove(tap.tap_name()));
   // At first the TAP is there, then it is not: its errno may be EBADFD.

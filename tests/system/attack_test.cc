@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "daemon/lease/names.h"
 #include "tests/eventually.h"
+#include "tests/system/clones.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
 
@@ -33,8 +34,14 @@ class AttackTest : public SystemTest {
     Shell("echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet");  // other programs may set it
     svnetd_.reset(new Daemon(Start()));
     alice_.emplace(svnetd_->socket(), Member(kAlice));
-    mallory_.emplace(alice_->MustCreate("mallory"));
-    victim_.emplace(alice_->MustCreate("victim"));
+    mallory_.emplace(MustCreateGuest("mallory"));
+    victim_.emplace(MustCreateGuest("victim"));
+  }
+
+  // Whether both were restored from one snapshot.
+  virtual bool are_clones() const { return false; }
+  v1::Tap MustCreateGuest(const std::string& vm) {
+    return are_clones() ? alice_->MustCreate(CloneRequest(vm)) : alice_->MustCreate(vm);
   }
 
   // As if mallory's VMM ended.
@@ -88,9 +95,9 @@ struct Attack {
 std::function<Frame(const TapGuest&, const TapGuest&)> UdpWith(
     const std::function<void(UdpFields*, const TapGuest& victim)>& change) {
   return [change](const TapGuest& mallory, const TapGuest& victim) {
-    UdpFields fields = {.from = mallory.ip(), .to = victim.ip()};
+    UdpFields fields = {.from = mallory.ip(), .to = victim.lease_ip()};
     change(&fields, victim);
-    const bool is_for_host = fields.to == victim.gateway();
+    const bool is_for_host = fields.to == victim.lease_gateway();
     return Ethernet(is_for_host ? victim.gateway_mac() : victim.mac(), mallory.mac(), kIpv4Type,
                     Udp(fields, kMark));
   };
@@ -102,7 +109,7 @@ std::function<Frame(const TapGuest&, const TapGuest&)> ArpWith(
     ArpFields fields = {.operation = ArpOperation::kReply,
                         .sender_mac = mallory.mac(),
                         .sender_ip = mallory.ip(),
-                        .target_ip = victim.ip()};
+                        .target_ip = victim.lease_ip()};
     change(&fields, victim);
     return Ethernet(victim.mac(), mallory.mac(), kArpType, Arp(fields) + kMark);
   };
@@ -113,7 +120,7 @@ std::function<Frame(const TapGuest&, const TapGuest&)> Typed(uint16_t type,
                                                              const std::string& prefix,
                                                              std::optional<MacAddress> to = {}) {
   return [=](const TapGuest& mallory, const TapGuest& victim) {
-    const std::string packet = Udp({.from = mallory.ip(), .to = victim.ip()}, kMark);
+    const std::string packet = Udp({.from = mallory.ip(), .to = victim.lease_ip()}, kMark);
     return Ethernet(to.value_or(victim.mac()), mallory.mac(), type, prefix + packet);
   };
 }
@@ -123,7 +130,7 @@ std::vector<Attack> Attacks() {
     return [mac](const TapGuest& mallory, const TapGuest& victim) {
       // Not to the victim's, which may be on mallory's side of the bridge by then.
       return Ethernet(kBroadcast, mac(victim), kIpv4Type,
-                      Udp({.from = mallory.ip(), .to = victim.ip()}, kMark));
+                      Udp({.from = mallory.ip(), .to = victim.lease_ip()}, kMark));
     };
   };
   const std::string tag("\x00\x05\x08\x00", 4);      // VLAN 5, IPv4
@@ -141,16 +148,16 @@ std::vector<Attack> Attacks() {
       {"MacOfTheGateway", "foreign_mac",
        from_mac([](const TapGuest& victim) { return victim.gateway_mac(); })},
       {"AddressOfAnother", "foreign_address",
-       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.ip(); }),
+       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.lease_ip(); }),
        kBothKinds},
       {"AddressOfAnotherToTheHost", "foreign_address",
        UdpWith([](UdpFields* udp, const TapGuest& victim) {
-         udp->from = victim.ip();
-         udp->to = victim.gateway();
+         udp->from = victim.lease_ip();
+         udp->to = victim.lease_gateway();
        }),
        kBothKinds},
       {"AddressOfTheGateway", "foreign_address",
-       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.gateway(); }),
+       UdpWith([](UdpFields* udp, const TapGuest& victim) { udp->from = victim.lease_gateway(); }),
        kBothKinds, true},
       {"AddressLeasedToNobody", "foreign_address",
        UdpWith([](UdpFields* udp, const TapGuest&) { udp->from = Ip("172.30.0.99"); }), kBothKinds},
@@ -171,14 +178,15 @@ std::vector<Attack> Attacks() {
        }),
        kBothKinds},
       {"ArpForAnother", "foreign_arp",
-       ArpWith([](ArpFields* arp, const TapGuest& victim) { arp->sender_ip = victim.ip(); })},
-      {"ArpForTheGateway", "foreign_arp",
-       ArpWith([](ArpFields* arp, const TapGuest& victim) { arp->sender_ip = victim.gateway(); })},
+       ArpWith([](ArpFields* arp, const TapGuest& victim) { arp->sender_ip = victim.lease_ip(); })},
+      {"ArpForTheGateway", "foreign_arp", ArpWith([](ArpFields* arp, const TapGuest& victim) {
+         arp->sender_ip = victim.lease_gateway();
+       })},
       {"ArpWithAnothersMac", "foreign_arp",
        ArpWith([](ArpFields* arp, const TapGuest& victim) { arp->sender_mac = victim.mac(); })},
       {"ArpGratuitous", "foreign_arp", ArpWith([](ArpFields* arp, const TapGuest& victim) {
          arp->operation = ArpOperation::kRequest;
-         arp->sender_ip = arp->target_ip = victim.gateway();
+         arp->sender_ip = arp->target_ip = victim.lease_gateway();
        })},
       {"ArpReplyOfNobody", "foreign_arp",
        ArpWith([](ArpFields* arp, const TapGuest&) { arp->sender_ip = Ip("0.0.0.0"); })},
@@ -202,14 +210,55 @@ std::vector<Attack> Attacks() {
   };
 }
 
-class EachAttackTest : public AttackTest, public ::testing::WithParamInterface<RowOnKind<Attack>> {
+// What only a guest with a view can pretend: to be what its view has, and it has not.
+std::vector<Attack> AttacksOfClones() {
+  const auto udp_from = [](const std::function<Ipv4Address(const TapGuest& victim)>& from) {
+    return UdpWith([from](UdpFields* udp, const TapGuest& victim) { udp->from = from(victim); });
+  };
+  return {
+      {"AddressOfItsViewsGateway", "foreign_address",
+       udp_from([](const TapGuest& victim) { return victim.gateway(); }), kRoutedOnly},
+      {"AddressOfItsViewsNeighbour", "foreign_address",
+       udp_from([](const TapGuest& victim) { return Ipv4Address(victim.ip().value() + 1); }),
+       kRoutedOnly},
+      {"AddressOfItsViewsNetwork", "foreign_address",
+       udp_from([](const TapGuest& victim) { return Ipv4Address(victim.ip().value() & ~0xffu); }),
+       kRoutedOnly},
+  };
+}
+
+// An attack, and who attacks whom.
+struct AttackAmong {
+  RowOnKind<Attack> attack;
+  bool clones = false;
+
+  std::string Name() const { return clones ? attack.row.name + "_clone" : attack.Name(); }
+  friend std::ostream& operator<<(std::ostream& out, const AttackAmong& each) {
+    return out << each.Name();
+  }
+};
+
+// Those of a routed network also among clones.
+std::vector<AttackAmong> AllAttacks() {
+  std::vector<AttackAmong> all;
+  for (const RowOnKind<Attack>& each : OnTheirKinds(Attacks())) {
+    all.push_back({each});
+    if (each.kind == NetworkKind::kRouted) all.push_back({each, true});
+  }
+  for (const RowOnKind<Attack>& each : OnTheirKinds(AttacksOfClones())) all.push_back({each, true});
+  return all;
+}
+
+class EachAttackTest : public AttackTest, public ::testing::WithParamInterface<AttackAmong> {
  protected:
-  NetworkKind network_kind() const override { return GetParam().kind; }
+  NetworkKind network_kind() const override { return GetParam().attack.kind; }
+  bool are_clones() const override { return GetParam().clones; }
+  static const Attack& Row() { return GetParam().attack.row; }
 
   // Whether it gets anywhere. On a routed network all goes by way of the gateway.
   bool Arrives() {
     const HostPortListener host(9999);
-    Frame frame = GetParam().row.frame(mallory(), victim());
+    Frame frame = Row().frame(mallory(), victim());
     if (IsRouted()) {
       const MacAddress::Octets& to = mallory().gateway_mac().octets();
       std::copy(to.begin(), to.end(), frame.begin());
@@ -220,12 +269,12 @@ class EachAttackTest : public AttackTest, public ::testing::WithParamInterface<R
   }
   void ExpectDroppedAndCounted() {
     const std::string family = IsRouted() ? "inet" : "bridge";
-    const int before = Counter(family, GetParam().row.counter);
+    const int before = Counter(family, Row().counter);
     EXPECT_FALSE(Arrives());
-    EXPECT_EQ(Counter(family, GetParam().row.counter), before + 1);
+    EXPECT_EQ(Counter(family, Row().counter), before + 1);
   }
 };
-INSTANTIATE_TEST_SUITE_P(Attacks, EachAttackTest, ::testing::ValuesIn(OnTheirKinds(Attacks())),
+INSTANTIATE_TEST_SUITE_P(Attacks, EachAttackTest, ::testing::ValuesIn(AllAttacks()),
                          [](const auto& each) { return each.param.Name(); });
 
 TEST_P(EachAttackTest, IsDroppedBeforeItsConnectionIsTracked) {
@@ -254,13 +303,13 @@ TEST_P(EachAttackTest, ArrivesWithoutAnyLayer) {
     TurnOffForwardingDatabase();
   }
   TurnOffReversePathFilters();
-  EXPECT_EQ(Arrives(), !IsRouted() || !GetParam().row.never_routed);
+  EXPECT_EQ(Arrives(), !IsRouted() || !Row().never_routed);
 }
 
-std::vector<RowOnKind<Attack>> RoutedSpoofs() {
-  std::vector<RowOnKind<Attack>> all = OnTheirKinds(Attacks());
-  std::erase_if(all, [](const RowOnKind<Attack>& each) {
-    return each.kind != NetworkKind::kRouted || each.row.counter != "foreign_address";
+std::vector<AttackAmong> RoutedSpoofs() {
+  std::vector<AttackAmong> all = AllAttacks();
+  std::erase_if(all, [](const AttackAmong& each) {
+    return each.attack.kind != NetworkKind::kRouted || each.attack.row.counter != "foreign_address";
   });
   return all;
 }
@@ -275,23 +324,38 @@ TEST_P(SpoofTest, IsDroppedByTheReversePathFilterAlone) {
   EXPECT_FALSE(Arrives());
 }
 
+struct Guests {
+  NetworkKind kind;
+  bool clones = false;
+
+  friend std::ostream& operator<<(std::ostream& out, const Guests& each) {
+    return out << (each.clones ? "clone" : KindName(each.kind));
+  }
+};
+
 // What a guest was given it may send.
-class OwnFramesTest : public OnEachKind<AttackTest> {
+class OwnFramesTest : public AttackTest, public ::testing::WithParamInterface<Guests> {
  protected:
+  NetworkKind network_kind() const override { return GetParam().kind; }
+  bool are_clones() const override { return GetParam().clones; }
   // To the victim, by the way that there is.
   MacAddress NextHop() const { return IsRouted() ? mallory().gateway_mac() : victim().mac(); }
 };
-INSTANTIATE_TEST_SUITE_P(Kinds, OwnFramesTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
+INSTANTIATE_TEST_SUITE_P(Kinds, OwnFramesTest,
+                         ::testing::Values(Guests{NetworkKind::kBridge},
+                                           Guests{NetworkKind::kRouted},
+                                           Guests{NetworkKind::kRouted, true}),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(OwnFramesTest, Pass) {
   mallory().Send(NextHop(), kIpv4Type,
-                 Udp({.from = mallory().ip(), .to = victim().ip()}, "hello victim"));
+                 Udp({.from = mallory().ip(), .to = victim().lease_ip()}, "hello victim"));
   EXPECT_TRUE(victim().HasReceived("hello victim"));
   mallory().Send(kBroadcast, kArpType,
                  Arp({.operation = ArpOperation::kRequest,
                       .sender_mac = mallory().mac(),
                       .sender_ip = Ip("0.0.0.0"),
-                      .target_ip = victim().ip()}) +
+                      .target_ip = victim().lease_ip()}) +
                      "a probe");
   EXPECT_EQ(victim().HasReceived("a probe"), !IsRouted());
   const HostPortListener host(9999);
@@ -303,7 +367,7 @@ TEST_P(OwnFramesTest, Pass) {
 
 // Fragments, a header that lies, and half a frame: no way around the address.
 TEST_P(OwnFramesTest, ThatAreBrokenAreNoWayAround) {
-  std::string packet = Udp({.from = victim().ip(), .to = victim().ip()}, kMark);
+  std::string packet = Udp({.from = victim().lease_ip(), .to = victim().lease_ip()}, kMark);
   const std::string whole = packet;
   const auto launch = [&](const std::string& bytes) {
     mallory().Send(NextHop(), kIpv4Type, bytes);
@@ -321,6 +385,67 @@ TEST_P(OwnFramesTest, ThatAreBrokenAreNoWayAround) {
   launch(packet);
   for (size_t length : {0, 1, 13, 14, 20, 33}) mallory().Send(Frame(length, '\x01'));
   EXPECT_TRUE(victim().Receive().empty());
+}
+
+// On a routed network: attacks that need a bridge.
+class RoutedAttackTest : public OwnFramesTest {
+ protected:
+  static Frame To(const MacAddress& mac, Frame frame) {
+    std::copy(mac.octets().begin(), mac.octets().end(), frame.begin());
+    return frame;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Kinds, RoutedAttackTest,
+                         ::testing::Values(Guests{NetworkKind::kRouted},
+                                           Guests{NetworkKind::kRouted, true}),
+                         ::testing::PrintToStringParamName());
+
+// There no rule counts them: they have nowhere to go, whichever MAC they are sent to.
+TEST_P(RoutedAttackTest, OfABridgeGetsNowhere) {
+  const HostPortListener host(9999);
+  const std::string list_neighbours = "ip neighbour show nud permanent | sort";
+  const std::string neighbours = Shell(list_neighbours);
+  int attacks = 0;
+  for (const Attack& attack : Attacks()) {
+    if (attack.kinds != kBridgeOnly) continue;
+    const Frame frame = attack.frame(mallory(), victim());
+    mallory().Send(frame);
+    // A packet with the guest's own address is its own, whatever MAC it has, and with a tag that is
+    // none.
+    if (attack.counter != "foreign_mac" && attack.name != "VlanTagOfPriorityOnly") {
+      mallory().Send(To(mallory().gateway_mac(), frame));
+    }
+    EXPECT_FALSE(victim().HasReceived(kMark)) << attack.name;
+    EXPECT_FALSE(host.HasReceived(kMark)) << attack.name;
+    ++attacks;
+  }
+  EXPECT_GT(attacks, 10);
+  EXPECT_EQ(Shell(list_neighbours), neighbours);
+  EXPECT_TRUE(victim().Pings(victim().gateway()));
+  EXPECT_TRUE(mallory().Pings(mallory().gateway()));
+}
+
+// Nor is a MAC, or a tag that the kernel takes off, a way around the address.
+TEST_P(RoutedAttackTest, WithAnotherMacOrATagHasNoOtherAddress) {
+  const HostPortListener host(9999);
+  const std::string no_vlan("\x00\x00\x08\x00", 4);
+  int dropped = Counter("inet", "foreign_address");
+  for (const Ipv4Address to : {victim().lease_ip(), mallory().lease_gateway()}) {
+    const std::string packet = Udp({.from = victim().lease_ip(), .to = to}, kMark);
+    const MacAddress& gateway = mallory().gateway_mac();
+    mallory().Send(Ethernet(gateway, victim().mac(), kIpv4Type, packet));
+    mallory().Send(Ethernet(gateway, Mac("02:66:66:66:66:66"), kIpv4Type, packet));
+    mallory().Send(Ethernet(gateway, mallory().mac(), 0x8100, no_vlan + packet));
+    EXPECT_FALSE(victim().HasReceived(kMark));
+    EXPECT_FALSE(host.HasReceived(kMark));
+    dropped += 3;
+    EXPECT_EQ(Counter("inet", "foreign_address"), dropped);
+  }
+  // With its own it may: that is what the tag is for.
+  mallory().Send(
+      Ethernet(mallory().gateway_mac(), mallory().mac(), 0x8100,
+               no_vlan + Udp({.from = mallory().ip(), .to = victim().lease_ip()}, "by a tag")));
+  EXPECT_TRUE(victim().HasReceived("by a tag"));
 }
 
 // A frame to 01:80:c2:00:00:0e never comes to the bridge's hooks, but straight to the
@@ -441,12 +566,12 @@ TEST_P(OwnFramesTest, OfARemovedGuestGetNowhere) {
   const std::string way =
       IsRouted() ? "ip route show proto 115" : "ip neighbour show nud permanent";
   EXPECT_FALSE(absl::StrContains(Shell(way), "172.30.0.2 "));
-  const std::string packet = Udp({.from = victim().ip(), .to = mallory().ip()}, kMark);
+  const std::string packet = Udp({.from = victim().ip(), .to = mallory().lease_ip()}, kMark);
   victim().Send(IsRouted() ? victim().gateway_mac() : mallory().mac(), kIpv4Type, packet);
   EXPECT_FALSE(mallory().HasReceived(kMark));
   EXPECT_FALSE(mallory().Pings(mallory().gateway(), absl::Milliseconds(100)));
   LetGo();
-  const TapGuest again(alice().MustCreate("mallory"));
+  const TapGuest again(MustCreateGuest("mallory"));
   EXPECT_TRUE(again.Pings(again.gateway()));
 }
 

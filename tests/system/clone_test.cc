@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <memory>
@@ -40,6 +41,7 @@ using ::testing::Not;
 
 constexpr Ipv4Address kOutside(0xcb007101);
 constexpr uint16_t kServerPort = 7777;
+constexpr uint16_t kClientPort = 40000;  // of all clones: UdpFields
 constexpr char kStateDir[] = "/run/svnet/state-svbr0";
 
 uint32_t NumberAt(absl::string_view bytes, size_t at, size_t size) {
@@ -505,6 +507,114 @@ TEST_F(CloneTest, GetsAResetForEachOfItsSnapshotsConnections) {
     EXPECT_TRUE(packet.IsWhole());
     EXPECT_EQ(packet.source(), kOutside);
     EXPECT_NE(NumberAt(packet.payload(), 13, 1) & 4, 0u);
+  }
+}
+
+// What they say of their address, their gateway's and others', to everybody and to each other.
+std::vector<Frame> Claims(const TapGuest& guest, const std::vector<Ipv4Address>& addresses) {
+  constexpr uint16_t kRarpType = 0x8035;
+  std::vector<Frame> frames;
+  for (const Ipv4Address address : addresses) {
+    for (const ArpOperation operation : {ArpOperation::kRequest, ArpOperation::kReply}) {
+      for (const MacAddress& to : {kBroadcast, guest.gateway_mac()}) {
+        const std::string arp = Arp({.operation = operation,
+                                     .sender_mac = guest.mac(),
+                                     .sender_ip = address,
+                                     .target_ip = address});
+        frames.push_back(Ethernet(to, guest.mac(), kArpType, arp + kMark));
+        frames.push_back(Ethernet(to, guest.mac(), kRarpType, arp + kMark));
+      }
+    }
+  }
+  return frames;
+}
+
+// Each claims to be the only one, and sends the other what floods it, while both talk to a server.
+TEST_F(CloneTest, KeepsItsConnectionsWhileAnotherFightsForItsAddress) {
+  const int rounds = Soaks() ? 1'000 : 50;
+  const Internet internet;
+  Begin();
+  const TapGuest alices(Clone("vm1"));
+  const TapGuest sisters(Clone("vm2"));
+  const TapGuest bobs(bob().MustCreate(CloneRequest("vm3")));
+  const std::vector<const TapGuest*> fighters = {&alices, &sisters, &bobs};
+  const std::string neighbours = Shell("ip neighbour show nud permanent | sort");
+  const Echo echo(internet, rounds * static_cast<int>(fighters.size()));
+  const std::vector<Ipv4Address> claimed = {alices.ip(),       alices.gateway(),   Ip("172.30.0.1"),
+                                            alices.lease_ip(), sisters.lease_ip(), bobs.lease_ip()};
+  // It pretends to be each of these and the server, to each and to the server. As itself it sends
+  // to what it takes for its own address alone.
+  std::vector<Ipv4Address> parties = claimed;
+  parties.push_back(kOutside);
+  const auto fight = [&](const TapGuest& guest) {
+    for (const Frame& frame : Claims(guest, claimed)) guest.Send(frame);
+    for (const Ipv4Address from : parties) {
+      for (const Ipv4Address to : parties) {
+        if (from == guest.ip() && to != guest.ip()) continue;
+        for (const MacAddress& mac : {kBroadcast, guest.mac(), guest.gateway_mac()}) {
+          const bool as_server = from == kOutside;
+          guest.Send(mac, kIpv4Type,
+                     Udp({.from = from,
+                          .to = to,
+                          .from_port = as_server ? kServerPort : kClientPort,
+                          .to_port = as_server ? kClientPort : kServerPort},
+                         kMark));
+        }
+      }
+    }
+  };
+  for (int round = 0; round < rounds; ++round) {
+    for (const TapGuest* each : fighters) fight(*each);
+    for (size_t i = 0; i < fighters.size(); ++i) {
+      fighters[i]->Send(fighters[i]->gateway_mac(), kIpv4Type,
+                        Udp({.from = fighters[i]->ip(), .to = kOutside, .to_port = kServerPort},
+                            absl::StrCat("question ", round, " of ", i, ".")));
+    }
+    for (const TapGuest* each : fighters) fight(*each);
+    for (size_t i = 0; i < fighters.size(); ++i) {
+      std::vector<Frame> all;
+      ASSERT_TRUE(Eventually([&] {
+        for (Frame& frame : fighters[i]->Receive()) all.push_back(std::move(frame));
+        return std::any_of(all.begin(), all.end(), [&](const Frame& frame) {
+          return absl::StrContains(frame, absl::StrCat("question ", round, " of ", i, "."));
+        });
+      })) << round
+          << " of " << i;
+      for (const Frame& frame : all) {
+        EXPECT_FALSE(absl::StrContains(frame, kMark)) << "a fighter's frame came to " << i;
+        if (absl::StrContains(frame, "question")) {
+          EXPECT_THAT(frame, HasSubstr(absl::StrCat("of ", i, ".")));
+        }
+      }
+    }
+  }
+  EXPECT_EQ(Shell("ip neighbour show nud permanent | sort"), neighbours);
+  EXPECT_THAT(Conditions(), IsEmpty());
+}
+
+// Not with its MAC, and not by what it says in ARP: what is for a lease goes by its TAP.
+TEST_F(CloneTest, GetsNothingThatIsForAnotherByClaimingItsMacOrItsAddress) {
+  Begin();
+  const TapGuest mallory(Clone("vm1"));
+  const TapGuest clone(bob().MustCreate(CloneRequest("vm2")));
+  const TapGuest plain(bob().MustCreate("vm3"));
+  const HostPortListener host(9999);
+  const std::string neighbours = Shell("ip neighbour show nud permanent | sort");
+  for (const TapGuest* victim : {&clone, &plain}) {
+    for (const MacAddress& mac : {victim->mac(), victim->gateway_mac(), mallory.gateway_mac()}) {
+      mallory.Send(Ethernet(mallory.gateway_mac(), mac, kIpv4Type,
+                            Udp({.from = mallory.ip(), .to = mallory.gateway()}, "by its MAC")));
+    }
+    for (const Frame& frame : Claims(mallory, {victim->ip(), victim->lease_ip()})) {
+      mallory.Send(frame);
+    }
+    EXPECT_EQ(Shell("ip neighbour show nud permanent | sort"), neighbours);
+    mallory.Receive();
+    host.Send(victim->lease_ip(), "for the victim");
+    EXPECT_TRUE(victim->WaitFor("for the victim"));
+    EXPECT_FALSE(mallory.HasReceived("for the victim"));
+    EXPECT_FALSE(victim->HasReceived(kMark));
+    EXPECT_TRUE(victim->Pings(victim->gateway()));
   }
 }
 

@@ -50,7 +50,9 @@ TapGuest::TapGuest(const v1::Tap& tap)
               .value()),
       gateway_(
           Ipv4Address::Parse(tap.has_guest_view() ? tap.guest_view().gateway() : tap.gateway_ip())
-              .value()) {
+              .value()),
+      lease_ip_(Ipv4Address::Parse(tap.guest_ip()).value()),
+      lease_gateway_(Ipv4Address::Parse(tap.gateway_ip()).value()) {
   WaitUntilPortPasses();
 }
 

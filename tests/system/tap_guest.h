@@ -31,6 +31,9 @@ class TapGuest {
   const MacAddress& mac() const { return mac_; }
   Ipv4Address ip() const { return ip_; }
   Ipv4Address gateway() const { return gateway_; }
+  // What its lease has, and others know: without a view it is the same.
+  Ipv4Address lease_ip() const { return lease_ip_; }
+  Ipv4Address lease_gateway() const { return lease_gateway_; }
   // The gateway's, as it answers to ARP.
   const MacAddress& gateway_mac() const { return gateway_mac_; }
 
@@ -62,6 +65,8 @@ class TapGuest {
   MacAddress mac_;
   Ipv4Address ip_;
   Ipv4Address gateway_;
+  Ipv4Address lease_ip_;
+  Ipv4Address lease_gateway_;
   MacAddress gateway_mac_ = MacAddress({});
 };
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <set>
@@ -19,6 +20,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
@@ -616,6 +618,56 @@ TEST_F(CloneTest, GetsNothingThatIsForAnotherByClaimingItsMacOrItsAddress) {
     EXPECT_FALSE(victim->HasReceived(kMark));
     EXPECT_TRUE(victim->Pings(victim->gateway()));
   }
+}
+
+// In batches that fit into the server's buffer; whatever packet comes to a clone that is not the
+// answer to its own question is wrong.
+TEST_F(CloneTest, NoReplyOfOneServerReachesAWrongCloneOfMany) {
+  const int clones = Soaks() ? 1'000 : 100;
+  const int rounds = Soaks() ? 1'000 : 100;
+  constexpr int kBatch = 100;
+  const Internet internet;
+  Begin({"--subnet=10.30.16.0/20", "--taps-per-user=1000"});
+  std::vector<TapGuest> guests;
+  guests.reserve(static_cast<size_t>(clones));
+  for (int i = 0; i < clones; ++i) guests.emplace_back(Clone(absl::StrCat("vm", i)));
+  const absl::Time start = absl::Now();
+  const Echo echo(internet, clones * rounds);
+  int replies = 0;
+  int wrong = 0;
+  // Whether it has got the answer to that.
+  const auto take = [&](const TapGuest& guest, const std::string& question) {
+    bool is_there = false;
+    for (const Frame& frame : PacketsTo(guest)) {
+      const Packet packet = Packet::In(frame);
+      const bool is_own = packet.source() == kOutside && packet.payload().substr(8) == question;
+      is_there |= is_own;
+      ++(is_own ? replies : wrong);
+    }
+    return is_there;
+  };
+  const auto question = [](int round, int clone) {
+    return absl::StrCat("question ", round, " of clone ", clone, ".");
+  };
+  for (const TapGuest& guest : guests) guest.Receive();
+  for (int round = 0; round < rounds; ++round) {
+    for (int first = 0; first < clones; first += kBatch) {
+      for (int i = first; i < first + kBatch; ++i) {
+        guests[i].Send(guests[i].gateway_mac(), kIpv4Type,
+                       Udp({.from = guests[i].ip(), .to = kOutside, .to_port = kServerPort},
+                           question(round, i)));
+      }
+      for (int i = first; i < first + kBatch; ++i) {
+        ASSERT_TRUE(Eventually([&] { return take(guests[i], question(round, i)); }))
+            << question(round, i) << " has no answer; wrong until now: " << wrong;
+      }
+    }
+  }
+  for (const TapGuest& guest : guests) take(guest, "");
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(replies, clones * rounds);
+  std::cout << "  " << clones << " clones had " << replies << " replies in " << absl::Now() - start
+            << ", " << wrong << " of them wrong\n";
 }
 
 TEST_F(CloneTest, LosesNoReplyWhileSvnetdIsRestartedAndKilled) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/firewall/nft_firewall.h"
@@ -39,11 +40,13 @@ class FakePlace final : public Place {
 
 class NftPlace final : public Place {
  public:
-  explicit NftPlace(NftFirewall::Tables tables) {
+  explicit NftPlace(NftFirewall::Tables tables, NetworkKind kind = NetworkKind::kBridge) {
     testing::EnterFreshNetworkNamespace();
     const LinkName bridge = LinkName::Parse("svbr0").value();
-    const RulesetNetwork network = {
-        .bridge = bridge, .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(), .link_group = 100};
+    const RulesetNetwork network = {.kind = kind,
+                                    .bridge = bridge,
+                                    .prefix = Ipv4Prefix::Parse("172.30.0.0/24").value(),
+                                    .link_group = kind == NetworkKind::kRouted ? 0x640000u : 100u};
     firewall_ = NftFirewall::Open(bridge, SpecOf(network), tables).value();
   }
   Firewall& firewall() override { return *firewall_; }
@@ -58,11 +61,14 @@ struct Implementation {
   std::string name;
   bool can_be_flushed;
   std::function<std::unique_ptr<Place>()> make;
+  std::optional<GuestView> view = {};  // of its guest
 
   friend std::ostream& operator<<(std::ostream& out, const Implementation& each) {
     return out << each.name;
   }
 };
+
+const GuestView kView = GuestView::Parse("10.0.0.2/24,10.0.0.1,06:00:ac:10:00:02").value();
 
 const Implementation kImplementations[] = {
     {"Fake", true, [] { return std::make_unique<FakePlace>(); }},
@@ -70,6 +76,16 @@ const Implementation kImplementations[] = {
      [] { return std::make_unique<NftPlace>(NftFirewall::Tables::kPlain); }},
     {"Nft", false,
      [] { return std::make_unique<NftPlace>(NftFirewall::Tables::kPersistentIfPossible); }},
+    {"FakeWithViews", true, [] { return std::make_unique<FakePlace>(); }, kView},
+    {"NftWithViewsOnAnOlderKernel", true,
+     [] { return std::make_unique<NftPlace>(NftFirewall::Tables::kPlain, NetworkKind::kRouted); },
+     kView},
+    {"NftWithViews", false,
+     [] {
+       return std::make_unique<NftPlace>(NftFirewall::Tables::kPersistentIfPossible,
+                                         NetworkKind::kRouted);
+     },
+     kView},
 };
 
 class FirewallContractTest : public ::testing::TestWithParam<Implementation> {
@@ -88,7 +104,8 @@ class FirewallContractTest : public ::testing::TestWithParam<Implementation> {
                             .mac = MacAddress({2, 0, 0, 0, 0, 7}),
                             .ip = Ipv4Address(0xac1e0002),
                             .zone = 1,
-                            .owner = 1000};
+                            .owner = 1000,
+                            .view = GetParam().view};
 
  private:
   std::unique_ptr<Place> place_ = GetParam().make();

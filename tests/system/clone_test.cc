@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -688,6 +689,45 @@ TEST_F(CloneTest, LosesNoReplyWhileSvnetdIsRestartedAndKilled) {
   EXPECT_EQ(alice().MustGet("svvm0eth0").guest_view().SerializeAsString(),
             TheView().SerializeAsString());
   EXPECT_THAT(alice().MustGetNetwork().conditions(), IsEmpty());
+}
+
+// As `systemctl reload nftables` does it: InterruptionTest, for guests that have a view.
+TEST_F(CloneTest, LosesNoReplyWhileTheHostsRulesAreReloaded) {
+  const Internet internet;
+  Begin();
+  std::vector<TapGuest> guests;
+  for (int i = 0; i < 3; ++i) guests.emplace_back(Clone(absl::StrCat("vm", i)));
+  if (RulesTable() == "svnet-svbr0") GTEST_SKIP() << "this kernel has no persistent tables (6.9)";
+  std::ofstream rules(folder() + "/nftables.conf");
+  rules << "flush ruleset\ntable inet host {\n";
+  for (int i = 0; i < 1'000; ++i) {
+    rules << "chain c" << i << " { ip saddr 192.0.2." << i % 256 << " counter accept; }\n";
+  }
+  rules << "chain input { type filter hook input priority 0; policy accept; }\n}\n";
+  rules.close();
+  Pinging pinging(guests, kOutside);
+  for (int i = 0; i < 5; ++i) {
+    Shell("nft -f " + folder() + "/nftables.conf");
+    pinging.WaitForAll();
+  }
+  pinging.ExpectNoneIsLost();
+  EXPECT_THAT(Conditions(), IsEmpty());
+}
+
+// There the reload takes svnetd's rules away, too: they are back with all that clones need.
+TEST_F(CloneTest, OnAnOlderKernelHasItsRulesBackAfterAReload) {
+  const OlderKernel kernel;
+  const Internet internet;
+  Begin();
+  const TapGuest one(Clone("vm1"));
+  const TapGuest two(Clone("vm2"));
+  for (int i = 0; i < 5; ++i) {
+    Shell("nft flush ruleset");
+    for (const TapGuest* each : {&one, &two}) {
+      EXPECT_TRUE(Eventually([&] { return each->Pings(kOutside, absl::Milliseconds(100)); }));
+    }
+    EXPECT_THAT(Conditions(), IsEmpty());
+  }
 }
 
 TEST_F(CloneTest, LeavesNothingBehind) {

@@ -16,6 +16,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/firewall/nft_messages.h"
+#include "daemon/netlink/netlink_error.h"
 
 namespace svnet {
 namespace {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "daemon/base/status_macros.h"
+#include "daemon/netlink/netlink_error.h"
 
 namespace svnet {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "daemon/base/status_macros.h"
 #include "daemon/kernel/route_messages.h"
+#include "daemon/netlink/netlink_error.h"
 
 namespace svnet {
 

@@ -11,6 +11,7 @@
 #include "daemon/base/error.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/kernel/route_messages.h"
+#include "daemon/netlink/netlink_error.h"
 
 namespace svnet {
 namespace {

@@ -17,6 +17,7 @@
 #include "daemon/kernel/link_requests.h"
 #include "daemon/kernel/route_messages.h"
 #include "daemon/kernel/sysctl.h"
+#include "daemon/netlink/netlink_error.h"
 
 namespace svnet {
 namespace {

@@ -25,6 +25,7 @@
 #include "daemon/kernel/routed_tap.h"
 #include "daemon/kernel/sysctl.h"
 #include "daemon/kernel/tun_device.h"
+#include "daemon/netlink/netlink_error.h"
 
 namespace svnet {
 

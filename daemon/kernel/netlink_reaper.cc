@@ -9,6 +9,7 @@
 #include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
 #include "daemon/kernel/conntrack.h"
+#include "daemon/netlink/netlink_error.h"
 
 namespace svnet {
 namespace {

@@ -14,13 +14,6 @@
 
 namespace svnet {
 
-// An error of that errno: the code that absl::ErrnoToStatusCode gives for it, its words, and
-// `more` in brackets unless that is empty. ErrnoOf knows the errno again.
-absl::Status ErrnoStatus(int error, absl::string_view more = "");
-
-// The errno of an error that ErrnoStatus made; 0 if it did not.
-int ErrnoOf(const absl::Status& status);
-
 // Not thread-safe. What the kernel refuses is an ErrnoStatus, with the kernel's extended text
 // if there was one. Unavailable if the kernel does not answer.
 class NetlinkSocket {

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/kernel/link_monitor.h"
 #include "daemon/kernel/route_messages.h"
+#include "daemon/netlink/netlink_error.h"
 #include "daemon/netlink/netlink_socket.h"
 
 namespace svnet {

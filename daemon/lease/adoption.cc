@@ -47,12 +47,12 @@ absl::StatusOr<LeaseSpec> ReadSpec(const Link& link) {
 
 }  // namespace
 
-bool IsGroupOf(const PortPlan& network, uint32_t group) {
+bool IsGroupOf(const TapPlan& network, uint32_t group) {
   if (network.kind == NetworkKind::kRouted) return (group & kRoutedGroupMask) == network.group;
   return group == network.group || RetiredGroupNumber(network.group, group).has_value();
 }
 
-bool IsOurTap(const Link& link, const PortPlan& network) {
+bool IsOurTap(const Link& link, const TapPlan& network) {
   if (link.kind != LinkKind::kTap) return false;
   const bool is_named = IsAliasOf(link.alias, network.network);
   if (is_named && IsGroupOf(network, link.group)) return true;
@@ -77,7 +77,7 @@ std::optional<uid_t> OwnerOf(const Link& link) {
   return spec.ok() ? std::make_optional(spec->key.owner) : std::nullopt;
 }
 
-absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const PortPlan& network,
+absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const TapPlan& network,
                                                const Ipv4Prefix& prefix) {
   if (!IsOurTap(link, network)) return std::nullopt;
   SVNET_ASSIGN_OR_RETURN(LeaseSpec spec, ReadSpec(link));
@@ -91,7 +91,7 @@ Condition InTheWay(absl::string_view tap) {
   return LeftAlone(tap, "another TAP has the same owner and ids, address or MAC");
 }
 
-Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ipv4Prefix& prefix,
+Adoption Adopt(const std::vector<Link>& links, const TapPlan& network, const Ipv4Prefix& prefix,
                const std::function<std::optional<GuestView>(const std::string&)>& view_of) {
   Adoption adoption;
   LeaseTable unique;

@@ -36,11 +36,11 @@ struct Adoption {
 };
 
 // Whether TAPs of that network are in that link group, retired ones or others.
-bool IsGroupOf(const PortPlan& network, uint32_t group);
+bool IsGroupOf(const TapPlan& network, uint32_t group);
 
 // Whether a link is a TAP of this network: its alias, which only root can write, says so,
 // and so does its link group or its bridge. `network.bridge` may be 0.
-bool IsOurTap(const Link& link, const PortPlan& network);
+bool IsOurTap(const Link& link, const TapPlan& network);
 
 // What a link says of its TAP.
 TapState StateOf(const Link& link);
@@ -51,7 +51,7 @@ std::optional<uid_t> OwnerOf(const Link& link);
 // The lease that a link is; nullopt if it is no TAP of this network at all. InvalidArgument
 // if it is one of ours, but not one that can be taken over: it says why. A foreign TAP cannot
 // pass for ours by accident, only on purpose, and by root.
-absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const PortPlan& network,
+absl::StatusOr<std::optional<Lease>> ReadLease(const Link& link, const TapPlan& network,
                                                const Ipv4Prefix& prefix);
 
 // The condition of a TAP that has the key, the address or the MAC of an existing lease.
@@ -59,7 +59,7 @@ Condition InTheWay(absl::string_view tap);
 
 // `view_of`: what the text of that digest says of the guest's view; nullopt: nothing, or it is
 // lost.
-Adoption Adopt(const std::vector<Link>& links, const PortPlan& network, const Ipv4Prefix& prefix,
+Adoption Adopt(const std::vector<Link>& links, const TapPlan& network, const Ipv4Prefix& prefix,
                const std::function<std::optional<GuestView>(const std::string&)>& view_of);
 
 }  // namespace svnet

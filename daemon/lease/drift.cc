@@ -36,7 +36,7 @@ void AddDrift(const Lease& lease, const Link& link, const Common& should,
 
 }  // namespace
 
-PortSpec PlanPort(const Lease& lease, const PortPlan& plan) {
+PortSpec PlanPort(const Lease& lease, const TapPlan& plan) {
   return {.bridge = plan.bridge,
           .alias = FormatAlias(lease.spec),
           .group = plan.group,
@@ -46,7 +46,7 @@ PortSpec PlanPort(const Lease& lease, const PortPlan& plan) {
           .isolated = plan.isolated};
 }
 
-RoutedTapSpec PlanRoutedTap(const Lease& lease, const PortPlan& plan, uint32_t group,
+RoutedTapSpec PlanRoutedTap(const Lease& lease, const TapPlan& plan, uint32_t group,
                             Ipv4Address gateway) {
   return {.alias = FormatAlias(lease.spec),
           .group = group,
@@ -57,7 +57,7 @@ RoutedTapSpec PlanRoutedTap(const Lease& lease, const PortPlan& plan, uint32_t g
           .gateway = gateway};
 }
 
-std::string DescribeDrift(const Lease& lease, const Link& link, const PortPlan& plan) {
+std::string DescribeDrift(const Lease& lease, const Link& link, const TapPlan& plan) {
   const PortSpec port = PlanPort(lease, plan);
   std::vector<std::string> drift;
   AddDrift(lease, link,

@@ -14,7 +14,7 @@
 namespace svnet {
 
 // What the TAPs of a network have in common.
-struct PortPlan {
+struct TapPlan {
   NetworkName network = {};
   NetworkKind kind = NetworkKind::kBridge;
   LinkName bridge_name;
@@ -25,14 +25,14 @@ struct PortPlan {
 };
 
 // How the TAP of a lease on a bridge should be. Pure.
-PortSpec PlanPort(const Lease& lease, const PortPlan& plan);
+PortSpec PlanPort(const Lease& lease, const TapPlan& plan);
 // The same on a routed network; `group`: its owner's. Pure.
-RoutedTapSpec PlanRoutedTap(const Lease& lease, const PortPlan& plan, uint32_t group,
+RoutedTapSpec PlanRoutedTap(const Lease& lease, const TapPlan& plan, uint32_t group,
                             Ipv4Address gateway);
 
 // How the TAP differs from that, for people: "it was down, it had MTU 900"; empty: it does not.
 // Pure.
-std::string DescribeDrift(const Lease& lease, const Link& link, const PortPlan& plan);
+std::string DescribeDrift(const Lease& lease, const Link& link, const TapPlan& plan);
 std::string DescribeRoutedDrift(const Lease& lease, const Link& link, const RoutedTapSpec& spec);
 
 }  // namespace svnet

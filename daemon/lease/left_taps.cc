@@ -13,8 +13,8 @@ namespace svnet {
 namespace {
 
 // What the same network was, or would be, with the other kind.
-PortPlan OfOtherKind(const PortPlan& network) {
-  PortPlan other = network;
+TapPlan OfOtherKind(const TapPlan& network) {
+  TapPlan other = network;
   const bool was_routed = network.kind == NetworkKind::kBridge;
   other.kind = was_routed ? NetworkKind::kRouted : NetworkKind::kBridge;
   other.group =
@@ -22,7 +22,7 @@ PortPlan OfOtherKind(const PortPlan& network) {
   return other;
 }
 
-bool IsLease(const Link& link, const PortPlan& network) {
+bool IsLease(const Link& link, const TapPlan& network) {
   return link.persistent && IsOurTap(link, network) &&
          !RetiredGroupNumber(network.group, link.group).has_value();
 }
@@ -44,16 +44,16 @@ absl::Status Refuse(absl::string_view why, absl::string_view key) {
 
 }  // namespace
 
-const Link* FindLease(const std::vector<Link>& links, const PortPlan& network) {
+const Link* FindLease(const std::vector<Link>& links, const TapPlan& network) {
   for (const Link& link : links) {
     if (IsLease(link, network)) return &link;
   }
   return nullptr;
 }
 
-absl::Status CheckLeftTaps(const std::vector<Link>& links, const PortPlan& network,
+absl::Status CheckLeftTaps(const std::vector<Link>& links, const TapPlan& network,
                            const Ipv4Prefix& prefix) {
-  const PortPlan other = OfOtherKind(network);
+  const TapPlan other = OfOtherKind(network);
   for (const Link& link : links) {
     if (IsLease(link, other)) {
       return Refuse(absl::StrCat("TAP ", link.name, " is a lease of when `kind` was \"",

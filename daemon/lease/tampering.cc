@@ -18,13 +18,13 @@ std::string ChangedTo(absl::string_view what, absl::string_view kind, const std:
 }
 
 // Whether it is known which MAC the TAP is to have.
-bool IsMacKnown(const LeaseSpec& spec, const PortPlan& network) {
+bool IsMacKnown(const LeaseSpec& spec, const TapPlan& network) {
   return network.kind == NetworkKind::kBridge || spec.text_digest.empty() || spec.view.has_value();
 }
 
 }  // namespace
 
-std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const PortPlan& network) {
+std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const TapPlan& network) {
   std::vector<std::string> changes;
   if (link.owner != spec.key.owner) changes.push_back(ChangedTo("owner", "uid", link.owner));
   if (link.group_gid != spec.group) changes.push_back(ChangedTo("group", "gid", link.group_gid));

@@ -15,7 +15,7 @@ namespace svnet {
 // the TAP differs from that: "its owner was changed to uid 1001"; empty: in nothing. What
 // VMMs do change (carrier, offloads, vnet header, send buffer, filters, queues up to those
 // granted) is not compared; nor is the MAC of a TAP on a routed network whose text is lost. Pure.
-std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const PortPlan& network);
+std::string DescribeTampering(const LeaseSpec& spec, const Link& link, const TapPlan& network);
 
 // Why a lease ended for that.
 std::string ByItsHolder(const std::string& what);

@@ -75,7 +75,7 @@ void LinkObserver::NoteTampering(const Link& link, const Lease& lease) {
 }
 
 void LinkObserver::NoteOwnMac(const Link& link) {
-  const PortPlan plan = parts_.segment->plan();
+  const TapPlan plan = parts_.segment->plan();
   if (link.kind != LinkKind::kTap || link.mac == plan.mac) return;
   parts_.book->FlushReap();
   if (plan.kind == NetworkKind::kBridge) NoteStolenMac(link.ifindex, link.mac);

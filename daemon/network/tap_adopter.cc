@@ -112,7 +112,7 @@ bool TapAdopter::AdoptLease(const Lease& lease) {
 SpecTexts::Changes TapAdopter::ReadTexts(const std::vector<Link>& links) {
   std::set<std::string> digests;
   for (const auto& [digest, count] : parts_.book->leases().texts()) digests.insert(digest);
-  const PortPlan plan = parts_.segment->PlanAmong(links);
+  const TapPlan plan = parts_.segment->PlanAmong(links);
   for (const Link& link : links) {
     if (!IsOurTap(link, plan)) continue;
     const absl::string_view digest = TextDigestIn(link.alias);

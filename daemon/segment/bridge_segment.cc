@@ -105,7 +105,7 @@ void BridgeSegment::Note(const KernelChanges& changes, const LeaseTable& leases)
   if (changes.lost) MarkEntriesDirty();
 }
 
-PortPlan BridgeSegment::plan() const {
+TapPlan BridgeSegment::plan() const {
   return {.network = settings_.name,
           .kind = NetworkKind::kBridge,
           .bridge_name = settings_.bridge,
@@ -115,8 +115,8 @@ PortPlan BridgeSegment::plan() const {
           .isolated = settings_.isolation == Isolation::kAll};
 }
 
-PortPlan BridgeSegment::PlanAmong(const std::vector<Link>& links) const {
-  PortPlan among = plan();
+TapPlan BridgeSegment::PlanAmong(const std::vector<Link>& links) const {
+  TapPlan among = plan();
   for (const Link& link : links) {
     if (link.kind == LinkKind::kBridge && link.name == settings_.bridge.text()) {
       among.bridge = link.ifindex;

@@ -52,8 +52,8 @@ class BridgeSegment final : public Segment {
 
   const Gateway& gateway() const override { return bridge_.gateway(); }
   Ifindex LinkOf(const Lease& /*lease*/) const override { return gateway().ifindex; }
-  PortPlan plan() const override;
-  PortPlan PlanAmong(const std::vector<Link>& links) const override;
+  TapPlan plan() const override;
+  TapPlan PlanAmong(const std::vector<Link>& links) const override;
   absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links) override {
     return bridge_.Observe(links);
   }

@@ -193,7 +193,7 @@ std::map<Ifindex, std::string> RoutedSegment::FindSpoilt(const KernelChanges& ch
   return spoilt;
 }
 
-PortPlan RoutedSegment::plan() const {
+TapPlan RoutedSegment::plan() const {
   return {.network = settings_.name,
           .kind = NetworkKind::kRouted,
           .bridge_name = settings_.bridge,

@@ -50,8 +50,8 @@ class RoutedSegment final : public Segment {
 
   const Gateway& gateway() const override { return bridge_.gateway(); }
   Ifindex LinkOf(const Lease& lease) const override { return lease.state.ifindex; }
-  PortPlan plan() const override;
-  PortPlan PlanAmong(const std::vector<Link>& /*links*/) const override { return plan(); }
+  TapPlan plan() const override;
+  TapPlan PlanAmong(const std::vector<Link>& /*links*/) const override { return plan(); }
   absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links) override;
   bool IsGood() const override { return !ignores_arp_; }
   absl::Status AddConditions(bool in_use, std::vector<Condition>* conditions) override;

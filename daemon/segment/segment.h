@@ -113,9 +113,9 @@ class Segment {
   // By which link the packets of a guest come in, and those for it leave.
   virtual Ifindex LinkOf(const Lease& lease) const = 0;
   // What all TAPs have in common.
-  virtual PortPlan plan() const = 0;
+  virtual TapPlan plan() const = 0;
   // The same, with the gateway's link that is among `links`.
-  virtual PortPlan PlanAmong(const std::vector<Link>& links) const = 0;
+  virtual TapPlan PlanAmong(const std::vector<Link>& links) const = 0;
   // Its state, for people, from all links of the host.
   virtual absl::StatusOr<SegmentStatus> Observe(const std::vector<Link>& links) = 0;
   // Whether guests reach their gateway, by the last AddConditions.

@@ -23,7 +23,7 @@ const Link* FindBridge(const std::vector<Link>& links, const LinkName& name) {
   return found == links.end() ? nullptr : &*found;
 }
 
-PortPlan PlanOf(const NetworkConfig& network, const std::vector<Link>& links) {
+TapPlan PlanOf(const NetworkConfig& network, const std::vector<Link>& links) {
   const bool routed = network.kind == NetworkKind::kRouted;
   const Link* bridge = FindBridge(links, network.bridge);
   return {.network = network.name,
@@ -40,7 +40,7 @@ bool HasBridge(const NetworkConfig& network, const std::vector<Link>& links) {
 }
 
 bool HasTaps(const NetworkConfig& network, const std::vector<Link>& links) {
-  const PortPlan plan = PlanOf(network, links);
+  const TapPlan plan = PlanOf(network, links);
   return std::any_of(links.begin(), links.end(),
                      [&](const Link& link) { return IsOurTap(link, plan); });
 }

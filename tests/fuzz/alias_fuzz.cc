@@ -11,11 +11,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace svnet;           // NOLINT
   using namespace svnet::testing;  // NOLINT
   const absl::string_view text(reinterpret_cast<const char*>(data), size);
-  const PortPlan network = {.bridge_name = LinkName::Parse("svbr0").value(),
-                            .bridge = 3,
-                            .group = 100,
-                            .mac = kTapMac,
-                            .isolated = false};
+  const TapPlan network = {.bridge_name = LinkName::Parse("svbr0").value(),
+                           .bridge = 3,
+                           .group = 100,
+                           .mac = kTapMac,
+                           .isolated = false};
   if (const absl::StatusOr<AliasV1> alias = ParseAliasV1(text); alias.ok()) {
     Check(IsAliasV1(text, alias->bridge), "it is not its bridge's");
     Check(!IsAlias(text), "it is of two versions");

@@ -227,7 +227,7 @@ Link TapOf(const std::string& name, const LeaseSpec& spec) {
           .persistent = true};
 }
 
-PortPlan Network() {
+TapPlan Network() {
   return {.bridge_name = Name("svbr0"),
           .bridge = 3,
           .group = kGroup,

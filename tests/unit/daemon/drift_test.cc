@@ -22,7 +22,7 @@ using testing::Vm;
 
 constexpr Ifindex kBridge = 7;
 
-PortPlan Plan() {
+TapPlan Plan() {
   return {.bridge_name = Name("svbr0"),
           .bridge = kBridge,
           .group = 100,
@@ -52,7 +52,7 @@ Link Tap() {
           .pinned = true};
 }
 
-TEST(PortPlanTest, HasWhatTheLeaseAndTheNetworkSay) {
+TEST(TapPlanTest, HasWhatTheLeaseAndTheNetworkSay) {
   const PortSpec port = PlanPort(Vm1(), Plan());
   EXPECT_EQ(port.bridge, kBridge);
   EXPECT_EQ(port.group, 100u);

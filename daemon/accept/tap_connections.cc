@@ -113,8 +113,9 @@ void TapConnections::Tick() {
 }
 
 void TapConnections::Serve(std::deque<uint64_t>& line) {
-  const auto found = connections_.find(line.front());
-  if (found == connections_.end() || GoOn(found)) line.pop_front();
+  // Who has asked and hung up takes no turn, or the line would grow with each who does.
+  while (!line.empty() && !connections_.contains(line.front())) line.pop_front();
+  if (!line.empty() && GoOn(connections_.find(line.front()))) line.pop_front();
 }
 
 bool TapConnections::GoOn(Connections::iterator found) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "daemon/base/ifindex.h"
 #include "daemon/base/ipv4.h"
 #include "daemon/base/network_name.h"
@@ -18,6 +19,9 @@ namespace svnet {
 
 // What the rules have dropped for one cause, since they were last made whole.
 struct DropCount {
+  // The one that is no drop but what guests are expected to say after a restore.
+  static constexpr absl::string_view kAnnouncement = "announcement";
+
   std::string cause;  // of a closed set: the rules' counters (docs/security.md)
   uint64_t packets = 0;
   uint64_t bytes = 0;

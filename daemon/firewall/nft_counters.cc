@@ -26,7 +26,7 @@ NetlinkMessage DumpRequest(const std::string& table) {
 
 bool IsOfOurFamilies(const NetlinkReader& message) {
   const int family = message.fixed<nfgenmsg>().nfgen_family;
-  return family == NFPROTO_INET || family == NFPROTO_BRIDGE;
+  return family == NFPROTO_INET || family == NFPROTO_BRIDGE || family == NFPROTO_ARP;
 }
 
 uint64_t Number(const NetlinkAttributes& counter, int type) {

@@ -72,9 +72,18 @@ Values ConditionsOf(const NetworkStatus& status) {
 Values DropsOf(const NetworkMeasures& measures, uint64_t DropCount::*what) {
   Values counts;
   for (const DropCount& drops : measures.drops) {
-    counts[drops.cause] = static_cast<double>(drops.*what);
+    if (drops.cause == DropCount::kAnnouncement) continue;
+    counts[drops.cause] += static_cast<double>(drops.*what);
   }
   return counts;
+}
+
+Values AnnouncementsOf(const NetworkMeasures& measures) {
+  double count = 0;
+  for (const DropCount& each : measures.drops) {
+    if (each.cause == DropCount::kAnnouncement) count += static_cast<double>(each.packets);
+  }
+  return {{"", count}};
 }
 
 // Of those that have any.
@@ -136,7 +145,11 @@ std::vector<MetricFamily> NetworkFamilies(const MeasuresOfNetworks& all) {
               MetricType::Counter, "cause",
               [](const NetworkMeasures& each) { return DropsOf(each, &DropCount::packets); }),
        Family(all, "svnet_dropped_bytes_total", "The same, in bytes", MetricType::Counter, "cause",
-              [](const NetworkMeasures& each) { return DropsOf(each, &DropCount::bytes); })});
+              [](const NetworkMeasures& each) { return DropsOf(each, &DropCount::bytes); }),
+       Family(
+           all, "svnet_announcements_total",
+           "RARP and gratuitous ARP of guests that were restored, since the rules were last made",
+           MetricType::Counter, "", AnnouncementsOf)});
   MetricFamily ports =
       PortsGauge(all, "svnet_bridge_ports", "Links on the bridge, whoever put them there",
                  [](uint32_t used) { return used; });

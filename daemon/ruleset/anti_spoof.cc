@@ -18,6 +18,7 @@ constexpr absl::string_view kBridgeCounters = R"(  counter ~foreign_mac { }
   counter ~foreign_destination { }
   counter ~foreign_receiver { }
   counter ~loopback_destination { }
+  counter ~announcement { }
 )";
 
 constexpr absl::string_view kBridgePrerouting =
@@ -35,10 +36,12 @@ constexpr absl::string_view kBridgePreroutingChains = R"(
     iif . ether saddr != @macs counter name ~foreign_mac drop
     ether type ip counter name ~foreign_address drop
     ether type arp goto ~arp_from_guest
+    ether type 0x8035 @nh,0,64 0x0001080006040003 counter name ~announcement drop comment "RARP after a restore: nobody here learns MACs"
     counter name ~foreign_protocol drop comment "IPv6, VLAN tags, BPDUs, LLC and all else"
   }
 
   chain ~arp_from_guest {
+    arp htype 1 arp ptype ip arp hlen 6 arp plen 4 iif . arp saddr ether . arp saddr ip @addresses iif . arp saddr ether . arp daddr ip @addresses counter name ~announcement accept comment "gratuitous"
     arp htype 1 arp ptype ip arp hlen 6 arp plen 4 iif . arp saddr ether . arp saddr ip @addresses accept
     arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iif . arp saddr ether @macs arp saddr ip 0.0.0.0 accept comment "RFC 5227: a probe"
     counter name ~foreign_arp drop

@@ -71,9 +71,13 @@ constexpr absl::string_view kChains = R"(
 
 // The guest asks for its gateway, and gets no answer that it has its own address.
 constexpr absl::string_view kArpInput =
-    R"(    $from_guests arp daddr ip set iif . arp daddr ip map @view_sources drop comment "an announcement"
+    R"(    $from_guests arp daddr ip set iif . arp daddr ip map @view_sources counter name ~announcement drop comment "gratuitous: nobody here learns MACs"
     $from_guests arp daddr ip set iif . arp daddr ip map @view_gateways
     $from_guests arp saddr ip set iif . arp saddr ip map @view_sources
+)";
+
+constexpr absl::string_view kArpCounter = R"(  counter ~announcement { }
+
 )";
 
 constexpr absl::string_view kArpOutput =
@@ -84,7 +88,7 @@ constexpr absl::string_view kArpOutput =
 void RenderShared(const RulesetContext& context, RulesetSlots* slots) {
   if (!context.Has(NetworkKind::kRouted)) return;
   slots->Add("inet.maps", kMaps);
-  slots->Add("arp.maps", absl::StrCat(kMaps, "\n"));
+  slots->Add("arp.maps", kMaps);
   if (!context.views) return;
   slots->Add("inet.chains", kHook);
   slots->Add("arp.chains", kArpHook);
@@ -92,6 +96,7 @@ void RenderShared(const RulesetContext& context, RulesetSlots* slots) {
 
 void Render(const RulesetNetwork& network, const RulesetContext& /*context*/, RulesetSlots* slots) {
   if (network.kind != NetworkKind::kRouted) return;
+  slots->Add("arp.maps", kArpCounter);
   slots->Add("inet.from_tap", kFromTap);
   slots->Add("inet.to_taps", kToTaps);
   slots->Add("inet.chains", kChains);

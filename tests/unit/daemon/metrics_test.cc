@@ -25,7 +25,8 @@ TEST_F(MetricsTest, TheNetworkIsMeasuredWhenSomebodyReads) {
   MustCreate(kAlice, "vm1");
   MustCreate(kBob, "vm2");
   ASSERT_TRUE(api().RemoveTap(kBob, ByIds("vm2"))->has_value());
-  firewall_.SetDrops({{.cause = "foreign_mac", .packets = 3, .bytes = 180}});
+  firewall_.SetDrops({{.cause = "foreign_mac", .packets = 3, .bytes = 180},
+                      {.cause = "announcement", .packets = 5, .bytes = 210}});
   firewall_.SetConnections({.used = 7, .size = 1000});
   const std::string text = metrics_.Render(api().Measure());
   constexpr char kBuildInfo[] = "svnet_build_info{version=\"" SVNET_VERSION "\"} 1";
@@ -40,9 +41,11 @@ TEST_F(MetricsTest, TheNetworkIsMeasuredWhenSomebodyReads) {
         "svnet_tracked_connections_limit 1000", "svnet_reaping_taps{network=\"default\"} 1",
         "svnet_watchers 0",
         "svnet_dropped_packets_total{network=\"default\",cause=\"foreign_mac\"} 3",
-        "svnet_dropped_bytes_total{network=\"default\",cause=\"foreign_mac\"} 180", kBuildInfo}) {
+        "svnet_dropped_bytes_total{network=\"default\",cause=\"foreign_mac\"} 180",
+        "svnet_announcements_total{network=\"default\"} 5", kBuildInfo}) {
     EXPECT_THAT(text, HasSubstr(std::string("\n") + line + "\n"));
   }
+  EXPECT_THAT(text, Not(HasSubstr("cause=\"announcement\"")));
 }
 
 TEST_F(MetricsTest, ARoutedNetworkHasNoPorts) {

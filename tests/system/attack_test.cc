@@ -34,20 +34,12 @@ class AttackTest : public SystemTest {
     Shell("echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet");  // other programs may set it
     svnetd_.reset(new Daemon(Start()));
     alice_.emplace(svnetd_->socket(), Member(kAlice));
-    mallory_.emplace(MustCreateGuest("mallory"));
-    victim_.emplace(MustCreateGuest("victim"));
-  }
-
-  // Whether both were restored from one snapshot.
-  virtual bool are_clones() const { return false; }
-  v1::Tap MustCreateGuest(const std::string& vm) {
-    return are_clones() ? alice_->MustCreate(CloneRequest(vm)) : alice_->MustCreate(vm);
+    mallory_.emplace(MustCreateGuest(*alice_, "mallory"));
+    victim_.emplace(MustCreateGuest(*alice_, "victim"));
   }
 
   // As if mallory's VMM ended.
   void LetGo() { mallory_.reset(); }
-
-  bool IsRouted() const { return network_kind() == NetworkKind::kRouted; }
 
   // What svnetd has done stays; from here on the test may take layers away.
   void Freeze() { svnetd_->Stop(SIGKILL); }
@@ -251,8 +243,7 @@ std::vector<AttackAmong> AllAttacks() {
 
 class EachAttackTest : public AttackTest, public ::testing::WithParamInterface<AttackAmong> {
  protected:
-  NetworkKind network_kind() const override { return GetParam().attack.kind; }
-  bool are_clones() const override { return GetParam().clones; }
+  Guests guests() const override { return {GetParam().attack.kind, GetParam().clones}; }
   static const Attack& Row() { return GetParam().attack.row; }
 
   // Whether it gets anywhere. On a routed network all goes by way of the gateway.
@@ -324,28 +315,13 @@ TEST_P(SpoofTest, IsDroppedByTheReversePathFilterAlone) {
   EXPECT_FALSE(Arrives());
 }
 
-struct Guests {
-  NetworkKind kind;
-  bool clones = false;
-
-  friend std::ostream& operator<<(std::ostream& out, const Guests& each) {
-    return out << (each.clones ? "clone" : KindName(each.kind));
-  }
-};
-
 // What a guest was given it may send.
-class OwnFramesTest : public AttackTest, public ::testing::WithParamInterface<Guests> {
+class OwnFramesTest : public WithAllGuests<AttackTest> {
  protected:
-  NetworkKind network_kind() const override { return GetParam().kind; }
-  bool are_clones() const override { return GetParam().clones; }
   // To the victim, by the way that there is.
   MacAddress NextHop() const { return IsRouted() ? mallory().gateway_mac() : victim().mac(); }
 };
-INSTANTIATE_TEST_SUITE_P(Kinds, OwnFramesTest,
-                         ::testing::Values(Guests{NetworkKind::kBridge},
-                                           Guests{NetworkKind::kRouted},
-                                           Guests{NetworkKind::kRouted, true}),
-                         ::testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Guests, OwnFramesTest, ::testing::ValuesIn(kAllGuests), NameOfGuests);
 
 TEST_P(OwnFramesTest, Pass) {
   mallory().Send(NextHop(), kIpv4Type,
@@ -363,6 +339,49 @@ TEST_P(OwnFramesTest, Pass) {
                  Udp({.from = mallory().ip(), .to = mallory().gateway()}, "hello host"));
   EXPECT_TRUE(host.HasReceived("hello host"));
   EXPECT_TRUE(mallory().Pings(mallory().gateway()));
+}
+
+// What QEMU and Cloud Hypervisor send by the TAP of a guest that they have restored, from the
+// reverse ARP of its MAC; and a guest that was told of it, by an ARP request for its own address.
+Frame ReverseArp(const TapGuest& guest) {
+  std::string announcement = Arp({.operation = static_cast<ArpOperation>(3),
+                                  .sender_mac = guest.mac(),
+                                  .sender_ip = Ip("0.0.0.0"),
+                                  .target_ip = Ip("0.0.0.0")});
+  const MacAddress::Octets mac = guest.mac().octets();
+  std::copy(mac.begin(), mac.end(), announcement.begin() + 18);
+  return Ethernet(kBroadcast, guest.mac(), 0x8035, announcement);
+}
+
+TEST_P(OwnFramesTest, ThatAnnounceItAfterARestoreAreNoAttack) {
+  // A routed network sees of it what clones ask by ARP.
+  const auto count = [&](const std::string& name) {
+    if (!IsRouted()) return Counter("bridge", name);
+    return name == "announcement" && guests().clones ? Counter("arp", name) : 0;
+  };
+  mallory().Receive();
+  mallory().Send(ReverseArp(mallory()));
+  EXPECT_EQ(count("announcement"), IsRouted() ? 0 : 1);
+  mallory().Send(kBroadcast, kArpType,
+                 Arp({.operation = ArpOperation::kRequest,
+                      .sender_mac = mallory().mac(),
+                      .sender_ip = mallory().ip(),
+                      .target_ip = mallory().ip()}));
+  EXPECT_EQ(count("announcement"), IsRouted() ? (guests().clones ? 1 : 0) : 2);
+  for (const char* attack : {"foreign_mac", "foreign_protocol", "foreign_arp", "foreign_address"}) {
+    EXPECT_EQ(count(attack), 0) << attack;
+  }
+  EXPECT_TRUE(mallory().Receive().empty());
+  EXPECT_TRUE(mallory().Pings(mallory().gateway()));
+  if (IsRouted()) return;
+  // One that lies is.
+  mallory().Send(ReverseArp(victim()));
+  EXPECT_EQ(count("foreign_mac"), 1);
+  Frame of_other_kind = ReverseArp(mallory());
+  of_other_kind[14 + 7] = 4;  // a reverse reply, as a server's
+  mallory().Send(of_other_kind);
+  EXPECT_EQ(count("foreign_protocol"), 1);
+  EXPECT_EQ(count("announcement"), 2);
 }
 
 // Fragments, a header that lies, and half a frame: no way around the address.
@@ -395,10 +414,10 @@ class RoutedAttackTest : public OwnFramesTest {
     return frame;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Kinds, RoutedAttackTest,
+INSTANTIATE_TEST_SUITE_P(Guests, RoutedAttackTest,
                          ::testing::Values(Guests{NetworkKind::kRouted},
-                                           Guests{NetworkKind::kRouted, true}),
-                         ::testing::PrintToStringParamName());
+                                           Guests{NetworkKind::kRouted, /*clones=*/true}),
+                         NameOfGuests);
 
 // There no rule counts them: they have nowhere to go, whichever MAC they are sent to.
 TEST_P(RoutedAttackTest, OfABridgeGetsNowhere) {
@@ -571,7 +590,7 @@ TEST_P(OwnFramesTest, OfARemovedGuestGetNowhere) {
   EXPECT_FALSE(mallory().HasReceived(kMark));
   EXPECT_FALSE(mallory().Pings(mallory().gateway(), absl::Milliseconds(100)));
   LetGo();
-  const TapGuest again(MustCreateGuest("mallory"));
+  const TapGuest again(MustCreateGuest(alice(), "mallory"));
   EXPECT_TRUE(again.Pings(again.gateway()));
 }
 

@@ -50,7 +50,7 @@ class InterruptedCleanupTest : public SystemTest, public ::testing::WithParamInt
     if (caller_.joinable()) caller_.join();
   }
 
-  NetworkKind network_kind() const override { return GetParam().kind; }
+  Guests guests() const override { return {GetParam().kind}; }
 
   void Serve() {
     svnetd_.reset(new Daemon(Start({"--subnet=10.30.0.0/20", "--taps-per-user=2000"})));

@@ -135,7 +135,7 @@ class Echo {
 
 class CloneTest : public SystemTest {
  protected:
-  NetworkKind network_kind() const override { return NetworkKind::kRouted; }
+  Guests guests() const override { return {NetworkKind::kRouted, /*clones=*/true}; }
 
   void Begin(const std::vector<std::string>& flags = {}) {
     svnetd_.reset(new Daemon(Start(flags)));

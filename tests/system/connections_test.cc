@@ -37,7 +37,7 @@ std::string WithProtocol(std::string packet, uint8_t protocol) {
   return packet;
 }
 
-class ConnectionsTest : public SystemTest {
+class ConnectionsTest : public WithAllGuests<SystemTest> {
  protected:
   void Begin(const std::vector<std::string>& limits) {
     svnetd_.reset(new Daemon(Start(limits)));
@@ -60,13 +60,14 @@ class ConnectionsTest : public SystemTest {
       guest.Send(guest.gateway_mac(), kIpv4Type, Udp(fields, "a datagram"));
     }
   }
+  v1::Tap AliceMakes(const std::string& vm) const { return MustCreateGuest(*alice_, vm); }
+  v1::Tap BobMakes(const std::string& vm) const { return MustCreateGuest(*bob_, vm); }
   static void Send(const TapGuest& guest, const std::string& packet) {
     guest.Send(guest.gateway_mac(), kIpv4Type, packet);
   }
 
   Daemon& svnetd() { return *svnetd_; }
   Client& alice() { return *alice_; }
-  Client& bob() { return *bob_; }
   const Internet& internet() const { return internet_; }
 
  private:
@@ -74,14 +75,15 @@ class ConnectionsTest : public SystemTest {
   std::unique_ptr<Daemon> svnetd_;
   std::unique_ptr<Client> alice_, bob_;
 };
+INSTANTIATE_TEST_SUITE_P(Guests, ConnectionsTest, ::testing::ValuesIn(kAllGuests), NameOfGuests);
 
 const std::vector<std::string> kShares = {absl::StrCat("--guest-connections=", kGuestShare),
                                           absl::StrCat("--owner-connections=", kOwnerShare)};
 
-TEST_F(ConnectionsTest, AGuestHasItsShareAndNoMore) {
+TEST_P(ConnectionsTest, AGuestHasItsShareAndNoMore) {
   Begin(kShares);
-  const TapGuest flooding(alice().MustCreate("vm1"));
-  const TapGuest other(bob().MustCreate("vm2"));
+  const TapGuest flooding(AliceMakes("vm1"));
+  const TapGuest other(BobMakes("vm2"));
   const int before = Tracked();
   Open(flooding, 0, 5000);
   EXPECT_EQ(Tracked(), before + kGuestShare);
@@ -97,11 +99,11 @@ TEST_F(ConnectionsTest, AGuestHasItsShareAndNoMore) {
   EXPECT_EQ(alice().MustGetNetwork().conditions_size(), 0);
 }
 
-TEST_F(ConnectionsTest, AnOwnerHasItsShareAndNoMore) {
+TEST_P(ConnectionsTest, AnOwnerHasItsShareAndNoMore) {
   Begin(kShares);
-  const TapGuest one(alice().MustCreate("vm1"));
-  const TapGuest two(alice().MustCreate("vm2"));
-  const TapGuest other(bob().MustCreate("vm3"));
+  const TapGuest one(AliceMakes("vm1"));
+  const TapGuest two(AliceMakes("vm2"));
+  const TapGuest other(BobMakes("vm3"));
   const int before = Tracked();
   Open(one, 0, kGuestShare);
   Open(two, 0, kGuestShare);
@@ -112,9 +114,9 @@ TEST_F(ConnectionsTest, AnOwnerHasItsShareAndNoMore) {
 }
 
 // Of a large share the kernel keeps the list in parts.
-TEST_F(ConnectionsTest, AnOwnersShareIsKeptInParts) {
+TEST_P(ConnectionsTest, AnOwnersShareIsKeptInParts) {
   Begin({"--guest-connections=0", "--owner-connections=2048"});
-  const TapGuest one(alice().MustCreate("vm1"));
+  const TapGuest one(AliceMakes("vm1"));
   const int before = Tracked();
   Open(one, 0, 20'000);
   EXPECT_LE(Tracked(), before + 2048);
@@ -122,9 +124,9 @@ TEST_F(ConnectionsTest, AnOwnersShareIsKeptInParts) {
 }
 
 // Whatever they are: to the host, of any protocol, half open.
-TEST_F(ConnectionsTest, EveryKindCounts) {
+TEST_P(ConnectionsTest, EveryKindCounts) {
   Begin(kShares);
-  const TapGuest guest(alice().MustCreate("vm1"));
+  const TapGuest guest(AliceMakes("vm1"));
   const HostPortListener host(5300);
   const int before = Tracked();
   for (int i = 0; i < kGuestShare; ++i) {
@@ -159,16 +161,16 @@ TEST_F(ConnectionsTest, EveryKindCounts) {
 }
 
 // Whoever has the address next has its whole share, and not what is left of another's.
-TEST_F(ConnectionsTest, TheNextGuestOfAnAddressHasItsWholeShare) {
+TEST_P(ConnectionsTest, TheNextGuestOfAnAddressHasItsWholeShare) {
   std::vector<std::string> flags = kShares;
   flags.push_back("--subnet=10.9.9.4/30");  // of one guest
   Begin(flags);
   {
-    const TapGuest guest(alice().MustCreate("vm1"));
+    const TapGuest guest(AliceMakes("vm1"));
     Open(guest, 0, 3 * kGuestShare);
     EXPECT_TRUE(alice().MustRemove("svvm1eth0"));
   }
-  const TapGuest again(alice().MustCreate("vm2"));
+  const TapGuest again(AliceMakes("vm2"));
   // The other's rest is over.
   EXPECT_TRUE(Eventually([&] {
     Open(again, 0, 1);
@@ -178,19 +180,19 @@ TEST_F(ConnectionsTest, TheNextGuestOfAnAddressHasItsWholeShare) {
   EXPECT_EQ(Tracked(), kGuestShare);
 }
 
-TEST_F(ConnectionsTest, WithoutLimitsThereIsNone) {
+TEST_P(ConnectionsTest, WithoutLimitsThereIsNone) {
   Begin({"--guest-connections=0", "--owner-connections=0"});
-  const TapGuest guest(alice().MustCreate("vm1"));
+  const TapGuest guest(AliceMakes("vm1"));
   const int before = Tracked();
   Open(guest, 0, 6000);
   EXPECT_EQ(Tracked(), before + 6000);
 }
 
 // By default a guest has 4,096, and its owner an eighth of all that the kernel tracks.
-TEST_F(ConnectionsTest, TheDefaultsLeaveTheRestToOthers) {
+TEST_P(ConnectionsTest, TheDefaultsLeaveTheRestToOthers) {
   Begin({});
-  const TapGuest guest(alice().MustCreate("vm1"));
-  const TapGuest other(bob().MustCreate("vm2"));
+  const TapGuest guest(AliceMakes("vm1"));
+  const TapGuest other(BobMakes("vm2"));
   Open(guest, 0, 262'144);
   EXPECT_LE(Tracked(), 4096 + 10);
   EXPECT_GT(Tracked(), 4000);

@@ -18,7 +18,7 @@ using ::testing::Not;
 
 constexpr int kConnections = 100;
 
-class FlushTest : public GuestAndOutsideTest {
+class FlushTest : public WithAllGuests<GuestAndOutsideTest> {
  protected:
   // Connections from a guest to the outside, with bytes under way in both directions.
   class BusyConnections {
@@ -32,7 +32,7 @@ class FlushTest : public GuestAndOutsideTest {
       }
       pump_ = std::thread([this] {
         while (!stop_) {
-          for (const auto& end : ends_) Pump(end.get());
+          for (size_t i = 0; i < ends_.size(); ++i) Pump(ends_[i].get(), *ends_[i ^ 1]);
         }
       });
     }
@@ -68,14 +68,20 @@ class FlushTest : public GuestAndOutsideTest {
       explicit End(UniqueFd socket) : fd(std::move(socket)) {}
       UniqueFd fd;
       std::atomic<bool> dead = false;
+      uint64_t sent = 0;                   // bytes
       std::atomic<uint64_t> received = 0;  // bytes
     };
 
-    static void Pump(End* end) {
+    // Each has one packet under way, so that all of them together fill no queue.
+    static void Pump(End* end, const End& other) {
       if (end->dead) return;
-      char bytes[2048] = {};
-      const ssize_t sent = send(end->fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
-      const bool cannot_send = sent < 0 && errno != EAGAIN;
+      char bytes[1024] = {};
+      bool cannot_send = false;
+      if (end->sent == other.received) {
+        const ssize_t sent = send(end->fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+        cannot_send = sent < 0 && errno != EAGAIN;
+        if (sent > 0) end->sent += static_cast<uint64_t>(sent);
+      }
       const ssize_t got = recv(end->fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
       const bool cannot_receive = got == 0 || (got < 0 && errno != EAGAIN);
       if (got > 0) end->received += static_cast<uint64_t>(got);
@@ -87,14 +93,19 @@ class FlushTest : public GuestAndOutsideTest {
     std::thread pump_;
   };
 
+  v1::Tap MakeGuest(const Daemon& svnetd) const {
+    Client alice(svnetd.socket(), Member(kAlice));
+    return MustCreateGuest(alice, "vm1");
+  }
   static bool ArePersistent() { return RulesTable() != "svnet-svbr0"; }
 };
 
-TEST_F(FlushTest, KillsNoConnectionAlsoAcrossAKill) {
+INSTANTIATE_TEST_SUITE_P(Guests, FlushTest, ::testing::ValuesIn(kAllGuests), NameOfGuests);
+
+TEST_P(FlushTest, KillsNoConnectionAlsoAcrossAKill) {
   std::unique_ptr<Daemon> svnetd(new Daemon(Start()));
-  Client(svnetd->socket(), Member(kAlice)).MustCreate("vm1");
+  AddGuest(MakeGuest(*svnetd));
   if (!ArePersistent()) GTEST_SKIP() << "this kernel has no persistent tables (6.9)";
-  AddGuest();
   const BusyConnections connections(kConnections);
   for (int flush = 0; flush < 10; ++flush) {
     if (flush == 5) {
@@ -112,15 +123,14 @@ TEST_F(FlushTest, KillsNoConnectionAlsoAcrossAKill) {
 }
 
 // The tables of an earlier version, and of an svnetd that was stopped, are replaced in one step.
-TEST_F(FlushTest, UpgradeAndRestartsKillNoConnection) {
+TEST_P(FlushTest, UpgradeAndRestartsKillNoConnection) {
   {
     const OlderKernel kernel;
     Daemon earlier = Start();
-    Client(earlier.socket(), Member(kAlice)).MustCreate("vm1");
+    AddGuest(MakeGuest(earlier));
     EXPECT_EQ(RulesTable(), "svnet-svbr0");
     earlier.Stop(SIGKILL);
   }
-  AddGuest();
   const BusyConnections connections(kConnections);
   for (int i = 0; i < 5; ++i) {
     Daemon svnetd = Start();
@@ -135,11 +145,10 @@ TEST_F(FlushTest, UpgradeAndRestartsKillNoConnection) {
   EXPECT_EQ(connections.CountDead(), 0);
 }
 
-TEST_F(FlushTest, WhileSvnetdIsAwayIsRepairedByTheNextStart) {
+TEST_P(FlushTest, WhileSvnetdIsAwayIsRepairedByTheNextStart) {
   {
     Daemon svnetd = Start();
-    Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
-    AddGuest();
+    AddGuest(MakeGuest(svnetd));
     svnetd.Stop(SIGTERM);
   }
   EXPECT_EQ(ShellExitCode("ip netns exec guest ping -c 1 -w 5 203.0.113.1"), 0);

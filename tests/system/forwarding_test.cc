@@ -187,31 +187,34 @@ TEST_F(ForwardingTest, AnyFilterOfWhatIsForwardedDecides) {
 
 // --- Who on the host reaches guests ---
 
-class LocalAccessTest : public SystemTest {
+class LocalAccessTest : public WithAllGuests<SystemTest> {
  protected:
   static constexpr gid_t kAdmins = 7001;
 
   // Whether a datagram of that user's comes to the guest.
   static bool Reaches(const RunAs& who, const TapGuest& guest) {
     const std::string text = absl::StrCat("from ", who.uid, " ", who.gid);
-    RunProgramAs(who,
-                 {"bash", "-c",
-                  absl::StrCat("echo '", text, "' > /dev/udp/", guest.ip().ToString(), "/9999")});
+    RunProgramAs(
+        who, {"bash", "-c",
+              absl::StrCat("echo '", text, "' > /dev/udp/", guest.lease_ip().ToString(), "/9999")});
     return guest.HasReceived(text);
   }
 };
+INSTANTIATE_TEST_SUITE_P(Guests, LocalAccessTest, ::testing::ValuesIn(kAllGuests), NameOfGuests);
 
-TEST_F(LocalAccessTest, IsEverybodysByDefault) {
+TEST_P(LocalAccessTest, IsEverybodysByDefault) {
   Daemon svnetd = Start();
-  const TapGuest guest(Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1"));
+  Client alice(svnetd.socket(), Member(kAlice));
+  const TapGuest guest(MustCreateGuest(alice, "vm1"));
   EXPECT_TRUE(Reaches(Member(kBob), guest));
 }
 
-TEST_F(LocalAccessTest, IsTheOwnersRootsAndAdministrators) {
+TEST_P(LocalAccessTest, IsTheOwnersRootsAndAdministrators) {
   Daemon svnetd = Start({"--local-access=owner", absl::StrCat("--admin-groups=", kAdmins)});
   Client alice(svnetd.socket(), Member(kAlice));
-  const TapGuest guest(alice.MustCreate("vm1"));
-  const TapGuest bobs(Client(svnetd.socket(), Member(kBob)).MustCreate("vm2"));
+  Client bob(svnetd.socket(), Member(kBob));
+  const TapGuest guest(MustCreateGuest(alice, "vm1"));
+  const TapGuest bobs(MustCreateGuest(bob, "vm2"));
   EXPECT_TRUE(Reaches(Member(kAlice), guest));
   EXPECT_TRUE(Reaches({.uid = 0, .gid = 0, .groups = {}}, guest));
   EXPECT_TRUE(Reaches({.uid = 1005, .gid = kAdmins, .groups = {}}, guest));

@@ -10,17 +10,19 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "daemon/base/unique_fd.h"
 #include "tests/sandbox/sandbox.h"
+#include "tests/system/guest_namespace.h"
 #include "tests/system/system_test.h"
 
 namespace svnet::testing {
 
-// The host outside is the next hop of the default route; the guest is on svnetd's bridge.
+// The host outside is the next hop of the default route.
 class GuestAndOutsideTest : public SystemTest {
  protected:
   GuestAndOutsideTest() {
@@ -32,16 +34,12 @@ class GuestAndOutsideTest : public SystemTest {
         "ip -n outside address add 198.51.100.1/32 dev lo; ip -n outside link set lo up");
   }
   ~GuestAndOutsideTest() override {
-    Shell("ip netns delete outside; ip netns delete guest || true");
+    guest_.reset();
+    Shell("ip netns delete outside");
   }
 
-  // A guest's place on the bridge, which is there by now.
-  static void AddGuest() {
-    Shell(
-        "ip netns add guest; ip link add port type veth peer name eth0 netns guest;"
-        "ip link set port master svbr0 up; ip -n guest address add 172.30.0.99/24 dev eth0;"
-        "ip -n guest link set eth0 up; ip -n guest route add default via 172.30.0.1");
-  }
+  // The guest of that lease, in the namespace "guest".
+  void AddGuest(const v1::Tap& tap) { guest_.emplace("guest", tap); }
 
   // What `make` makes in the network namespace of that name: a socket stays in it.
   template <typename Make>
@@ -95,6 +93,9 @@ class GuestAndOutsideTest : public SystemTest {
 
     UniqueFd fd_;
   };
+
+ private:
+  std::optional<GuestNamespace> guest_;
 };
 
 }  // namespace svnet::testing

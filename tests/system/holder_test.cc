@@ -91,12 +91,9 @@ class HolderFixture : public SystemTest {
 struct HeldTap {
   HolderAction action;
   int queues;
-  NetworkKind kind;
-  bool is_clones = false;  // its guest has a view
+  Guests guests;
 
-  std::string Name() const {
-    return absl::StrCat(action.name, queues, "Queues_", is_clones ? "clone" : KindName(kind));
-  }
+  std::string Name() const { return absl::StrCat(action.name, queues, "Queues_", guests.Name()); }
   friend std::ostream& operator<<(std::ostream& out, const HeldTap& each) {
     return out << each.Name();
   }
@@ -106,22 +103,22 @@ struct HeldTap {
 std::vector<HeldTap> AllHeldTaps() {
   std::vector<HeldTap> all;
   for (const HolderAction& action : AllHolderActions(kVictimMac, kBob)) {
-    all.push_back({action, 1, NetworkKind::kBridge});
-    all.push_back({action, 2, NetworkKind::kBridge});
-    all.push_back({action, 2, NetworkKind::kRouted});
-    all.push_back({action, 1, NetworkKind::kRouted, true});
+    all.push_back({action, 1, {NetworkKind::kBridge}});
+    all.push_back({action, 2, {NetworkKind::kBridge}});
+    all.push_back({action, 2, {NetworkKind::kRouted}});
+    all.push_back({action, 1, {NetworkKind::kRouted, /*clones=*/true}});
   }
   return all;
 }
 
 class HolderActionTest : public HolderFixture, public ::testing::WithParamInterface<HeldTap> {
  protected:
-  NetworkKind network_kind() const override { return GetParam().kind; }
+  Guests guests() const override { return GetParam().guests; }
   static const HolderAction& Action() { return GetParam().action; }
   static int Queues() { return GetParam().queues; }
   v1::Tap MustCreateHeld() {
     v1::CreateTapRequest request = Request("vm1", Queues());
-    if (GetParam().is_clones) *request.mutable_guest_view() = TheView();
+    if (guests().clones) *request.mutable_guest_view() = TheView();
     return alice().MustCreate(request);
   }
 };

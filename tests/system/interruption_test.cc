@@ -108,7 +108,7 @@ class EchoStream {
   std::thread stream_;
 };
 
-class InterruptionTest : public GuestAndOutsideTest {
+class InterruptionTest : public WithAllGuests<GuestAndOutsideTest> {
  protected:
   static EchoStream StartStream() {
     sockaddr_in address = {
@@ -141,11 +141,13 @@ class InterruptionTest : public GuestAndOutsideTest {
   }
 };
 
-TEST_F(InterruptionTest, AReloadOfTheHostsRulesInterruptsNoGuest) {
+INSTANTIATE_TEST_SUITE_P(Guests, InterruptionTest, ::testing::ValuesIn(kAllGuests), NameOfGuests);
+
+TEST_P(InterruptionTest, AReloadOfTheHostsRulesInterruptsNoGuest) {
   const Daemon svnetd = Start();
-  Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
+  Client alice(svnetd.socket(), Member(kAlice));
+  AddGuest(MustCreateGuest(alice, "vm1"));
   if (RulesTable() == "svnet-svbr0") GTEST_SKIP() << "this kernel has no persistent tables (6.9)";
-  AddGuest();
   const std::string rules = WriteRules(8'000);
   EchoStream stream = StartStream();
   ASSERT_TRUE(stream.IsAnswered());
@@ -156,11 +158,11 @@ TEST_F(InterruptionTest, AReloadOfTheHostsRulesInterruptsNoGuest) {
 }
 
 // There others can delete svnetd's rules: they are back as soon as svnetd hears of it.
-TEST_F(InterruptionTest, OnAnOlderKernelAReloadInterruptsGuestsForMilliseconds) {
+TEST_P(InterruptionTest, OnAnOlderKernelAReloadInterruptsGuestsForMilliseconds) {
   const OlderKernel kernel;
   const Daemon svnetd = Start();
-  Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
-  AddGuest();
+  Client alice(svnetd.socket(), Member(kAlice));
+  AddGuest(MustCreateGuest(alice, "vm1"));
   const std::string rules = WriteRules(1'000);
   EchoStream stream = StartStream();
   ASSERT_TRUE(stream.IsAnswered());

@@ -9,7 +9,7 @@ namespace {
 
 struct Mode {
   std::string name;
-  NetworkKind kind;
+  Guests guests;
   int bridge_netfilter;
 };
 
@@ -20,12 +20,13 @@ class EitherModeTest : public ThreeGuestsTest, public ::testing::WithParamInterf
     Shell(absl::StrCat("echo ", GetParam().bridge_netfilter,
                        " > /proc/sys/net/bridge/bridge-nf-call-iptables"));
   }
-  NetworkKind network_kind() const override { return GetParam().kind; }
+  Guests guests() const override { return GetParam().guests; }
 };
 INSTANTIATE_TEST_SUITE_P(BridgeNetfilter, EitherModeTest,
-                         ::testing::Values(Mode{"bridge_off", NetworkKind::kBridge, 0},
-                                           Mode{"bridge_on", NetworkKind::kBridge, 1},
-                                           Mode{"routed", NetworkKind::kRouted, 1}),
+                         ::testing::Values(Mode{"bridge_off", {NetworkKind::kBridge}, 0},
+                                           Mode{"bridge_on", {NetworkKind::kBridge}, 1},
+                                           Mode{"routed", {NetworkKind::kRouted}, 1},
+                                           Mode{"clone", {NetworkKind::kRouted, true}, 1}),
                          [](const auto& each) { return each.param.name; });
 
 TEST_P(EitherModeTest, GuestsOfOneOwnerReachEachOtherAndOfTwoNever) {
@@ -93,8 +94,8 @@ TEST_F(BridgeIsolationTest, TheBridgeAloneSeparatesAll) {
   EXPECT_FALSE(ByFlooding(alice1(), bob()));
 }
 
-class IsolationTest : public OnEachKind<ThreeGuestsTest> {};
-INSTANTIATE_TEST_SUITE_P(Kinds, IsolationTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
+class IsolationTest : public WithAllGuests<ThreeGuestsTest> {};
+INSTANTIATE_TEST_SUITE_P(Guests, IsolationTest, ::testing::ValuesIn(kAllGuests), NameOfGuests);
 
 // A restart with another isolation is in force at once, for all guests that run.
 TEST_P(IsolationTest, ChangesWithARestart) {
@@ -115,7 +116,7 @@ TEST_P(IsolationTest, NothingOfAnothersTrafficComesToAGuest) {
   EXPECT_FALSE(alice2().HasReceived("svnet ping"));
 }
 
-class HostTest : public OnEachKind<ThreeGuestsTest> {
+class HostTest : public WithAllGuests<ThreeGuestsTest> {
  protected:
   static void SendTo(const TapGuest& guest, Ipv4Address to, uint16_t port,
                      const std::string& text) {
@@ -123,7 +124,7 @@ class HostTest : public OnEachKind<ThreeGuestsTest> {
                Udp({.from = guest.ip(), .to = to, .to_port = port}, text));
   }
 };
-INSTANTIATE_TEST_SUITE_P(Kinds, HostTest, ::testing::ValuesIn(kBothKinds), NameOfKind);
+INSTANTIATE_TEST_SUITE_P(Guests, HostTest, ::testing::ValuesIn(kAllGuests), NameOfGuests);
 
 TEST_P(HostTest, AllowsGuestsByDefault) {
   Begin();
@@ -148,7 +149,7 @@ TEST_P(HostTest, DeniesAllButItsPortsAndPings) {
   EXPECT_EQ(Counter("inet", "host_denied"), 2);
   EXPECT_TRUE(alice1().Pings(Ip("203.0.113.1")));
   // What the host begins is answered.
-  closed.Send(alice1().ip(), "a question");
+  closed.Send(alice1().lease_ip(), "a question");
   EXPECT_TRUE(alice1().WaitFor("a question"));
   alice1().Send(
       alice1().gateway_mac(), kIpv4Type,

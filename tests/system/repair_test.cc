@@ -85,7 +85,7 @@ const std::vector<Change> kChanges = {
 
 class RepairTest : public SystemTest, public ::testing::WithParamInterface<RowOnKind<Change>> {
  protected:
-  NetworkKind network_kind() const override { return GetParam().kind; }
+  Guests guests() const override { return {GetParam().kind}; }
 };
 INSTANTIATE_TEST_SUITE_P(Changes, RepairTest, ::testing::ValuesIn(OnTheirKinds(kChanges)),
                          [](const auto& each) { return each.param.Name(); });

@@ -17,7 +17,7 @@ const char kGatewayMacText[] = "02:fc:00:00:00:01";
 
 class RoutedTest : public ThreeGuestsTest {
  protected:
-  NetworkKind network_kind() const override { return NetworkKind::kRouted; }
+  Guests guests() const override { return {NetworkKind::kRouted}; }
 
   // Whether it gets what is sent to its MAC, to everybody, to many, or to nobody, of any type.
   static bool GetsFrames(const TapGuest& from, const TapGuest& to) {

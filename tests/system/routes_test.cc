@@ -16,8 +16,7 @@ using ::testing::IsEmpty;
 class RoutesTest : public GuestAndOutsideTest {
  protected:
   RoutesTest() : svnetd_(Start()), alice_(svnetd_.socket(), Member(kAlice)) {
-    alice_.MustCreate("vm1");
-    AddGuest();
+    AddGuest(alice_.MustCreate("vm1"));
   }
 
   // With which address the guest's connection arrives outside; empty: it does not arrive.

@@ -82,7 +82,7 @@ class Pings {
 class RoutingDaemonsTest : public ThreeGuestsTest,
                            public ::testing::WithParamInterface<RoutingDaemon> {
  protected:
-  NetworkKind network_kind() const override { return NetworkKind::kRouted; }
+  Guests guests() const override { return {NetworkKind::kRouted}; }
 
   static std::string GuestEntries() {
     return Shell("ip route show proto 115; ip neighbour show proto 115");

@@ -6,7 +6,8 @@
 namespace svnet::testing {
 namespace {
 
-using SegmentSizeTest = GuestAndOutsideTest;
+class SegmentSizeTest : public WithAllGuests<GuestAndOutsideTest> {};
+INSTANTIATE_TEST_SUITE_P(Guests, SegmentSizeTest, ::testing::ValuesIn(kAllGuests), NameOfGuests);
 
 int SegmentSizeOf(const UniqueFd& connection) {
   int size = 0;
@@ -15,11 +16,11 @@ int SegmentSizeOf(const UniqueFd& connection) {
   return size;
 }
 
-TEST_F(SegmentSizeTest, FitsTheRouteInBothDirections) {
+TEST_P(SegmentSizeTest, FitsTheRouteInBothDirections) {
   constexpr int kHeaders = 40;
   Daemon svnetd = Start();
-  Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
-  AddGuest();
+  Client alice(svnetd.socket(), Member(kAlice));
+  AddGuest(MustCreateGuest(alice, "vm1"));
   const Listener listener(2);
   {
     const auto [guest, outside] = listener.Connect();

@@ -10,6 +10,7 @@
 
 #include "tests/sandbox/sandbox.h"
 #include "tests/system/client.h"
+#include "tests/system/clones.h"
 #include "tests/system/daemon.h"
 #include "tests/system/kinds.h"
 #include "tests/test_run.h"
@@ -43,14 +44,20 @@ class SystemTest : public ::testing::Test {
 
   const std::string& folder() const { return folder_.path(); }
 
-  // Of the network that Start serves.
-  virtual NetworkKind network_kind() const { return NetworkKind::kBridge; }
+  // Those that MustCreateGuest makes, and Start serves.
+  virtual Guests guests() const { return {NetworkKind::kBridge}; }
+  NetworkKind network_kind() const { return guests().kind; }
+  bool IsRouted() const { return guests().AreRouted(); }
 
   // With the socket open to Member()s.
   Daemon Start(std::vector<std::string> flags = {}, const std::string& config = "") {
     flags.insert(flags.begin(), kSocketGroupFlag);
     if (network_kind() != NetworkKind::kBridge) flags.push_back(KindFlag(network_kind()));
     return Daemon(folder(), flags, config);
+  }
+
+  v1::Tap MustCreateGuest(Client& owner, const std::string& vm) const {
+    return guests().clones ? owner.MustCreate(CloneRequest(vm)) : owner.MustCreate(vm);
   }
 
  private:

@@ -22,7 +22,6 @@
 #include "tests/sandbox/sandbox.h"
 
 namespace svnet::testing {
-namespace {
 
 UniqueFd OpenTap(const std::string& name) {
   UniqueFd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
@@ -32,6 +31,8 @@ UniqueFd OpenTap(const std::string& name) {
   EXPECT_EQ(ioctl(fd.get(), TUNSETIFF, &request), 0) << name << ": " << strerror(errno);
   return fd;
 }
+
+namespace {
 
 // Until there is something to read, or `patience` is over.
 void WaitToRead(const UniqueFd& fd, absl::Duration patience) {

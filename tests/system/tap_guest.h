@@ -22,6 +22,10 @@ using client::kBroadcast;
 using client::kIpv4Type;
 using client::PingRequest;
 
+// A TAP as a VMM opens it, without a header before each frame, and non-blocking. If the thread's
+// network namespace has none of that name, it is made.
+UniqueFd OpenTap(const std::string& name);
+
 class TapGuest {
  public:
   // Opens the TAP, and waits until its port passes frames. It believes what its view says, if it

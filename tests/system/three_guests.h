@@ -25,17 +25,15 @@ class ThreeGuestsTest : public SystemTest {
     svnetd_.reset(new Daemon(Start(flags)));
     alice_.emplace(svnetd_->socket(), Member(kAlice));
     Client bob(svnetd_->socket(), Member(kBob));
-    alice1_.emplace(alice_->MustCreate("vm1"));
-    alice2_.emplace(alice_->MustCreate("vm2"));
-    bob_.emplace(bob.MustCreate("vm3"));
+    alice1_.emplace(MustCreateGuest(*alice_, "vm1"));
+    alice2_.emplace(MustCreateGuest(*alice_, "vm2"));
+    bob_.emplace(MustCreateGuest(bob, "vm3"));
   }
   // What svnetd has done stays; from here on the test may take layers away.
   void Freeze() { svnetd_->Stop(SIGKILL); }
 
-  bool IsRouted() const { return network_kind() == NetworkKind::kRouted; }
-
   static std::string Packet(const TapGuest& from, const TapGuest& to) {
-    return Udp({.from = from.ip(), .to = to.ip()}, kMark);
+    return Udp({.from = from.ip(), .to = to.lease_ip()}, kMark);
   }
 
   // Whether another guest's text has come. Not if the gateway quotes to a guest what
@@ -66,7 +64,7 @@ class ThreeGuestsTest : public SystemTest {
               Arp({.operation = ArpOperation::kRequest,
                    .sender_mac = from.mac(),
                    .sender_ip = from.ip(),
-                   .target_ip = to.ip()}) +
+                   .target_ip = to.lease_ip()}) +
                   kMark);
     return HasMark(to);
   }

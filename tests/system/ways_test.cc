@@ -24,20 +24,36 @@ constexpr uint16_t kPort = 5300;
 Ipv4Address Ip(absl::string_view text) { return Ipv4Address::Parse(text).value(); }
 MacAddress Mac(absl::string_view text) { return MacAddress::Parse(text).value(); }
 
-// With bridged IPv4 in the inet hooks, as Docker's module has it, and without.
-class WaysTest : public SystemTest, public ::testing::WithParamInterface<int> {
+// On a bridge with bridged IPv4 in the inet hooks, as Docker's module has it, and without.
+struct Mode {
+  std::string name;
+  Guests guests;
+  int bridge_netfilter;
+
+  friend std::ostream& operator<<(std::ostream& out, const Mode& each) { return out << each.name; }
+};
+const std::vector<Mode> kBridgeModes = {{"bridge_off", {NetworkKind::kBridge}, 0},
+                                        {"bridge_on", {NetworkKind::kBridge}, 1}};
+const std::vector<Mode> kAllModes = {{"bridge_off", {NetworkKind::kBridge}, 0},
+                                     {"bridge_on", {NetworkKind::kBridge}, 1},
+                                     {"routed", {NetworkKind::kRouted}, 1},
+                                     {"clone", {NetworkKind::kRouted, /*clones=*/true}, 1}};
+
+class WaysTest : public SystemTest, public ::testing::WithParamInterface<Mode> {
  protected:
   WaysTest() {
-    Shell(absl::StrCat("echo ", GetParam(), " > /proc/sys/net/bridge/bridge-nf-call-iptables"));
+    Shell(absl::StrCat("echo ", GetParam().bridge_netfilter,
+                       " > /proc/sys/net/bridge/bridge-nf-call-iptables"));
   }
+  Guests guests() const override { return GetParam().guests; }
 
   void Begin(const std::vector<std::string>& flags = {}) {
     flags_ = flags;
     svnetd_.reset(new Daemon(Start(flags)));
     Client alice(svnetd_->socket(), Member(kAlice));
     Client bob(svnetd_->socket(), Member(kBob));
-    alice_.emplace(alice.MustCreate("vm1"));
-    bob_.emplace(bob.MustCreate("vm3"));
+    alice_.emplace(MustCreateGuest(alice, "vm1"));
+    bob_.emplace(MustCreateGuest(bob, "vm3"));
   }
   // What svnetd has done stays; from here on the test may take layers away.
   void Freeze() { svnetd_->Stop(SIGKILL); }
@@ -61,7 +77,7 @@ class WaysTest : public SystemTest, public ::testing::WithParamInterface<int> {
     return host.HasReceived(kMark);
   }
   bool ReachesBob(const MacAddress& mac) const {
-    alice().Send(mac, kIpv4Type, Udp({.from = alice().ip(), .to = bob().ip()}, kMark));
+    alice().Send(mac, kIpv4Type, Udp({.from = alice().ip(), .to = bob().lease_ip()}, kMark));
     return bob().HasReceived(kMark);
   }
 
@@ -70,11 +86,16 @@ class WaysTest : public SystemTest, public ::testing::WithParamInterface<int> {
   std::unique_ptr<Daemon> svnetd_;
   std::optional<TapGuest> alice_, bob_;
 };
-INSTANTIATE_TEST_SUITE_P(BridgeNetfilter, WaysTest, ::testing::Values(0, 1));
+INSTANTIATE_TEST_SUITE_P(Modes, WaysTest, ::testing::ValuesIn(kAllModes),
+                         ::testing::PrintToStringParamName());
+
+class BridgeWaysTest : public WaysTest {};
+INSTANTIATE_TEST_SUITE_P(Modes, BridgeWaysTest, ::testing::ValuesIn(kBridgeModes),
+                         ::testing::PrintToStringParamName());
 
 // A MAC that the bridge takes for its own: of its ports, of what stands on it, or written
 // into its table.
-TEST_P(WaysTest, OnlyTheGatewaysMacLeadsUpToTheHost) {
+TEST_P(BridgeWaysTest, OnlyTheGatewaysMacLeadsUpToTheHost) {
   Begin();
   Shell(
       "ip link add oper0 type veth peer name oper1; ip link set oper0 master svbr0 up;"
@@ -96,7 +117,7 @@ TEST_P(WaysTest, OnlyTheGatewaysMacLeadsUpToTheHost) {
   EXPECT_TRUE(ReachesHost(host, kBroadcast, alice().gateway()));
 }
 
-TEST_P(WaysTest, TheBridgesRulesAloneKeepThoseFramesFromTheHost) {
+TEST_P(BridgeWaysTest, TheBridgesRulesAloneKeepThoseFramesFromTheHost) {
   Begin();
   const MacAddress own = MacOf("svvm1eth0");
   Freeze();
@@ -108,7 +129,7 @@ TEST_P(WaysTest, TheBridgesRulesAloneKeepThoseFramesFromTheHost) {
 }
 
 // Whatever entry the bridge has for a MAC: by a port goes what is for its own guest.
-TEST_P(WaysTest, APortCarriesWhatIsForItsOwnGuestOnly) {
+TEST_P(BridgeWaysTest, APortCarriesWhatIsForItsOwnGuestOnly) {
   Begin();
   const HostPortListener host(kPort);
   Freeze();
@@ -186,11 +207,13 @@ TEST_P(WaysTest, TheHostsStackIsNoWay) {
       "if ip link add link svbr0 name svbr0.5 type vlan id 5 2> /dev/null; then"
       "  ip link set svbr0.5 up; ip address add 10.99.5.1/24 dev svbr0.5; fi");
   const std::string to_gateway = Udp({.from = alice().ip(), .to = alice().gateway()}, kMark);
-  const std::string to_bob = Udp({.from = alice().ip(), .to = bob().ip()}, kMark);
+  const std::string to_bob = Udp({.from = alice().ip(), .to = bob().lease_ip()}, kMark);
   for (const std::string& packet :
-       {to_bob, WithSourceRoute(to_gateway, bob().ip()), WithSourceRoute(to_bob, bob().ip()),
-        Fragment(to_bob, 0, true), Fragment(to_bob, 3, false), Redirect(alice(), bob().ip()),
-        Redirect(alice(), alice().gateway()), PingRequest(alice().ip(), bob().ip()) + kMark}) {
+       {to_bob, WithSourceRoute(to_gateway, bob().lease_ip()),
+        WithSourceRoute(to_bob, bob().lease_ip()), Fragment(to_bob, 0, true),
+        Fragment(to_bob, 3, false), Redirect(alice(), bob().lease_ip()),
+        Redirect(alice(), alice().gateway()),
+        PingRequest(alice().ip(), bob().lease_ip()) + kMark}) {
     alice().Send(alice().gateway_mac(), kIpv4Type, packet);
     alice().Send(Mac("01:00:5e:00:00:01"), kIpv4Type, packet);
     alice().Send(kBroadcast, kIpv4Type, packet);
@@ -207,11 +230,10 @@ TEST_P(WaysTest, OthersDnatIsNoWay) {
       absl::StrCat("nft add table ip others;"
                    "nft 'add chain ip others before { type nat hook prerouting priority dstnat; }';"
                    "nft add rule ip others before ip daddr { 172.30.0.1, 198.51.100.7 } dnat to ",
-                   bob().ip().ToString()));
-  for (const char* to : {"172.30.0.1", "198.51.100.7"}) {
-    alice().Send(alice().gateway_mac(), kIpv4Type,
-                 Udp({.from = alice().ip(), .to = Ip(to)}, kMark));
-    EXPECT_FALSE(bob().HasReceived(kMark)) << to;
+                   bob().lease_ip().ToString()));
+  for (const Ipv4Address to : {alice().gateway(), Ip("172.30.0.1"), Ip("198.51.100.7")}) {
+    alice().Send(alice().gateway_mac(), kIpv4Type, Udp({.from = alice().ip(), .to = to}, kMark));
+    EXPECT_FALSE(bob().HasReceived(kMark)) << to.ToString();
   }
 }
 
@@ -223,7 +245,7 @@ TEST_P(WaysTest, AGuestsAddressIsNoSourceOutside) {
   Begin();
   const HostPortListener host(kPort);
   internet.Shell(absl::StrCat(
-      "ip address add ", bob().ip().ToString(),
+      "ip address add ", bob().lease_ip().ToString(),
       "/32 dev lo; ip route add 198.51.100.9 via "
       "203.0.113.2; nft add table ip relay; nft add counter ip relay seen;"
       "nft \"add chain ip relay before { type filter hook prerouting priority -300; }\";"
@@ -233,13 +255,14 @@ TEST_P(WaysTest, AGuestsAddressIsNoSourceOutside) {
         internet.Shell("nft list counter ip relay seen | grep -o \"packets [0-9]*\" | cut -c 9-"));
   };
   const auto send = [&] {
-    const std::string from = absl::StrCat(" -I ", bob().ip().ToString());
+    const std::string from = absl::StrCat(" -I ", bob().lease_ip().ToString());
     internet.ShellExitCode(absl::StrCat("ping -c 1 -W 0.2", from, " 203.0.113.2 || true; ",
                                         "ping -c 1 -W 0.2", from, " 198.51.100.9 || true; ",
                                         "echo ", kMark, " > /dev/udp/203.0.113.2/5300"));
   };
   // The last is sent from the address that the route prefers.
-  internet.Shell(absl::StrCat("ip route add 203.0.113.2/32 dev down0 src ", bob().ip().ToString()));
+  internet.Shell(
+      absl::StrCat("ip route add 203.0.113.2/32 dev down0 src ", bob().lease_ip().ToString()));
   const auto set_filter = [](int mode) {
     Shell(absl::StrCat("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo ", mode,
                        " > $f; done"));
@@ -273,7 +296,7 @@ TEST_P(WaysTest, OnlyWhatComesByTheBridgeIsMasqueraded) {
   Begin();
   EXPECT_TRUE(alice().Pings(Ip("203.0.113.1")));
   internet.Shell(absl::StrCat(
-      "ip address add ", bob().ip().ToString(),
+      "ip address add ", bob().lease_ip().ToString(),
       "/32 dev lo; ip route add 198.51.100.9 via "
       "203.0.113.2; nft add table ip relay; nft add counter ip relay masqueraded;"
       "nft add counter ip relay seen;"
@@ -287,7 +310,7 @@ TEST_P(WaysTest, OnlyWhatComesByTheBridgeIsMasqueraded) {
       "nft flush chain inet " +
       RulesTable() + " forward");
   internet.ShellExitCode(
-      absl::StrCat("ping -c 1 -W 0.2 -I ", bob().ip().ToString(), " 198.51.100.9"));
+      absl::StrCat("ping -c 1 -W 0.2 -I ", bob().lease_ip().ToString(), " 198.51.100.9"));
   const auto count = [&](const std::string& name) {
     return internet.Shell("nft list counter ip relay " + name +
                           " | grep -o \"packets [0-9]*\" | cut -c 9-");
@@ -307,23 +330,36 @@ class LoopbackTest : public WaysTest {
   bool Reaches(const HostPortListener& host, const char* to) const {
     return ReachesHost(host, alice().gateway_mac(), Ip(to));
   }
+  // The first layer; on a routed network there is one.
+  const char* FirstFamily() const { return IsRouted() ? "inet" : "bridge"; }
+  static void DeleteRules(const std::string& family) {
+    Shell("nft delete table " + family + " " + RulesTable());
+  }
+  // Which would drop what a clone sends: the rules no longer make the lease's address of its own.
+  static void TurnOffReversePathFilters() {
+    Shell("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+  }
 };
-INSTANTIATE_TEST_SUITE_P(BridgeNetfilter, LoopbackTest, ::testing::Values(0, 1));
+INSTANTIATE_TEST_SUITE_P(Modes, LoopbackTest, ::testing::ValuesIn(kAllModes),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(LoopbackTest, IsNeverReachedByAGuest) {
   Begin();
   RouteLocalNet();
   const HostPortListener host(kPort);
   for (const char* to : {"127.0.0.1", "127.255.255.254"}) {
-    const int before = Counter("bridge", "loopback_destination");
+    const int before = Counter(FirstFamily(), "loopback_destination");
     EXPECT_FALSE(Reaches(host, to));
-    EXPECT_EQ(Counter("bridge", "loopback_destination"), before + 1);
+    EXPECT_EQ(Counter(FirstFamily(), "loopback_destination"), before + 1);
   }
   Freeze();
-  Shell("nft delete table bridge " + RulesTable());
-  EXPECT_FALSE(Reaches(host, "127.0.0.1"));  // by the inet rules alone
-  EXPECT_EQ(Counter("inet", "loopback_to_host"), 1);
-  Shell("nft delete table inet " + RulesTable());
+  if (!IsRouted()) {
+    DeleteRules("bridge");
+    EXPECT_FALSE(Reaches(host, "127.0.0.1"));  // by the inet rules alone
+    EXPECT_EQ(Counter("inet", "loopback_to_host"), 1);
+  }
+  DeleteRules("inet");
+  TurnOffReversePathFilters();
   EXPECT_TRUE(Reaches(host, "127.0.0.1"));
 }
 
@@ -338,9 +374,12 @@ TEST_P(LoopbackTest, IsNeverReachedBySomebodysNat) {
   const HostPortListener host(kPort);
   for (const char* to : {"127.0.0.5", "198.51.100.7"}) EXPECT_FALSE(Reaches(host, to)) << to;
   Freeze();
-  Shell("nft delete table bridge " + RulesTable());
-  for (const char* to : {"127.0.0.5", "198.51.100.7"}) EXPECT_FALSE(Reaches(host, to)) << to;
-  Shell("nft delete table inet " + RulesTable());
+  if (!IsRouted()) {
+    DeleteRules("bridge");
+    for (const char* to : {"127.0.0.5", "198.51.100.7"}) EXPECT_FALSE(Reaches(host, to)) << to;
+  }
+  DeleteRules("inet");
+  TurnOffReversePathFilters();
   for (const char* to : {"127.0.0.5", "198.51.100.7"}) EXPECT_TRUE(Reaches(host, to)) << to;
 }
 
@@ -348,7 +387,7 @@ TEST_P(LoopbackTest, IsNeverReachedBySomebodysNat) {
 TEST_P(LoopbackTest, IsNoSourceOfAGuests) {
   Begin();
   RouteLocalNet();
-  Shell("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done");
+  TurnOffReversePathFilters();
   const HostPortListener host(kPort);
   const auto reaches = [&] {
     alice().Send(alice().gateway_mac(), kIpv4Type,
@@ -356,8 +395,9 @@ TEST_P(LoopbackTest, IsNoSourceOfAGuests) {
     return host.HasReceived(kMark);
   };
   EXPECT_FALSE(reaches());
+  if (IsRouted()) return;
   Freeze();
-  Shell("nft delete table bridge " + RulesTable());
+  DeleteRules("bridge");
   EXPECT_FALSE(reaches());
 }
 
@@ -407,16 +447,16 @@ class FrameMaker {
   }
 
   Ipv4Address Source() {
-    return Pick<Ipv4Address>({alice_.ip(), alice_.ip(), alice_.ip(), alice_.ip(), bob_.ip(),
-                              alice_.gateway(), Ip("203.0.113.1"), Ip("127.0.0.1"), Ip("0.0.0.0"),
-                              Ip("255.255.255.255"),
+    return Pick<Ipv4Address>({alice_.ip(), alice_.ip(), alice_.ip(), alice_.lease_ip(), bob_.ip(),
+                              bob_.lease_ip(), alice_.gateway(), Ip("203.0.113.1"), Ip("127.0.0.1"),
+                              Ip("0.0.0.0"), Ip("255.255.255.255"),
                               Ipv4Address(static_cast<uint32_t>(random_()))});
   }
   Ipv4Address Destination() {
-    return Pick<Ipv4Address>({bob_.ip(), bob_.ip(), bob_.ip(), bob_.ip(), alice_.gateway(),
-                              Ip("203.0.113.1"), Ip("203.0.113.2"), Ip("172.30.0.255"),
-                              Ip("172.30.0.0"), Ip("255.255.255.255"), Ip("224.0.0.1"),
-                              Ip("127.0.0.1")});
+    return Pick<Ipv4Address>({bob_.lease_ip(), bob_.lease_ip(), bob_.lease_ip(), bob_.ip(),
+                              alice_.gateway(), Ip("203.0.113.1"), Ip("203.0.113.2"),
+                              Ip("172.30.0.255"), Ip("172.30.0.0"), Ip("255.255.255.255"),
+                              Ip("224.0.0.1"), Ip("127.0.0.1")});
   }
 
   std::string Packet() {
@@ -427,7 +467,7 @@ class FrameMaker {
                              kMark);
     switch (Number(8)) {
       case 0:
-        return WithSourceRoute(packet, bob_.ip());
+        return WithSourceRoute(packet, bob_.lease_ip());
       case 1:
         return Fragment(packet, static_cast<int>(Number(8)), Number(2) == 0);
       case 2:
@@ -482,7 +522,8 @@ class EveryKindOfFrameTest : public WaysTest {
     return given == nullptr ? std::random_device()() : static_cast<uint32_t>(std::atoi(given));
   }
 };
-INSTANTIATE_TEST_SUITE_P(BridgeNetfilter, EveryKindOfFrameTest, ::testing::Values(0, 1));
+INSTANTIATE_TEST_SUITE_P(Modes, EveryKindOfFrameTest, ::testing::ValuesIn(kAllModes),
+                         ::testing::PrintToStringParamName());
 
 TEST_P(EveryKindOfFrameTest, ReachesNoOtherOwnersGuest) {
   const Internet internet;

@@ -21,6 +21,11 @@
 # $GUEST_NETWORK is what a QEMU guest has in place of a network card of this script's own, as
 # `svnetctl --format qemu` prints it.
 #
+# $GUEST_SAVE is a folder for a QEMU guest's snapshot: once its script has written "GUEST ready" to
+# /dev/console, the guest is stopped and saved there, and is over. With $GUEST_RESTORE, such a
+# folder, the guest goes on from there instead of booting, with lines "go" to read on /dev/ttyS0;
+# MAC, BOOT_ARGS and SCRIPT must be the same.
+#
 # Ends with the script's exit code; 125 if the guest did not come that far. Takes
 # at most $GUEST_TIMEOUT seconds (60).
 set -euo pipefail
@@ -38,6 +43,7 @@ mkdir "$scratch/root"
 cp "$script" "$scratch/root/script"
 (cd "$scratch/root" && echo script | cpio --quiet --create --format newc) >"$scratch/script.cpio"
 cat "$images/$kind.cpio" "$scratch/script.cpio" >"$scratch/initramfs"
+mkfifo "$scratch/monitor.in" "$scratch/monitor.out" "$scratch/keys"
 
 case $kind in
   uml)
@@ -60,15 +66,30 @@ case $kind in
     cards="$(card net "$tap" "$mac")${second_tap:+ $(card second "$second_tap" "$second_mac")}"
     read -r -d '' -a network <<<"${GUEST_NETWORK:-$cards}" || true
     guest+=("${network[@]}")
+    [[ -z ${GUEST_SAVE:-}${GUEST_RESTORE:-} ]] || guest+=(-monitor "pipe:$scratch/monitor")
+    [[ -z ${GUEST_RESTORE:-} ]] || guest+=(-incoming "exec:cat $GUEST_RESTORE/state")
     ;;
   *) echo "there is no kind of guest '$kind'" >&2 && exit 2 ;;
 esac
 
 # timeout(1) ends all processes of the guest, of which UML has several. It is not in
 # the foreground so that a signal to this script can be heard.
-timeout --kill-after=5 "${GUEST_TIMEOUT:-60}" "${guest[@]}" <"/dev/null" >"$scratch/console" 2>&1 &
-trap 'kill $! 2>/dev/null || true; wait; rm -rf "$scratch"' EXIT
-wait $! || true
+exec 3<>"$scratch/keys" 4<>"$scratch/monitor.in" 5<>"$scratch/monitor.out"
+timeout --kill-after=5 "${GUEST_TIMEOUT:-60}" "${guest[@]}" <&3 >"$scratch/console" 2>&1 &
+guest_pid=$!
+trap 'kill $guest_pid 2>/dev/null || true; wait; rm -rf "$scratch"' EXIT
+if [[ -n ${GUEST_SAVE:-} ]]; then
+  until grep -q '^GUEST ready' "$scratch/console" || ! kill -0 $guest_pid 2>/dev/null; do sleep 0.05; done
+  printf 'stop\nmigrate "exec:cat >%s/state"\nquit\n' "$GUEST_SAVE" >&4
+  wait $guest_pid && exit 0
+fi
+# It is loaded as it was saved, paused; what is said before that is lost.
+while [[ -n ${GUEST_RESTORE:-} ]] && kill -0 $guest_pid 2>/dev/null; do
+  echo cont >&4
+  echo go >&3
+  sleep 0.1
+done
+wait $guest_pid || true
 
 tr -d '\r' <"$scratch/console" | sed -n 's/^GUEST //p' >"$scratch/answer"
 sed '$d' "$scratch/answer"

@@ -17,10 +17,10 @@ source tests/packages.sh
 source tests/debian.sh
 
 [[ $EUID -eq 0 ]] || { echo "this needs root, to make a Debian: sudo $0" >&2 && exit 1; }
-full='' minutes=15
+full='' minutes=15 memory=1G
 case ${1:-} in
   '') ;;
-  --full) full=full minutes=90 ;;
+  --full) full=full minutes=90 memory=4G ;; # for a set of 300,000 elements, while svnetd listens
   *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac
 
@@ -33,6 +33,7 @@ for program in build/dev/tests/system_test ${full:+"${tests[@]}"}; do
 done
 install_packages "${DEBIAN_PACKAGES[@]}" "${MACHINE_PACKAGES[@]}"
 mkdir -p "$work"
+[[ -z $full ]] || tests/unpack.sh build/udev udev
 
 # The kernel. The package without a version in its name depends on the one with it.
 find_kernel() {
@@ -91,7 +92,7 @@ share packages "$packages"
 share checkout "$PWD"
 
 # udev is not told of the hardware that was there before it: that only takes time.
-timeout --kill-after=5 $((minutes * 60)) unshare --net qemu-system-x86_64 -accel tcg -smp 2 -m 1G \
+timeout --kill-after=5 $((minutes * 60)) unshare --net qemu-system-x86_64 -accel tcg -smp 2 -m "$memory" \
   -nodefaults -display none -no-reboot -nic none \
   -serial "file:$work/console" -serial stdio \
   -kernel "$kernel/boot/vmlinuz-$release" -initrd "$scratch/initramfs" \

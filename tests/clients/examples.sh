@@ -25,9 +25,10 @@ as_alice() {
   timeout 60 setpriv --reuid=1000 --regid=1000 --groups="$group" --no-new-privs --inh-caps=-all "$@"
 }
 
+# start_svnetd [OPTION...]
 start_svnetd() {
   rm -f "$SVNET_SOCKET"
-  svnetd --config /dev/null --socket "$SVNET_SOCKET" --socket-group nogroup \
+  svnetd --config /dev/null --socket "$SVNET_SOCKET" --socket-group nogroup "$@" \
     2>"$scratch/svnetd.log" &
   svnetd=$!
   until [[ -S $SVNET_SOCKET ]]; do
@@ -56,12 +57,13 @@ check() {
   fi
 }
 
+# run_example LANGUAGE [OPTION...]
 run_example() {
   case $1 in
-    cpp) as_alice build/clients/cpp/supervisor vm1 ;;
-    python) as_alice /usr/bin/python3 -B build/clients/python/supervisor.py vm1 ;;
-    typescript) as_alice node build/clients/typescript/dist/supervisor.js vm1 ;;
-    go) as_alice build/clients/go/supervisor vm1 ;;
+    cpp) as_alice build/clients/cpp/supervisor vm1 "${@:2}" ;;
+    python) as_alice /usr/bin/python3 -B build/clients/python/supervisor.py vm1 "${@:2}" ;;
+    typescript) as_alice node build/clients/typescript/dist/supervisor.js vm1 "${@:2}" ;;
+    go) as_alice build/clients/go/supervisor vm1 "${@:2}" ;;
   esac
 }
 
@@ -91,8 +93,14 @@ no_tap_is_left() {
 
 # The same when it is svnetd who opens the TAP.
 opens_it_by_svnetd() {
-  as_alice /usr/bin/python3 -B build/clients/python/supervisor.py vm1 --by-svnetd >"$scratch/out" &&
-    expected_of python | diff - "$scratch/out"
+  run_example python --by-svnetd >"$scratch/out" && expected_of python | diff - "$scratch/out"
+}
+
+# As one of many that have the same snapshot.
+leases_a_tap_for_a_restored_guest() {
+  run_example "$1" --restored >"$scratch/out" &&
+    expected_of "$1" | sed 's,^boot args .*,believes 10.0.0.2/24 06:00:ac:10:00:02,' |
+    diff - "$scratch/out"
 }
 
 prints_what_it_should() {
@@ -164,6 +172,12 @@ for language in "${languages[@]}"; do
   stop_svnetd
   check "$language: waits while svnetd restarts" waits_for_a_restart "$language"
   check "$language: leaves no TAP then, either" no_tap_is_left
+  stop_svnetd
+done
+
+for language in "${languages[@]}"; do
+  start_svnetd --kind routed
+  check "$language: leases a TAP for a restored guest" leases_a_tap_for_a_restored_guest "$language"
   stop_svnetd
 done
 

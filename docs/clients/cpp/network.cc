@@ -49,10 +49,12 @@ grpc::Status Network::Call(grpc::Status (Stub::*method)(grpc::ClientContext*, co
   }
 }
 
-grpc::Status Network::CreateTap(const std::string& vm, const std::string& iface, v1::Tap* tap) {
+grpc::Status Network::CreateTap(const std::string& vm, const std::string& iface, v1::Tap* tap,
+                                const std::optional<v1::GuestView>& view) {
   v1::CreateTapRequest request;
   request.set_vm_id(vm);
   request.set_iface_id(iface);
+  if (view.has_value()) *request.mutable_guest_view() = *view;
   v1::CreateTapResponse response;
   grpc::Status status = Call(&Stub::CreateTap, request, &response);
   *tap = response.tap();

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "svnet/v1/network.grpc.pb.h"
@@ -17,8 +18,10 @@ class Network {
   // `socket` is an absolute path.
   explicit Network(const std::string& socket);
 
-  // The lease of (caller, vm, iface): the one that stands, or a new one.
-  grpc::Status CreateTap(const std::string& vm, const std::string& iface, svnet::v1::Tap* tap);
+  // The lease of (caller, vm, iface): the one that stands, or a new one. `view` is what a guest
+  // believes that is restored from a snapshot (docs/clones.md).
+  grpc::Status CreateTap(const std::string& vm, const std::string& iface, svnet::v1::Tap* tap,
+                         const std::optional<svnet::v1::GuestView>& view = std::nullopt);
 
   // For the guest's kernel command line.
   grpc::Status GetBootArgs(const std::string& tap_name, std::string* boot_args);

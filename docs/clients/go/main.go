@@ -1,6 +1,8 @@
 // A supervisor in Go: leases a TAP for a VM, opens it as a VMM would, and removes it.
 //
-//	supervisor VM
+//	supervisor VM [--restored]
+//
+// With --restored the VM is one of many that are restored from a snapshot.
 package main
 
 import (
@@ -15,6 +17,12 @@ func socketPath() string {
 		return path
 	}
 	return "/run/svnet/svnetd.sock"
+}
+
+// snapshot is what the guest had when it was taken.
+func snapshot() *svnetv1.GuestView {
+	return &svnetv1.GuestView{
+		Address: "10.0.0.2", PrefixLength: 24, Gateway: "10.0.0.1", Mac: "06:00:ac:10:00:02"}
 }
 
 // whatToDo switches on the reason; the message is for people.
@@ -41,37 +49,42 @@ func attachedOrNot(tap *svnetv1.Tap) string {
 }
 
 func use(network *Network, vm string, tap *svnetv1.Tap) error {
-	bootArgs, err := network.GetBootArgs(tap.GetTapName())
-	if err != nil {
-		return err
+	fmt.Printf("tap %s\nguest %s/%d %s\n", tap.GetTapName(), tap.GetGuestIp(), tap.GetPrefixLength(),
+		tap.GetMac())
+	if view := tap.GetGuestView(); view != nil {
+		fmt.Printf("believes %s/%d %s\n", view.GetAddress(), view.GetPrefixLength(), view.GetMac())
+	} else {
+		bootArgs, err := network.GetBootArgs(tap.GetTapName())
+		if err != nil {
+			return err
+		}
+		fmt.Printf("boot args %s\n", bootArgs)
 	}
-	fmt.Printf("tap %s\nguest %s/%d %s\nboot args %s\n", tap.GetTapName(), tap.GetGuestIp(),
-		tap.GetPrefixLength(), tap.GetMac(), bootArgs)
 
 	device, err := OpenTap(tap.GetTapName())
 	if err != nil {
 		return err
 	}
 	defer device.Close()
-	same, err := network.CreateTap(vm, "eth0")
+	same, err := network.CreateTap(vm, "eth0", nil)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("asked again: %s %s, %s\n", same.GetTapName(), same.GetGuestIp(), attachedOrNot(same))
 
-	_, err = network.CreateTap("no/id", "eth0")
+	_, err = network.CreateTap("no/id", "eth0", nil)
 	reason := ReasonOf(err)
 	fmt.Printf("refused: %s: %s\n", reason, whatToDo(reason))
 	return nil
 }
 
-func run(vm string) error {
+func run(vm string, view *svnetv1.GuestView) error {
 	network, err := Connect(socketPath())
 	if err != nil {
 		return err
 	}
 	defer network.Close()
-	tap, err := network.CreateTap(vm, "eth0")
+	tap, err := network.CreateTap(vm, "eth0", view)
 	if err != nil {
 		return err
 	}
@@ -88,11 +101,14 @@ func run(vm string) error {
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: supervisor VM")
+	var view *svnetv1.GuestView
+	if len(os.Args) == 3 && os.Args[2] == "--restored" {
+		view = snapshot()
+	} else if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: supervisor VM [--restored]")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(os.Args[1], view); err != nil {
 		fmt.Fprintf(os.Stderr, "supervisor: %v\n", err)
 		os.Exit(1)
 	}

@@ -54,10 +54,11 @@ func Connect(socket string) (*Network, error) {
 func (n *Network) Close() { n.connection.Close() }
 
 // CreateTap returns the lease of (caller, vm, iface): the one that stands, or a new one.
-func (n *Network) CreateTap(vm, iface string) (*svnetv1.Tap, error) {
+// view is what a guest believes that is restored from a snapshot (docs/clones.md); nil for others.
+func (n *Network) CreateTap(vm, iface string, view *svnetv1.GuestView) (*svnetv1.Tap, error) {
 	var response *svnetv1.CreateTapResponse
 	err := repeat(func(ctx context.Context) (err error) {
-		request := &svnetv1.CreateTapRequest{VmId: vm, IfaceId: iface}
+		request := &svnetv1.CreateTapRequest{VmId: vm, IfaceId: iface, GuestView: view}
 		response, err = n.service.CreateTap(ctx, request)
 		return err
 	})

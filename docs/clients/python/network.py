@@ -65,9 +65,14 @@ class Network:
     def __exit__(self, *exception) -> None:
         self._channel.close()
 
-    def create_tap(self, vm: str, iface: str) -> network_pb2.Tap:
-        """The lease of (caller, vm, iface): the one that stands, or a new one."""
-        request = network_pb2.CreateTapRequest(vm_id=vm, iface_id=iface)
+    def create_tap(
+        self, vm: str, iface: str, view: network_pb2.GuestView | None = None
+    ) -> network_pb2.Tap:
+        """The lease of (caller, vm, iface): the one that stands, or a new one.
+
+        view is what a guest believes that is restored from a snapshot (docs/clones.md).
+        """
+        request = network_pb2.CreateTapRequest(vm_id=vm, iface_id=iface, guest_view=view)
         return self._call(self._stub.CreateTap, request).tap
 
     def get_boot_args(self, tap_name: str) -> str:

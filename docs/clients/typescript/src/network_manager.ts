@@ -13,9 +13,10 @@ import {
 import { errorInfoOf, NetworkService } from './contract';
 import type { CreateTapResponse__Output } from './generated/svnet/v1/CreateTapResponse';
 import type { GetNetworkResponse__Output } from './generated/svnet/v1/GetNetworkResponse';
+import type { GuestView } from './generated/svnet/v1/GuestView';
 import type { Tap__Output as Tap } from './generated/svnet/v1/Tap';
 
-export type { Tap };
+export type { GuestView, Tap };
 
 export type TapDevice = Pick<Tap, 'tapName' | 'guestIp' | 'gatewayIp' | 'subnetMask' | 'mac'>;
 
@@ -91,10 +92,11 @@ export class NetworkManager {
     );
   }
 
-  // The lease of (caller, vmId, ifaceId): the one that stands, or a new one.
-  async createTap(vmId: string, ifaceId: string): Promise<Tap> {
+  // The lease of (caller, vmId, ifaceId): the one that stands, or a new one. `guestView` is what a
+  // guest believes that is restored from a snapshot (docs/clones.md).
+  async createTap(vmId: string, ifaceId: string, guestView?: GuestView): Promise<Tap> {
     const response = await call<CreateTapResponse__Output>('TAP_CREATE_FAILED', (options, done) =>
-      this.service.createTap({ vmId, ifaceId }, options, done),
+      this.service.createTap({ vmId, ifaceId, guestView }, options, done),
     );
     if (response.tap === null) throw new NetworkError('TAP_CREATE_FAILED', 'svnetd gave no TAP');
     return response.tap;

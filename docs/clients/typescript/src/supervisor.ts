@@ -1,7 +1,17 @@
 // A supervisor in TypeScript: leases a TAP for a VM and removes it.
 //
-//   node dist/supervisor.js VM
-import { NetworkError, NetworkManager, type Tap } from './network_manager';
+//   node dist/supervisor.js VM [--restored]
+//
+// With --restored the VM is one of many that are restored from a snapshot.
+import { NetworkError, NetworkManager, type GuestView, type Tap } from './network_manager';
+
+// What the guest had when the snapshot was taken.
+const SNAPSHOT: GuestView = {
+  address: '10.0.0.2',
+  prefixLength: 24,
+  gateway: '10.0.0.1',
+  mac: '06:00:ac:10:00:02',
+};
 
 // Switches on the reason; the message is for people.
 function whatToDo(reason: string | undefined): string {
@@ -22,7 +32,9 @@ function whatToDo(reason: string | undefined): string {
 async function use(network: NetworkManager, vm: string, tap: Tap): Promise<void> {
   console.log(`tap ${tap.tapName}`);
   console.log(`guest ${tap.guestIp}/${tap.prefixLength} ${tap.mac}`);
-  console.log(`boot args ${network.getBootArgs(tap)}`);
+  const view = tap.guestView;
+  if (view !== null) console.log(`believes ${view.address}/${view.prefixLength} ${view.mac}`);
+  else console.log(`boot args ${network.getBootArgs(tap)}`);
 
   // To open the TAP takes an ioctl, which Node.js has not. It need not: the VMM that the
   // supervisor starts, as the same user, opens the TAP by its name.
@@ -38,10 +50,10 @@ async function use(network: NetworkManager, vm: string, tap: Tap): Promise<void>
   }
 }
 
-async function run(vm: string): Promise<void> {
+async function run(vm: string, view?: GuestView): Promise<void> {
   const network = new NetworkManager();
   await network.ensureBridge();
-  const tap = await network.createTap(vm, 'eth0');
+  const tap = await network.createTap(vm, 'eth0', view);
   try {
     await use(network, vm, tap);
   } finally {
@@ -51,12 +63,13 @@ async function run(vm: string): Promise<void> {
   console.log(`removed ${tap.tapName}`);
 }
 
-const [vm, ...more] = process.argv.slice(2);
-if (vm === undefined || more.length > 0) {
-  console.error('usage: supervisor VM');
+const [vm, option, ...more] = process.argv.slice(2);
+const restored = option === '--restored';
+if (vm === undefined || (option !== undefined && !restored) || more.length > 0) {
+  console.error('usage: supervisor VM [--restored]');
   process.exit(2);
 }
-run(vm).catch((error: unknown) => {
+run(vm, restored ? SNAPSHOT : undefined).catch((error: unknown) => {
   console.error(`supervisor: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
 });

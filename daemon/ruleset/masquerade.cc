@@ -37,8 +37,14 @@ std::string RenderElsewhere(const RulesetContext& context) {
   return absl::StrCat(groups, "oifname != { ", names, "\"lo\" }");
 }
 
+// What has an address of the network's and comes from elsewhere is none of its. What the host
+// itself sends in the gateway's name is, and comes by no link.
 void Render(const RulesetNetwork& network, const RulesetContext& context, RulesetSlots* slots) {
-  // What the host sends in the gateway's name is of the network, too.
+  if (network.kind == NetworkKind::kRouted) {
+    slots->Add("inet.postrouting",
+               absl::StrFormat("    $source iifgroup & 0x%08x != 0x%08x return\n",
+                               network.link_group_mask, network.link_group));
+  }
   const absl::string_view by_bridge =
       network.kind == NetworkKind::kBridge ? "iif { 0, $bridge } " : "";
   const std::string leaving = absl::StrCat(by_bridge, "$source ", RenderElsewhere(context));

@@ -32,6 +32,7 @@
 #include "tests/system/tap_guest.h"
 #include "tests/system/tap_holder.h"
 #include "tests/system/three_guests.h"
+#include "tests/system/udp.h"
 #include "tests/test_run.h"
 
 namespace svnet::testing {
@@ -388,11 +389,7 @@ TEST_F(CloneErrorTest, TellsItTheMtuOfTheWay) {
   const TapGuest clone(Clone("vm1"));
   std::string packet = TestPacket(kOutside, 1400);
   packet[6] = 0x40;  // not to be taken apart
-  packet[10] = packet[11] = 0;
-  const uint16_t sum = Sum(packet.substr(0, 20));
-  packet[10] = static_cast<char>(sum >> 8);
-  packet[11] = static_cast<char>(sum);
-  const std::string frame = ErrorTo(clone, packet);
+  const std::string frame = ErrorTo(clone, WithHeaderChecksum(packet));
   ExpectQuotes(frame, kOutside);
   const Packet error = Packet::In(frame);
   EXPECT_EQ(error.icmp_type(), 3);
@@ -407,11 +404,7 @@ TEST_F(CloneErrorTest, ThatAHopHasLeftItNoTimeQuotesWhatItHasSent) {
   const TapGuest clone(Clone("vm1"));
   std::string packet = TestPacket(kOutside);
   packet[8] = 1;
-  packet[10] = packet[11] = 0;
-  const uint16_t sum = Sum(packet.substr(0, 20));
-  packet[10] = static_cast<char>(sum >> 8);
-  packet[11] = static_cast<char>(sum);
-  const std::string frame = ErrorTo(clone, packet);
+  const std::string frame = ErrorTo(clone, WithHeaderChecksum(packet));
   ExpectQuotes(frame, kOutside);
   EXPECT_EQ(Packet::In(frame).icmp_type(), 11);
 }
@@ -450,11 +443,7 @@ TEST_F(CloneTest, SendsAndGetsDatagramsInFragments) {
     packet[4] = packet[5] = '\x07';
     packet[6] = static_cast<char>(offset_and_flags >> 8);
     packet[7] = static_cast<char>(offset_and_flags);
-    packet[10] = packet[11] = 0;
-    const uint16_t sum = Sum(packet.substr(0, 20));
-    packet[10] = static_cast<char>(sum >> 8);
-    packet[11] = static_cast<char>(sum);
-    return packet;
+    return WithHeaderChecksum(packet);
   };
   clone.Receive();
   const absl::string_view datagram = absl::string_view(whole).substr(20);

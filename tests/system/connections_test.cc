@@ -6,6 +6,7 @@
 #include "tests/sandbox/internet.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
+#include "tests/system/udp.h"
 
 namespace svnet::testing {
 namespace {
@@ -22,19 +23,9 @@ int Tracked() {
   return count;
 }
 
-// Of another protocol, with the header's checksum that goes with it (RFC 1624).
 std::string WithProtocol(std::string packet, uint8_t protocol) {
-  const auto word = [&](size_t at) {
-    return static_cast<uint32_t>(static_cast<uint8_t>(packet[at]) << 8 |
-                                 static_cast<uint8_t>(packet[at + 1]));
-  };
-  const uint32_t old = word(8);
   packet[9] = static_cast<char>(protocol);
-  uint32_t sum = (~word(10) & 0xffff) + (~old & 0xffff) + word(8);
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  packet[10] = static_cast<char>(~sum >> 8);
-  packet[11] = static_cast<char>(~sum);
-  return packet;
+  return WithHeaderChecksum(packet);
 }
 
 class ConnectionsTest : public WithAllGuests<SystemTest> {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/three_guests.h"
+#include "tests/system/udp.h"
 
 namespace svnet::testing {
 namespace {
@@ -152,19 +153,6 @@ TEST_F(RoutedTest, AHostThatIgnoresArpIsSaidWithWhatHelps) {
   EXPECT_THAT(alice().MustGetNetwork().conditions(), IsEmpty());
 }
 
-// The header's anew.
-std::string WithChecksum(std::string packet) {
-  packet[10] = packet[11] = 0;
-  uint32_t sum = 0;
-  for (size_t i = 0; i < 20; i += 2) {
-    sum += static_cast<uint8_t>(packet[i]) << 8 | static_cast<uint8_t>(packet[i + 1]);
-  }
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  packet[10] = static_cast<char>(~sum >> 8);
-  packet[11] = static_cast<char>(~sum);
-  return packet;
-}
-
 // A first fragment of the victim's own is not completed by another's.
 TEST_F(RoutedTest, NoFragmentOfAnotherCompletesADatagram) {
   Begin();
@@ -174,7 +162,7 @@ TEST_F(RoutedTest, NoFragmentOfAnotherCompletesADatagram) {
     packet[4] = packet[5] = '\x07';  // the same datagram
     packet[6] = static_cast<char>(offset_and_flags >> 8);
     packet[7] = static_cast<char>(offset_and_flags);
-    return WithChecksum(packet);
+    return WithHeaderChecksum(packet);
   };
   const std::string datagram = Udp({.from = alice2().ip(), .to = alice2().gateway()},
                                    absl::StrCat(std::string(16, 'x'), kMark))

@@ -15,7 +15,10 @@ struct UdpFields {
   uint16_t from_port = 40000;
   uint16_t to_port = 9999;
 };
-// An IPv4 packet with its checksum.
+// An IPv4 packet with its header's checksum.
 std::string Udp(const UdpFields& fields, absl::string_view payload);
+
+// An IPv4 packet that was changed, with its header's checksum anew (RFC 1071).
+std::string WithHeaderChecksum(std::string packet);
 
 }  // namespace svnet::testing

@@ -14,6 +14,7 @@
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
 #include "tests/system/tap_holder.h"
+#include "tests/system/udp.h"
 
 namespace svnet::testing {
 namespace {
@@ -157,20 +158,6 @@ TEST_P(WaysTest, AFrameToManyIsNoWayToOneAddress) {
   }
 }
 
-// The header's checksum anew (RFC 1071).
-std::string Checksummed(std::string packet) {
-  const size_t header = (packet[0] & 0xf) * 4;
-  packet[10] = packet[11] = 0;
-  uint32_t sum = 0;
-  for (size_t i = 0; i < header; i += 2) {
-    sum += static_cast<uint8_t>(packet[i]) << 8 | static_cast<uint8_t>(packet[i + 1]);
-  }
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  packet[10] = static_cast<char>(~sum >> 8);
-  packet[11] = static_cast<char>(~sum);
-  return packet;
-}
-
 // With a loose source route to `next` (RFC 791).
 std::string WithSourceRoute(std::string packet, Ipv4Address next) {
   std::string option = {'\x83', '\7', '\4'};
@@ -181,13 +168,13 @@ std::string WithSourceRoute(std::string packet, Ipv4Address next) {
   packet.insert(20, option);
   packet[0] = '\x47';
   packet[3] = static_cast<char>(packet[3] + 8);
-  return Checksummed(packet);
+  return WithHeaderChecksum(packet);
 }
 
 std::string Fragment(std::string packet, int offset, bool more) {
   packet[6] = static_cast<char>((more ? 0x20 : 0) | offset >> 8);
   packet[7] = static_cast<char>(offset);
-  return Checksummed(packet);
+  return WithHeaderChecksum(packet);
 }
 
 // An ICMP redirect of the route to `to`, as the gateway would send it.
@@ -472,12 +459,12 @@ class FrameMaker {
         return Fragment(packet, static_cast<int>(Number(8)), Number(2) == 0);
       case 2:
         packet[9] = static_cast<char>(Byte());  // another protocol
-        return Checksummed(packet);
+        return WithHeaderChecksum(packet);
       case 3:
         return Redirect(alice_, Destination());
       case 4:
         packet[8] = static_cast<char>(Number(3));  // at its last hop: an error quotes it
-        return Checksummed(packet);
+        return WithHeaderChecksum(packet);
       case 5:
         packet[Number(20)] = static_cast<char>(Byte());  // broken
         return packet;

@@ -20,7 +20,7 @@
 namespace svnet {
 namespace {
 
-// Over real sockets, whose other end is this process: root.
+// Over real sockets, whose other end is this process, of whatever uid.
 class TapConnectionsTest : public NetworkRegistryTest {
  protected:
   TapConnectionsTest() {
@@ -31,8 +31,9 @@ class TapConnectionsTest : public NetworkRegistryTest {
         Unstarted{.networks = {}, .why = absl::OkStatus()});
     runner_->SetNetwork(&api());
     poller_ = *Poller::Open();
-    admission_ =
-        *AdmissionControl::Create(&log_, AdmissionRules(), {.users = 64, .administrators = 64});
+    AdmissionRules rules;
+    rules.all_users = true;
+    admission_ = *AdmissionControl::Create(&log_, rules, {.users = 64, .administrators = 64});
     connections_ = *TapConnections::Create({.admission = admission_.get(),
                                             .poller = poller_.get(),
                                             .runner = &*runner_,

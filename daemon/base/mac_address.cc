@@ -4,7 +4,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 
 namespace svnet {
 namespace {
@@ -39,8 +38,11 @@ absl::StatusOr<MacAddress> MacAddress::Parse(absl::string_view text) {
 }
 
 std::string MacAddress::ToString() const {
-  return absl::StrFormat("%02x:%02x:%02x:%02x:%02x:%02x", octets_[0], octets_[1], octets_[2],
-                         octets_[3], octets_[4], octets_[5]);
+  const std::string digits =
+      absl::BytesToHexString({reinterpret_cast<const char*>(octets_.data()), octets_.size()});
+  std::string text(kTextLength, ':');
+  for (size_t i = 0; i < octets_.size(); ++i) text.replace(3 * i, 2, digits, 2 * i, 2);
+  return text;
 }
 
 }  // namespace svnet

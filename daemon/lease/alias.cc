@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -57,10 +58,8 @@ std::optional<std::array<uint8_t, kCount>> ParseHex(absl::string_view text) {
 }
 
 std::string MacText(const MacAddress& mac) {
-  std::string text;
-  for (const uint8_t octet : mac.octets())
-    absl::StrAppend(&text, absl::Hex(octet, absl::kZeroPad2));
-  return text;
+  const MacAddress::Octets& octets = mac.octets();
+  return absl::BytesToHexString({reinterpret_cast<const char*>(octets.data()), octets.size()});
 }
 
 // Empty for the one that needs no word.

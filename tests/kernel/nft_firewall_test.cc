@@ -205,13 +205,13 @@ TEST_P(NftFirewallTest, ReadsItsCountersAndNobodyElses) {
     causes.push_back(drops.cause);
     EXPECT_EQ(drops.packets, 0u);
   }
-  EXPECT_THAT(causes,
-              ::testing::UnorderedElementsAre(
-                  "foreign_mac", "foreign_protocol", "foreign_arp", "foreign_address",
-                  "dhcp_server", "foreign_zone", "past_the_bridge", "blocked_destination",
-                  "between_guests", "unasked", "host_denied", "foreign_destination",
-                  "foreign_receiver", "spoofed_source", "loopback_destination", "loopback_to_host",
-                  "guest_connections", "other_forwarding", "local_denied", "owner_connections"));
+  EXPECT_THAT(causes, ::testing::UnorderedElementsAre(
+                          "foreign_mac", "foreign_protocol", "foreign_arp", "foreign_address",
+                          "dhcp_server", "foreign_zone", "past_the_bridge", "blocked_destination",
+                          "between_guests", "unasked", "host_denied", "foreign_destination",
+                          "foreign_receiver", "spoofed_source", "loopback_destination",
+                          "loopback_to_host", "guest_connections", "other_forwarding",
+                          "local_denied", "owner_connections", "announcement"));
   Shell(
       "nft 'add table ip svnet-svbr0/a; add counter ip svnet-svbr0/a others {}';"
       "nft 'add table inet svnet-svbr00; add counter inet svnet-svbr00 others {}'");

@@ -255,23 +255,23 @@ class SeveralNetworksTest : public ::testing::TestWithParam<Tables> {
  protected:
   SeveralNetworksTest() {
     testing::EnterFreshNetworkNamespace();
-    RulesetNetwork red = {.name = kRed,
+    RulesetNetwork red = {.name = red_name_,
                           .kind = NetworkKind::kRouted,
                           .bridge = LinkName::Parse("svbr1").value(),
                           .prefix = Ipv4Prefix::Parse("10.9.0.0/24").value(),
                           .link_group = 0x45670000,
                           .retired_groups = 32};
     RulesetSpec spec = Spec();
-    spec.networks.emplace(kRed, red);
+    spec.networks.emplace(red_name_, red);
     firewall_ = NftFirewall::Open(Svbr0(), spec, GetParam()).value();
     EXPECT_TRUE(firewall().Apply(both_, OtherForwarding::kClosed).ok());
   }
 
   NftFirewall& firewall() { return *firewall_; }
 
-  const NetworkName kRed = NetworkName::Parse("red").value();
+  const NetworkName red_name_ = NetworkName::Parse("red").value();
   const NetworkGuests default_ = {.bridge = kBridge, .bindings = {Guest(7)}};
-  const NetworkGuests red_ = {.name = kRed,
+  const NetworkGuests red_ = {.name = red_name_,
                               .bridge = {.ifindex = 2, .mac = MacAddress({0xc2, 0, 0, 0, 0, 2})},
                               .bindings = {}};
   const std::vector<NetworkGuests> both_ = {default_, red_};
@@ -299,7 +299,7 @@ TEST_P(SeveralNetworksTest, EachHasItsOwnChainsAndCounters) {
   EXPECT_TRUE(of_default.contains("foreign_mac"));
   EXPECT_TRUE(of_default.contains("other_forwarding"));
   EXPECT_TRUE(of_default.contains("between_networks"));
-  const std::set<std::string> of_red = causes(kRed);
+  const std::set<std::string> of_red = causes(red_name_);
   EXPECT_FALSE(of_red.contains("foreign_mac"));  // it has no MACs to check
   EXPECT_TRUE(of_red.contains("foreign_address"));
   EXPECT_FALSE(of_red.contains("other_forwarding"));
@@ -313,14 +313,14 @@ TEST_P(SeveralNetworksTest, ABindingMoreIsWhatApplyWouldHaveMadeOfIt) {
                          .zone = 0x45670040,
                          .owner = 1000};
   const std::string without = Rules();
-  ASSERT_TRUE(firewall().Bind(kRed, guest).ok());
+  ASSERT_TRUE(firewall().Bind(red_name_, guest).ok());
   const std::string bound = Rules();
   EXPECT_NE(bound, without);
   NetworkGuests red = red_;
   red.bindings = {guest};
   ASSERT_TRUE(firewall().Apply({default_, red}, OtherForwarding::kClosed).ok());
   EXPECT_EQ(Rules(), bound);
-  ASSERT_TRUE(firewall().Unbind(kRed, guest).ok());
+  ASSERT_TRUE(firewall().Unbind(red_name_, guest).ok());
   ASSERT_TRUE(firewall().Bind(NetworkName(), Guest(8)).ok());
 }
 
@@ -328,7 +328,7 @@ TEST_P(SeveralNetworksTest, OneThatIsNotServedHasNoRules) {
   ASSERT_TRUE(firewall().Apply({default_}, OtherForwarding::kAsItIs).ok());
   EXPECT_THAT(Rules(), Not(HasSubstr("red/")));
   EXPECT_THAT(Rules(), HasSubstr("iif \"lo\" goto from_guest"));
-  EXPECT_TRUE(firewall().ReadDrops(kRed)->empty());
+  EXPECT_TRUE(firewall().ReadDrops(red_name_)->empty());
 }
 
 // A set of the rules is gone: possible only where others can change them.

@@ -57,7 +57,7 @@ step() {
 }
 
 # Tests that take too long with sanitizers, and show nothing more with them.
-unsanitized='Guests/|CapacityTest|AThousandGuests|PortsRunOut|FaultTest|FairnessTest|FloodTest'
+unsanitized='RealGuest|CapacityTest|AThousandGuests|PortsRunOut|FaultTest|FairnessTest|FloodTest'
 
 install_needed() {
   needs_root

@@ -31,7 +31,7 @@ struct Kind {
   }
 };
 
-class GuestTest : public SystemTest, public ::testing::WithParamInterface<Kind> {
+class RealGuestTest : public SystemTest, public ::testing::WithParamInterface<Kind> {
  protected:
   static bool IsRouted() { return GetParam().network == NetworkKind::kRouted; }
   static std::string KindFlag() { return IsRouted() ? "--kind=routed" : "--kind=bridge"; }
@@ -54,14 +54,14 @@ class GuestTest : public SystemTest, public ::testing::WithParamInterface<Kind> 
          tap.tap_name(), tap.mac(), response.boot_args(), folder() + "/script"});
   }
 };
-INSTANTIATE_TEST_SUITE_P(Guests, GuestTest,
+INSTANTIATE_TEST_SUITE_P(Guests, RealGuestTest,
                          ::testing::Values(Kind{"uml", "vec0", NetworkKind::kBridge},
                                            Kind{"qemu", "eth0", NetworkKind::kBridge},
                                            Kind{"uml", "vec0", NetworkKind::kRouted},
                                            Kind{"qemu", "eth0", NetworkKind::kRouted}),
                          [](const auto& each) { return each.param.Describe(); });
 
-TEST_P(GuestTest, AnswersToItsMacAndBootArgsAndReachesTheInternetThroughTheNat) {
+TEST_P(RealGuestTest, AnswersToItsMacAndBootArgsAndReachesTheInternetThroughTheNat) {
   const Internet internet(/*mtu=*/1400);
   // The other direction: without the NAT nothing can come back.
   ASSERT_NE(internet.ShellExitCode("ping -c 1 -w 2 172.30.0.1"), 0);
@@ -79,7 +79,7 @@ TEST_P(GuestTest, AnswersToItsMacAndBootArgsAndReachesTheInternetThroughTheNat) 
 }
 
 // What a guest changes inside itself gets it nowhere, and no further than that.
-TEST_P(GuestTest, WithAnotherMacOrAddressIsCutOffUntilItHasItsOwnAgain) {
+TEST_P(RealGuestTest, WithAnotherMacOrAddressIsCutOffUntilItHasItsOwnAgain) {
   Daemon svnetd = Start({KindFlag()});
   Client alice(svnetd.socket(), Member(kAlice));
   const v1::Tap tap = alice.MustCreate("vm1");
@@ -113,7 +113,7 @@ reach 20 172.30.0.2 && echo "its own again: reached"
 }
 
 // What docs/networks.md says that a guest must be told of its second interface.
-TEST_P(GuestTest, WithTwoInterfacesOnTwoNetworksReachesTheOutsideByEach) {
+TEST_P(RealGuestTest, WithTwoInterfacesOnTwoNetworksReachesTheOutsideByEach) {
   const Internet internet;
   Daemon svnetd = Start({KindFlag()}, ConfigOf({}));
   Client alice(svnetd.socket(), Member(kAlice));
@@ -145,7 +145,7 @@ done
 }
 
 // The same guest on the same TAP, with another svnetd.
-TEST_P(GuestTest, BootsAgainAfterARestartOfSvnetd) {
+TEST_P(RealGuestTest, BootsAgainAfterARestartOfSvnetd) {
   const Internet internet;
   v1::Tap tap;
   {
@@ -161,7 +161,7 @@ TEST_P(GuestTest, BootsAgainAfterARestartOfSvnetd) {
 }
 
 // A guest pings the internet every 10 ms meanwhile.
-TEST_P(GuestTest, NoReplyIsLostWhileSvnetdIsRestartedAndKilled) {
+TEST_P(RealGuestTest, NoReplyIsLostWhileSvnetdIsRestartedAndKilled) {
   const Internet internet;
   std::optional<Daemon> svnetd;
   const auto start = [&] {
@@ -189,10 +189,10 @@ TEST_P(GuestTest, NoReplyIsLostWhileSvnetdIsRestartedAndKilled) {
 
 // As a person would do it: what svnetctl prints, pasted. With a CPU for each queue, of which a
 // guest uses no more than that.
-class PrintedTest : public SystemTest, public ::testing::WithParamInterface<int> {};
-INSTANTIATE_TEST_SUITE_P(Guests, PrintedTest, ::testing::Values(1, 2));
+class RealGuestPrintedTest : public SystemTest, public ::testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Guests, RealGuestPrintedTest, ::testing::Values(1, 2));
 
-TEST_P(PrintedTest, QemuBootsFromWhatSvnetctlPrints) {
+TEST_P(RealGuestPrintedTest, QemuBootsFromWhatSvnetctlPrints) {
   const Internet internet(/*mtu=*/1400);
   Daemon svnetd = Start();
   std::ofstream(folder() + "/script")

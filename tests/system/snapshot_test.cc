@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 
 constexpr int kRestored = 10;
 
-class SnapshotTest : public SystemTest {
+class RealGuestSnapshotTest : public SystemTest {
  protected:
   Guests guests() const override { return {NetworkKind::kRouted, /*clones=*/true}; }
 
@@ -52,7 +52,7 @@ class SnapshotTest : public SystemTest {
   std::string boot_args_;
 };
 
-TEST_F(SnapshotTest, EachOfManyReachesTheInternetAtOnceWithoutAskingForItsGateway) {
+TEST_F(RealGuestSnapshotTest, EachOfManyReachesTheInternetAtOnceWithoutAskingForItsGateway) {
   const Internet internet;
   Daemon svnetd = Start();
   Client alice(svnetd.socket(), Member(kAlice));

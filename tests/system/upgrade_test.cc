@@ -169,11 +169,12 @@ TEST_F(UpgradeTest, AFirstStartThatIsKilledIsRepeated) {
 }
 
 // A real guest pings the internet every 10 ms meanwhile.
-class GuestUpgradeTest : public UpgradeTest, public ::testing::WithParamInterface<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Guests, GuestUpgradeTest, ::testing::Values("uml", "qemu"),
+class RealGuestUpgradeTest : public UpgradeTest,
+                             public ::testing::WithParamInterface<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Guests, RealGuestUpgradeTest, ::testing::Values("uml", "qemu"),
                          [](const auto& each) { return each.param; });
 
-TEST_P(GuestUpgradeTest, NoReplyIsLost) {
+TEST_P(RealGuestUpgradeTest, NoReplyIsLost) {
   const Internet internet;
   v1::Tap tap;
   {

@@ -1,5 +1,7 @@
 #include "daemon/base/ipv4.h"
 
+#include <array>
+#include <charconv>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -46,8 +48,13 @@ absl::StatusOr<Ipv4Address> Ipv4Address::Parse(absl::string_view text) {
 }
 
 std::string Ipv4Address::ToString() const {
-  return absl::StrCat(value_ >> 24, ".", value_ >> 16 & 255, ".", value_ >> 8 & 255, ".",
-                      value_ & 255);
+  std::array<char, sizeof("255.255.255.255") - 1> text;
+  char* end = text.data();
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    if (shift < 24) *end++ = '.';
+    end = std::to_chars(end, text.data() + text.size(), value_ >> shift & 255).ptr;
+  }
+  return std::string(text.data(), end);
 }
 
 absl::StatusOr<Ipv4Prefix> Ipv4Prefix::Parse(absl::string_view text) {

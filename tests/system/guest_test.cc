@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/network_kind.h"
 #include "tests/sandbox/internet.h"
+#include "tests/system/real_guest.h"
 #include "tests/system/several_networks.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
@@ -47,11 +48,14 @@ class RealGuestTest : public SystemTest, public ::testing::WithParamInterface<Ki
     v1::GetBootArgsResponse response;
     EXPECT_TRUE(alice.stub().GetBootArgs(&context, request, &response).ok());
     std::ofstream(folder() + "/script") << script;
-    return RunProgramAs(
+    return testing::Boot(
         Member(kAlice),
-        {"env", absl::StrCat("GUEST_SECOND=", second.tap_name(), " ", second.mac()),
-         SVNET_SOURCE "/tests/guests/run.sh", GetParam().name, SVNET_SOURCE "/build/guests",
-         tap.tap_name(), tap.mac(), response.boot_args(), folder() + "/script"});
+        {.kind = GetParam().name,
+         .tap = tap.tap_name(),
+         .mac = tap.mac(),
+         .boot_args = response.boot_args(),
+         .script = folder() + "/script",
+         .settings = {absl::StrCat("GUEST_SECOND=", second.tap_name(), " ", second.mac())}});
   }
 };
 INSTANTIATE_TEST_SUITE_P(Guests, RealGuestTest,

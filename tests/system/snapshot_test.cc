@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/sandbox/internet.h"
+#include "tests/system/real_guest.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
 
@@ -22,10 +23,12 @@ class RealGuestSnapshotTest : public SystemTest {
 
   // As kAlice: a guest on that TAP, with `settings` for run.sh.
   Exited Run(const v1::Tap& tap, const std::string& settings) const {
-    return RunProgramAs(Member(kAlice),
-                        {"env", settings, "GUEST_TIMEOUT=120", SVNET_SOURCE "/tests/guests/run.sh",
-                         "qemu", SVNET_SOURCE "/build/guests", tap.tap_name(),
-                         tap.guest_view().mac(), boot_args_, folder() + "/script"});
+    return Boot(Member(kAlice), {.kind = "qemu",
+                                 .tap = tap.tap_name(),
+                                 .mac = tap.guest_view().mac(),
+                                 .boot_args = boot_args_,
+                                 .script = folder() + "/script",
+                                 .settings = {settings, "GUEST_TIMEOUT=120"}});
   }
   std::string snapshot() const { return folder() + "/snapshot"; }
 

@@ -17,6 +17,7 @@
 #include "tests/eventually.h"
 #include "tests/sandbox/internet.h"
 #include "tests/system/kernel_count.h"
+#include "tests/system/real_guest.h"
 #include "tests/system/spec_files.h"
 #include "tests/system/system_test.h"
 #include "tests/system/tap_guest.h"
@@ -190,12 +191,13 @@ TEST_P(RealGuestUpgradeTest, NoReplyIsLost) {
   const std::string interface = GetParam() == "uml" ? "vec0" : "eth0";
   Exited guest;
   std::thread booting([&] {
-    guest =
-        RunProgramAs(Member(kAlice),
-                     {SVNET_SOURCE "/tests/guests/run.sh", GetParam(), SVNET_SOURCE "/build/guests",
-                      tap.tap_name(), tap.mac(),
-                      absl::StrCat("ip=172.30.0.2::172.30.0.1:255.255.255.0::", interface, ":off"),
-                      folder() + "/script"});
+    guest = Boot(
+        Member(kAlice),
+        {.kind = GetParam(),
+         .tap = tap.tap_name(),
+         .mac = tap.mac(),
+         .boot_args = absl::StrCat("ip=172.30.0.2::172.30.0.1:255.255.255.0::", interface, ":off"),
+         .script = folder() + "/script"});
   });
   // Until the second pings.
   EXPECT_EQ(ShellExitCode("timeout 50 sh -c "

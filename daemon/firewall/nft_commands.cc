@@ -101,8 +101,11 @@ absl::StatusOr<std::string> NftCommands::Run(const std::string& commands) {
   // Both buffers start anew with the next command only if they were read.
   std::string output = nft_ctx_get_output_buffer(context_.get());
   const std::string error = nft_ctx_get_error_buffer(context_.get());
-  if (result == 0) return output;
-  return absl::InternalError(absl::StrCat("nftables: ", ShortenNftError(error)));
+  if (result != 0) {
+    return absl::InternalError(absl::StrCat("nftables: ", ShortenNftError(error)));
+  }
+  ++runs_;
+  return output;
 }
 
 }  // namespace svnet

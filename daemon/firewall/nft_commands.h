@@ -3,6 +3,7 @@
 
 #include <nftables/libnftables.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,6 +25,8 @@ class NftCommands {
   // What the commands print. Those that change something are one transaction. Internal,
   // with the first line of what nft says, if they fail: then nothing was changed.
   absl::StatusOr<std::string> Run(const std::string& commands);
+  // How many Runs have succeeded.
+  uint32_t runs() const { return runs_; }
 
   // A descriptor of the socket by which all commands go, for messages that libnftables does
   // not know: to the kernel, what comes by it and what Run sends have one sender, who may own
@@ -40,6 +43,7 @@ class NftCommands {
 
   Context context_;
   int socket_;  // the context's; it keeps one for its whole life
+  uint32_t runs_ = 0;
 };
 
 // libnftables' error text, cut to what is said in its first line: after that it

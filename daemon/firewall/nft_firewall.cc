@@ -8,6 +8,8 @@
 #include "daemon/base/status_macros.h"
 #include "daemon/base/table_name.h"
 #include "daemon/firewall/connection_table.h"
+#include "daemon/firewall/nft_generations.h"
+#include "daemon/firewall/nft_monitor.h"
 #include "daemon/firewall/rule_tables.h"
 #include "daemon/ruleset/table_template.h"
 
@@ -16,6 +18,14 @@ namespace {
 
 // Of the connections that the kernel tracks, one in so many is an owner's.
 constexpr uint32_t kOwnerShare = 8;
+
+// Tables that nobody else can change need nobody who hears of it at once.
+absl::StatusOr<std::unique_ptr<RuleWatch>> WatchFor(bool persistent,
+                                                    const std::vector<std::string>& names,
+                                                    const NftSocket& socket) {
+  if (persistent) return NftGenerations::Open(socket.transactions());
+  return NftMonitor::Open(names, socket.port());
+}
 
 }  // namespace
 
@@ -27,10 +37,18 @@ absl::StatusOr<std::unique_ptr<NftFirewall>> NftFirewall::Open(const LinkName& b
   SVNET_ASSIGN_OR_RETURN(UniqueFd shared, commands.ShareSocket());
   SVNET_ASSIGN_OR_RETURN(NftSocket socket, NftSocket::Share(std::move(shared)));
   SVNET_ASSIGN_OR_RETURN(NftCounters counters, NftCounters::Open());
-  SVNET_ASSIGN_OR_RETURN(NftMonitor monitor, NftMonitor::Open(names));
-  std::unique_ptr<NftFirewall> firewall(new NftFirewall(
-      std::move(commands), std::move(socket), std::move(counters), std::move(monitor), spec,
-      std::move(names), tables == Tables::kPersistentIfPossible));
+  bool persistent = tables == Tables::kPersistentIfPossible;
+  if (persistent) {
+    SVNET_ASSIGN_OR_RETURN(persistent, socket.CanPersist(absl::StrCat(names[0], "/probe")));
+  }
+  SVNET_ASSIGN_OR_RETURN(std::unique_ptr<RuleWatch> watch, WatchFor(persistent, names, socket));
+  std::unique_ptr<NftFirewall> firewall(new NftFirewall({.commands = std::move(commands),
+                                                         .socket = std::move(socket),
+                                                         .counters = std::move(counters),
+                                                         .watch = std::move(watch),
+                                                         .names = std::move(names),
+                                                         .persistent = persistent},
+                                                        spec));
   SVNET_RETURN_IF_ERROR(firewall->tables_.TakeOver());
   return firewall;
 }
@@ -70,12 +88,10 @@ absl::Status NftFirewall::OpenOtherForwarding() {
 }
 
 absl::StatusOr<bool> NftFirewall::WereChanged() {
-  SVNET_ASSIGN_OR_RETURN(const NftChanges changes, monitor_.Take());
-  others_changed_ |= changes.lost || changes.others;
-  const bool by_others = std::any_of(
-      changes.transactions.begin(), changes.transactions.end(),
-      [&](const NftTransaction& transaction) { return transaction.port != socket_.port(); });
-  return changes.lost || by_others;
+  SVNET_ASSIGN_OR_RETURN(const RuleChanges changes,
+                         watch_->Take(commands_.runs() + socket_.transactions()));
+  others_changed_ |= changes.others;
+  return changes.watched && !tables_.owned();
 }
 
 absl::Status NftFirewall::Bind(const NetworkName& network, const Binding& binding) {

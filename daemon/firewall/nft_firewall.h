@@ -12,8 +12,8 @@
 #include "daemon/firewall/firewall.h"
 #include "daemon/firewall/nft_commands.h"
 #include "daemon/firewall/nft_counters.h"
-#include "daemon/firewall/nft_monitor.h"
 #include "daemon/firewall/nft_socket.h"
+#include "daemon/firewall/rule_watch.h"
 #include "daemon/firewall/table_replacer.h"
 #include "daemon/ruleset/ruleset.h"
 
@@ -48,19 +48,26 @@ class NftFirewall final : public Firewall {
   absl::StatusOr<ConnectionTable> ReadConnections() override;
   absl::StatusOr<bool> Remove() override;
   absl::Status Disown(const std::vector<NetworkGuests>& networks, OtherForwarding others) override;
-  int changes_fd() const override { return monitor_.fd(); }
+  int changes_fd() const override { return watch_->fd(); }
   absl::StatusOr<bool> WereChanged() override;
   bool OthersWereChanged() override { return std::exchange(others_changed_, false); }
 
  private:
-  NftFirewall(NftCommands commands, NftSocket socket, NftCounters counters, NftMonitor monitor,
-              RulesetSpec spec, std::vector<std::string> names, bool persistent)
-      : commands_(std::move(commands)),
-        socket_(std::move(socket)),
-        counters_(std::move(counters)),
-        monitor_(std::move(monitor)),
+  struct Parts {
+    NftCommands commands;
+    NftSocket socket;
+    NftCounters counters;
+    std::unique_ptr<RuleWatch> watch;
+    std::vector<std::string> names;
+    bool persistent;
+  };
+  NftFirewall(Parts parts, RulesetSpec spec)
+      : commands_(std::move(parts.commands)),
+        socket_(std::move(parts.socket)),
+        counters_(std::move(parts.counters)),
+        watch_(std::move(parts.watch)),
         spec_(std::move(spec)),
-        tables_(std::move(names), persistent, &commands_, &socket_) {}
+        tables_(std::move(parts.names), parts.persistent, &commands_, &socket_) {}
 
   // The spec with what it leaves to the kernel: nullopt if that is not to be had yet.
   std::optional<RulesetSpec> Resolve() const;
@@ -68,7 +75,7 @@ class NftFirewall final : public Firewall {
   NftCommands commands_;
   NftSocket socket_;  // the commands', too
   NftCounters counters_;
-  NftMonitor monitor_;
+  std::unique_ptr<RuleWatch> watch_;
   RulesetSpec spec_;
   TableReplacer tables_;
   bool others_changed_ = false;

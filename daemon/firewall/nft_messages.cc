@@ -90,17 +90,19 @@ NetlinkMessage NftMessage(int type, int flags, uint8_t family) {
           nfgenmsg{.nfgen_family = family, .version = NFNETLINK_V0, .res_id = 0}};
 }
 
-NetlinkMessage ElementMessage(int type, const std::string& table, const NftElement& element) {
-  NetlinkMessage message = NftMessage(type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
-                                      static_cast<uint8_t>(element.family));
+NetlinkMessage ElementMessage(ElementStep step, const std::string& table,
+                              const NftElement& element) {
+  const bool adds = step != ElementStep::kDelete;
+  const int create = NLM_F_CREATE | (step == ElementStep::kAddNew ? NLM_F_EXCL : 0);
+  NetlinkMessage message = NftMessage(adds ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+                                      adds ? create : 0, static_cast<uint8_t>(element.family));
   message.PutText(NFTA_SET_ELEM_LIST_TABLE, table);
   message.PutText(NFTA_SET_ELEM_LIST_SET, element.set);
   {
     const Nest list(&message, NFTA_SET_ELEM_LIST_ELEMENTS);
     const Nest only(&message, NFTA_LIST_ELEM);
     PutData(&message, NFTA_SET_ELEM_KEY, element.KeyBytes());
-    const bool has_data = type == NFT_MSG_NEWSETELEM && !element.data.empty();
-    if (has_data) PutData(&message, NFTA_SET_ELEM_DATA, element.DataBytes());
+    if (adds && !element.data.empty()) PutData(&message, NFTA_SET_ELEM_DATA, element.DataBytes());
   }
   return message;
 }

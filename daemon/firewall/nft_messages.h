@@ -14,8 +14,13 @@ namespace svnet {
 // `type`: NFT_MSG_... `family`: NFPROTO_...
 NetlinkMessage NftMessage(int type, int flags, uint8_t family);
 
-// `type`: NFT_MSG_NEWSETELEM or NFT_MSG_DELSETELEM.
-NetlinkMessage ElementMessage(int type, const std::string& table, const NftElement& element);
+enum class ElementStep {
+  kAddNew,  // AlreadyExists if it is there
+  kAdd,
+  kDelete,  // NotFound if it is not there
+};
+NetlinkMessage ElementMessage(ElementStep step, const std::string& table,
+                              const NftElement& element);
 
 // `comment`: what nft(8) shows of the table; empty: none.
 NetlinkMessage NewTable(uint8_t family, const std::string& name, uint32_t flags,

@@ -1,6 +1,5 @@
 #include "daemon/firewall/nft_monitor.h"
 
-#include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -34,29 +33,30 @@ bool IsOfAny(const NetlinkReader& message, const std::vector<std::string>& table
 
 }  // namespace
 
-absl::StatusOr<NftMonitor> NftMonitor::Open(std::vector<std::string> tables) {
+absl::StatusOr<std::unique_ptr<NftMonitor>> NftMonitor::Open(std::vector<std::string> tables,
+                                                             uint32_t port) {
   absl::StatusOr<NetlinkListener> listener =
       NetlinkListener::Open(NETLINK_NETFILTER, kGroups, kReceiveBuffer);
   if (!listener.ok()) return WithContext("nftables (it takes CAP_NET_ADMIN)", listener.status());
-  return NftMonitor(*std::move(listener), std::move(tables));
+  return std::unique_ptr<NftMonitor>(new NftMonitor(*std::move(listener), std::move(tables), port));
 }
 
-absl::StatusOr<NftChanges> NftMonitor::Take() {
-  NftChanges changes;
-  SVNET_ASSIGN_OR_RETURN(
-      changes.lost, listener_.Take([&](const NetlinkReader& message) { Add(message, &changes); }));
+absl::StatusOr<RuleChanges> NftMonitor::Take(uint32_t /*own*/) {
+  RuleChanges changes;
+  SVNET_ASSIGN_OR_RETURN(const bool lost, listener_.Take([&](const NetlinkReader& message) {
+    Add(message, &changes);
+  }));
+  if (lost) changes = {.watched = true, .others = true};
   return changes;
 }
 
-void NftMonitor::Add(const NetlinkReader& message, NftChanges* changes) {
+void NftMonitor::Add(const NetlinkReader& message, RuleChanges* changes) {
   if (message.type() != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN)) {
-    const bool ours = IsOfAny(message, tables_);
-    touched_ |= ours;
-    changes->others |= !ours;
+    const bool watched = IsOfAny(message, tables_);
+    touched_ |= watched;
+    changes->others |= !watched;
   } else if (std::exchange(touched_, false)) {
-    const auto generation = message.attributes<nfgenmsg>().Get<uint32_t>(NFTA_GEN_ID);
-    changes->transactions.push_back(
-        {.generation = ntohl(generation.value_or(0)), .port = message.port()});
+    changes->watched |= message.port() != port_;
   }
 }
 

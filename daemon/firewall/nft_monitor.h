@@ -2,49 +2,39 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/firewall/rule_watch.h"
 #include "daemon/netlink/netlink_listener.h"
 
 namespace svnet {
 
-// A transaction that changed one of the watched tables.
-struct NftTransaction {
-  uint32_t generation = 0;  // see NftSocket::ReadGeneration
-  uint32_t port = 0;        // of the sender: see NftSocket::port
-
-  friend bool operator==(const NftTransaction&, const NftTransaction&) = default;
-};
-
-struct NftChanges {
-  // Some were lost: anything may have changed.
-  bool lost = false;
-  std::vector<NftTransaction> transactions;
-  // Other tables were changed.
-  bool others = false;
-};
-
-// Watches the tables of some names in the families inet, bridge and arp. Not thread-safe.
-class NftMonitor {
+// Hears of each change at once, and of which tables: those of some names in the families inet,
+// bridge and arp are watched. While it listens the kernel needs 8 KiB for each element that any
+// program loads, until that transaction is over: see NftGenerations.
+class NftMonitor final : public RuleWatch {
  public:
-  // Of the network namespace that the calling thread is in now.
-  static absl::StatusOr<NftMonitor> Open(std::vector<std::string> tables);
+  // Of the network namespace that the calling thread is in now. `port`: the sender of this
+  // program's transactions (NftSocket::port).
+  static absl::StatusOr<std::unique_ptr<NftMonitor>> Open(std::vector<std::string> tables,
+                                                          uint32_t port);
 
-  int fd() const { return listener_.fd(); }
-  // Since the last call, or since Open. Does not wait.
-  absl::StatusOr<NftChanges> Take();
+  int fd() const override { return listener_.fd(); }
+  absl::StatusOr<RuleChanges> Take(uint32_t own) override;
 
  private:
-  NftMonitor(NetlinkListener listener, std::vector<std::string> tables)
-      : listener_(std::move(listener)), tables_(std::move(tables)) {}
+  NftMonitor(NetlinkListener listener, std::vector<std::string> tables, uint32_t port)
+      : listener_(std::move(listener)), tables_(std::move(tables)), port_(port) {}
 
-  void Add(const NetlinkReader& message, NftChanges* changes);
+  void Add(const NetlinkReader& message, RuleChanges* changes);
 
   NetlinkListener listener_;
   std::vector<std::string> tables_;
+  uint32_t port_;
   // Of the transaction whose messages are being read: its end comes last.
   bool touched_ = false;
 };

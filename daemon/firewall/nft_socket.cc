@@ -14,8 +14,8 @@
 
 #include "absl/strings/string_view.h"
 #include "daemon/base/error.h"
+#include "daemon/base/fault_point.h"
 #include "daemon/base/status_macros.h"
-#include "daemon/firewall/nft_messages.h"
 #include "daemon/netlink/netlink_error.h"
 
 namespace svnet {
@@ -62,23 +62,29 @@ absl::StatusOr<bool> NftSocket::HasChain(NftElement::Family family, const std::s
 }
 
 absl::Status NftSocket::Add(const std::string& table, const std::vector<NftElement>& elements) {
-  return ChangeElements(table, {NFT_MSG_NEWSETELEM}, elements);
+  const absl::Status status = ChangeElements(table, {ElementStep::kAddNew}, elements);
+  if (!absl::IsAlreadyExists(status)) return status;
+  // One that is there has undone the rest: so now all are there first, and then taken away, because
+  // a transaction that changes nothing does not count (transactions).
+  return ChangeElements(table, {ElementStep::kAdd, ElementStep::kDelete, ElementStep::kAddNew},
+                        elements);
 }
 
 absl::Status NftSocket::Delete(const std::string& table, const std::vector<NftElement>& elements) {
-  const absl::Status status = ChangeElements(table, {NFT_MSG_DELSETELEM}, elements);
+  const absl::Status status = ChangeElements(table, {ElementStep::kDelete}, elements);
   if (!absl::IsNotFound(status)) return status;
   // One that is not there has undone the rest: so now it is added first.
-  return ChangeElements(table, {NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM}, elements);
+  return ChangeElements(table, {ElementStep::kAdd, ElementStep::kDelete}, elements);
 }
 
-absl::Status NftSocket::ChangeElements(const std::string& table, const std::vector<int>& types,
+absl::Status NftSocket::ChangeElements(const std::string& table,
+                                       const std::vector<ElementStep>& steps,
                                        const std::vector<NftElement>& elements) {
   std::vector<NetlinkMessage> requests;
-  requests.reserve(types.size() * elements.size());
-  for (const int type : types) {
+  requests.reserve(steps.size() * elements.size());
+  for (const ElementStep step : steps) {
     for (const NftElement& element : elements) {
-      requests.push_back(ElementMessage(type, table, element));
+      requests.push_back(ElementMessage(step, table, element));
     }
   }
   return ChangeAll(std::move(requests));
@@ -101,6 +107,17 @@ absl::StatusOr<std::vector<NftTableInfo>> NftSocket::ListTables(
   };
   tables.erase(std::remove_if(tables.begin(), tables.end(), is_other), tables.end());
   return tables;
+}
+
+absl::StatusOr<bool> NftSocket::CanPersist(const std::string& name) {
+  std::vector<NetlinkMessage> requests;
+  requests.push_back(NewTable(NFPROTO_INET, name, kOwnerAndPersist, ""));
+  requests.push_back(DeleteTable(NFPROTO_INET, name));
+  absl::Status status = FaultPoint("rules.probe");
+  if (status.ok()) status = ChangeAll(std::move(requests));
+  if (absl::IsUnimplemented(status) || absl::IsInvalidArgument(status)) return false;
+  SVNET_RETURN_IF_ERROR(status);
+  return true;
 }
 
 absl::Status NftSocket::MakePersistentTables(const std::string& name, const std::string& comment,
@@ -154,7 +171,11 @@ absl::Status NftSocket::AddOwnedTable(const std::string& table) {
 }
 
 absl::Status NftSocket::ChangeAll(std::vector<NetlinkMessage> requests) {
-  return WithContext(kContext, socket_.TransactBatch(NFNL_SUBSYS_NFTABLES, std::move(requests)));
+  if (requests.empty()) return absl::OkStatus();
+  SVNET_RETURN_IF_ERROR(
+      WithContext(kContext, socket_.TransactBatch(NFNL_SUBSYS_NFTABLES, std::move(requests))));
+  ++transactions_;
+  return absl::OkStatus();
 }
 
 }  // namespace svnet

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/base/unique_fd.h"
+#include "daemon/firewall/nft_messages.h"
 #include "daemon/netlink/netlink_socket.h"
 #include "daemon/netlink/nft_tables.h"
 #include "daemon/ruleset/nft_element.h"
@@ -28,6 +29,9 @@ class NftSocket {
 
   // What the kernel names as the sender of this socket's transactions.
   uint32_t port() const { return socket_.port(); }
+  // How many transactions of this object have changed something: by so many have they raised the
+  // generation.
+  uint32_t transactions() const { return transactions_; }
 
   // The kernel's count of transactions, of whatever process, on all nftables rules of
   // the namespace (net/netfilter/nf_tables_api.c, nft_base_seq).
@@ -49,6 +53,8 @@ class NftSocket {
   // The tables of these names, of the families inet, bridge and arp.
   absl::StatusOr<std::vector<NftTableInfo>> ListTables(const std::vector<std::string>& names);
 
+  // Whether the kernel has tables as MakePersistentTables makes them. `name`: of no table.
+  absl::StatusOr<bool> CanPersist(const std::string& name);
   // Makes empty tables of that name, of the families inet, bridge and arp, that this socket
   // owns (NFT_TABLE_F_OWNER), and that stay when it is closed (NFT_TABLE_F_PERSIST, from Linux
   // 6.9): then the next may own them. While they are owned, others can only read them. Replaces
@@ -72,12 +78,13 @@ class NftSocket {
  private:
   explicit NftSocket(NetlinkSocket socket) : socket_(std::move(socket)) {}
 
-  // A batch with a message of each type (NFT_MSG_...SETELEM) for each of the elements.
-  absl::Status ChangeElements(const std::string& table, const std::vector<int>& types,
+  // A batch with a message of each step for each of the elements.
+  absl::Status ChangeElements(const std::string& table, const std::vector<ElementStep>& steps,
                               const std::vector<NftElement>& elements);
   absl::Status ChangeAll(std::vector<NetlinkMessage> requests);
 
   NetlinkSocket socket_;
+  uint32_t transactions_ = 0;
 };
 
 }  // namespace svnet

@@ -11,13 +11,6 @@
 #include "daemon/ruleset/quoted_address_rule.h"
 
 namespace svnet {
-namespace {
-
-bool IsUnsupported(const absl::Status& status) {
-  return absl::IsUnimplemented(status) || absl::IsInvalidArgument(status);
-}
-
-}  // namespace
 
 absl::Status TableReplacer::TakeOver() {
   SVNET_ASSIGN_OR_RETURN(const TableList tables, List());
@@ -36,12 +29,8 @@ absl::Status TableReplacer::Replace(const RulesetSpec& spec,
     return absl::InternalError(absl::StrCat("nftables: Operation not permitted: table ",
                                             table.Words(), " belongs to another process"));
   }
-  if (persistent_) {
-    const absl::Status status = ReplaceByPersistent(spec, networks, tables);
-    if (!IsUnsupported(status)) return status;
-    persistent_ = false;
-  }
-  return ReplaceByPlain(spec, networks, tables);
+  return persistent_ ? ReplaceByPersistent(spec, networks, tables)
+                     : ReplaceByPlain(spec, networks, tables);
 }
 
 absl::Status TableReplacer::ReplaceByPersistent(const RulesetSpec& spec,
@@ -59,6 +48,7 @@ absl::Status TableReplacer::ReplaceByPersistent(const RulesetSpec& spec,
   SVNET_RETURN_IF_ERROR(Make(RenderCommands(spec, networks, next), spec, networks, next));
   std::move(remove).Cancel();
   in_force_ = next;
+  owned_ = true;
   return Retire(TablesNotNamed(tables, next));
 }
 
@@ -82,6 +72,7 @@ absl::Status TableReplacer::MakePlain(const RulesetSpec& spec,
       Make(absl::StrCat(RenderEmptyTables(name), RenderCommands(spec, networks, name)), spec,
            networks, name));
   in_force_ = name;
+  owned_ = false;
   return Retire(TablesNotNamed(tables, name));
 }
 

@@ -27,14 +27,15 @@ namespace svnet {
 class TableReplacer {
  public:
   // `names`: those that the tables may have (TableNames). `persistent`: they are svnetd's own,
-  // unless the kernel says that it cannot have such tables. `commands` and `socket`, which is the
-  // commands', too, must outlive it.
+  // which the kernel must have. `commands` and `socket`, which is the commands', too, must outlive
+  // it.
   TableReplacer(std::vector<std::string> names, bool persistent, NftCommands* commands,
                 NftSocket* socket)
       : names_(std::move(names)),
         commands_(*commands),
         socket_(*socket),
         persistent_(persistent),
+        owned_(persistent),
         in_force_(names_[0]) {}
 
   // Owns the tables of an earlier svnetd, and finds out which are in force.
@@ -42,6 +43,8 @@ class TableReplacer {
 
   // The name of the tables in force.
   const std::string& in_force() const { return in_force_; }
+  // Whether no other program can have changed what Replace has made.
+  bool owned() const { return owned_; }
   // Those there are, of any of the names.
   absl::StatusOr<TableList> List() { return socket_.ListTables(names_); }
 
@@ -68,7 +71,8 @@ class TableReplacer {
   const std::vector<std::string> names_;
   NftCommands& commands_;
   NftSocket& socket_;
-  bool persistent_;  // until the kernel says that it cannot
+  const bool persistent_;
+  bool owned_;
   std::string in_force_;
 };
 

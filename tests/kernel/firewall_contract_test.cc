@@ -51,7 +51,9 @@ class NftPlace final : public Place {
   }
   Firewall& firewall() override { return *firewall_; }
   void Flush() override { testing::Shell("nft flush ruleset"); }
-  void ChangeOthers() override { testing::Shell("nft add table inet theirs"); }
+  void ChangeOthers() override {
+    testing::Shell("nft add table inet theirs; nft delete table inet theirs");
+  }
 
  private:
   std::unique_ptr<NftFirewall> firewall_;
@@ -213,6 +215,27 @@ TEST_P(FirewallContractTest, ChangesOfOtherRulesAreToldOnce) {
   EXPECT_FALSE(WereChanged());
   EXPECT_TRUE(firewall().OthersWereChanged());
   EXPECT_FALSE(firewall().OthersWereChanged());
+}
+
+// What changes nothing does not stand for a change of others.
+TEST_P(FirewallContractTest, ChangesOfOtherRulesAreToldAlsoAmongOwnOnesThatDoNothing) {
+  ASSERT_TRUE(Apply({binding_}).ok());
+  EXPECT_FALSE(WereChanged());
+  EXPECT_FALSE(firewall().OthersWereChanged());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(firewall().Bind(NetworkName(), binding_).ok());
+    place().ChangeOthers();
+    EXPECT_FALSE(WereChanged());
+    EXPECT_TRUE(firewall().OthersWereChanged()) << "told in round " << i;
+    EXPECT_TRUE(firewall().Bind(NetworkName(), binding_).ok());
+    EXPECT_FALSE(WereChanged());
+    EXPECT_FALSE(firewall().OthersWereChanged()) << "its own in round " << i;
+    EXPECT_TRUE(firewall().Unbind(NetworkName(), binding_).ok());
+    EXPECT_TRUE(firewall().Unbind(NetworkName(), binding_).ok());
+    EXPECT_TRUE(firewall().SetPreferredSources({}).ok());
+    EXPECT_FALSE(WereChanged());
+    EXPECT_FALSE(firewall().OthersWereChanged());
+  }
 }
 
 TEST_P(FirewallContractTest, AFlushIsToldOnceAndRepairedByApply) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -160,6 +161,22 @@ TEST_P(NftFirewallTest, WhatOthersDoElsewhereIsNoChange) {
   EXPECT_FALSE(*firewall().WereChanged());
   EXPECT_TRUE(*firewall().Remove());
   EXPECT_FALSE(*firewall().WereChanged());
+}
+
+TEST_P(NftFirewallTest, ItsDescriptorIsReadableOnceOthersHaveChangedSomething) {
+  ASSERT_TRUE(Apply().ok());
+  for (const char* change : {"add table inet others", "delete table inet others"}) {
+    pollfd readable = {.fd = firewall().changes_fd(), .events = POLLIN, .revents = 0};
+    // It may still be so for what was done here.
+    for (int i = 0; i < 3 && poll(&readable, 1, 0) > 0; ++i) {
+      EXPECT_FALSE(*firewall().WereChanged());
+    }
+    EXPECT_FALSE(firewall().OthersWereChanged());
+    Shell(absl::StrCat("nft ", change));
+    ASSERT_EQ(poll(&readable, 1, 10'000), 1) << change;
+    EXPECT_FALSE(*firewall().WereChanged());
+    EXPECT_TRUE(firewall().OthersWereChanged());
+  }
 }
 
 TEST_P(NftFirewallTest, BindsAndUnbindsAndBothMayBeRepeated) {
@@ -426,6 +443,13 @@ TEST_P(PersistentTablesTest, OutliveTheirOwnerAndAreTakenOver) {
   EXPECT_EQ(Rules(), before);
   ASSERT_TRUE(Apply({Guest(7)}).ok());
   EXPECT_EQ(Rules(), before);
+}
+
+// Or the kernel would need 8 KiB for each element that any program loads.
+TEST_P(PersistentTablesTest, NobodyListensToChanges) {
+  ASSERT_TRUE(Apply({Guest(7)}).ok());
+  // Of NETLINK_NETFILTER: the groups.
+  EXPECT_EQ(Shell("awk '$2 == 12 { print $4 }' /proc/net/netlink | sort -u"), "00000000\n");
 }
 
 TEST_P(PersistentTablesTest, AreMadeAgainAfterAFlushWhileTheyHadNoOwner) {

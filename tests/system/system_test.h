@@ -32,7 +32,7 @@ inline RunAs Member(uid_t uid) { return {.uid = uid, .gid = uid, .groups = {kSoc
 // its rules and change them, and the tables are called svnet-svbr0.
 class OlderKernel {
  public:
-  OlderKernel() { setenv("SVNET_FAULT", "rules.own:1:unsupported", 1); }
+  OlderKernel() { setenv("SVNET_FAULT", "rules.probe:1:unsupported", 1); }
   ~OlderKernel() { unsetenv("SVNET_FAULT"); }
   OlderKernel(const OlderKernel&) = delete;
   OlderKernel& operator=(const OlderKernel&) = delete;

@@ -86,10 +86,11 @@ class Firewall {
   virtual absl::Status Disown(const std::vector<NetworkGuests>& networks,
                               OtherForwarding others) = 0;
 
-  // Readable when WereChanged may have something to say.
+  // Readable when WereChanged may have something to say, which is at most a second after it has
+  // happened.
   virtual int changes_fd() const = 0;
   // Whether somebody else has changed the rules since the last call, or may have: then
-  // Apply puts them right. Does not wait.
+  // Apply puts them right. As far as is known: does not wait.
   virtual absl::StatusOr<bool> WereChanged() = 0;
   // Whether somebody else's rules were changed, or may have been, as far as WereChanged
   // has heard since the last call.

@@ -96,10 +96,9 @@ absl::StatusOr<bool> NftFirewall::WereChanged() {
 
 absl::Status NftFirewall::Bind(const NetworkName& network, const Binding& binding) {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.bind"));
-  std::vector<NftElement> elements = ElementsOf(binding, spec_.networks.at(network));
-  for (NftElement& each : LastingElementsOf(binding, spec_.networks.at(network)))
-    elements.push_back(std::move(each));
-  return socket_.Add(tables_.in_force(), elements);
+  const RulesetNetwork& rules = spec_.networks.at(network);
+  return socket_.Add(tables_.in_force(), ElementsOf(binding, rules),
+                     LastingElementsOf(binding, rules));
 }
 
 absl::Status NftFirewall::Unbind(const NetworkName& network, const Binding& binding) {

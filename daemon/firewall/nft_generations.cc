@@ -39,7 +39,7 @@ NftGenerations::~NftGenerations() {
 
 absl::StatusOr<RuleChanges> NftGenerations::Take(uint32_t own) {
   eventfd_t times = 0;
-  eventfd_read(changed_.get(), &times);
+  if (eventfd_read(changed_.get(), &times) != 0) return RuleChanges{};
   SVNET_ASSIGN_OR_RETURN(const uint32_t generation, socket_.ReadGeneration());
   const bool changed = std::exchange(others_, generation - own) != generation - own;
   return RuleChanges{.watched = changed, .others = changed};

@@ -16,7 +16,7 @@ namespace svnet {
 
 // Knows that other programs have made transactions, but not what they changed. It asks, because
 // listening (NftMonitor) would cost everybody who loads a large set memory: 2.4 GiB for 300,000
-// elements. Take is exact at any time; only fd() takes up to kInterval.
+// elements. So it knows up to kInterval later.
 class NftGenerations final : public RuleWatch {
  public:
   // Of the network namespace that the calling thread is in now. `own`: as in Take.

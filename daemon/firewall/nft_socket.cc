@@ -61,13 +61,14 @@ absl::StatusOr<bool> NftSocket::HasChain(NftElement::Family family, const std::s
   return true;
 }
 
-absl::Status NftSocket::Add(const std::string& table, const std::vector<NftElement>& elements) {
-  const absl::Status status = ChangeElements(table, {ElementStep::kAddNew}, elements);
+absl::Status NftSocket::Add(const std::string& table, const std::vector<NftElement>& elements,
+                            const std::vector<NftElement>& shared) {
+  const absl::Status status = ChangeElements(table, {ElementStep::kAddNew}, elements, shared);
   if (!absl::IsAlreadyExists(status)) return status;
   // One that is there has undone the rest: so now all are there first, and then taken away, because
   // a transaction that changes nothing does not count (transactions).
   return ChangeElements(table, {ElementStep::kAdd, ElementStep::kDelete, ElementStep::kAddNew},
-                        elements);
+                        elements, shared);
 }
 
 absl::Status NftSocket::Delete(const std::string& table, const std::vector<NftElement>& elements) {
@@ -79,13 +80,17 @@ absl::Status NftSocket::Delete(const std::string& table, const std::vector<NftEl
 
 absl::Status NftSocket::ChangeElements(const std::string& table,
                                        const std::vector<ElementStep>& steps,
-                                       const std::vector<NftElement>& elements) {
+                                       const std::vector<NftElement>& elements,
+                                       const std::vector<NftElement>& shared) {
   std::vector<NetlinkMessage> requests;
-  requests.reserve(steps.size() * elements.size());
+  requests.reserve(steps.size() * elements.size() + shared.size());
   for (const ElementStep step : steps) {
     for (const NftElement& element : elements) {
       requests.push_back(ElementMessage(step, table, element));
     }
+  }
+  for (const NftElement& element : shared) {
+    requests.push_back(ElementMessage(ElementStep::kAdd, table, element));
   }
   return ChangeAll(std::move(requests));
 }

@@ -20,8 +20,8 @@ class RuleWatch {
 
   // Readable when Take may have something to say.
   virtual int fd() const = 0;
-  // Since the last call, or since it was opened. Does not wait. `own`: how many transactions this
-  // program has made until now.
+  // Since the last call, or since it was opened, as far as is known. Does not wait. `own`: how many
+  // transactions this program has made until now.
   virtual absl::StatusOr<RuleChanges> Take(uint32_t own) = 0;
 };
 

@@ -1,6 +1,7 @@
 // What firewall.h promises, of the implementation and of the fake that unit tests use instead.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <functional>
 #include <map>
@@ -8,7 +9,9 @@
 #include <optional>
 #include <string>
 
+#include "absl/time/time.h"
 #include "daemon/firewall/nft_firewall.h"
+#include "daemon/firewall/nft_generations.h"
 #include "tests/fakes/fake_firewall.h"
 #include "tests/sandbox/sandbox.h"
 
@@ -22,9 +25,12 @@ class Place {
  public:
   virtual ~Place() = default;
   virtual Firewall& firewall() = 0;
-  // Takes all rules away, as `nft flush ruleset` does where it can.
+  // Both return when the firewall can have heard of it. Takes all rules away, as `nft flush
+  // ruleset` does where it can.
   virtual void Flush() = 0;
   virtual void ChangeOthers() = 0;
+  // How often it asks.
+  virtual absl::Duration interval() const { return absl::ZeroDuration(); }
 };
 
 class FakePlace final : public Place {
@@ -40,7 +46,9 @@ class FakePlace final : public Place {
 
 class NftPlace final : public Place {
  public:
-  explicit NftPlace(NftFirewall::Tables tables, NetworkKind kind = NetworkKind::kBridge) {
+  explicit NftPlace(NftFirewall::Tables tables, NetworkKind kind = NetworkKind::kBridge)
+      : interval_(tables == NftFirewall::Tables::kPlain ? absl::ZeroDuration()
+                                                        : NftGenerations::kInterval) {
     testing::EnterFreshNetworkNamespace();
     const LinkName bridge = LinkName::Parse("svbr0").value();
     const RulesetNetwork network = {.kind = kind,
@@ -50,12 +58,20 @@ class NftPlace final : public Place {
     firewall_ = NftFirewall::Open(bridge, SpecOf(network), tables).value();
   }
   Firewall& firewall() override { return *firewall_; }
-  void Flush() override { testing::Shell("nft flush ruleset"); }
+  void Flush() override { Change("nft flush ruleset"); }
   void ChangeOthers() override {
-    testing::Shell("nft add table inet theirs; nft delete table inet theirs");
+    Change("nft add table inet theirs; nft delete table inet theirs");
   }
+  absl::Duration interval() const override { return interval_; }
 
  private:
+  void Change(const std::string& commands) {
+    testing::Shell(commands);
+    pollfd readable = {.fd = firewall_->changes_fd(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(poll(&readable, 1, 20'000), 1) << commands;
+  }
+
+  const absl::Duration interval_;
   std::unique_ptr<NftFirewall> firewall_;
 };
 
@@ -96,7 +112,12 @@ class FirewallContractTest : public ::testing::TestWithParam<Implementation> {
                      OtherForwarding others = OtherForwarding::kAsItIs) {
     return firewall().Apply({{.bridge = bridge_, .bindings = bindings}}, others);
   }
-  bool WereChanged() { return firewall().WereChanged().value(); }
+  // What was done before may be known only now.
+  bool WereChanged() {
+    pollfd readable = {.fd = firewall().changes_fd(), .events = POLLIN, .revents = 0};
+    poll(&readable, 1, static_cast<int>(absl::ToInt64Milliseconds(2 * place().interval())));
+    return firewall().WereChanged().value();
+  }
 
   Firewall& firewall() { return place_->firewall(); }
   Place& place() { return *place_; }

@@ -17,15 +17,18 @@ CallTurn::CallTurn(NetworkRegistry* registry, const Caller& caller,
   registry_->mutex_.lock();
   if (name.has_value()) status_ = registry_->members_->CheckMayUse(caller, *name);
   if (!status_.ok()) return;
-  // From here on, and not for a call that takes nothing in, events are left to calls for a moment.
-  registry_->last_call_ = absl::ToUnixNanos(registry_->parts_.clock());
+  // Not for a call that takes nothing in.
+  registry_->LeaveEventsToCalls(NetworkRegistry::kLongestCall);
   registry_->CatchUp();
   caught_up_ = true;
 }
 
 CallTurn::~CallTurn() {
   registry_->mutex_.AssertHeld();
-  if (caught_up_) registry_->EndTurn();
+  if (caught_up_) {
+    registry_->EndTurn();
+    registry_->LeaveEventsToCalls(NetworkRegistry::kIdleAfter);
+  }
   registry_->mutex_.unlock();
 }
 

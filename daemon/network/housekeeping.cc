@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -14,8 +15,10 @@
 namespace svnet {
 namespace {
 
-// The longest time for which events are left to calls that run.
+// The longest time for which events are left to calls, one after the other, and how often it looks
+// whether the last one has ended.
 constexpr absl::Duration kMaxDeferral = absl::Milliseconds(10);
+constexpr absl::Duration kLook = absl::Milliseconds(1);
 // Before it reads again all from a kernel that it cannot hear.
 constexpr absl::Duration kMonitorRetry = absl::Seconds(1);
 
@@ -63,7 +66,7 @@ void Housekeeping::HandleEvents() {
 bool Housekeeping::WaitUntilIdle() const {
   absl::Duration waited = absl::ZeroDuration();
   while (waited < kMaxDeferral) {
-    const absl::Duration left = registry_->TimeUntilIdle();
+    const absl::Duration left = std::min(registry_->TimeUntilIdle(), kLook);
     if (left <= absl::ZeroDuration()) return true;
     if (StopsWithin(left)) return false;
     waited += left;

@@ -113,7 +113,11 @@ Ipv4Prefix NetworkRegistry::PrefixOf(const NetworkName& name) {
 }
 
 absl::Duration NetworkRegistry::TimeUntilIdle() const {
-  return absl::FromUnixNanos(last_call_) + kIdleAfter - parts_.clock();
+  return absl::FromUnixNanos(events_left_until_) - parts_.clock();
+}
+
+void NetworkRegistry::LeaveEventsToCalls(absl::Duration time) {
+  events_left_until_ = absl::ToUnixNanos(parts_.clock() + time);
 }
 
 bool NetworkRegistry::HandleEvents() {

@@ -81,8 +81,8 @@ class NetworkRegistry {
   // Does what no caller asked for: repairs, ends leases. False if it cannot hear what the kernel
   // says: event_fd may stay readable, and everything is read again each time.
   bool HandleEvents() ABSL_LOCKS_EXCLUDED(mutex_);
-  // How long to defer HandleEvents, because calls handle pending events themselves; zero or less
-  // if no call ran recently.
+  // How long to defer HandleEvents, because a call runs, which would wait, or the next one handles
+  // pending events itself; zero or less if none has ended just now.
   absl::Duration TimeUntilIdle() const;
 
   // No ReapWorker waits any more.
@@ -115,11 +115,16 @@ class NetworkRegistry {
   // Another program filters what is forwarded.
   void NoteForwardFilter(const std::string& whose) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // From now on, for so long.
+  void LeaveEventsToCalls(absl::Duration time);
+
   // Calls follow each other at least so fast.
   static constexpr absl::Duration kIdleAfter = absl::Milliseconds(1);
+  // Events wait no longer for one.
+  static constexpr absl::Duration kLongestCall = absl::Milliseconds(10);
 
   const Parts parts_;
-  std::atomic<int64_t> last_call_ = 0;  // nanoseconds of the clock
+  std::atomic<int64_t> events_left_until_ = 0;  // nanoseconds of the clock
 
   Mutex mutex_;
   std::condition_variable_any changed_;  // what is retired, or stopped_

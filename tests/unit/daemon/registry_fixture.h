@@ -110,10 +110,11 @@ class NetworkRegistryTest : public ::testing::Test {
   }
 
   absl::Time now_ = absl::UnixEpoch() + absl::Hours(1);
-  std::vector<std::string> log_;         // what it did unasked
-  std::vector<std::string> noted_;       // what it did to the whole host
-  std::vector<std::string> conditions_;  // that began or ended
-  testing::FakeParts parts_{[this] { return now_; },
+  absl::Duration passes_ = absl::ZeroDuration();  // whenever somebody asks for the time
+  std::vector<std::string> log_;                  // what it did unasked
+  std::vector<std::string> noted_;                // what it did to the whole host
+  std::vector<std::string> conditions_;           // that began or ended
+  testing::FakeParts parts_{[this] { return now_ += passes_; },
                             {[this](const TapEvent& event) { Note(event); }}};
   testing::Faults& faults_ = parts_.faults;
   testing::FakeKernel& kernel_ = parts_.kernel;

@@ -175,6 +175,17 @@ TEST_F(UpdateTest, EveryCallRefusesANetworkThatDoesNotExist) {
   EXPECT_THAT(api().ListNetworks(kAlice), ElementsAre(NetworkName()));
 }
 
+// The answer is still to be made then.
+TEST_F(UpdateTest, EventsAreLeftToACallThatTakesLongUntilAfterItsEnd) {
+  MustCreate(kAlice, "vm1");
+  passes_ = absl::Milliseconds(2);
+  MustCreate(kAlice, "vm2");
+  passes_ = absl::ZeroDuration();
+  EXPECT_GT(registry().TimeUntilIdle(), absl::ZeroDuration());
+  now_ += absl::Milliseconds(2);
+  EXPECT_LE(registry().TimeUntilIdle(), absl::ZeroDuration());
+}
+
 TEST_F(UpdateTest, TheNetworkSaysWhatTheCallerHas) {
   MustCreate(kAlice, "vm1");
   ASSERT_TRUE(api().CreateTap(kAlice, {.vm = Vm("vm2"), .iface = Iface("eth0"), .queues = 4}).ok());

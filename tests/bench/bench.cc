@@ -9,6 +9,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "tests/bench/floor.h"
 #include "tests/sandbox/sandbox.h"
 
@@ -80,6 +82,9 @@ Results::Results(const std::string& path) {
 }
 
 void Results::Add(const Case& what, const std::string& unit, double value) {
+  if (absl::StrContains(absl::StrCat(what.operation, what.candidate, unit), ',')) {
+    Fail(absl::StrCat("a column of CSV has no comma: ", what.operation, " of ", what.candidate));
+  }
   auto found = std::find_if(series_.begin(), series_.end(),
                             [&](const Series& each) { return each.what == what; });
   if (found == series_.end()) {

@@ -194,8 +194,8 @@ int Main(int argc, char** argv) {
   }
   for (const auto& [name, program] :
        {std::pair("before", options.others[0]), std::pair("after", options.others[1])}) {
-    Weigh(name, program, "memory, one uid", kCallers, 1, &results);
-    Weigh(name, program, "memory, each a uid", kManyUids, kManyUids, &results);
+    Weigh(name, program, "memory for one uid", kCallers, 1, &results);
+    Weigh(name, program, "memory for a uid each", kManyUids, kManyUids, &results);
   }
   results.Write();
   return 0;

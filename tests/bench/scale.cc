@@ -37,7 +37,7 @@ void CreateBatches(Candidate& candidate, int present, int rounds, Results* resul
   candidate.Enter();
   for (int round = 0; round < rounds; ++round) {
     for (Number number = kFirstOfBatch; number < kFirstOfBatch + kBatch; ++number) {
-      results->Add({"create", candidate.name(), present}, "us",
+      results->Add({"create in a row", candidate.name(), present}, "us",
                    Time([&] { candidate.Create(number); }));
     }
     for (Number number = kFirstOfBatch; number < kFirstOfBatch + kBatch; ++number) {

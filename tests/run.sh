@@ -42,6 +42,9 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 
+# Half of the time of a system test is waiting, for the kernel or for others.
+test_jobs=$(($(nproc) * 3 / 2))
+
 needs_root() {
   [[ $EUID -ne 0 ]] || return 0
   echo "this needs root, for network namespaces and callers of several uids: sudo $0 $stage" >&2
@@ -115,7 +118,7 @@ configure_and_build() {
 run_tests() {
   local preset=$1 log=build/$1.ctest.log
   shift
-  ctest --preset "$preset" -j "$(nproc)" "$@" ${only:+-R "$only"} --quiet --output-log "$log" || {
+  ctest --preset "$preset" -j "$test_jobs" "$@" ${only:+-R "$only"} --quiet --output-log "$log" || {
     grep -E 'Failed|\(Failed\)|\*\*\*|No tests' "$log" >&2
     tail -200 "$log" >&2
     return 1
@@ -125,7 +128,7 @@ run_tests() {
 
 # show_tests [ARGUMENT...]: those of the preset dev; prints what each of them does.
 show_tests() {
-  ctest --preset dev -j "$(nproc)" --no-label-summary --no-tests=error "$@" ${only:+-R "$only"}
+  ctest --preset dev -j "$test_jobs" --no-label-summary --no-tests=error "$@" ${only:+-R "$only"}
 }
 
 # count_tests ARGUMENT...: how many of the preset dev these are.

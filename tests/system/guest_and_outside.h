@@ -53,11 +53,11 @@ class GuestAndOutsideTest : public SystemTest {
     return made;
   }
 
-  // Listens outside, behind the next hop.
+  // Listens outside, behind the next hop; or in that namespace.
   class Listener {
    public:
-    explicit Listener(int count) {
-      fd_ = InNamespace("outside", [count] {
+    explicit Listener(int count, const std::string& where = "outside") {
+      fd_ = InNamespace(where, [count] {
         UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         constexpr int kOn = 1;  // one after the other
         setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &kOn, sizeof(kOn));

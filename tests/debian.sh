@@ -71,8 +71,8 @@ make_debian() {
 # What is on the Debian of the packages' tests besides what they depend on (libpam-systemd: for
 # polkitd, which firewalld needs; the last line: who else is there, or reads what svnetctl prints).
 SERVICE_PACKAGES=(
-  systemd-sysv dbus procps iptables polkitd libpam-systemd kmod iproute2 iputils-ping wireguard-tools
-  network-manager firewalld netbase unpacked:cloud-init) # firewalld and it conflict in Debian 13
+  systemd-sysv udev dbus procps iptables polkitd libpam-systemd kmod iproute2 iputils-ping
+  wireguard-tools network-manager firewalld netbase unpacked:cloud-init) # firewalld and it conflict in Debian 13
 
 # make_service_debian SUITE PACKAGE: one for the tests of the file PACKAGE, without it.
 make_service_debian() {

@@ -55,7 +55,8 @@ class Firewall {
 
   // Whether the rules that stand, perhaps an earlier svnetd's, close other forwarding.
   virtual absl::StatusOr<OtherForwarding> ReadOtherForwarding() = 0;
-  // Has rules that close it no longer do so, and leaves all else of them as it is.
+  // Has rules that close it no longer do so, and leaves all else of them as it is. NotFound if they
+  // do not.
   virtual absl::Status OpenOtherForwarding() = 0;
 
   // Opens a port of that network, or closes it at once. One transaction; OK if it is so already.

@@ -76,15 +76,18 @@ std::optional<RulesetSpec> NftFirewall::Resolve() const {
 absl::StatusOr<OtherForwarding> NftFirewall::ReadOtherForwarding() {
   SVNET_ASSIGN_OR_RETURN(
       const bool closes,
-      socket_.HasChain(NftElement::Family::kInet, tables_.in_force(), kForwardOthersChain));
+      socket_.HasRules(NftElement::Family::kInet, tables_.in_force(), kForwardOthersChain));
   return closes ? OtherForwarding::kClosed : OtherForwarding::kAsItIs;
 }
 
 absl::Status NftFirewall::OpenOtherForwarding() {
   SVNET_RETURN_IF_ERROR(FaultPoint("rules.open"));
-  const std::string chain =
-      absl::StrCat(" chain inet ", tables_.in_force(), " ", kForwardOthersChain, "\n");
-  return commands_.Run(absl::StrCat("flush", chain, "delete", chain)).status();
+  SVNET_ASSIGN_OR_RETURN(const OtherForwarding others, ReadOtherForwarding());
+  if (others == OtherForwarding::kAsItIs)
+    return absl::NotFoundError("the host forwards for others");
+  return commands_
+      .Run(absl::StrCat("flush chain inet ", tables_.in_force(), " ", kForwardOthersChain, "\n"))
+      .status();
 }
 
 absl::StatusOr<bool> NftFirewall::WereChanged() {

@@ -50,15 +50,21 @@ absl::StatusOr<uint32_t> NftSocket::ReadGeneration() {
   return absl::InternalError("nftables: no generation in the answer");
 }
 
-absl::StatusOr<bool> NftSocket::HasChain(NftElement::Family family, const std::string& table,
+absl::StatusOr<bool> NftSocket::HasRules(NftElement::Family family, const std::string& table,
                                          const std::string& chain) {
-  NetlinkMessage request = NftMessage(NFT_MSG_GETCHAIN, 0, static_cast<uint8_t>(family));
-  request.PutText(NFTA_CHAIN_TABLE, table);
-  request.PutText(NFTA_CHAIN_NAME, chain);
-  const absl::Status status = socket_.Transact(std::move(request));
+  const auto request = [&] {
+    NetlinkMessage message = NftMessage(NFT_MSG_GETRULE, 0, static_cast<uint8_t>(family));
+    message.PutText(NFTA_RULE_TABLE, table);
+    message.PutText(NFTA_RULE_CHAIN, chain);
+    return message;
+  };
+  bool has_rules = false;
+  const absl::Status status = socket_.Dump(
+      request, [&] { has_rules = false; },
+      [&](const NetlinkReader& /*rule*/) { has_rules = true; });
   if (ErrnoOf(status) == ENOENT) return false;
   SVNET_RETURN_IF_ERROR(WithContext(kContext, status));
-  return true;
+  return has_rules;
 }
 
 absl::Status NftSocket::Add(const std::string& table, const std::vector<NftElement>& elements,

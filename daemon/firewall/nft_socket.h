@@ -37,8 +37,8 @@ class NftSocket {
   // the namespace (net/netfilter/nf_tables_api.c, nft_base_seq).
   absl::StatusOr<uint32_t> ReadGeneration();
 
-  // False also if there is no such table.
-  absl::StatusOr<bool> HasChain(NftElement::Family family, const std::string& table,
+  // False also if there is no such table or chain.
+  absl::StatusOr<bool> HasRules(NftElement::Family family, const std::string& table,
                                 const std::string& chain);
 
   // One transaction on the tables of that name. An element that is there already is added again,

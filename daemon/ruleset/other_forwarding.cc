@@ -3,34 +3,30 @@
 namespace svnet {
 namespace {
 
-// Behind the chain `forward`, whose counters say more. What two bridges have between them may be
-// bridged: with bridge-nf-call-iptables that comes here, too, and is not ours to drop.
+constexpr absl::string_view kCounter = "  counter other_forwarding { }\n";
+
+// What is no guest's has passed all other rules, so that guests' packets pay nothing for these.
+constexpr absl::string_view kForward = "    goto forward_others\n";
+
+// What two bridges have between them may be bridged: with bridge-nf-call-iptables that comes here,
+// too, and is not ours to drop.
 constexpr absl::string_view kChain = R"(
   chain forward_others {
     comment "svnetd has turned net.ipv4.ip_forward on, for its guests alone"
-    type filter hook forward priority filter + 10; policy accept;
-%%inet.forward_others
     meta iifkind "bridge" meta oifkind "bridge" accept
     meta nfproto ipv4 counter name other_forwarding drop
   }
 )";
 
-constexpr absl::string_view kGuests = R"(    $from_guests accept
-    $to_guests accept
-)";
-
 void RenderShared(const RulesetContext& context, RulesetSlots* slots) {
-  slots->Add("inet.counters", "  counter other_forwarding { }\n");
-  if (context.spec.others == OtherForwarding::kClosed) slots->Add("inet.chains", kChain);
-}
-
-void Render(const RulesetNetwork& /*network*/, const RulesetContext& /*context*/,
-            RulesetSlots* slots) {
-  slots->Add("inet.forward_others", kGuests);
+  slots->Add("inet.counters", kCounter);
+  if (context.spec.others != OtherForwarding::kClosed) return;
+  slots->Add("inet.forward.others", kForward);
+  slots->Add("inet.chains", kChain);
 }
 
 }  // namespace
 
-const RulesetPart kOtherForwarding = {"other_forwarding", RenderShared, Render};
+const RulesetPart kOtherForwarding = {"other_forwarding", RenderShared, nullptr};
 
 }  // namespace svnet

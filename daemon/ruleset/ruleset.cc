@@ -75,6 +75,7 @@ constexpr absl::string_view kOtherTables = R"(table inet $table {
 %%inet.forward.first
 %%inet.forward.to_guests
 %%inet.forward.last
+%inet.forward.others
   }
 %inet.forward.chains
 %inet.chains
@@ -137,7 +138,7 @@ std::string Render(const RulesetContext& context, const std::string& table) {
   for (size_t i = 0; i < context.networks.size(); ++i) RenderFrame(tables.own(i));
   for (const RulesetPart* part : RulesetParts()) {
     if (part->render_shared != nullptr) part->render_shared(context, tables.shared());
-    for (size_t i = 0; i < context.networks.size(); ++i) {
+    for (size_t i = 0; part->render != nullptr && i < context.networks.size(); ++i) {
       part->render(*context.networks[i].network, context, tables.own(i));
     }
   }

@@ -25,7 +25,7 @@ std::string RenderCommands(const RulesetSpec& spec, const std::vector<NetworkGue
 // What `nft list` shows of the tables, so that people know whose they are.
 inline constexpr char kTableComment[] = "made by svnetd, which replaces it whole: changes are lost";
 
-// The chain of the family inet that there is if other forwarding is closed.
+// The chain of the family inet that has rules if other forwarding is closed.
 inline constexpr char kForwardOthersChain[] = "forward_others";
 
 // What spec.preferred_sources adds to the sets.

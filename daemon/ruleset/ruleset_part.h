@@ -26,7 +26,7 @@ struct RulesetPart {
   absl::string_view name;
   // What all networks have together; nullptr: nothing.
   void (*render_shared)(const RulesetContext& context, RulesetSlots* slots);
-  // What one has.
+  // What one has; nullptr: nothing.
   void (*render)(const RulesetNetwork& network, const RulesetContext& context, RulesetSlots* slots);
   // What a guest adds to the sets of this part; nullptr: nothing.
   void (*add_elements)(const Binding& binding, const RulesetNetwork& network,

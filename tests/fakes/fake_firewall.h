@@ -45,7 +45,7 @@ class FakeFirewall final : public Firewall {
   absl::Status OpenOtherForwarding() override {
     SVNET_RETURN_IF_ERROR(faults_->Check("OpenOtherForwarding"));
     if (!stands_ || others_ == OtherForwarding::kAsItIs) {
-      return absl::InternalError("nftables: No such file or directory");
+      return absl::NotFoundError("the host forwards for others");
     }
     others_ = OtherForwarding::kAsItIs;
     return absl::OkStatus();

@@ -46,7 +46,8 @@ class ForwardingTest : public SystemTest {
     return Eventually([&] { return ContainerGetsOut(); });
   }
   static bool IsClosed() {
-    return ShellExitCode("nft list chain inet " + RulesTable() + " forward_others") == 0;
+    return ShellExitCode("nft list chain inet " + RulesTable() + " forward_others | grep drop") ==
+           0;
   }
   static bool ComesToOpen() {
     return Eventually([] { return !IsClosed(); });

@@ -115,7 +115,7 @@ class RulesetPartTest
         .spec = spec, .networks = {{.network = &network, .bridge = kBridge}}, .views = true};
     RulesetSlots slots;
     if (part().render_shared != nullptr) part().render_shared(context, &slots);
-    part().render(network, context, &slots);
+    if (part().render != nullptr) part().render(network, context, &slots);
     return slots.texts();
   }
 };

@@ -1,3 +1,4 @@
+#include "absl/strings/str_replace.h"
 #include "daemon/ruleset/ruleset_part.h"
 
 namespace svnet {
@@ -121,7 +122,7 @@ constexpr absl::string_view kRoutedFromTaps = R"(    $from_guests goto ~from_tap
 
 constexpr absl::string_view kRoutedChains = R"(
   chain ~from_tap {
-    iif . ip saddr @sources goto ~checked_guest comment "nearly every packet: one lookup"
+    $likely iif . ip saddr @sources goto ~checked_guest comment "nearly every packet: one lookup"
 %inet.from_tap
     meta nfproto ipv6 counter name ~foreign_protocol drop
     counter name ~foreign_address drop
@@ -147,11 +148,17 @@ constexpr absl::string_view kRoutedArpInput =
     $from_guests arp daddr ip != $prefix drop
 )";
 
-void RenderRouted(RulesetSlots* slots) {
+// Guests that believe in other addresses send no packet that is found in `sources`.
+absl::string_view LikelySource(const RulesetContext& context) {
+  return context.views ? "ip saddr $prefix " : "";
+}
+
+void RenderRouted(const RulesetContext& context, RulesetSlots* slots) {
   slots->Add("inet.counters", kRoutedCounters);
   slots->Add("inet.forward.first", kRoutedForwardFirst);
   slots->Add("inet.from_taps", kRoutedFromTaps);
-  slots->Add("inet.chains", kRoutedChains);
+  slots->Add("inet.chains",
+             absl::StrReplaceAll(kRoutedChains, {{"$likely ", LikelySource(context)}}));
   slots->Add("inet.input", kRoutedInput);
   slots->Add("inet.host_from_guest", kHostFromGuest);
   slots->Add("arp.input", kRoutedArpInput);
@@ -164,8 +171,8 @@ void RenderShared(const RulesetContext& context, RulesetSlots* slots) {
   slots->Add("inet.chains", kRoutedHook);
 }
 
-void Render(const RulesetNetwork& network, const RulesetContext& /*context*/, RulesetSlots* slots) {
-  if (network.kind == NetworkKind::kRouted) return RenderRouted(slots);
+void Render(const RulesetNetwork& network, const RulesetContext& context, RulesetSlots* slots) {
+  if (network.kind == NetworkKind::kRouted) return RenderRouted(context, slots);
   slots->Add("bridge.counters", kBridgeCounters);
   slots->Add("bridge.prerouting", kBridgePrerouting);
   slots->Add("bridge.prerouting.chains", kBridgePreroutingChains);

@@ -350,18 +350,38 @@ class CloneErrorTest : public CloneTest {
     EXPECT_TRUE(Eventually([&] { return !(frames = PacketsTo(clone)).empty(); }));
     return frames.empty() ? std::string(100, '\0') : frames[0];
   }
-  static std::string TestPacket(Ipv4Address to, size_t size = 20) {
-    return Udp({.from = Ip("10.0.0.2"), .to = to, .to_port = 9}, std::string(size, 'x'));
+  static std::string TestPacket(Ipv4Address to, size_t size = 20,
+                                Ipv4Address from = Ip("10.0.0.2")) {
+    return Udp({.from = from, .to = to, .to_port = 9}, std::string(size, 'x'));
   }
   // It quotes what the clone has sent, as the clone has sent it.
-  static void ExpectQuotes(const std::string& frame, Ipv4Address to) {
+  static void ExpectQuotes(const std::string& frame, Ipv4Address to,
+                           Ipv4Address from = Ip("10.0.0.2")) {
     const Packet error = Packet::In(frame);
     ASSERT_EQ(error.protocol(), IPPROTO_ICMP);
     EXPECT_TRUE(error.IsWhole());
-    EXPECT_EQ(error.destination(), Ip("10.0.0.2"));
-    EXPECT_EQ(error.quoted().source(), Ip("10.0.0.2"));
+    EXPECT_EQ(error.destination(), from);
+    EXPECT_EQ(error.quoted().source(), from);
     EXPECT_EQ(error.quoted().destination(), to);
     EXPECT_TRUE(error.quoted().HeaderIsWhole());
+  }
+  // The host's own socket hears of it, so it was whole, and quoted what the host has sent.
+  static void ExpectIsRefusedBy(const TapGuest& clone) {
+    const UniqueFd host(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const sockaddr_in address = {.sin_family = AF_INET,
+                                 .sin_port = htons(9999),
+                                 .sin_addr = {.s_addr = htonl(Ip("172.30.0.2").value())}};
+    ASSERT_EQ(connect(host.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    clone.Receive();
+    ASSERT_EQ(send(host.get(), "x", 1, 0), 1);
+    const std::vector<std::string> asked = PacketsTo(clone);
+    ASSERT_EQ(asked.size(), 1u);
+    clone.Send(clone.gateway_mac(), kIpv4Type,
+               Refusal(clone.ip(), clone.gateway(), absl::string_view(asked[0]).substr(14)));
+    EXPECT_TRUE(Eventually([&] {
+      char byte = 0;
+      return recv(host.get(), &byte, 1, MSG_DONTWAIT) < 0 && errno == ECONNREFUSED;
+    }));
   }
 };
 
@@ -372,6 +392,33 @@ TEST_F(CloneErrorTest, OfItsGatewayQuotesWhatItHasSent) {
   ExpectQuotes(frame, clone.gateway());
   EXPECT_EQ(Packet::In(frame).source(), clone.gateway());
   EXPECT_EQ(Packet::In(frame).icmp_type(), 3);
+}
+
+// Its gateway has an address that is another guest's here, and so has it itself.
+TEST_F(CloneErrorTest, OfAGatewayAmongThisNetworksGuestsQuotesWhatItHasSent) {
+  const Internet internet;
+  Begin();
+  v1::CreateTapRequest request = CloneRequest("vm1");
+  request.mutable_guest_view()->set_address("172.30.0.3");
+  request.mutable_guest_view()->set_gateway("172.30.0.4");
+  const TapGuest clone(alice().MustCreate(request));
+  const TapGuest plain(alice().MustCreate("vm2"));
+  const TapGuest other(alice().MustCreate("vm3"));
+  const TapGuest third(Clone("vm4"));
+  ASSERT_EQ(plain.ip(), clone.ip());
+  ASSERT_EQ(other.ip(), clone.gateway());
+  EXPECT_TRUE(clone.Pings(clone.gateway()));
+  EXPECT_TRUE(clone.Pings(kOutside));
+  const std::string frame = ErrorTo(clone, TestPacket(clone.gateway(), 20, clone.ip()));
+  ExpectQuotes(frame, clone.gateway(), clone.ip());
+  EXPECT_EQ(Packet::In(frame).source(), clone.gateway());
+  ExpectIsRefusedBy(clone);
+  EXPECT_THAT(PacketsTo(other), IsEmpty());
+  // Nor are the others kept from each other.
+  for (const TapGuest* each : {&plain, &third}) {
+    each->Send(each->gateway_mac(), kIpv4Type, Udp({.from = each->ip(), .to = other.ip()}, kMark));
+    EXPECT_EQ(PacketsTo(other).size(), 1u);
+  }
 }
 
 TEST_F(CloneErrorTest, OfTheInternetQuotesWhatItHasSent) {
@@ -409,25 +456,9 @@ TEST_F(CloneErrorTest, ThatAHopHasLeftItNoTimeQuotesWhatItHasSent) {
   EXPECT_EQ(Packet::In(frame).icmp_type(), 11);
 }
 
-// The host's own socket hears of it, so it was whole, and quoted what the host has sent.
 TEST_F(CloneErrorTest, OfItsOwnIsUnderstoodByTheHost) {
   Begin();
-  const TapGuest clone(Clone("vm1"));
-  const UniqueFd host(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const sockaddr_in address = {.sin_family = AF_INET,
-                               .sin_port = htons(9999),
-                               .sin_addr = {.s_addr = htonl(Ip("172.30.0.2").value())}};
-  ASSERT_EQ(connect(host.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  clone.Receive();
-  ASSERT_EQ(send(host.get(), "x", 1, 0), 1);
-  const std::vector<std::string> asked = PacketsTo(clone);
-  ASSERT_EQ(asked.size(), 1u);
-  clone.Send(clone.gateway_mac(), kIpv4Type,
-             Refusal(clone.ip(), clone.gateway(), absl::string_view(asked[0]).substr(14)));
-  EXPECT_TRUE(Eventually([&] {
-    char byte = 0;
-    return recv(host.get(), &byte, 1, MSG_DONTWAIT) < 0 && errno == ECONNREFUSED;
-  }));
+  ExpectIsRefusedBy(TapGuest(Clone("vm1")));
 }
 
 // Each of them is turned by itself.

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <tuple>
@@ -195,9 +197,26 @@ TEST(RulesetTest, CostsNothingForViewsWhileNobodyHasOne) {
   const std::string without = RenderRuleset(spec, Guests({kBinding}), "svnet-br-vm.1");
   const std::string with =
       RenderRuleset(spec, Guests(BindingsOf(NetworkKind::kRouted)), "svnet-br-vm.1");
-  for (const char* hook : {"hook postrouting priority 300", "arp saddr ip set oif"}) {
-    EXPECT_THAT(without, Not(HasSubstr(hook)));
-    EXPECT_THAT(with, HasSubstr(hook));
+  for (const char* rule : {"hook postrouting priority 300", "arp saddr ip set oif",
+                           "ip saddr 10.1.2.64/26 iif . ip saddr @sources"}) {
+    EXPECT_THAT(without, Not(HasSubstr(rule)));
+    EXPECT_THAT(with, HasSubstr(rule));
+  }
+}
+
+// Only of these is it looked up whether what they send to another guest is for their gateway.
+TEST(RulesetTest, KnowsGuestsWhoseGatewayHasTheAddressOfAnother) {
+  const RulesetNetwork network = FullNetwork(NetworkKind::kRouted);
+  for (const auto& [gateway, is_near] : std::map<std::string, bool>{
+           {"10.1.2.65", false}, {"10.1.2.66", true}, {"10.1.2.126", true}, {"10.1.2.1", false}}) {
+    Binding clone = BindingsOf(NetworkKind::kRouted)[1];
+    clone.view->gateway = Ip(gateway);
+    std::set<std::string> maps;
+    for (const NftElement& element : ElementsOf(clone, network)) {
+      if (element.family == NftElement::Family::kInet) maps.insert(std::string(element.set));
+    }
+    EXPECT_EQ(maps.contains("near_view_sources"), is_near) << gateway;
+    EXPECT_EQ(maps.contains("view_sources"), !is_near) << gateway;
   }
 }
 

@@ -382,6 +382,13 @@ TEST_P(OwnFramesTest, ThatAnnounceItAfterARestoreAreNoAttack) {
   mallory().Send(of_other_kind);
   EXPECT_EQ(count("foreign_protocol"), 1);
   EXPECT_EQ(count("announcement"), 2);
+  // Nor does half of one say anything.
+  const Frame whole = ReverseArp(mallory());
+  victim().Receive();
+  for (size_t size = 14; size < 14 + 28; ++size) mallory().Send(whole.substr(0, size));
+  EXPECT_EQ(count("foreign_protocol") + count("announcement"), 1 + 2 + 28);
+  EXPECT_TRUE(victim().Receive().empty());
+  EXPECT_TRUE(mallory().Pings(mallory().gateway()));
 }
 
 // Fragments, a header that lies, and half a frame: no way around the address.

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -112,6 +113,39 @@ TEST_P(OpenTapOnKindTest, HandsItToACallerInAnotherNetworkNamespace) {
     ASSERT_EQ(answer.queues.size(), 1u);
     EXPECT_TRUE(ReachesGateway(answer.queues[0], tap));
   }).join();
+}
+
+// The descriptor is its holder's, and the TAP is that of the next svnetd.
+TEST_P(OpenTapOnKindTest, OutlivesSvnetd) {
+  auto svnetd = std::unique_ptr<Daemon>(new Daemon(Start()));
+  const v1::Tap tap = Client(svnetd->socket(), Member(kAlice)).MustCreate("vm1");
+  const Answer answer = Open(*svnetd, kAlice, tap.tap_name());
+  ASSERT_EQ(answer.queues.size(), 1u) << answer.status.error_message();
+  for (const int signal : {SIGKILL, SIGTERM}) {
+    svnetd->Stop(signal);
+    svnetd.reset();
+    svnetd.reset(new Daemon(Start()));
+    EXPECT_TRUE(ReachesGateway(answer.queues[0], tap));
+    EXPECT_TRUE(Client(svnetd->socket(), Member(kAlice)).MustGet(tap.tap_name()).attached());
+    EXPECT_EQ(ReasonOf(Open(*svnetd, kAlice, tap.tap_name()).status), "TAP_ATTACHED");
+  }
+}
+
+// Who is gone before the answer costs svnetd no descriptor, and nobody a turn.
+TEST_F(OpenTapTest, WhoAsksAndLeavesLeavesNothingOpen) {
+  const Daemon svnetd = Start();
+  const v1::Tap tap = Client(svnetd.socket(), Member(kAlice)).MustCreate("vm1");
+  const v1::Tap bobs = Client(svnetd.socket(), Member(kBob)).MustCreate("vm1");
+  v1::OpenTapRequest request;
+  request.set_tap_name(tap.tap_name());
+  for (int i = 0; i < 500; ++i) {
+    TapConnection(svnetd.socket(), Member(kAlice)).TrySend(request.SerializeAsString());
+  }
+  EXPECT_TRUE(Open(svnetd, kBob, bobs.tap_name()).status.ok());
+  EXPECT_TRUE(Eventually([&] { return Open(svnetd, kAlice, tap.tap_name()).status.ok(); }));
+  const std::string left = absl::StrCat("ss -xa | grep 'ESTAB.*tap.sock'; readlink /proc/",
+                                        svnetd.pid(), "/fd/* | grep net/tun");
+  EXPECT_TRUE(Eventually([&] { return ShellExitCode(left) == 1; }));
 }
 
 TEST_F(OpenTapTest, FindsTheLeaseByItsIdsToo) {

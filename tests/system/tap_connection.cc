@@ -45,10 +45,13 @@ std::string Receive(int fd, std::vector<UniqueFd>* descriptors) {
 TapConnection::TapConnection(const std::string& socket, const RunAs& who)
     : fd_(ConnectAs(TapSocketOf(socket), who, SOCK_SEQPACKET)) {}
 
+bool TapConnection::TrySend(const std::string& packet) const {
+  return send(fd_.get(), packet.data(), packet.size(), MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(packet.size());
+}
+
 void TapConnection::Send(const std::string& packet) const {
-  EXPECT_EQ(send(fd_.get(), packet.data(), packet.size(), MSG_NOSIGNAL),
-            static_cast<ssize_t>(packet.size()))
-      << strerror(errno);
+  EXPECT_TRUE(TrySend(packet)) << strerror(errno);
 }
 
 void TapConnection::Ask(const std::string& tap_name) const {

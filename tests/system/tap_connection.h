@@ -18,6 +18,8 @@ class TapConnection {
   TapConnection(const std::string& socket, const RunAs& who);
 
   void Send(const std::string& packet) const;
+  // False if svnetd has closed the connection.
+  bool TrySend(const std::string& packet) const;
   void Ask(const v1::OpenTapRequest& request) const { Send(request.SerializeAsString()); }
   void Ask(const std::string& tap_name) const;
 

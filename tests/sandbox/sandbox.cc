@@ -1,16 +1,25 @@
 #include "tests/sandbox/sandbox.h"
 
+#include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <memory>
+#include <sstream>
+#include <vector>
+
+#include "daemon/base/unique_fd.h"
 
 namespace svnet::testing {
 namespace {
@@ -28,26 +37,58 @@ void BindMount(const char* from, const char* to) {
   if (mount(from, to, nullptr, MS_BIND, nullptr) != 0) Die(std::string("mount ") + from);
 }
 
-// Through bash for its "pipefail"; the text reaches it as one argument.
+// By bash, and without popen(3), which would run a sh for it: tests run commands by the thousand.
 int Run(const std::string& command, std::string* output) {
-  setenv("SVNET_TEST_COMMAND", command.c_str(), 1);
-  FILE* process = popen("exec bash -euo pipefail -c \"$SVNET_TEST_COMMAND\" 2>&1", "re");
-  if (process == nullptr) Die("popen");
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) Die("pipe2");
+  const UniqueFd output_end(ends[0]);
+  UniqueFd input_end(ends[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, input_end.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, input_end.get(), STDERR_FILENO);
+  const std::vector<std::string> words = {"bash", "-euo", "pipefail", "-c", command};
+  std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
+  for (const std::string& each : words) arguments.push_back(const_cast<char*>(each.c_str()));
+  arguments.push_back(nullptr);
+  pid_t pid = 0;
+  errno = posix_spawnp(&pid, "bash", &actions, nullptr, arguments.data(), environ);
+  if (errno != 0) Die("bash");
+  posix_spawn_file_actions_destroy(&actions);
+  input_end.Reset();
   char buffer[4096];
-  while (const size_t count = fread(buffer, 1, sizeof(buffer), process)) {
-    output->append(buffer, count);
+  ssize_t count = 0;
+  while ((count = TEMP_FAILURE_RETRY(read(output_end.get(), buffer, sizeof(buffer)))) > 0) {
+    output->append(buffer, static_cast<size_t>(count));
   }
-  return pclose(process);
+  int status = 0;
+  if (TEMP_FAILURE_RETRY(waitpid(pid, &status, 0)) != pid) Die("waitpid");
+  return status;
+}
+
+// Of the network namespace that the calling thread is in.
+void WriteSetting(const char* file, const char* value) {
+  const UniqueFd fd(open(file, O_WRONLY | O_CLOEXEC));
+  if (write(fd.get(), value, std::strlen(value)) < 0) Die(file);
+}
+
+void SetLoopbackUp() {
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request = {};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING | IFF_LOOPBACK;
+  if (ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) Die("lo up");
 }
 
 }  // namespace
 
 void EnterFreshNetworkNamespace() {
   if (unshare(CLONE_NEWNET) != 0) Die("unshare(CLONE_NEWNET)");
+  SetLoopbackUp();
   // Without duplicate address detection, an IPv6 address is the same at once and a second later.
-  Shell(
-      "ip link set lo up;"
-      "sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0");
+  WriteSetting("/proc/sys/net/ipv6/conf/all/accept_dad", "0");
+  WriteSetting("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
 }
 
 void EnterPrivateMounts() {
@@ -90,12 +131,16 @@ int ShellExitCode(const std::string& command) {
 
 std::string RulesTable() {
   // Each has a chain of that name; an empty one is not in force.
-  const std::string name = Shell(
-      "nft list tables | while read -r word family name; do case $name in"
-      "  svnet-svbr0 | svnet-svbr0/[ab])"
-      "    nft list chain $family $name input >/dev/null 2>&1 && echo -n $name && break;;"
-      "esac; done || true");
-  return name.empty() ? "svnet-svbr0" : name;
+  std::string table;
+  std::istringstream chains(Shell("nft list chains inet"));
+  for (std::string line; std::getline(chains, line);) {
+    char name[256];
+    if (std::sscanf(line.c_str(), "table inet %255s {", name) == 1) table = name;
+    const bool is_ours =
+        table == "svnet-svbr0" || table == "svnet-svbr0/a" || table == "svnet-svbr0/b";
+    if (is_ours && line == "\tchain input {") return table;
+  }
+  return "svnet-svbr0";
 }
 
 std::string NetworkPicture() {
@@ -103,10 +148,10 @@ std::string NetworkPicture() {
   return Shell(
       "(ip link; ip address; ip route show table all; ip rule; nft list ruleset) |"
       // An svnetd's lock is there as long as that svnetd is.
-      "sed '/^table inet svnetd-lock-/,/^}/d' |"
+      "sed -E '/^table inet svnetd-lock-/,/^}/d;"
       // Of its tables it does not matter whose turn it is, and whether it runs.
-      "sed -E 's|^(table .* svnet-.*)/[ab] \\{.*|\\1 {|; /^\\tflags (owner)?$/d; /^$/d' |"
-      "sed -E 's/(NO-CARRIER,|,LOWER_UP)//; s/ state [A-Z]+//; s/ linkdown//'");
+      "s|^(table .* svnet-.*)/[ab] \\{.*|\\1 {|; /^\\tflags (owner)?$/d; /^$/d;"
+      "s/(NO-CARRIER,|,LOWER_UP)//; s/ state [A-Z]+//; s/ linkdown//'");
 }
 
 }  // namespace svnet::testing

@@ -206,7 +206,10 @@ class FaultTest : public SystemTest,
 
   Daemon StartNext() { return Start({kSubnet, KindFlag(), "--state-dir=" + state_dir()}); }
 
-  static bool Forwards() { return Shell("cat /proc/sys/net/ipv4/ip_forward") == "1\n"; }
+  static bool Forwards() {
+    std::ifstream file("/proc/sys/net/ipv4/ip_forward");
+    return file.get() == '1';
+  }
   // Forwarding was off: if svnetd has turned it on, its rules say so, and close it to others.
   // Who flushes the rules in the instant in which svnetd dies has taken that record away.
   void ExpectForwardingForGuestsAlone(const std::string& fault) {

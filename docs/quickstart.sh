@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# svnet in a minute: sudo docs/quickstart.sh
+# svnet, tried by one command: sudo docs/quickstart.sh
 #
 # Builds svnet, starts svnetd, and has an unprivileged user lease a TAP and boot a VM on
 # it, which reaches a simulated internet through the NAT. Installs what it needs on

@@ -117,7 +117,7 @@ int Main(int argc, char** argv) {
   SvnetdCandidate svnetd;
   SvnetdCandidate routed("svnetd routed", testing::kSvnetd, {"--kind=routed"});
   const int count = options.thousand();
-  for (int round = 0; round < options.rounds(3); ++round) {
+  for (int round = 0; round < options.rounds(7); ++round) {
     MeasureFloor(floor, count, &results);
     svnetd.Enter();
     MeasureOne(svnetd, count, &results);

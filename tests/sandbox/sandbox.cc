@@ -132,10 +132,10 @@ int ShellExitCode(const std::string& command) {
 std::string RulesTable() {
   // Each has a chain of that name; an empty one is not in force.
   std::string table;
-  std::istringstream chains(Shell("nft list chains inet"));
+  std::istringstream chains(Shell("nft list chains"));
   for (std::string line; std::getline(chains, line);) {
     char name[256];
-    if (std::sscanf(line.c_str(), "table inet %255s {", name) == 1) table = name;
+    if (std::sscanf(line.c_str(), "table %*s %255s {", name) == 1) table = name;
     const bool is_ours =
         table == "svnet-svbr0" || table == "svnet-svbr0/a" || table == "svnet-svbr0/b";
     if (is_ours && line == "\tchain input {") return table;
